@@ -1,0 +1,78 @@
+"""Fill in the JSON bodies; pure functions, no network."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+from mappings.errors import MappingError
+from mappings.record import IndexRecord
+
+# k-NN's KNNEngine.java allows 16,000 dimensions; Elasticsearch's dense_vector allows 4,096.
+MAX_DIMENSION = {"opensearch": 16_000, "elasticsearch": 4_096}
+ENGINES = ("lucene", "faiss")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """How an index is laid out, apart from who encodes it.
+
+    analyzer: of the text and title fields; m and ef_construction: edges of a node and candidates
+    while building in HNSW (https://arxiv.org/abs/1603.09320); engine: OpenSearch only.
+    """
+
+    analyzer: str = "standard"
+    engine: str = "lucene"
+    m: int = 16
+    ef_construction: int = 100
+    shards: int = 1
+    replicas: int = 1
+
+    def __post_init__(self) -> None:
+        """Refuse an unknown engine and sizes below 1 (replicas below 0)."""
+        if self.engine not in ENGINES:
+            raise MappingError(f"unknown engine {self.engine!r}: use {' or '.join(ENGINES)}.")
+        for name in ("m", "ef_construction", "shards"):
+            if getattr(self, name) < 1:
+                raise MappingError(f"{name} is {getattr(self, name)} and must be at least 1.")
+        if self.replicas < 0:
+            raise MappingError(f"replicas is {self.replicas} and must be at least 0.")
+
+
+def index_body(
+    record: IndexRecord, shape: Shape | None = None, distribution: str = "opensearch"
+) -> dict[str, Any]:
+    """Make the body of PUT /INDEX for a record and a shape.
+
+    distribution is "opensearch" (knn_vector, cosinesimil) or "elasticsearch" (dense_vector,
+    cosine). Raises MappingError for a dimension that the distribution cannot hold.
+    """
+    shape = shape or Shape()
+    dimension, most = record.encoder.dimension, MAX_DIMENSION[distribution]
+    if not 1 <= dimension <= most:
+        raise MappingError(
+            f"the model gives {dimension} dimensions and {distribution} holds 1 to {most}: "
+            "choose another model, or shorten its vectors with --truncate-dim."
+        )
+    body: dict[str, Any] = json.loads(files("mappings").joinpath(f"{distribution}.json").read_text("utf-8"))
+    index = body["settings"]["index"]
+    index["number_of_shards"], index["number_of_replicas"] = shape.shards, shape.replicas
+    body["mappings"]["_meta"] = record.to_meta()
+    body["mappings"]["properties"] = _properties(body["mappings"]["properties"], record, shape)
+    return body
+
+
+def _properties(template: dict[str, Any], record: IndexRecord, shape: Shape) -> dict[str, Any]:
+    hnsw = {"m": shape.m, "ef_construction": shape.ef_construction}
+    vector = template["vector"]
+    if vector["type"] == "knn_vector":
+        vector["dimension"] = record.encoder.dimension
+        vector["method"] |= {"engine": shape.engine, "parameters": hnsw}
+    else:
+        vector["dims"] = record.encoder.dimension
+        vector["index_options"] |= hnsw
+    for name in ("text", "title"):
+        template[name]["analyzer"] = shape.analyzer
+    return {getattr(record.fields, name): value for name, value in template.items()}

@@ -1,0 +1,76 @@
+"""What an index knows about itself: the record that Tandem keeps in the mapping's `_meta`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from mappings.errors import MappingError
+
+# Raised when the record's layout changes in a way that older versions cannot read.
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class EncoderRecord:
+    """Who encoded an index.
+
+    model: the name or folder given to Encoder.load; fingerprint: hexadecimal digest of weights,
+    tokenizer, pooling, prompts and maximum length; dimension: length of one vector.
+    """
+
+    model: str
+    fingerprint: str
+    dimension: int
+
+
+@dataclass(frozen=True)
+class Fields:
+    """Names of the fields that Tandem writes; everything else in a document is metadata."""
+
+    vector: str = "vector"
+    text: str = "text"
+    title: str = "title"
+    content_hash: str = "content_hash"
+    document_id: str = "document_id"
+    position: str = "position"
+
+    def names(self) -> tuple[str, ...]:
+        """All six names, in the order of the attributes."""
+        return tuple(asdict(self).values())
+
+
+@dataclass(frozen=True)
+class IndexRecord:
+    """The whole record: the encoder and the field names."""
+
+    encoder: EncoderRecord
+    fields: Fields = field(default_factory=Fields)
+
+    def to_meta(self) -> dict[str, Any]:
+        """The mapping's `_meta` value that `read_record` reads back unchanged."""
+        return {"tandem": {"format": FORMAT, **asdict(self)}}
+
+
+def read_record(mapping: Mapping[str, Any], index: str) -> IndexRecord | None:
+    """Read the record from one index's mapping, the value under `mappings` in GET /INDEX/_mapping.
+
+    Returns None where the index has no Tandem record. Raises MappingError where the record is of a
+    newer format or lacks a part.
+    """
+    meta = (mapping.get("_meta") or {}).get("tandem")
+    if not meta:
+        return None
+    if meta.get("format") != FORMAT:
+        raise MappingError(
+            f"index {index!r} has a Tandem record of format {meta.get('format')!r} and this version "
+            f"reads format {FORMAT}: upgrade tandem-search, or ingest into a new index."
+        )
+    try:
+        return IndexRecord(EncoderRecord(**meta["encoder"]), Fields(**meta["fields"]))
+    except (KeyError, TypeError) as error:
+        raise MappingError(
+            f"index {index!r} has a damaged Tandem record in its mapping's _meta ({error}): "
+            "ingest into a new index, or put the record back."
+        ) from error

@@ -1,0 +1,5 @@
+"""Errors of this room: each message is one sentence with what was wrong, where, and the cure."""
+
+
+class QueryError(Exception):
+    """Base of every error of a search that cannot be made; the command line prints it and exits with 1."""

@@ -1,0 +1,1 @@
+"""The command line of Tandem. Nothing is imported here: `tandem --help` must stay quick."""

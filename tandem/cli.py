@@ -1,0 +1,137 @@
+"""`tandem COMMAND`: finds the command, and turns every failure into one sentence and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+# Command -> what it does, shown by --help without importing the command (and so without torch).
+COMMANDS = {
+    "demo": "Ingest examples/ into the embedded node and run its searches in all three modes.",
+    "doctor": "Show what this cluster, Java, model and machine can do, and the cure for what is missing.",
+    "index": "Create, show, switch or delete an index.",
+    "ingest": "Encode documents and write them into an index.",
+    "node": "Start, stop, inspect or reset the embedded OpenSearch node.",
+    "search": "Search an index by kNN, by BM25, or by both.",
+}
+
+# Ctrl-C: the shell's own convention, 128 + SIGINT.
+INTERRUPTED = 130
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's file only when that command is used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all commands, in alphabetical order."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import `tandem.commands.NAME` and return its `command`, or None for an unknown name."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"tandem.commands.{cmd_name}")
+        command: click.Command = module.command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the table of commands from COMMANDS alone."""
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, COMMANDS[name]) for name in self.list_commands(ctx)])
+
+
+def _config_path() -> Path:
+    from platformdirs import user_config_path
+
+    return user_config_path("tandem", appauthor=False) / "tandem.toml"
+
+
+def _read_config(path: Path) -> dict[str, Any]:
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise click.UsageError(f"{path} is not valid TOML: {error}. Mend it, or name another with --config.") from error
+    except OSError as error:
+        raise click.UsageError(f"cannot read the config file {path}: {error.strerror}.") from error
+
+
+def _default_map(config: dict[str, Any]) -> dict[str, Any]:
+    """Top-level keys are defaults for every command; a table of a command's name overrides them."""
+    shared = {key: value for key, value in config.items() if not isinstance(value, dict)}
+    return {name: _for_command(name, shared, config) for name in COMMANDS}
+
+
+def _for_command(name: str, shared: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
+    own = config.get(name, {})
+    merged: dict[str, Any] = {**shared, **own}
+    if name in ("index", "node"):  # groups: the same defaults again for each of their verbs
+        verbs = ("create", "show", "switch", "delete", "pipeline", "start", "stop", "status", "reset")
+        merged.update({verb: {**shared, **own.get(verb, {})} for verb in verbs})
+    return merged
+
+
+@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "TANDEM"})
+@click.option("--config", type=click.Path(path_type=Path, dir_okay=False), envvar="TANDEM_CONFIG", help="TOML file with defaults for options (default: tandem.toml in your config folder).")
+@click.option("--debug", is_flag=True, envvar="TANDEM_DEBUG", help="Show the traceback of an unexpected error.")
+@click.version_option(package_name="tandem-search")
+@click.pass_context
+def cli(ctx: click.Context, config: Path | None, debug: bool) -> None:
+    """Dense retrieval beside BM25 in the search cluster you already run.
+
+    Without --url, commands start or find an embedded OpenSearch node on this machine.
+    Every option can also be set as TANDEM_OPTION or TANDEM_COMMAND_OPTION in the environment, or
+    in a TOML file.
+    """
+    path = config or _config_path()
+    if config or path.is_file():
+        ctx.default_map = _default_map(_read_config(path))
+
+
+def _told_errors() -> tuple[type[Exception], ...]:
+    """The base errors of the rooms; imported only once something has failed."""
+    from cluster.errors import ClusterError
+    from encoder.errors import EncoderError
+    from ingest.errors import IngestError
+    from mappings.errors import MappingError
+    from query.errors import QueryError
+
+    return (ClusterError, EncoderError, IngestError, MappingError, QueryError)
+
+
+def _say(error: Exception) -> int:
+    if isinstance(error, _told_errors()):
+        click.echo(f"Error: {error}", err=True)
+    else:
+        if "--debug" in sys.argv or os.environ.get("TANDEM_DEBUG"):
+            raise error
+        click.echo(f"Error: unexpected {type(error).__name__}: {error}. This is a defect in Tandem; --debug shows where.", err=True)
+    return 1
+
+
+def main(args: list[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 3 some documents rejected."""
+    try:
+        code = cli.main(args=args, prog_name="tandem", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        code = INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output (head, less) has gone: not a failure, and nothing to say.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    except Exception as error:
+        code = _say(error)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -1,0 +1,112 @@
+"""Options that several commands share, and what they become."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from cluster import Cluster
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on standard output.")
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where the cluster is and who we are there; without a url, the embedded node."""
+
+    url: str | None
+    user: str | None
+    password: str | None
+    api_key: str | None
+    ca_certs: Path | None
+    insecure: bool
+    timeout: float
+
+    def connect(self) -> Cluster:
+        """Reach the cluster, starting the embedded node where there is no url.
+
+        Raises cluster.errors.ClusterError with one sentence and the cure.
+        """
+        from cluster import connect
+        from tandem.progress import download_progress
+
+        with download_progress() as on_progress:
+            return connect(
+                self.url,
+                user=self.user,
+                password=self.password,
+                api_key=self.api_key,
+                ca_certs=self.ca_certs,
+                verify=not self.insecure,
+                timeout=self.timeout,
+                on_progress=on_progress,
+            )
+
+
+def _read_secret(ctx: click.Context, param: click.Parameter, value: Path | None) -> str | None:
+    if value is None:
+        return None
+    try:
+        return value.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.BadParameter(f"cannot read {value}: {error}", ctx, param) from error
+
+
+# Secrets come from the environment or a file, never from the command line, where `ps` shows them.
+_CLUSTER_OPTIONS = [
+    click.option("--url", envvar="TANDEM_URL", help="The cluster, such as https://search.example:9200 (default: the embedded node)."),
+    click.option("--user", envvar="TANDEM_USER", help="User name; the password comes from TANDEM_PASSWORD or --password-file."),
+    click.option("--password-file", "password_from_file", type=click.Path(path_type=Path), envvar="TANDEM_PASSWORD_FILE", callback=_read_secret, help="File holding the password."),
+    click.option("--api-key-file", "api_key_from_file", type=click.Path(path_type=Path), envvar="TANDEM_API_KEY_FILE", callback=_read_secret, help="File holding an API key (or set TANDEM_API_KEY)."),
+    click.option("--ca-certs", type=click.Path(path_type=Path), envvar="TANDEM_CA_CERTS", help="Certificate authority file (PEM) that signed the cluster's certificate."),
+    click.option("--insecure", is_flag=True, envvar="TANDEM_INSECURE", help="Do not verify the cluster's certificate. Only for a cluster you run yourself."),
+    click.option("--timeout", type=click.FloatRange(min=0.1), default=30.0, show_default=True, envvar="TANDEM_TIMEOUT", help="Seconds to wait for one answer."),
+]
+
+
+def cluster_options(command: Command) -> Command:
+    """Add the options that name a cluster, and hand the command a `target` made of them."""
+
+    @functools.wraps(command)
+    def wrapped(
+        *args: Any,
+        url: str | None,
+        user: str | None,
+        password_from_file: str | None,
+        api_key_from_file: str | None,
+        ca_certs: Path | None,
+        insecure: bool,
+        timeout: float,
+        **kwargs: Any,
+    ) -> Any:
+        import os
+
+        target = Target(
+            url=url,
+            user=user,
+            password=password_from_file or os.environ.get("TANDEM_PASSWORD"),
+            api_key=api_key_from_file or os.environ.get("TANDEM_API_KEY"),
+            ca_certs=ca_certs,
+            insecure=insecure,
+            timeout=timeout,
+        )
+        return command(*args, target=target, **kwargs)
+
+    for option in reversed(_CLUSTER_OPTIONS):
+        wrapped = option(wrapped)
+    return wrapped  # type: ignore[return-value]
+
+
+def print_json(value: Any) -> None:
+    """Write one JSON object and a line end to standard output."""
+    import orjson
+
+    click.echo(orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY).decode())

@@ -1,0 +1,37 @@
+"""Progress on standard error: a bar on a terminal, nothing that moves anywhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+# What a room calls to tell how far it is: (what, done, total or None), done and total in bytes or items.
+OnProgress = Callable[[str, int, "int | None"], None]
+
+
+def console() -> Any:
+    """A rich Console on standard error."""
+    from rich.console import Console
+
+    return Console(stderr=True)
+
+
+@contextmanager
+def download_progress() -> Iterator[OnProgress]:
+    """Yield a callback that draws one bar per name; on something not a terminal, a line per name."""
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+    err = console()
+    tasks: dict[str, Any] = {}
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=err, disable=not err.is_terminal) as progress:
+
+        def on_progress(what: str, done: int, total: int | None) -> None:
+            if what not in tasks:
+                tasks[what] = progress.add_task(what, total=total)
+                if not err.is_terminal:
+                    err.print(what, highlight=False)
+            progress.update(tasks[what], completed=done, total=total)
+
+        yield on_progress
