@@ -56,7 +56,9 @@ def index_body(
             f"the model gives {dimension} dimensions and {distribution} holds 1 to {most}: "
             "choose another model, or shorten its vectors with --truncate-dim."
         )
-    body: dict[str, Any] = json.loads(files("mappings").joinpath(f"{distribution}.json").read_text("utf-8"))
+    body: dict[str, Any] = json.loads(
+        files("mappings").joinpath(f"{distribution}.json").read_text("utf-8")
+    )
     index = body["settings"]["index"]
     index["number_of_shards"], index["number_of_replicas"] = shape.shards, shape.replicas
     body["mappings"]["_meta"] = record.to_meta()

@@ -60,7 +60,9 @@ def _read_config(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             return tomllib.load(file)
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise click.UsageError(f"{path} is not valid TOML: {error}. Mend it, or name another with --config.") from error
+        raise click.UsageError(
+            f"{path} is not valid TOML: {error}. Mend it, or name another with --config."
+        ) from error
     except OSError as error:
         raise click.UsageError(f"cannot read the config file {path}: {error.strerror}.") from error
 
@@ -75,14 +77,37 @@ def _for_command(name: str, shared: dict[str, Any], config: dict[str, Any]) -> d
     own = config.get(name, {})
     merged: dict[str, Any] = {**shared, **own}
     if name in ("index", "node"):  # groups: the same defaults again for each of their verbs
-        verbs = ("create", "show", "switch", "delete", "pipeline", "start", "stop", "status", "reset")
+        verbs = (
+            "create",
+            "show",
+            "switch",
+            "delete",
+            "pipeline",
+            "start",
+            "stop",
+            "status",
+            "reset",
+        )
         merged.update({verb: {**shared, **own.get(verb, {})} for verb in verbs})
     return merged
 
 
-@click.command(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "TANDEM"})
-@click.option("--config", type=click.Path(path_type=Path, dir_okay=False), envvar="TANDEM_CONFIG", help="TOML file with defaults for options (default: tandem.toml in your config folder).")
-@click.option("--debug", is_flag=True, envvar="TANDEM_DEBUG", help="Show the traceback of an unexpected error.")
+@click.command(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "TANDEM"},
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="TANDEM_CONFIG",
+    help="TOML file with defaults for options (default: tandem.toml in your config folder).",
+)
+@click.option(
+    "--debug",
+    is_flag=True,
+    envvar="TANDEM_DEBUG",
+    help="Show the traceback of an unexpected error.",
+)
 @click.version_option(package_name="tandem-search")
 @click.pass_context
 def cli(ctx: click.Context, config: Path | None, debug: bool) -> None:
@@ -114,7 +139,10 @@ def _say(error: Exception) -> int:
     else:
         if "--debug" in sys.argv or os.environ.get("TANDEM_DEBUG"):
             raise error
-        click.echo(f"Error: unexpected {type(error).__name__}: {error}. This is a defect in Tandem; --debug shows where.", err=True)
+        click.echo(
+            f"Error: unexpected {type(error).__name__}: {error}. This is a defect in Tandem; --debug shows where.",
+            err=True,
+        )
     return 1
 
 

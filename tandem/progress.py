@@ -24,7 +24,12 @@ def download_progress() -> Iterator[OnProgress]:
 
     err = console()
     tasks: dict[str, Any] = {}
-    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+    )
     with Progress(*columns, console=err, disable=not err.is_terminal) as progress:
 
         def on_progress(what: str, done: int, total: int | None) -> None:

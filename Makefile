@@ -1,0 +1,50 @@
+# The first Python of these that is 3.10 or newer and can make an environment; or say PYTHON=...
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11 python3.10; do \
+	$$p -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && echo $$p && break; done)
+VENV ?= .venv
+BIN := $(VENV)/bin
+# pip draws its bars on a terminal and keeps quiet elsewhere.
+QUIET := $(if $(MAKE_TERMOUT),,--quiet)
+INSTALL := $(BIN)/pip install --disable-pip-version-check $(QUIET) --constraint constraints.txt --editable
+ROOMS := tandem cluster encoder ingest query mappings
+
+.PHONY: demo test check bench clean format
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/.demo-installed  ## Install, start a real OpenSearch node, ingest examples/, search.
+	@$(BIN)/tandem demo
+
+test: $(VENV)/.test-installed  ## Install what tests need and pass them all, on real servers.
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/.test-installed  ## Format, lint, types, docstrings, import direction, README.
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/python -m pytest tests/unit/house
+
+bench: $(VENV)/.test-installed  ## Every benchmark, with its peers in the same run.
+	@$(BIN)/pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[bench]'
+	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+
+format: $(VENV)/.test-installed  ## Put every file into the house format.
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+clean:  ## Remove the environment and caches here; `tandem node reset` removes the node's data.
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache bench/out
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/.created:
+	@test -n "$(PYTHON)" || { echo "Tandem needs Python 3.10 or newer with venv (on Debian and Ubuntu: apt-get install python3-venv), or name one: make PYTHON=/path/to/python3." >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/.demo-installed: $(VENV)/.created pyproject.toml constraints.txt
+	@echo "Installing Tandem into $(VENV): torch and its libraries are several gigabytes, so this takes some minutes the first time."
+	@$(INSTALL) '.[embedded,demo,openvino]'
+	@touch $@
+
+$(VENV)/.test-installed: $(VENV)/.demo-installed
+	@echo "Installing what the tests need into $(VENV)."
+	@$(INSTALL) '.[embedded,demo,openvino,test]'
+	@touch $@
