@@ -2,4 +2,4 @@
 
 
 class ClusterError(Exception):
-    """Base of every error of reaching or running a cluster; the command line prints it and exits with 1."""
+    """Base of every error of reaching or running a cluster; `tandem` prints it, exits 1."""

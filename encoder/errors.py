@@ -2,4 +2,4 @@
 
 
 class EncoderError(Exception):
-    """Base of every error of loading or running a model; the command line prints it and exits with 1."""
+    """Base of every error of loading or running a model; `tandem` prints it, exits 1."""

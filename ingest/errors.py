@@ -2,4 +2,4 @@
 
 
 class IngestError(Exception):
-    """Base of every error of an ingestion that cannot go on; the command line prints it and exits with 1."""
+    """Base of every error of an ingestion that cannot go on; `tandem` prints it, exits 1."""

@@ -2,4 +2,4 @@
 
 
 class MappingError(Exception):
-    """Base of every error of an index definition that cannot be made or read; the command line prints it and exits with 1."""
+    """Base of every error of an index body or record that is wrong; `tandem` prints it, exits 1."""

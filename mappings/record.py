@@ -64,8 +64,8 @@ def read_record(mapping: Mapping[str, Any], index: str) -> IndexRecord | None:
         return None
     if meta.get("format") != FORMAT:
         raise MappingError(
-            f"index {index!r} has a Tandem record of format {meta.get('format')!r} and this version "
-            f"reads format {FORMAT}: upgrade tandem-search, or ingest into a new index."
+            f"index {index!r} has a Tandem record of format {meta.get('format')!r} and this "
+            f"version reads format {FORMAT}: upgrade tandem-search, or ingest into a new index."
         )
     try:
         return IndexRecord(EncoderRecord(**meta["encoder"]), Fields(**meta["fields"]))

@@ -2,4 +2,4 @@
 
 
 class QueryError(Exception):
-    """Base of every error of a search that cannot be made; the command line prints it and exits with 1."""
+    """Base of every error of a search that cannot be made; `tandem` prints it, exits 1."""

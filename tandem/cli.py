@@ -1,4 +1,4 @@
-"""`tandem COMMAND`: finds the command, and turns every failure into one sentence and an exit code."""
+"""`tandem COMMAND`: find the command, turn every failure into a sentence and an exit code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import click
 # Command -> what it does, shown by --help without importing the command (and so without torch).
 COMMANDS = {
     "demo": "Ingest examples/ into the embedded node and run its searches in all three modes.",
-    "doctor": "Show what this cluster, Java, model and machine can do, and the cure for what is missing.",
+    "doctor": "Show what cluster, Java, model and machine can do, with cures.",
     "index": "Create, show, switch or delete an index.",
     "ingest": "Encode documents and write them into an index.",
     "node": "Start, stop, inspect or reset the embedded OpenSearch node.",
@@ -140,7 +140,8 @@ def _say(error: Exception) -> int:
         if "--debug" in sys.argv or os.environ.get("TANDEM_DEBUG"):
             raise error
         click.echo(
-            f"Error: unexpected {type(error).__name__}: {error}. This is a defect in Tandem; --debug shows where.",
+            f"Error: unexpected {type(error).__name__}: {error}. "
+            "This is a defect in Tandem; --debug shows where.",
             err=True,
         )
     return 1

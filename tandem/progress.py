@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-# What a room calls to tell how far it is: (what, done, total or None), done and total in bytes or items.
+# What a room calls to tell how far it is: (what, bytes done, bytes in all or None).
 OnProgress = Callable[[str, int, "int | None"], None]
 
 
@@ -19,7 +19,7 @@ def console() -> Any:
 
 @contextmanager
 def download_progress() -> Iterator[OnProgress]:
-    """Yield a callback that draws one bar per name; on something not a terminal, a line per name."""
+    """Yield a callback that draws one bar per name; where there is no terminal, a line."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
     err = console()

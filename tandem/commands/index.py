@@ -116,7 +116,7 @@ def _vectors(cluster: Cluster, index: str, mapping: dict[str, Any]) -> int | Non
 @cluster_options
 @json_option
 def switch(alias: str, name: str, keep: int | None, target: Target, as_json: bool) -> None:
-    """Point ALIAS at index NAME, atomically: searches see the old index or the new, never neither."""
+    """Point ALIAS at index NAME atomically: searches see the old or the new, never neither."""
     from ingest.alias import switch as switch_alias
 
     with target.connect() as cluster:
