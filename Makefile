@@ -8,7 +8,7 @@ QUIET := $(if $(MAKE_TERMOUT),,--quiet)
 INSTALL := $(BIN)/pip install --disable-pip-version-check $(QUIET) --constraint constraints.txt --editable
 ROOMS := tandem cluster encoder ingest query mappings
 
-.PHONY: demo test check bench clean format
+.PHONY: demo test check bench clean docs format
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.demo-installed  ## Install, start a real OpenSearch node, ingest examples/, search.
@@ -29,6 +29,9 @@ bench: $(VENV)/.test-installed  ## Every benchmark, with its peers in the same r
 
 format: $(VENV)/.test-installed  ## Put every file into the house format.
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+docs: $(VENV)/.test-installed  ## Write docs/commands.md from the commands' own --help.
+	@$(BIN)/python tests/unit/house/commands_page.py > docs/commands.md
 
 clean:  ## Remove the environment and caches here; `tandem node reset` removes the node's data.
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache bench/out

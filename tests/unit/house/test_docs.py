@@ -1,0 +1,100 @@
+"""README and docs say what the code does: every command they show is one that parses."""
+
+import importlib.util
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from tandem.cli import COMMANDS, cli
+
+ROOT = Path(__file__).resolve().parents[3]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def commands_page():
+    spec = importlib.util.spec_from_file_location(
+        "commands_page", Path(__file__).with_name("commands_page.py")
+    )
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.page()
+
+
+def shown_commands():
+    """Lines of README code blocks that call tandem, without prompts, comments and continuations."""
+    blocks = re.findall(r"```(?:console|sh|bash)\n(.*?)```", README, re.S)
+    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    calls = []
+    for line in lines:
+        match = re.search(
+            r"(?:^|\$ |\| |run --rm worker )(?:\.venv/bin/)?(?:tandem )((?:ingest|search|index|node|doctor|demo).*)",
+            line,
+        )
+        if match:
+            calls.append(match.group(1))
+    return calls
+
+
+def parse(words):
+    """Parse as click does, following groups, without running anything."""
+    command, context = cli.get_command(click.Context(cli), words[0]), None
+    words = words[1:]
+    while isinstance(command, click.Group):
+        command, words = command.commands[words[0]], words[1:]
+    context = click.Context(command)
+    command.parse_args(context, words)
+
+
+def test_the_page_of_commands_is_the_help_of_today():
+    written = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
+    assert written == commands_page(), "docs/commands.md is old: run `make docs`"
+
+
+def test_readme_shows_every_command():
+    shown = {call.split()[0] for call in shown_commands()}
+    assert shown == set(COMMANDS)
+
+
+@pytest.mark.parametrize("call", shown_commands())
+def test_every_shown_command_parses(call):
+    parse(shlex.split(call.split(" > ")[0].split(" < ")[0].split(" | ")[0], comments=True))
+
+
+def test_a_wrong_option_would_be_seen():
+    with pytest.raises(click.UsageError):
+        parse(["search", "x", "--no-such-option"])
+
+
+def test_make_targets_in_the_readme_exist():
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.M))
+    shown = set(re.findall(r"(?:^|[`$ ])make ([a-z]+)", README))
+    assert shown
+    assert shown <= targets
+
+
+def test_links_in_the_readme_lead_somewhere():
+    for link in re.findall(r"\]\(([^)#]+)\)", README):
+        if not link.startswith("http"):
+            assert (ROOT / link).exists(), link
+
+
+def test_every_file_of_the_code_is_in_a_room_the_readme_names():
+    for room in (
+        "cluster",
+        "encoder",
+        "ingest",
+        "mappings",
+        "query",
+        "tandem",
+        "bench",
+        "examples",
+    ):
+        assert f"`{room}/`" in README, room
+
+
+def test_changelog_has_entries():
+    text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert re.search(r"^- .+", text, re.M)
