@@ -35,7 +35,7 @@ class Demo:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one mode gave: the title of the first hit, and the rank of the answer if it was found."""
+    """What one mode gave: the first hit's title, and the answer's rank where it was found."""
 
     mode: str
     top: str

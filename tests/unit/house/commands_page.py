@@ -1,4 +1,4 @@
-"""Print docs/commands.md from the commands themselves: `make docs` writes it, a test compares it."""
+"""Print docs/commands.md from the commands: `make docs` writes it, a test compares it."""
 
 from __future__ import annotations
 

@@ -30,7 +30,8 @@ def shown_commands():
     calls = []
     for line in lines:
         match = re.search(
-            r"(?:^|\$ |\| |run --rm worker )(?:\.venv/bin/)?(?:tandem )((?:ingest|search|index|node|doctor|demo).*)",
+            r"(?:^|[$|] |run --rm worker )(?:\.venv/bin/)?(?:tandem )?"
+            r"((?:ingest|search|index|node|doctor|demo)\b.*)",
             line,
         )
         if match:
