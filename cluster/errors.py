@@ -1,5 +1,38 @@
-"""Errors of this room: each message is one sentence with what was wrong, where, and the cure."""
+"""Errors of this room: each message is one sentence with what was wrong, where, and the cure.
+
+ClusterError
+├── AccessError         the cluster refused who we are, or what we may do
+├── MissingIndexError   the index is not there
+├── NodeError           the embedded node could not be fetched, started, stopped, or has died
+│   ├── DownloadError   a part of it could not be fetched, or is not what was pinned
+│   └── JavaError       no Java on this machine can run it
+└── UnreachableError    nothing answered, or not in a way that a cluster does
+"""
 
 
 class ClusterError(Exception):
     """Base of every error of reaching or running a cluster; `tandem` prints it, exits 1."""
+
+
+class AccessError(ClusterError):
+    """The cluster refused who we are (401), or what we may do (403)."""
+
+
+class MissingIndexError(ClusterError):
+    """The index is not there (404)."""
+
+
+class NodeError(ClusterError):
+    """The embedded node could not be fetched, started or stopped, or has died."""
+
+
+class DownloadError(NodeError):
+    """A part of the embedded node could not be fetched, or is not what was pinned."""
+
+
+class JavaError(NodeError):
+    """No Java on this machine can run the embedded node."""
+
+
+class UnreachableError(ClusterError):
+    """Nothing answered, or not in a way that a cluster does."""

@@ -1,0 +1,32 @@
+"""Reach a cluster, learn what it can do, and run one on this machine where there is none."""
+
+from cluster.capabilities import Capabilities
+from cluster.connection import Cluster, connect, connect_embedded
+from cluster.errors import (
+    AccessError,
+    ClusterError,
+    DownloadError,
+    JavaError,
+    MissingIndexError,
+    NodeError,
+    UnreachableError,
+)
+from cluster.home import Home
+from cluster.node import EmbeddedNode, NodeState
+
+__all__ = [
+    "AccessError",
+    "Capabilities",
+    "Cluster",
+    "ClusterError",
+    "DownloadError",
+    "EmbeddedNode",
+    "Home",
+    "JavaError",
+    "MissingIndexError",
+    "NodeError",
+    "NodeState",
+    "UnreachableError",
+    "connect",
+    "connect_embedded",
+]

@@ -1,0 +1,191 @@
+"""Maven artifacts, pinned by size and digest: fetched once, verified, never half there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster.errors import DownloadError
+
+# Called with (what, done, total or None), in bytes.
+OnProgress = Callable[[str, int, "int | None"], None]
+
+# A dead connection must not hang a command; a slow one sends something within this many seconds.
+READ_TIMEOUT = 30
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """One file of a Maven repository: its coordinates, its size in bytes and its SHA-256."""
+
+    group: str
+    name: str
+    version: str
+    packaging: str
+    size: int
+    sha256: str
+
+    @property
+    def filename(self) -> str:
+        """The file's name in the downloads folder."""
+        return f"{self.name}-{self.version}.{self.packaging}"
+
+
+_PLUGIN = "org.opensearch.plugin"
+
+OPENSEARCH = Artifact(
+    "org.opensearch.distribution.integ-test-zip",
+    "opensearch",
+    "3.6.0",
+    "zip",
+    161_609_640,
+    "a91faa1dc1cadc78cb278b4f63847e19e1627a4e9de698e14e7efc14ee37b286",
+)
+
+# In the order of their installation: k-NN needs job-scheduler, neural-search needs k-NN.
+PLUGINS = (
+    Artifact(
+        _PLUGIN,
+        "opensearch-job-scheduler",
+        "3.6.0.0",
+        "zip",
+        368_626,
+        "f81d0aa9fc850b18f803292bd7ae68bd33561f6c1d12db0f68529d40eddcee24",
+    ),
+    Artifact(
+        _PLUGIN,
+        "opensearch-knn",
+        "3.6.0.0",
+        "zip",
+        6_015_541,
+        "ac392ca28a39b3bf290648a422ef30cb149dda2963a9d7feb26060e932341c9a",
+    ),
+    Artifact(
+        _PLUGIN,
+        "neural-search",
+        "3.6.0.0",
+        "zip",
+        12_095_213,
+        "6ef1b206e79391e2e36268e32dc34d27fd8b8a59a8eb0a7393c97d53b038e433",
+    ),
+)
+
+# Locale data for a Java whose own is cut down.
+LOCALES = (
+    Artifact(
+        "com.ibm.icu",
+        "icu4j",
+        "79.1",
+        "jar",
+        15_257_985,
+        "28b292e60d0d00c496bae88a15b2615f89f781be13670aeac9dc90f189570e07",
+    ),
+    Artifact(
+        "com.ibm.icu",
+        "icu4j-localespi",
+        "77.1",
+        "jar",
+        50_797,
+        "77d0da4f10c6158174cc3dafbb51356031a09e0fcaaf0432330afb4fb552cac9",
+    ),
+)
+
+
+def missing_bytes(artifacts: Sequence[Artifact], downloads: Path) -> int:
+    """How many bytes are yet to be fetched; an empty sequence gives 0."""
+    return sum(a.size for a in artifacts if not (downloads / a.filename).is_file())
+
+
+def fetch(artifact: Artifact, downloads: Path, on_progress: OnProgress | None = None) -> Path:
+    """Return the verified file, fetching it first where it is not there.
+
+    Raises DownloadError, with the file deleted, where its SHA-256 is not the pinned one, and where
+    it cannot be fetched at all.
+    """
+    target = downloads / artifact.filename
+    if target.is_file():
+        _verify(artifact, target)
+        return target
+    downloads.mkdir(parents=True, exist_ok=True)
+    # jgo writes straight to the final name, so a broken connection would leave half a file there.
+    with tempfile.TemporaryDirectory(prefix=".partial-", dir=downloads) as partial:
+        fetched = _download(artifact, Path(partial), on_progress)
+        _verify(artifact, fetched)
+        os.replace(fetched, target)
+    return target
+
+
+def _download(artifact: Artifact, folder: Path, on_progress: OnProgress | None) -> Path:
+    import requests
+
+    try:
+        from jgo.maven import MavenContext, PythonResolver
+    except ImportError as error:
+        raise DownloadError(
+            "the embedded node needs the package jgo, which is not installed: "
+            "pip install 'tandem-search[embedded]', or name a cluster of your own with --url."
+        ) from error
+
+    @contextmanager
+    def reporter(_name: str, _total: int) -> Iterator[Callable[[int], None]]:
+        done = 0
+
+        def update(count: int) -> None:
+            nonlocal done
+            done += count
+            if on_progress:
+                on_progress(artifact.filename, done, artifact.size)
+
+        yield update
+
+    context = MavenContext(
+        resolver=PythonResolver(progress_callback=reporter), repo_cache=folder, timeout=READ_TIMEOUT
+    )
+    component = context.project(artifact.group, artifact.name).at_version(artifact.version)
+    try:
+        return Path(component.artifact(packaging=artifact.packaging).resolve())
+    except (requests.RequestException, RuntimeError, OSError) as error:
+        raise DownloadError(
+            f"{artifact.filename} ({artifact.size:,} bytes) could not be fetched into "
+            f"{folder.parent}: {_first_line(error)}; check the network and run the command again, or name a cluster "
+            "of your own with --url."
+        ) from error
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
+
+
+def _verify(artifact: Artifact, path: Path) -> None:
+    found = _sha256(path)
+    if found != artifact.sha256:
+        path.unlink()
+        raise DownloadError(
+            f"{path} has SHA-256 {found} and must have {artifact.sha256}: "
+            "it was deleted, run the command again to fetch it anew."
+        )
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(1 << 20):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def check_space(folder: Path, needed: int, what: str) -> None:
+    """Raise DownloadError with both numbers where `folder` has fewer than `needed` bytes free."""
+    existing = next(each for each in (folder, *folder.parents) if each.exists())
+    free = shutil.disk_usage(existing).free
+    if free < needed:
+        raise DownloadError(
+            f"{what} needs {needed / 1e6:,.0f} MB and {existing} has {free / 1e6:,.0f} MB free: "
+            "free some space, or set TANDEM_HOME to a folder on a larger disk."
+        )

@@ -1,0 +1,125 @@
+"""Learn what a cluster is and can do, from requests that may be forbidden."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from cluster.errors import UnreachableError
+
+if TYPE_CHECKING:
+    from opensearchpy import OpenSearch
+
+KNN_PLUGIN = "opensearch-knn"
+NEURAL_PLUGIN = "opensearch-neural-search"
+# What the official images of a version carry; used where the list of plugins may not be read.
+KNN_SINCE = {"opensearch": (1, 0), "elasticsearch": (8, 0)}
+HYBRID_SINCE = (2, 10)
+# Statuses of a cluster that is well but does not show this page to us.
+_HIDDEN = (400, 403, 404, 405, 406, 410, 501)
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a cluster is and can do.
+
+    distribution: "opensearch" or "elasticsearch"; version: numbers, empty where the cluster does
+    not tell; embedded: our own node; knn: it has vector fields and their query; neural_search: it
+    has OpenSearch's hybrid query; engines: the k-NN engines an index may name, safest first, empty
+    on Elasticsearch.
+    """
+
+    distribution: str
+    version: tuple[int, ...]
+    version_text: str
+    embedded: bool
+    knn: bool
+    neural_search: bool
+    engines: tuple[str, ...]
+
+    @property
+    def rrf_is_global(self) -> bool:
+        """Whether reciprocal rank fusion uses ranks over all shards (neural-search#1718: 3.5)."""
+        return self.neural_search and self.version >= (3, 5)
+
+
+def detect(client: OpenSearch, *, embedded: bool = False, serverless: bool = False) -> Capabilities:
+    """Ask a cluster what it is; what is forbidden is inferred from the version.
+
+    serverless: Amazon OpenSearch Serverless, which has neither GET / nor nodes to ask. Raises
+    opensearch-py's errors, and UnreachableError where what answers is no cluster.
+    """
+    if serverless:
+        return Capabilities("opensearch", (), "serverless", False, True, False, ("faiss",))
+    distribution, text = _identity(client)
+    version = _numbers(text)
+    if distribution == "elasticsearch":
+        knn = not version or version >= KNN_SINCE[distribution]
+        return Capabilities(distribution, version, text, False, knn, False, ())
+    plugins = _plugins(client)
+    if plugins is None:
+        knn, neural = version >= KNN_SINCE[distribution] or not version, version >= HYBRID_SINCE
+    else:
+        knn, neural = KNN_PLUGIN in plugins, NEURAL_PLUGIN in plugins
+    engines = () if not knn else ("lucene",) if embedded else ("lucene", "faiss")
+    return Capabilities(distribution, version, text, embedded, knn, neural, engines)
+
+
+def _identity(client: OpenSearch) -> tuple[str, str]:
+    """(distribution, version text) from GET /, else GET /_nodes/_local, else from a refusal."""
+    root, refusal = _ask(client, "/")
+    if isinstance(root, dict) and isinstance(root.get("version"), dict):
+        version = root["version"]
+        text = str(version.get("number", "unknown"))
+        ours = (
+            "opensearch"
+            in (str(version.get("distribution", "")) + str(root.get("tagline", ""))).lower()
+        )
+        return ("opensearch" if ours else "elasticsearch"), text
+    # Elasticsearch's minimal distribution has no GET /.
+    nodes, _ = _ask(client, "/_nodes/_local?filter_path=nodes.*.version,nodes.*.build_flavor")
+    if isinstance(nodes, dict) and nodes.get("nodes"):
+        node = next(iter(nodes["nodes"].values()))
+        # Only Elasticsearch has flavours.
+        return ("elasticsearch" if "build_flavor" in node else "opensearch"), node["version"]
+    if "no permissions for [" in refusal:
+        return "opensearch", "unknown"
+    if "is unauthorized for" in refusal:
+        return "elasticsearch", "unknown"
+    raise UnreachableError("something answers there, but not as OpenSearch or Elasticsearch does")
+
+
+def _plugins(client: OpenSearch) -> frozenset[str] | None:
+    """Names of installed plugins, or None where the cluster does not tell us."""
+    rows, _ = _ask(client, "/_cat/plugins?format=json&h=component")
+    if isinstance(rows, list):
+        return frozenset(row["component"] for row in rows)
+    info, _ = _ask(client, "/_nodes/_local/plugins?filter_path=nodes.*.plugins.name")
+    if isinstance(info, dict) and info.get("nodes"):
+        return frozenset(
+            p["name"] for node in info["nodes"].values() for p in node.get("plugins", [])
+        )
+    return None
+
+
+def _ask(client: OpenSearch, path: str) -> tuple[Any, str]:
+    """(body, "") of GET path, or (None, the refusal's text) where this cluster hides that page."""
+    from opensearchpy.exceptions import ConnectionError as ClientConnectionError
+    from opensearchpy.exceptions import SerializationError, TransportError
+
+    try:
+        return client.transport.perform_request("GET", path), ""
+    except SerializationError:
+        return None, ""
+    except ClientConnectionError:
+        raise
+    except TransportError as error:
+        if error.status_code in _HIDDEN:
+            return None, str(error.info)
+        raise
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    match = re.match(r"\d+(\.\d+)*", text)
+    return tuple(int(part) for part in match[0].split(".")) if match else ()

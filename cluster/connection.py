@@ -1,0 +1,240 @@
+"""Reach a cluster: one client with its credentials, its capabilities, and its errors explained."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from cluster.artifacts import OnProgress
+from cluster.capabilities import Capabilities, detect
+from cluster.errors import ClusterError
+from cluster.explain import Circumstances, explain
+from cluster.node import EmbeddedNode
+
+if TYPE_CHECKING:
+    from opensearchpy import AsyncOpenSearch, OpenSearch
+
+POOL_SIZE = 8
+DEFAULT_PORTS = {"http": 9200, "https": 443}
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+SERVERLESS = ".aoss.amazonaws.com"
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """Who we are: a user with a password, or an API key, or nobody."""
+
+    user: str | None = None
+    password: str | None = None
+    api_key: str | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse half a pair, and two ways at once."""
+        if self.api_key and self.user:
+            raise ClusterError("both a user and an API key are given: give one of them.")
+        if self.user and not self.password:
+            raise ClusterError(
+                f"user {self.user!r} has no password: set TANDEM_PASSWORD, "
+                "or name a file with --password-file."
+            )
+        if self.password and not self.user and not self.api_key:
+            raise ClusterError("a password is given without a user: name one with --user.")
+
+    def __repr__(self) -> str:
+        return f"Credentials(user={self.user!r})"
+
+
+class Cluster:
+    """A cluster that answered: its client, what it can do, and its errors in plain words."""
+
+    def __init__(
+        self,
+        url: str,
+        options: dict[str, Any],
+        circumstances: Circumstances,
+        client: OpenSearch,
+        capabilities: Capabilities,
+    ) -> None:
+        self.url = url
+        self.client = client
+        self.capabilities = capabilities
+        self._options = options
+        self._circumstances = circumstances
+
+    def __enter__(self) -> Cluster:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the client's connections; the embedded node runs on."""
+        self.client.close()
+
+    def async_client(self) -> AsyncOpenSearch:
+        """A new asyncio client with the same address and credentials; the caller closes it."""
+        from opensearchpy import AsyncOpenSearch
+
+        return AsyncOpenSearch(**self._options)
+
+    def explain(self, error: BaseException) -> ClusterError:
+        """What an exception of this cluster's client means, as one sentence with the cure.
+
+        A ClusterError comes back as it is.
+        """
+        return explain(error, self._circumstances, self._index_names)
+
+    def _index_names(self) -> list[str]:
+        found = self.client.transport.perform_request("GET", "/_aliases")
+        aliases = (alias for entry in found.values() for alias in entry.get("aliases", {}))
+        return [name for name in (*found, *aliases) if not name.startswith(".")]
+
+
+def connect(
+    url: str | None = None,
+    *,
+    user: str | None = None,
+    password: str | None = None,
+    api_key: str | None = None,
+    ca_certs: str | Path | None = None,
+    verify: bool = True,
+    timeout: float = 30.0,
+    on_progress: OnProgress | None = None,
+) -> Cluster:
+    """Reach a cluster and learn what it can do; without a url, find or start the embedded node.
+
+    url: http or https, without credentials; ca_certs: a PEM file; timeout: seconds for one answer;
+    on_progress: called with (what, bytes done, total or None) while the node is fetched. A port
+    that is left out is 9200 for http and 443 for https. Raises ClusterError.
+    """
+    credentials = Credentials(user, password, api_key)
+    if url is None:
+        if credentials != Credentials():
+            raise ClusterError(
+                "credentials are given without a cluster: name it with --url (or TANDEM_URL)."
+            )
+        return connect_embedded(EmbeddedNode(), timeout=timeout, on_progress=on_progress)
+    host = _host(url)
+    options = _client_options(host, credentials, ca_certs, verify, timeout)
+    node = EmbeddedNode()
+    state = node.status()
+    ours = state is not None and state.url == url.rstrip("/")
+    return _open(url.rstrip("/"), options, Circumstances(url, user, node if ours else None))
+
+
+def connect_embedded(
+    node: EmbeddedNode, *, timeout: float = 30.0, on_progress: OnProgress | None = None
+) -> Cluster:
+    """Find or start this node and connect to it; raises NodeError."""
+    url = node.start(on_progress).url
+    options = _client_options(_host(url), Credentials(), None, True, timeout)
+    return _open(url, options, Circumstances(url, None, node))
+
+
+def _host(url: str) -> dict[str, Any]:
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError as error:
+        raise ClusterError(
+            f"the port of {url} is no number from 0 to 65535: correct the URL."
+        ) from error
+    if parts.username is not None or parts.password is not None:
+        raise ClusterError(
+            f"the URL of {parts.hostname} holds credentials, which would show in process "
+            "lists and logs: give --user, and the password in TANDEM_PASSWORD or a file named by --password-file."
+        )
+    if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
+        raise ClusterError(
+            f"{url!r} is no URL of a cluster: write it as https://search.example:9200."
+        )
+    if parts.query or parts.fragment:
+        raise ClusterError(
+            f"{url!r} has a query or a fragment: give only scheme, host, port and path."
+        )
+    host: dict[str, Any] = {
+        "host": parts.hostname,
+        "port": port or DEFAULT_PORTS[parts.scheme],
+        "use_ssl": parts.scheme == "https",
+    }
+    if parts.path.strip("/"):
+        host["url_prefix"] = parts.path.strip("/")
+    return host
+
+
+def _client_options(
+    host: dict[str, Any],
+    credentials: Credentials,
+    ca_certs: str | Path | None,
+    verify: bool,
+    timeout: float,
+) -> dict[str, Any]:
+    options: dict[str, Any] = {
+        "hosts": [host],
+        "timeout": timeout,
+        # Whoever sends knows what may be sent twice, and retries with backoff.
+        "max_retries": 0,
+        "pool_maxsize": POOL_SIZE,
+        "http_compress": host["host"] not in LOOPBACK,
+    }
+    if credentials.api_key:
+        options["headers"] = {"authorization": f"ApiKey {credentials.api_key}"}
+    elif credentials.user:
+        options["http_auth"] = (credentials.user, credentials.password)
+    if host["use_ssl"]:
+        options |= {"verify_certs": verify, "ssl_show_warn": False}
+        if ca_certs is not None:
+            options["ca_certs"] = str(_checked(Path(ca_certs)))
+        if not verify:
+            options["ssl_assert_hostname"] = False
+    return options
+
+
+def _checked(ca_certs: Path) -> Path:
+    try:
+        ssl.create_default_context(cafile=str(ca_certs))
+    except ssl.SSLError as error:
+        raise ClusterError(
+            f"{ca_certs} holds no certificate in PEM form: name the authority's PEM file."
+        ) from error
+    except OSError as error:
+        raise ClusterError(
+            f"the certificate file {ca_certs} cannot be read: {error.strerror}."
+        ) from error
+    return ca_certs
+
+
+def _open(url: str, options: dict[str, Any], circumstances: Circumstances) -> Cluster:
+    from opensearchpy import OpenSearch
+
+    client = OpenSearch(**options)
+    with _closed_on_failure(client):
+        try:
+            capabilities = detect(
+                client,
+                embedded=circumstances.node is not None,
+                serverless=options["hosts"][0]["host"].endswith(SERVERLESS),
+            )
+        except Exception as error:
+            raise explain(error, circumstances) from error
+        return Cluster(url, options, circumstances, client, capabilities)
+
+
+@contextmanager
+def _closed_on_failure(client: OpenSearch) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        client.close()
+        raise

@@ -1,0 +1,120 @@
+"""Where the embedded node keeps its files, and the user that it runs as."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypedDict
+
+from cluster.errors import NodeError
+
+# Not below /root, which no other user can enter: as root, the node runs as another user.
+ROOT_HOME = Path("/var/lib/tandem")
+UNPRIVILEGED = "nobody"
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folder of everything that Tandem fetches and runs on this machine."""
+
+    path: Path
+
+    @property
+    def downloads(self) -> Path:
+        """Verified artifacts, as they came."""
+        return self.path / "downloads"
+
+    @property
+    def distributions(self) -> Path:
+        """Unpacked servers and Javas, complete or absent."""
+        return self.path / "distributions"
+
+    @property
+    def node(self) -> Path:
+        """State, data, logs and configuration of the node."""
+        return self.path / "node"
+
+
+def default_home() -> Home:
+    """TANDEM_HOME, or /var/lib/tandem for root, or the user's cache folder."""
+    if named := os.environ.get("TANDEM_HOME"):
+        return Home(Path(named).expanduser().absolute())
+    if os.geteuid() == 0:
+        return Home(ROOT_HOME)
+    from platformdirs import user_cache_path
+
+    return Home(user_cache_path("tandem", appauthor=False))
+
+
+class RunAs(TypedDict, total=False):
+    """Keywords of subprocess.run that switch the user; empty where we already are that user."""
+
+    user: int
+    group: int
+    extra_groups: list[int]
+
+
+@dataclass(frozen=True)
+class NodeUser:
+    """The user that the node runs as."""
+
+    name: str
+    uid: int
+    gid: int
+
+    def run_as(self) -> RunAs:
+        """Keywords for subprocess that make a child this user."""
+        if os.geteuid() == self.uid:
+            return {}
+        return {"user": self.uid, "group": self.gid, "extra_groups": []}
+
+    def own(self, path: Path) -> None:
+        """Make this user the owner of a file or folder and of all that is in it."""
+        if os.geteuid() == self.uid:
+            return
+        for each in (path, *path.rglob("*")):
+            os.chown(each, self.uid, self.gid, follow_symlinks=False)
+
+
+def node_user() -> NodeUser:
+    """Ourselves, or `nobody` where we are root, because OpenSearch refuses to run as root."""
+    import pwd
+
+    if os.geteuid() != 0:
+        return NodeUser(str(os.geteuid()), os.geteuid(), os.getegid())
+    try:
+        entry = pwd.getpwnam(UNPRIVILEGED)
+    except KeyError as error:
+        raise NodeError(
+            f"OpenSearch refuses to run as root and this machine has no user {UNPRIVILEGED!r} to "
+            "run it as: add one, or run tandem as an ordinary user."
+        ) from error
+    return NodeUser(entry.pw_name, entry.pw_uid, entry.pw_gid)
+
+
+def check_enterable(path: Path, user: NodeUser) -> None:
+    """Raise NodeError naming the first folder on the way to `path` that `user` cannot enter."""
+    for folder in _from_the_top(path):
+        if not folder.exists():
+            return
+        info = folder.stat()
+        if info.st_uid == user.uid:
+            needed = 0o100
+        elif info.st_gid == user.gid:
+            needed = 0o010
+        else:
+            needed = 0o001
+        if not info.st_mode & needed:
+            raise NodeError(
+                f"the embedded node runs as user {user.name}, who cannot enter {folder} on the way "
+                f"to {path}: set TANDEM_HOME to a folder that every user can enter, such as "
+                f"{ROOT_HOME}."
+            )
+
+
+def _from_the_top(path: Path) -> Iterator[Path]:
+    resolved = path.resolve()
+    yield from reversed(resolved.parents)
+    yield resolved

@@ -1,0 +1,109 @@
+"""Processes that outlive the command that starts them: spawn, recognise, end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from cluster.errors import NodeError
+from cluster.home import NodeUser
+
+POLL_SECONDS = 0.05
+
+# The shell ends at once and its child passes to init: it holds none of our pipes, gets none of our
+# signals, and leaves us neither a zombie nor an unwaited Popen.
+_DETACH = 'log=$1; shift; "$@" >"$log" 2>&1 </dev/null & echo $!'
+
+
+def spawn(
+    command: Sequence[str], log: Path, user: NodeUser, env: Mapping[str, str], folder: Path
+) -> int:
+    """Start a detached process in its own session and return its pid; its output goes to `log`."""
+    try:
+        shell = subprocess.run(
+            ["/bin/sh", "-c", _DETACH, "sh", str(log), *command],
+            stdout=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
+            check=True,
+            start_new_session=True,
+            env=dict(env),
+            cwd=folder,
+            **user.run_as(),
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise NodeError(
+            f"{command[0]} could not be started as user {user.name}: {error}."
+        ) from error
+    return int(shell.stdout)
+
+
+def arguments(pid: int) -> list[str]:
+    """The command line of a process, word by word; empty for none, and for a zombie."""
+    proc = Path("/proc")
+    if (proc / "self").exists():
+        try:
+            words = (proc / str(pid) / "cmdline").read_bytes().split(b"\0")
+        except OSError:
+            return []
+        return [os.fsdecode(word) for word in words if word]
+    shown = subprocess.run(
+        ["ps", "-ww", "-o", "args=", "-p", str(pid)], capture_output=True, text=True
+    )
+    return shown.stdout.split()
+
+
+def is_ours(pid: int, marker: str) -> bool:
+    """Whether the process runs and has `marker` as a word of its command line.
+
+    The pid alone proves nothing: the system may have given it to another process since.
+    """
+    return marker in arguments(pid)
+
+
+def find(marker: str) -> int | None:
+    """The pid of a process with `marker` as a word of its command line, or None."""
+    return next((pid for pid in _pids() if pid != os.getpid() and is_ours(pid, marker)), None)
+
+
+def _pids() -> Iterator[int]:
+    proc = Path("/proc")
+    if (proc / "self").exists():
+        yield from (int(entry.name) for entry in proc.iterdir() if entry.name.isdigit())
+    else:
+        shown = subprocess.run(["ps", "-ax", "-o", "pid="], capture_output=True, text=True)
+        yield from map(int, shown.stdout.split())
+
+
+def end(pid: int, marker: str, seconds: float) -> None:
+    """Ask the process to end, and kill it where it has not within `seconds`.
+
+    Raises NodeError where the process is another user's.
+    """
+    for sign, patience in ((signal.SIGTERM, seconds), (signal.SIGKILL, 10.0)):
+        if not is_ours(pid, marker):
+            return
+        try:
+            os.kill(pid, sign)
+        except ProcessLookupError:
+            return
+        except PermissionError as error:
+            raise NodeError(
+                f"the embedded node (process {pid}) was started by another user: "
+                "stop it as that user or as root."
+            ) from error
+        if _gone_within(pid, marker, patience):
+            return
+    raise NodeError(f"the embedded node (process {pid}) does not end, not even when killed.")
+
+
+def _gone_within(pid: int, marker: str, seconds: float) -> bool:
+    deadline = time.monotonic() + seconds
+    while is_ours(pid, marker):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(POLL_SECONDS)
+    return True
