@@ -153,8 +153,8 @@ def _download(artifact: Artifact, folder: Path, on_progress: OnProgress | None) 
     except (requests.RequestException, RuntimeError, OSError) as error:
         raise DownloadError(
             f"{artifact.filename} ({artifact.size:,} bytes) could not be fetched into "
-            f"{folder.parent}: {_first_line(error)}; check the network and run the command again, or name a cluster "
-            "of your own with --url."
+            f"{folder.parent}: {_first_line(error)}; check the network and run the command again, "
+            "or name a cluster of your own with --url."
         ) from error
 
 

@@ -153,7 +153,8 @@ def _host(url: str) -> dict[str, Any]:
     if parts.username is not None or parts.password is not None:
         raise ClusterError(
             f"the URL of {parts.hostname} holds credentials, which would show in process "
-            "lists and logs: give --user, and the password in TANDEM_PASSWORD or a file named by --password-file."
+            "lists and logs: give --user, and the password in TANDEM_PASSWORD or in a "
+            "file that --password-file names."
         )
     if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
         raise ClusterError(

@@ -204,9 +204,9 @@ def _block(reason: str, where: Circumstances) -> str:
     if "flood" in reason or "read-only / allow delete" in reason:
         return (
             f"{where.url} has made the index read-only because its disk is nearly full (block "
-            f"{name!r}): free disk space on the cluster, then set index.blocks.read_only_allow_delete to null."
+            f"{name!r}): free disk space on the cluster, then set "
+            "index.blocks.read_only_allow_delete to null."
         )
     if "state not recovered" in reason or "no master" in reason or "no cluster" in reason:
         return f"{where.url} is not ready yet (block {name!r}): wait and run the command again."
-    return f"{where.url} blocks this operation (block {name!r}): remove the block "
-        "from the index's settings."
+    return f"{where.url} blocks this operation: lift the block {name!r} in the index's settings."
