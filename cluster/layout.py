@@ -108,7 +108,7 @@ def prepare(
 
 
 def jvm_options(text: str, java: Java, layout: Layout) -> str:
-    """The distribution's jvm.options with what this Java lacks or what writes elsewhere left out."""
+    """The jvm.options of the distribution without what this Java lacks or what writes elsewhere."""
     dropped = _DROPPED_OPTIONS if java.usable else (*_DROPPED_OPTIONS, _VECTOR_MODULE)
     kept = [line for line in text.splitlines() if not any(word in line for word in dropped)]
     return "\n".join([*kept, f"-XX:ErrorFile={layout.logs}/hs_err_pid%p.log", ""])
