@@ -9,7 +9,7 @@ from importlib.resources import files
 import pytest
 
 from cluster import Cluster, connect, connect_embedded
-from tests.servers import OpenSearchServer
+from tests.servers import ElasticsearchServer, OpenSearchServer, SecuredServer
 
 TIMEOUT = 60.0
 
@@ -33,9 +33,38 @@ def opensearch(opensearch_server: OpenSearchServer) -> Iterator[Cluster]:
 
 
 @pytest.fixture(scope="session")
-def elasticsearch() -> Iterator[Cluster]:
+def elasticsearch_server() -> Iterator[ElasticsearchServer]:
+    """A running Elasticsearch 9.5.3."""
+    server = ElasticsearchServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture(scope="session")
+def elasticsearch(elasticsearch_server: ElasticsearchServer) -> Iterator[Cluster]:
     """A Cluster on Elasticsearch 9.5.3."""
-    with connect("http://127.0.0.1:9211", timeout=TIMEOUT) as cluster:
+    with connect(elasticsearch_server.url, timeout=TIMEOUT) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def secured_server() -> Iterator[SecuredServer]:
+    """A running OpenSearch 2.19.1 with TLS and users."""
+    server = SecuredServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture(scope="session")
+def secured(secured_server: SecuredServer) -> Iterator[Cluster]:
+    """A Cluster on the secured OpenSearch, as its admin."""
+    with secured_server.connect(timeout=TIMEOUT) as cluster:
         yield cluster
 
 
@@ -49,7 +78,9 @@ def minilm() -> str:
 def index_name(request: pytest.FixtureRequest) -> Iterator[str]:
     """A new index name; whatever the test made under it is deleted from the servers it used."""
     name = f"test-{uuid.uuid4().hex[:12]}"
-    used = [each for each in ("opensearch", "elasticsearch") if each in request.fixturenames]
+    used = [
+        each for each in ("opensearch", "elasticsearch", "secured") if each in request.fixturenames
+    ]
     clusters: list[Cluster] = [request.getfixturevalue(each) for each in used]
     yield name
     for cluster in clusters:

@@ -5,6 +5,7 @@ The distributions are shared with the product's own cache, so a second run fetch
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -12,11 +13,15 @@ import tempfile
 import time
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
-from cluster import EmbeddedNode, Home, process
-from cluster.home import default_home
-from cluster.node import NodeState
+from cluster import Cluster, ClusterError, EmbeddedNode, Home, connect, nodelog, process
+from cluster.home import default_home, node_user
+from cluster.java import Java, find_java
+from cluster.layout import Layout, command, environment, prepare
+from cluster.node import START_SECONDS, NodeState
+from tests import distributions
 
 HEAP = "512m"
 Settings = Mapping[str, "str | int | bool"]
@@ -88,3 +93,156 @@ class OpenSearchServer:
         """Stop the node and delete its folder; the shared downloads stay."""
         self.node.stop()
         shutil.rmtree(self.home.path)
+
+
+class JavaServer:
+    """A server of a distribution that only tests need, detached as the product's node is."""
+
+    config_file = "opensearch.yml"
+
+    def __init__(self, settings: Settings | None = None, heap: str = HEAP) -> None:
+        self.home = private_home()
+        self.layout = Layout(self.home.node)
+        self.settings: Settings = settings or {}
+        self.heap = heap
+        self.port = 0
+        self.pid: int | None = None
+
+    def start(self) -> None:
+        """Start the server, again on the port it had; its data is kept."""
+        user, java, folder = node_user(), self.java(), self.distribution()
+        prepare(self.layout, folder, user, java, {**self.own_settings(), **self.settings})
+        os.replace(self.layout.config / "opensearch.yml", self.layout.config / self.config_file)
+        self.pid = process.spawn(
+            self.command(folder), self.layout.log, user, self.variables(java), folder
+        )
+        self.port = int(self._published().rsplit(":", 1)[1])
+
+    def _published(self) -> str:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self.pid is None or not process.is_ours(self.pid, self.layout.marker):
+                break
+            if self.layout.ports.exists() and (found := self.layout.ports.read_text().split()):
+                return found[0]
+            time.sleep(0.1)
+        end = "\n".join(nodelog.tail(self.layout.log, 20))
+        self.close()
+        raise RuntimeError(f"{type(self).__name__} did not start; its log ends:\n{end}")
+
+    def kill(self) -> None:
+        """End the server as a crash would, and wait until it is gone."""
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, sign: signal.Signals) -> None:
+        if self.pid is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            # Elasticsearch is a launcher and a server; both are in the session of the spawn.
+            os.killpg(os.getpgid(self.pid), sign)
+        while process.is_ours(self.pid, self.layout.marker):
+            time.sleep(0.02)
+        self.pid = None
+
+    def close(self) -> None:
+        """Stop the server and delete its folder; the shared downloads stay."""
+        self._signal(signal.SIGKILL)  # nothing of a test server is worth a graceful end
+        shutil.rmtree(self.home.path, ignore_errors=True)
+
+
+class ElasticsearchServer(JavaServer):
+    """Elasticsearch 9.5.3, minimal distribution, without security."""
+
+    config_file = "elasticsearch.yml"
+
+    @property
+    def url(self) -> str:
+        """Where it listens, or listened."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def java(self) -> Java:
+        return find_java(self.home, node_user())
+
+    def distribution(self) -> Path:
+        return distributions.elasticsearch(self.home)
+
+    def own_settings(self) -> Settings:
+        return {"xpack.security.enabled": False}
+
+    def command(self, folder: Path) -> list[str]:
+        return [
+            str(folder / "bin" / "elasticsearch"),
+            self.layout.marker,
+            f"-Ehttp.port={self.port}",
+        ]
+
+    def variables(self, java: Java) -> dict[str, str]:
+        return {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": str(self.layout.folder),
+            "ES_JAVA_HOME": str(java.home),
+            "ES_PATH_CONF": str(self.layout.config),
+            "ES_TMPDIR": str(self.layout.temporary),
+            "ES_JAVA_OPTS": f"-Xms{self.heap} -Xmx{self.heap} -XX:-AlwaysPreTouch",
+        }
+
+
+class SecuredServer(JavaServer):
+    """OpenSearch 2.19.1 with TLS and users: admin/admin, and readall/readall who may only read."""
+
+    user = "admin"
+    password = "admin"
+
+    @property
+    def url(self) -> str:
+        """Where it listens, or listened."""
+        return f"https://127.0.0.1:{self.port}"
+
+    @property
+    def ca_certs(self) -> Path:
+        """The authority that signed its certificate."""
+        return self.distribution() / "config" / "ca.pem"
+
+    def java(self) -> Java:
+        return distributions.secured_java(self.home)
+
+    def distribution(self) -> Path:
+        return distributions.secured_opensearch(self.home, self.java())
+
+    def own_settings(self) -> Settings:
+        security = "plugins.security"
+        return {
+            f"{security}.ssl.transport.keystore_filepath": "node.p12",
+            f"{security}.ssl.transport.keystore_type": "PKCS12",
+            f"{security}.ssl.transport.truststore_filepath": "trust.p12",
+            f"{security}.ssl.transport.truststore_type": "PKCS12",
+            f"{security}.ssl.transport.enforce_hostname_verification": False,
+            f"{security}.ssl.http.enabled": True,
+            f"{security}.ssl.http.keystore_filepath": "node.p12",
+            f"{security}.ssl.http.keystore_type": "PKCS12",
+            f"{security}.allow_default_init_securityindex": True,
+        }
+
+    def command(self, folder: Path) -> list[str]:
+        return command(self.layout, folder, self.port)
+
+    def variables(self, java: Java) -> dict[str, str]:
+        return environment(self.layout, java, self.heap)
+
+    def connect(self, **changes: Any) -> Cluster:
+        """A Cluster as admin, with the right authority; `changes` replace options of connect."""
+        options = {"user": self.user, "password": self.password, "ca_certs": self.ca_certs}
+        return connect(self.url, **(options | changes))
+
+    def start(self) -> None:
+        """Start, and wait until its users are there."""
+        super().start()
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                self.connect().close()
+                return
+            except ClusterError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.3)
