@@ -94,6 +94,15 @@ def node_user() -> NodeUser:
     return NodeUser(entry.pw_name, entry.pw_uid, entry.pw_gid)
 
 
+def make_enterable(*folders: Path) -> None:
+    """Make folders; as root, let the node's user enter them, whatever the umask."""
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
+        info = folder.stat()
+        if os.geteuid() == info.st_uid == 0:
+            folder.chmod(info.st_mode | 0o055)
+
+
 def check_enterable(path: Path, user: NodeUser) -> None:
     """Raise NodeError naming the first folder on the way to `path` that `user` cannot enter."""
     for folder in _from_the_top(path):

@@ -14,13 +14,15 @@ from cluster import lock, nodelog, process
 from cluster.artifacts import OPENSEARCH, OnProgress
 from cluster.distribution import installation
 from cluster.errors import NodeError
-from cluster.home import Home, NodeUser, check_enterable, default_home, node_user
+from cluster.home import Home, NodeUser, check_enterable, default_home, make_enterable, node_user
 from cluster.java import Java, find_java
 from cluster.layout import Layout, command, environment, prepare
 from cluster.ready import answers, wait_until_ready
 
 STOP_SECONDS = 30.0
 START_SECONDS = 180.0
+# How long a node may be busy before it counts as hung.
+PATIENCE_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ class EmbeddedNode:
             if on_progress:
                 on_progress("waiting for another tandem that is starting the node", 0, None)
 
+        make_enterable(self.home.path)
         with lock.hold(self.layout.lock, START_SECONDS, waiting):
             return self._answering() or self._start(on_progress)
 
@@ -88,18 +91,33 @@ class EmbeddedNode:
         return state if state and answers(state.url) else None
 
     def _start(self, on_progress: OnProgress | None) -> NodeState:
+        if adopted := self._adopt():
+            return adopted
         user = node_user()
-        self.home.path.mkdir(parents=True, exist_ok=True)
         check_enterable(self.home.path, user)
-        if (left := process.find(self.layout.marker)) is not None:
-            # Its starter was killed, or it hangs: in both cases nobody else will end it.
-            process.end(left, self.layout.marker, STOP_SECONDS)
+        make_enterable(self.home.distributions, self.home.node)
         java = self.java or find_java(self.home, user)
         folder = installation(self.home, java, on_progress)
         prepare(self.layout, folder, user, java, self.settings)
         if on_progress:
             on_progress(f"starting OpenSearch {OPENSEARCH.version}", 0, None)
         return self._launch(folder, user, java)
+
+    def _adopt(self) -> NodeState | None:
+        """A node that runs but did not answer: still starting, or busy; ended where it hangs."""
+        marker = self.layout.marker
+        if (pid := process.find(marker)) is None:
+            return None
+        try:
+            return self._remember(pid, wait_until_ready(self.layout, pid, PATIENCE_SECONDS))
+        except NodeError:
+            process.end(pid, marker, STOP_SECONDS)
+            return None
+
+    def _remember(self, pid: int, url: str) -> NodeState:
+        state = NodeState(pid, url, OPENSEARCH.version)
+        _write(self.layout.state, json.dumps(asdict(state)))
+        return state
 
     def _launch(self, folder: Path, user: NodeUser, java: Java) -> NodeState:
         marker = self.layout.marker
@@ -111,18 +129,17 @@ class EmbeddedNode:
                 environment(self.layout, java, self.heap),
                 folder,
             )
-            url = wait_until_ready(self.layout, pid, START_SECONDS)
+            return self._remember(pid, wait_until_ready(self.layout, pid, START_SECONDS))
         except BaseException:
             # Ctrl-C too must leave no node that nobody knows of.
             if (started := process.find(marker)) is not None:
                 process.end(started, marker, 2.0)
             raise
-        state = NodeState(pid, url, OPENSEARCH.version)
-        _write(self.layout.state, json.dumps(asdict(state)))
-        return state
 
     def stop(self) -> NodeState | None:
         """End the node and return what ran, or None where none did; its data stays."""
+        if not self.home.node.is_dir():
+            return None
         with lock.hold(self.layout.lock, START_SECONDS):
             return self._stop()
 
@@ -136,6 +153,8 @@ class EmbeddedNode:
 
     def reset(self) -> None:
         """End the node and delete its indexes; the downloads stay."""
+        if not self.home.node.is_dir():
+            return
         with lock.hold(self.layout.lock, START_SECONDS):
             self._stop()
             shutil.rmtree(self.layout.data, ignore_errors=True)
