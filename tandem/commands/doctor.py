@@ -1,0 +1,79 @@
+"""`tandem doctor`: what this cluster, Java, model and machine can do, and the cure."""
+
+from __future__ import annotations
+
+import importlib.util
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+import click
+
+from tandem.options import Target, cluster_options, json_option, print_json
+
+if TYPE_CHECKING:
+    from cluster.diagnosis import Finding
+
+
+@click.command()
+@click.option("--model", help="Also look at this model: a name or a folder.")
+@cluster_options
+@json_option
+def command(model: str | None, target: Target, as_json: bool) -> int:
+    """Show what this cluster, Java, model and machine can do, and the cure for what is missing.
+
+    Without --url it looks at the embedded node, and does not start it. Exits with 1 if something
+    that is needed is missing.
+    """
+    from cluster.diagnosis import of_machine
+
+    findings = [*_cluster(target), *of_machine(), *_encoder(model)]
+    healthy = not any(each.bad for each in findings)
+    if as_json:
+        print_json({"healthy": healthy, "findings": [asdict(each) for each in findings]})
+    else:
+        _print_table(findings)
+    return 0 if healthy else 1
+
+
+def _cluster(target: Target) -> list[Finding]:
+    from cluster import ClusterError, EmbeddedNode
+    from cluster.diagnosis import of_cluster, of_failure, of_node
+
+    if target.url is None:
+        return of_node(EmbeddedNode())
+    try:
+        with target.connect() as cluster:
+            return of_cluster(cluster)
+    except ClusterError as error:
+        return of_failure(error)
+
+
+def _encoder(model: str | None) -> list[Finding]:
+    from cluster.diagnosis import Finding
+
+    if importlib.util.find_spec("encoder.diagnosis") is None:
+        return []
+    from encoder.diagnosis import diagnose
+
+    return [Finding("encoder", name, value, cure) for name, value, cure in diagnose(model)]
+
+
+def _print_table(findings: list[Finding]) -> None:
+    from rich.console import Console
+    from rich.markup import escape
+    from rich.table import Table
+
+    table = Table("", "what", "found", "cure", box=None, pad_edge=False, show_edge=False)
+    section = None
+    for each in findings:
+        if each.section != section:
+            section = each.section
+            table.add_row("", f"[bold]{section}[/bold]", "", "")
+        table.add_row(_mark(each), f"  {each.name}", escape(each.value), escape(each.cure or ""))
+    Console().print(table)
+
+
+def _mark(finding: Finding) -> str:
+    if finding.bad:
+        return "[red]✗[/red]"
+    return "[yellow]![/yellow]" if finding.cure else "[green]✓[/green]"
