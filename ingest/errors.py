@@ -1,5 +1,38 @@
-"""Errors of this room: each message is one sentence with what was wrong, where, and the cure."""
+"""Errors of this room: each message is one sentence with what was wrong, where, and the cure.
+
+IngestError
+├── SourceError          a source that is not there, cannot be read, or ends too early
+├── IndexRefusedError    an index that these vectors must not be written into
+├── BlockedError         the cluster forbids writes: a full disk, a read-only index
+├── OutageError          the cluster accepted nothing for longer than --max-outage
+├── TooManyRejectsError  more documents refused than --max-rejects
+└── IncompleteError      all was sent, and the index does not hold what it should
+"""
 
 
 class IngestError(Exception):
     """Base of every error of an ingestion that cannot go on; `tandem` prints it, exits 1."""
+
+
+class SourceError(IngestError):
+    """A source is not there, cannot be read, or ends in the middle."""
+
+
+class IndexRefusedError(IngestError):
+    """The index must not take these vectors: another encoder, another dimension, no k-NN."""
+
+
+class BlockedError(IngestError):
+    """The cluster forbids writes to the index until its owner lifts a block."""
+
+
+class OutageError(IngestError):
+    """The cluster accepted nothing for too long."""
+
+
+class TooManyRejectsError(IngestError):
+    """So many documents were refused that something must be wrong with all of them."""
+
+
+class IncompleteError(IngestError):
+    """Everything was sent, yet the index does not hold what it should."""

@@ -1,0 +1,32 @@
+"""Documents into an index: read | split | skip | encode | write, losing and repeating nothing."""
+
+from ingest.errors import (
+    BlockedError,
+    IncompleteError,
+    IndexRefusedError,
+    IngestError,
+    OutageError,
+    SourceError,
+    TooManyRejectsError,
+)
+from ingest.records import PassageEncoder, Reading, Report, Splitting, Writing
+from ingest.run import Plan, ingest
+from ingest.tally import RejectLimit
+
+__all__ = [
+    "BlockedError",
+    "IncompleteError",
+    "IndexRefusedError",
+    "IngestError",
+    "OutageError",
+    "PassageEncoder",
+    "Plan",
+    "Reading",
+    "RejectLimit",
+    "Report",
+    "SourceError",
+    "Splitting",
+    "TooManyRejectsError",
+    "Writing",
+    "ingest",
+]

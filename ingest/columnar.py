@@ -1,0 +1,69 @@
+"""Parquet and Arrow: record batches in, rows out, a few hundred at a time."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from typing import Any
+
+from ingest.errors import SourceError
+from ingest.records import Origin, Row
+from ingest.sources import Source
+
+BATCH_ROWS = 256
+
+
+def read_columnar(source: Source, kind: str) -> Iterator[Row]:
+    """Every row of a Parquet or Arrow file; nulls are left out.
+
+    Raises SourceError for standard input, and for a file that is damaged.
+    """
+    import pyarrow
+
+    if source.path is None:
+        raise SourceError(f"{kind} needs a file, not standard input: save it first.")
+    number = 0
+    try:
+        for batch in _batches(str(source.path), kind):
+            for start in range(0, batch.num_rows, BATCH_ROWS):
+                for value in batch.slice(start, BATCH_ROWS).to_pylist():
+                    number += 1
+                    yield Row(Origin(source.name, number), _plain(value))
+    except (pyarrow.ArrowException, OSError, EOFError) as error:
+        said = " ".join(str(error).split())[:200]
+        raise SourceError(
+            f"{source.name} is damaged or no {kind} file after row {number} ({said}): "
+            "fetch or write it again, and run the same command; what was stored is kept."
+        ) from error
+
+
+def _batches(path: str, kind: str) -> Iterator[Any]:
+    import pyarrow
+
+    if kind == "parquet":
+        from pyarrow import parquet
+
+        with parquet.ParquetFile(path) as file:
+            yield from file.iter_batches(batch_size=BATCH_ROWS)
+        return
+    with pyarrow.OSFile(path) as file:
+        is_file = file.read(6) == b"ARROW1"
+        file.seek(0)
+        if is_file:
+            reader = pyarrow.ipc.open_file(file)
+            yield from (reader.get_batch(i) for i in range(reader.num_record_batches))
+        else:
+            yield from pyarrow.ipc.open_stream(file)
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON has it: no nulls, bytes in base64 as the cluster's binary fields want."""
+    if isinstance(value, dict):
+        return {key: _plain(each) for key, each in value.items() if each is not None}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    if isinstance(value, bytes):
+        return base64.b64encode(value).decode()
+    if value is None or isinstance(value, str | int | float | bool):
+        return value
+    return value.isoformat() if hasattr(value, "isoformat") else str(value)

@@ -1,0 +1,57 @@
+"""Passages become vectors, lazily, and no bad vector leaves this stage."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import replace
+from threading import Event
+
+import numpy as np
+
+from ingest.records import Passage, PassageEncoder, Vector
+from ingest.tally import Tally
+
+
+def encode(
+    passages: Iterator[Passage], encoder: PassageEncoder, tally: Tally, stopping: Event
+) -> Iterator[Passage]:
+    """The passages with their vectors; one that has a vector already is not encoded again.
+
+    A vector that the cluster would refuse (zero, NaN, infinite, of another length) is rejected with
+    its document. When the run is stopping, what is not encoded yet is left to the next run.
+    """
+    waiting: deque[Passage] = deque()
+    ready: deque[Passage] = deque()
+
+    def texts() -> Iterator[str]:
+        for passage in passages:
+            if passage.vector is None:
+                waiting.append(passage)
+                yield passage.encoded
+            else:
+                ready.append(passage)
+
+    for vector in encoder.stream_passages(texts()):
+        passage = waiting.popleft()
+        tally.count("encoded")
+        if fault := fault_of(vector, encoder.dim):
+            tally.reject_passage(passage, fault)
+        else:
+            yield replace(passage, vector=vector)
+        while ready:
+            yield ready.popleft()
+        if stopping.is_set():
+            return
+    yield from ready
+
+
+def fault_of(vector: Vector, dim: int) -> str | None:
+    """Why the cluster would refuse a vector, or None; vector: float32 [dim]."""
+    if vector.shape != (dim,):
+        return f"the vector has shape {vector.shape} and must have ({dim},)"
+    if not np.isfinite(vector).all():
+        return "the vector has NaN or infinite components"
+    if not vector.any():
+        return "the vector is zero, which has no cosine"
+    return None

@@ -1,0 +1,196 @@
+"""Stages in threads of their own, joined by bounded queues; one failure ends them all."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+POLL_SECONDS = 0.05
+# A request that is on its way, or a read of standard input, may outlast the run.
+LEAVE_SECONDS = 2.0
+_END: Any = object()
+
+
+class CancelledError(Exception):
+    """Another stage failed, so this one ends too."""
+
+
+class Clock:
+    """Seconds that each stage worked: its own time, less what it waited for its input."""
+
+    def __init__(self) -> None:
+        self._spent: dict[str, float] = {}
+        self._lanes: dict[str, int] = {}
+        self._began = time.monotonic()
+        self._lock = threading.Lock()
+
+    def add(self, stage: str, seconds: float, lanes: int = 1) -> None:
+        """Count seconds for (or, negative, against) a stage that runs in `lanes` threads."""
+        with self._lock:
+            self._spent[stage] = self._spent.get(stage, 0.0) + seconds
+            self._lanes[stage] = lanes
+
+    def timed(self, stage: str, items: Iterator[T]) -> Iterator[T]:
+        """Yield the items, counting the time that they take for the stage that makes them."""
+        while True:
+            began = time.monotonic()
+            item = next(items, _END)
+            self.add(stage, time.monotonic() - began)
+            if item is _END:
+                return
+            yield item
+
+    def waited(self, items: Iterator[T], consumer: str) -> Iterator[T]:
+        """Yield the items, counting the time they take against their consumer."""
+        while True:
+            began = time.monotonic()
+            item = next(items, _END)
+            self.add(consumer, began - time.monotonic())
+            if item is _END:
+                return
+            yield item
+
+    def measure(self, stage: str, work: Callable[[], None], lanes: int) -> None:
+        """Do the work, counting its time for a stage that runs in `lanes` threads."""
+        began = time.monotonic()
+        try:
+            work()
+        finally:
+            self.add(stage, time.monotonic() - began, lanes)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the clock was made."""
+        return time.monotonic() - self._began
+
+    def shares(self) -> dict[str, float]:
+        """The share of the time, from 0 to 1, that each stage was busy."""
+        wall = self.seconds or 1.0
+        with self._lock:
+            return {
+                name: min(1.0, max(0.0, spent / wall / self._lanes[name]))
+                for name, spent in self._spent.items()
+            }
+
+
+class Flow:
+    """The threads of one run.
+
+    `stopping` ends the run early but in order: what has a vector is still written. `cancelled` ends
+    it at once.
+    """
+
+    def __init__(self) -> None:
+        self.stopping = threading.Event()
+        self.cancelled = threading.Event()
+        self.error: BaseException | None = None
+        self._lock = threading.Lock()
+        self._threads: list[threading.Thread] = []
+
+    def end(self) -> None:
+        """Release every thread that still waits, and give each a moment to leave."""
+        self.cancelled.set()
+        deadline = time.monotonic() + LEAVE_SECONDS
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def fail(self, error: BaseException) -> None:
+        """End every stage; the first error is the run's error."""
+        with self._lock:
+            if self.error is None and not isinstance(error, CancelledError):
+                self.error = error
+        self.cancelled.set()
+
+    def pause(self, seconds: float) -> None:
+        """Sleep, and raise CancelledError as soon as the run is cancelled."""
+        if self.cancelled.wait(seconds):
+            raise CancelledError
+
+    def background(self, work: Callable[[], None]) -> threading.Event:
+        """Do the work in a thread, and set the event once it ended, well or not."""
+        done = threading.Event()
+
+        def ending() -> None:
+            try:
+                work()
+            except BaseException as error:
+                self.fail(error)
+            finally:
+                done.set()
+
+        self._start(ending)
+        return done
+
+    def buffered(self, items: Iterator[T], most: int, *, drains: bool) -> Iterator[T]:
+        """Run `items` in a thread of its own, at most `most` ahead of who consumes the result.
+
+        drains: whether a run that is stopping still hands over what was made.
+        """
+        line: queue.Queue[T] = queue.Queue(most)
+        self._start(lambda: self._fill(line, items))
+        return self._drain(line, drains)
+
+    def workers(self, count: int, items: Iterator[T], work: Callable[[T], None]) -> None:
+        """Do the work for every item in `count` threads, and return when all is done.
+
+        Raises CancelledError when the run was cancelled.
+        """
+        lock = threading.Lock()
+
+        def pull() -> T:
+            with lock:
+                item: T = next(items, _END)
+                return item
+
+        def loop() -> None:
+            while (item := pull()) is not _END:
+                work(item)
+
+        threads = [self._start(loop) for _ in range(count)]
+        for thread in threads:
+            while thread.is_alive():
+                thread.join(POLL_SECONDS)
+                if self.cancelled.is_set():
+                    raise CancelledError
+
+    def _start(self, work: Callable[[], None]) -> threading.Thread:
+        def guarded() -> None:
+            try:
+                work()
+            except BaseException as error:
+                self.fail(error)
+
+        # A thread that hangs in a read of standard input must not keep the process alive.
+        thread = threading.Thread(target=guarded, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+        return thread
+
+    def _fill(self, line: queue.Queue[T], items: Iterator[T]) -> None:
+        for item in items:
+            self._put(line, item)
+        self._put(line, _END)
+
+    def _put(self, line: queue.Queue[T], item: T) -> None:
+        while not self.cancelled.is_set():
+            try:
+                return line.put(item, timeout=POLL_SECONDS)
+            except queue.Full:
+                continue
+        raise CancelledError
+
+    def _drain(self, line: queue.Queue[T], drains: bool) -> Iterator[T]:
+        while not (self.stopping.is_set() and not drains):
+            if self.cancelled.is_set():
+                raise CancelledError
+            try:
+                item = line.get(timeout=POLL_SECONDS)
+            except queue.Empty:
+                continue
+            if item is _END:
+                return
+            yield item

@@ -1,0 +1,72 @@
+"""Remove documents that the source no longer has, after a complete read and a question."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import orjson
+
+from ingest.errors import IngestError
+from ingest.index import OpenIndex
+from ingest.link import Link
+from ingest.seen import Seen
+from ingest.tally import Tally
+
+PAGE = 1000
+_KEEP_ALIVE = "5m"
+# Called with the number of passages to remove and some of their documents' ids; True removes them.
+Confirm = Callable[[int, list[str]], bool]
+
+
+def prune(link: Link, index: OpenIndex, seen: Seen, tally: Tally, confirm: Confirm) -> None:
+    """Delete every passage whose document was not seen in this run, if `confirm` says so.
+
+    The candidates wait in a temporary database, not in memory. Raises IngestError where rejected
+    lines without a readable id might be the very documents that seem to be gone.
+    """
+    if tally.anonymous_rejects:
+        raise IngestError(
+            f"nothing was pruned, because {tally.anonymous_rejects:,} rejected lines have no "
+            "readable id and may be documents that seem to be gone: mend them first."
+        )
+    gone = sqlite3.connect("")
+    try:
+        gone.execute("CREATE TABLE gone (passage TEXT, document TEXT)")
+        for page in _pages(link, index):
+            absent = [each for each in page if each[1] not in seen]
+            gone.executemany("INSERT INTO gone VALUES (?, ?)", absent)
+        (count,) = gone.execute("SELECT count(*) FROM gone").fetchone()
+        sample = [d for (d,) in gone.execute("SELECT DISTINCT document FROM gone LIMIT 3")]
+        if count and confirm(count, sample):
+            _delete(link, (row for row in gone.execute("SELECT passage FROM gone")))
+            tally.count("pruned", count)
+    finally:
+        gone.close()
+
+
+def _pages(link: Link, index: OpenIndex) -> Iterator[list[tuple[str, str]]]:
+    """(passage id, document id) of everything in the index, a page at a time."""
+    field = index.fields.document_id
+    link.ask("POST", f"/{index.name}/_refresh")
+    body: dict[str, Any] = {"size": PAGE, "_source": [field], "sort": ["_doc"]}
+    answer = link.ask("POST", f"/{index.name}/_search", body, scroll=_KEEP_ALIVE)
+    try:
+        while hits := answer["hits"]["hits"]:
+            yield [(hit["_id"], str(hit["_source"].get(field, hit["_id"]))) for hit in hits]
+            scroll = {"scroll": _KEEP_ALIVE, "scroll_id": answer["_scroll_id"]}
+            answer = link.once("POST", "/_search/scroll", scroll)
+    finally:
+        link.ask("DELETE", "/_search/scroll", {"scroll_id": [answer["_scroll_id"]]})
+
+
+def _delete(link: Link, rows: Iterator[tuple[str]]) -> None:
+    lines: list[bytes] = []
+    for (passage,) in rows:
+        lines.append(orjson.dumps({"delete": {"_id": passage}}) + b"\n")
+        if len(lines) == PAGE:
+            link.ask("POST", f"/{link.index}/_bulk", b"".join(lines))
+            lines = []
+    if lines:
+        link.ask("POST", f"/{link.index}/_bulk", b"".join(lines))

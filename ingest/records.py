@@ -1,0 +1,224 @@
+"""What flows through an ingestion, in the order of the path, and the settings of each stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vector = NDArray[np.float32]
+
+MEGABYTE = 1_000_000
+
+
+class PassageEncoder(Protocol):
+    """The part of encoder.Encoder that an ingestion uses."""
+
+    @property
+    def name(self) -> str:
+        """The model's canonical name."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Hexadecimal digest of everything that decides a vector."""
+
+    @property
+    def dim(self) -> int:
+        """Length of one vector."""
+
+    @property
+    def max_length(self) -> int:
+        """Most tokens of one passage, special tokens and prompt included."""
+
+    @property
+    def passage_room(self) -> int:
+        """Most tokens of a passage's own text."""
+
+    def stream_passages(self, texts: Iterable[str]) -> Iterator[Vector]:
+        """Unit vectors, float32 [dim] each, lazily and in the order of the texts."""
+
+    def token_spans(self, text: str) -> list[tuple[int, int]]:
+        """The characters that each token of the text alone stands for."""
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text as encoded, special tokens and prompt included, not truncated."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How rows become documents.
+
+    format: jsonl, csv, tsv, msmarco, parquet or arrow, or None to find out; id_field, text_fields,
+    title_field: dotted paths, or None for the usual names; template: what is encoded, with {text}
+    once; drop_fields: not carried into the index; id_from_content: documents without an id get one
+    made of their text; max_bytes: a longer document is refused.
+    """
+
+    format: str | None = None
+    id_field: str | None = None
+    text_fields: tuple[str, ...] = ()
+    title_field: str | None = None
+    template: str | None = None
+    drop_fields: tuple[str, ...] = ()
+    id_from_content: bool = False
+    max_bytes: int = 10 * MEGABYTE
+
+
+@dataclass(frozen=True)
+class Splitting:
+    """How documents become passages; overlap: tokens that neighbouring passages share."""
+
+    split: bool = True
+    overlap: int = 32
+
+
+@dataclass(frozen=True)
+class Writing:
+    """How passages are sent.
+
+    max_bytes and max_count bound one request; in_flight: requests at the same time; max_outage:
+    seconds without anything accepted before the run gives up.
+    """
+
+    max_bytes: int = 5 * MEGABYTE
+    max_count: int = 500
+    in_flight: int = 3
+    max_outage: float = 600.0
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a document came from; line counts from 1, and is the row in a columnar file."""
+
+    file: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One parsed row of a source."""
+
+    origin: Origin
+    value: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One document: `before` + text + `after` is what a passage encodes; source: as it was read."""
+
+    number: int
+    id: str
+    text: str
+    title: str | None
+    metadata: Mapping[str, Any]
+    before: str
+    after: str
+    origin: Origin
+    source: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One passage: what is stored (body), what is encoded, and the stamp that tells them apart.
+
+    id: the cluster's `_id`; position: from 0 within its document, of `count` passages; vector:
+    float32 [dim] once there is one.
+    """
+
+    document: Document
+    id: str
+    position: int
+    count: int
+    encoded: str
+    body: dict[str, Any]
+    stamp: str
+    vector: Vector | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One passage as two lines of a bulk request."""
+
+    passage: Passage
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """A refused document: why, where it came from, and itself: parsed, or raw where it was not."""
+
+    reason: str
+    origin: Origin
+    id: str | None = None
+    document: dict[str, Any] | None = None
+    raw: str | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """What came of an ingestion, at its end or so far.
+
+    read, written, skipped, rejected: documents, and read = written + skipped + rejected;
+    unfinished: taken from the source and not finished when the run ended early, all of which the
+    same command takes up again; encoded, passages_written: passages; truncated: passages of which
+    the model saw only the beginning; retries: requests sent again; removed: left-over passages of
+    documents that shrank; pruned: passages of documents that the source no longer has; done: the
+    share of the source that was read, None where unknown; stages: the share of the time that each
+    stage was busy.
+    """
+
+    index: str
+    read: int = 0
+    written: int = 0
+    skipped: int = 0
+    rejected: int = 0
+    unfinished: int = 0
+    seconds: float = 0.0
+    encoded: int = 0
+    passages_written: int = 0
+    truncated: int = 0
+    retries: int = 0
+    removed: int = 0
+    pruned: int = 0
+    done: float | None = None
+    stages: Mapping[str, float] = field(default_factory=dict)
+    rejects: str | None = None
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def docs_per_second(self) -> float:
+        """Documents read in one second; 0 before anything was."""
+        return self.read / self.seconds if self.seconds else 0.0
+
+    @property
+    def slowest(self) -> str | None:
+        """The stage that was busy for the largest share of the time, or None before any was."""
+        return max(self.stages, key=lambda name: self.stages[name]) if self.stages else None
+
+    def to_json(self) -> dict[str, Any]:
+        """The object of `tandem ingest --json`."""
+        return {
+            "read": self.read,
+            "written": self.written,
+            "skipped": self.skipped,
+            "rejected": self.rejected,
+            "seconds": round(self.seconds, 3),
+            "docs_per_second": round(self.docs_per_second, 2),
+            "index": self.index,
+            "unfinished": self.unfinished,
+            "passages": {
+                "encoded": self.encoded,
+                "written": self.passages_written,
+                "truncated": self.truncated,
+                "removed": self.removed,
+                "pruned": self.pruned,
+            },
+            "retries": self.retries,
+            "stages": {name: round(share, 3) for name, share in self.stages.items()},
+            "slowest": self.slowest,
+            "rejects": self.rejects,
+            "warnings": list(self.warnings),
+        }

@@ -1,0 +1,229 @@
+"""One ingestion from end to end: check, load in overlapping stages, restore, verify."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from cluster.errors import ClusterError
+from ingest import index as life
+from ingest.alias import index_for, switch
+from ingest.documents import DocumentMaker
+from ingest.encode import encode
+from ingest.errors import IncompleteError, IngestError
+from ingest.flow import Clock, Flow
+from ingest.index import OpenIndex
+from ingest.link import Link
+from ingest.prune import Confirm, prune
+from ingest.records import (
+    Document,
+    PassageEncoder,
+    Reading,
+    Reject,
+    Report,
+    Splitting,
+    Writing,
+)
+from ingest.rejects import RejectsFile
+from ingest.rows import Rows, Source
+from ingest.seen import Seen
+from ingest.send import Budget, Sender, actions, requests
+from ingest.skip import Skipper
+from ingest.split import Splitter
+from ingest.tally import RejectLimit, Tally
+from mappings import Shape
+
+if TYPE_CHECKING:
+    from cluster import Cluster
+
+REPORT_SECONDS = 0.2
+# Documents, passages and requests that may wait between stages: what bounds the memory.
+DOCUMENTS_AHEAD = 128
+PASSAGES_AHEAD = 256
+REQUESTS_AHEAD = 2
+
+OnProgress = Callable[[Report], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a run is asked to do, apart from its source, cluster and encoder."""
+
+    shape: Shape = field(default_factory=Shape)
+    reading: Reading = field(default_factory=Reading)
+    splitting: Splitting = field(default_factory=Splitting)
+    writing: Writing = field(default_factory=Writing)
+    max_rejects: RejectLimit = field(default_factory=RejectLimit)
+    rejects: Path | None = None
+    relax: bool = False
+    force_merge: bool = False
+    confirm_prune: Confirm | None = None
+    keep: int | None = None
+
+
+def ingest(
+    source: Source,
+    *,
+    cluster: Cluster,
+    encoder: PassageEncoder,
+    index: str | None = None,
+    alias: str | None = None,
+    shape: Shape | None = None,
+    plan: Plan | None = None,
+    on_progress: OnProgress | None = None,
+) -> Report:
+    """Encode documents and write them into an index, which is created where it is not there.
+
+    source: a path, `-`, a glob, a BEIR folder, several of these, or an iterable of dicts; no
+    documents give a Report of zeros. index: where to write; or alias: fill a new index and point
+    the alias at it at the end. shape: of a new index, short for Plan(shape=...). on_progress: gets
+    the Report so far about five times a second, and once more at the end, however the run ends.
+
+    Running it again writes and encodes only what is new or changed. Raises IngestError, the
+    encoder's and the cluster's errors; KeyboardInterrupt after what was encoded is written.
+    """
+    if (index is None) == (alias is None):
+        raise IngestError("one of index and alias is needed: say where to write.")
+    plan = plan or Plan()
+    plan = replace(plan, shape=shape) if shape else plan
+    name = index or index_for(cluster, str(alias), encoder.fingerprint)
+    rows = Rows(source, plan.reading)
+    target = life.open_index(cluster, name, encoder, plan.shape, relax=plan.relax, alias=alias)
+    run = _Run(rows, target, cluster, encoder, plan, on_progress or (lambda report: None))
+    try:
+        run.load()
+        run.finish(alias)
+    finally:
+        run.close()
+    return run.report()
+
+
+class _Run:
+    """The parts of one ingestion and their joints."""
+
+    def __init__(
+        self,
+        rows: Rows,
+        index: OpenIndex,
+        cluster: Cluster,
+        encoder: PassageEncoder,
+        plan: Plan,
+        on_progress: OnProgress,
+    ) -> None:
+        self._rows, self._index, self._cluster = rows, index, cluster
+        self._encoder, self._plan, self._on_progress = encoder, plan, on_progress
+        self._flow, self._clock, self._seen = Flow(), Clock(), Seen()
+        self._rejects = RejectsFile(plan.rejects or rows.rejects_path)
+        self._tally = Tally(index.name, self._rejects, plan.max_rejects)
+        self._link = Link(cluster, index.name, self._flow, plan.writing.max_outage)
+        self._passages = 0
+        self._seconds: float | None = None
+
+    def load(self) -> None:
+        """Read, split, skip, encode and write until the source ends.
+
+        Ctrl-C writes what is encoded and raises KeyboardInterrupt; a second one ends at once.
+        """
+        done = self._flow.background(self._pump)
+        interrupted = False
+        while not done.is_set():
+            try:
+                done.wait(REPORT_SECONDS)
+                self._on_progress(self.report())
+            except KeyboardInterrupt:
+                if interrupted:
+                    self._flow.cancelled.set()
+                    raise
+                interrupted = True
+                self._flow.stopping.set()
+        if self._flow.error:
+            raise self._flow.error
+        if interrupted:
+            raise KeyboardInterrupt
+
+    def _pump(self) -> None:
+        """Join the stages: each runs in its own thread, a bounded number of items ahead."""
+        plan, clock, flow = self._plan, self._clock, self._flow
+        fields = self._index.fields
+        splitter = Splitter(self._encoder, plan.splitting, fields, self._count_truncated)
+        skipper = Skipper(
+            self._link, self._tally, fields, fresh=self._index.created, dim=self._encoder.dim
+        )
+        sender = Sender(self._link, self._tally, Budget(plan.writing.max_bytes))
+
+        documents = clock.timed("read", self._documents())
+        documents = clock.waited(documents, "split")
+        split = clock.timed("split", splitter.split(documents))
+        split = clock.waited(flow.buffered(split, DOCUMENTS_AHEAD, drains=False), "skip")
+        changed = clock.timed("skip", skipper.skip(split))
+        changed = clock.waited(flow.buffered(changed, PASSAGES_AHEAD, drains=False), "encode")
+        encoded = encode(changed, self._encoder, self._tally, flow.stopping)
+        encoded = clock.timed("encode", encoded)
+        encoded = clock.waited(flow.buffered(encoded, PASSAGES_AHEAD, drains=True), "pack")
+        groups = clock.timed("pack", requests(actions(encoded, fields), plan.writing))
+        groups = flow.buffered(groups, REQUESTS_AHEAD, drains=True)
+        flow.workers(plan.writing.in_flight, groups, self._timed_deliver(sender))
+
+    def _timed_deliver(self, sender: Sender) -> Callable[[Any], None]:
+        lanes = self._plan.writing.in_flight
+        return lambda group: self._clock.measure("write", lambda: sender.deliver(group), lanes)
+
+    def _documents(self) -> Iterator[Document]:
+        """Documents that are the first with their id; the rest goes to the rejects file."""
+        maker = DocumentMaker(self._plan.reading, self._index.fields)
+        for found in maker.make(iter(self._rows)):
+            if self._flow.stopping.is_set():
+                return
+            self._tally.took()
+            if isinstance(found, Reject):
+                if found.id:
+                    self._seen.add(found.id, found.origin)
+                self._tally.reject(found)
+            elif first := self._seen.add(found.id, found.origin):
+                reason = f"the id is taken by line {first.line} of {first.file}"
+                self._tally.reject(Reject(reason, found.origin, found.id, found.source))
+            else:
+                yield found
+
+    def _count_truncated(self, by: int) -> None:
+        self._tally.count("truncated", by)
+
+    def finish(self, alias: str | None) -> None:
+        """After a complete load: prune, merge, restore, verify, and switch the alias."""
+        if left := self.report().unfinished:
+            raise IncompleteError(
+                f"{left:,} documents were read and not accounted for, which is a defect in Tandem: "
+                "run the same command again, which writes what is missing."
+            )
+        if self._plan.confirm_prune:
+            prune(self._link, self._index, self._seen, self._tally, self._plan.confirm_prune)
+        if self._plan.force_merge:
+            life.merge(self._cluster, self._index)
+        life.restore(self._cluster, self._index)
+        life.verify(self._cluster, self._index, None)
+        if alias:
+            switch(self._cluster, alias, self._index.name, keep=self._plan.keep)
+
+    def close(self) -> None:
+        """In every ending: settings restored where the cluster answers, files closed."""
+        self._seconds = self._clock.seconds
+        self._flow.end()
+        # Where the cluster does not answer, the note in the index stays and the next run restores.
+        with suppress(ClusterError):
+            life.restore(self._cluster, self._index)
+        self._rejects.close()
+        self._on_progress(self.report())
+
+    def report(self) -> Report:
+        """The counts so far."""
+        return replace(
+            self._tally.report(),
+            seconds=self._seconds or self._clock.seconds,
+            retries=self._link.retries,
+            done=self._rows.position.share,
+            stages=self._clock.shares(),
+            warnings=self._index.warnings,
+        )

@@ -1,0 +1,52 @@
+"""Every id of this run, in little memory: to refuse the second of two, and to prune the rest."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+
+from ingest.records import Origin
+
+_LINE_BITS = 44
+_CACHE_KIB = 8_000
+
+
+class Seen:
+    """Ids by a hash of 64 bits, in a private temporary database that SQLite deletes on closing.
+
+    Eight million ids as Python strings would take a gigabyte. Two different ids share a hash once
+    in some hundred thousand corpora of that size; the second would be rejected, not lost.
+    """
+
+    def __init__(self) -> None:
+        self._db = sqlite3.connect("", check_same_thread=False, isolation_level=None)
+        self._db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        self._db.execute("PRAGMA journal_mode = OFF")
+        self._db.execute("CREATE TABLE seen (hash INTEGER PRIMARY KEY, place INTEGER)")
+        self._db.execute("BEGIN")
+        self._files: dict[str, int] = {}
+
+    def add(self, document_id: str, origin: Origin) -> Origin | None:
+        """Remember an id; where it was seen before, the place of the first one."""
+        file = self._files.setdefault(origin.file, len(self._files))
+        key = _key(document_id)
+        cursor = self._db.execute(
+            "INSERT OR IGNORE INTO seen VALUES (?, ?)", (key, file << _LINE_BITS | origin.line)
+        )
+        if cursor.rowcount:
+            return None
+        row = self._db.execute("SELECT place FROM seen WHERE hash = ?", (key,)).fetchone()
+        return Origin(list(self._files)[row[0] >> _LINE_BITS], row[0] & ((1 << _LINE_BITS) - 1))
+
+    def __contains__(self, document_id: str) -> bool:
+        found = self._db.execute("SELECT 1 FROM seen WHERE hash = ?", (_key(document_id),))
+        return found.fetchone() is not None
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._db.close()
+
+
+def _key(document_id: str) -> int:
+    digest = hashlib.blake2b(document_id.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)

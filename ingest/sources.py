@@ -1,0 +1,189 @@
+"""Find the files that a user named, open them whatever their compression, and know how far we are.
+
+Compression is told by the first bytes, never by the name.
+"""
+
+from __future__ import annotations
+
+import bz2
+import glob
+import gzip
+import io
+import lzma
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+from ingest.errors import SourceError
+
+STDIN = "-"
+BEIR_CORPUS = "corpus.jsonl"
+_GLOB_MARKS = "*?["
+
+
+@dataclass(frozen=True)
+class Source:
+    """One file, or standard input where path is None."""
+
+    path: Path | None
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return str(self.path) if self.path else "stdin"
+
+
+def find_sources(named: str | Path | Sequence[str | Path]) -> list[Source]:
+    """The files behind paths, globs, BEIR folders and `-`, in the order given.
+
+    Raises SourceError for one that is not there, and for a file that is named twice.
+    """
+    names = [named] if isinstance(named, str | Path) else list(named)
+    found = [source for name in names for source in _expand(str(name))]
+    if not found:
+        raise SourceError("no source is named: give a file, a folder, a glob, or - for stdin.")
+    doubles = {s.name for s in found if found.count(s) > 1}
+    if doubles:
+        raise SourceError(f"{min(doubles)} is named twice: name every source once.")
+    return found
+
+
+def _expand(name: str) -> Iterator[Source]:
+    if name == STDIN:
+        yield Source(None)
+        return
+    path = Path(name)
+    if path.is_dir():
+        yield Source(_corpus_of(path))
+    elif path.exists():
+        yield Source(path)
+    elif any(mark in name for mark in _GLOB_MARKS):
+        matches = sorted(glob.glob(name, recursive=True))
+        if not matches:
+            raise SourceError(f"no file matches {name}: check the pattern.")
+        yield from (Source(Path(match)) for match in matches if Path(match).is_file())
+    else:
+        raise SourceError(f"there is no file {name}: check the path.")
+
+
+def _corpus_of(folder: Path) -> Path:
+    """The corpus of a BEIR folder, compressed or not."""
+    matches = sorted(folder.glob(f"{BEIR_CORPUS}*"))
+    corpora = [path for path in matches if path.suffix in (".jsonl", ".gz", ".bz2", ".xz", ".zst")]
+    if len(corpora) != 1:
+        raise SourceError(
+            f"the folder {folder} has {len(corpora)} files {BEIR_CORPUS} and a BEIR folder has "
+            f"one: name the files themselves, such as '{folder}/*.jsonl'."
+        )
+    return corpora[0]
+
+
+class Position:
+    """How much of all sources was read, measured in bytes of the files as they lie on the disk."""
+
+    def __init__(self, sources: Iterable[Source]) -> None:
+        sizes = [source.path.stat().st_size if source.path else None for source in sources]
+        self._total = None if None in sizes else sum(size or 0 for size in sizes)
+        self._before = 0
+        self._raw: BinaryIO | None = None
+
+    def enter(self, raw: BinaryIO) -> None:
+        """Say that this file is being read now."""
+        self._raw = raw
+
+    def leave(self, source: Source) -> None:
+        """Say that this file was read to its end."""
+        self._raw = None
+        self._before += source.path.stat().st_size if source.path else 0
+
+    @property
+    def share(self) -> float | None:
+        """From 0 to 1, or None where the length is not known (stdin, Python iterables)."""
+        if not self._total:
+            return None
+        try:
+            within = self._raw.tell() if self._raw else 0
+        except (ValueError, OSError):  # closed by the reading thread meanwhile
+            within = 0
+        return min(1.0, (self._before + within) / self._total)
+
+
+@contextmanager
+def opened(source: Source, position: Position) -> Iterator[io.BufferedReader]:
+    """The uncompressed bytes of a source; raises SourceError where it cannot be opened."""
+    try:
+        # Not sys.stdin: a thread that waits for its lock would end the interpreter with a crash.
+        raw = open(source.path or 0, "rb", 0, closefd=source.path is not None)  # noqa: SIM115
+    except OSError as error:
+        raise SourceError(f"{source.name} cannot be read: {error.strerror}.") from error
+    with raw:
+        if source.path:
+            position.enter(cast(BinaryIO, raw))
+        buffer = io.BufferedReader(raw, 1 << 18)
+        yield decompressed(buffer, source.name)
+    position.leave(source)
+
+
+def decompressed(buffer: Any, name: str) -> io.BufferedReader:
+    """Wrap the stream in the decompressor that its first bytes ask for."""
+    start = buffer.peek(8)[:8]
+    stream: Any
+    if start.startswith(b"\x1f\x8b"):
+        stream = gzip.GzipFile(fileobj=buffer)
+    elif start.startswith(b"BZh"):
+        stream = bz2.BZ2File(buffer)
+    elif start.startswith(b"\xfd7zXZ\x00"):
+        stream = lzma.LZMAFile(buffer)  # noqa: SIM115
+    elif start.startswith(b"\x28\xb5\x2f\xfd"):
+        import pyarrow
+
+        stream = pyarrow.CompressedInputStream(pyarrow.PythonFile(buffer, mode="r"), "zstd")
+    elif start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise SourceError(f"{name} is UTF-16: convert it first, with `iconv -f utf-16 -t utf-8`.")
+    else:
+        return buffer
+    return io.BufferedReader(cast(io.RawIOBase, stream), 1 << 18)
+
+
+# What the five decompressors raise for a stream that is damaged or cut short.
+DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError)
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of a file, from 1, with its line end; `rest` bytes of a too long one are left out.
+
+    At most the allowed number of bytes is kept, whatever the file holds.
+    """
+
+    number: int
+    data: bytes
+    rest: int = 0
+
+
+def bounded_lines(stream: io.BufferedReader, name: str, most: int) -> Iterator[Line]:
+    """The lines of a stream, without a byte order mark, none longer than `most` bytes in memory.
+
+    Raises SourceError where the stream is damaged, naming the line.
+    """
+    number = 0
+    try:
+        while data := stream.readline(most + 1):
+            number += 1
+            if number == 1:
+                data = data.removeprefix(b"\xef\xbb\xbf")
+            rest = 0
+            if len(data) > most and not data.endswith(b"\n"):
+                while more := stream.readline(1 << 20):
+                    rest += len(more)
+                    if more.endswith(b"\n"):
+                        break
+            yield Line(number, data, rest)
+    except DAMAGE as error:
+        raise SourceError(
+            f"{name} is damaged or cut short after line {number} ({error}): fetch or write it "
+            "again, and run the same command; what was stored is kept."
+        ) from error

@@ -1,0 +1,134 @@
+"""Long documents become passages by the model's own tokens, cut at sentence ends."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator
+from itertools import islice
+
+from ingest.identity import passage_id, stamp
+from ingest.records import Document, Passage, PassageEncoder, Splitting
+from mappings import Fields
+
+WINDOW = 64
+# Tokens counted in one text may be one or two more than in the parts around a cut.
+_TRIES = 4
+# After the end of a sentence, in most scripts, or at a line's end.
+_SENTENCE = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？])|\n\s*")
+
+Span = tuple[int, int]
+
+
+class Splitter:
+    """Cuts documents for one encoder; `on_truncated` is told of passages that stay too long."""
+
+    def __init__(
+        self,
+        encoder: PassageEncoder,
+        settings: Splitting,
+        fields: Fields,
+        on_truncated: Callable[[int], None],
+    ) -> None:
+        self._encoder = encoder
+        self._settings = settings
+        self._fields = fields
+        self._on_truncated = on_truncated
+
+    def split(self, documents: Iterator[Document]) -> Iterator[list[Passage]]:
+        """The passages of each document, in order; tokens are counted for many at a time."""
+        while window := list(islice(documents, WINDOW)):
+            whole = [d.before + d.text + d.after for d in window]
+            counts = self._encoder.count_tokens(whole)
+            for document, tokens in zip(window, counts, strict=True):
+                yield self._passages(document, tokens)
+
+    def _passages(self, document: Document, tokens: int) -> list[Passage]:
+        most = self._encoder.max_length
+        before, texts, longest = document.before, [document.text], tokens
+        if tokens > most and self._settings.split:
+            before, texts, longest = self._cut(document)
+        if longest > most:
+            self._on_truncated(1)
+        return [
+            self._passage(document, before, text, position, len(texts))
+            for position, text in enumerate(texts)
+        ]
+
+    def _cut(self, document: Document) -> tuple[str, list[str], int]:
+        """What goes before each text, the texts, and the tokens of the longest passage."""
+        encoder = self._encoder
+        before = self._short(document.before)
+        around = encoder.count_tokens([before + document.after])[0]
+        room = max(1, encoder.max_length - around)
+        spans = encoder.token_spans(document.text)
+        for _ in range(_TRIES):
+            overlap = min(self._settings.overlap, room // 2)
+            texts = [document.text[a:b] for a, b in cut(document.text, spans, room, overlap)]
+            counts = encoder.count_tokens([before + text + document.after for text in texts])
+            if max(counts) <= encoder.max_length or room == 1:
+                break
+            room = max(1, room - (max(counts) - encoder.max_length))
+        return before, texts, max(counts)
+
+    def _short(self, before: str) -> str:
+        """At most a quarter of the room for a title that is repeated before each passage."""
+        most = self._encoder.passage_room // 4
+        spans = self._encoder.token_spans(before) if before else []
+        return before if len(spans) <= most else before[: spans[most - 1][1]] + "\n"
+
+    def _passage(
+        self, document: Document, before: str, text: str, position: int, count: int
+    ) -> Passage:
+        fields = self._fields
+        body = {**document.metadata, fields.text: text, fields.document_id: document.id}
+        if document.title:
+            body[fields.title] = document.title
+        if count > 1:
+            body[fields.position] = position
+        encoded = before + text + document.after
+        mark = stamp(self._encoder.fingerprint, encoded, body, count)
+        return Passage(
+            document, passage_id(document.id, position), position, count, encoded, body, mark
+        )
+
+
+def cut(text: str, spans: list[Span], room: int, overlap: int) -> list[Span]:
+    """Character spans of passages of at most `room` tokens that together hold the whole text.
+
+    spans: the characters of each token; overlap: most tokens that a passage repeats of the one
+    before. A passage ends at the last sentence end in its second half, else between words, else
+    between tokens. No tokens give one passage.
+    """
+    starts = [start for start, _ in spans]
+    sentences = [bisect_left(starts, match.end()) for match in _SENTENCE.finditer(text)]
+    words = [i for i in range(1, len(spans)) if spans[i][0] > spans[i - 1][1]]
+    passages, first = [], 0
+    while True:
+        last = first + room
+        if last >= len(spans):
+            passages.append(_trimmed(text, starts[first] if first else 0, len(text)))
+            return passages
+        end = _last_in(sentences, first + room // 2, last) or _last_in(words, first + 1, last)
+        end = end or last
+        passages.append(_trimmed(text, starts[first] if first else 0, starts[end]))
+        again = max(first + 1, end - overlap)
+        first = _first_in(sentences, again, end) or _first_in(words, again, end) or end
+
+
+def _last_in(marks: list[int], low: int, high: int) -> int:
+    """The greatest mark from low to high, or 0."""
+    at = bisect_right(marks, high) - 1
+    return marks[at] if at >= 0 and marks[at] >= max(low, 1) else 0
+
+
+def _first_in(marks: list[int], low: int, high: int) -> int:
+    """The smallest mark from low to high, or 0."""
+    at = bisect_left(marks, low)
+    return marks[at] if at < len(marks) and marks[at] <= high else 0
+
+
+def _trimmed(text: str, start: int, end: int) -> Span:
+    piece = text[start:end]
+    left = len(piece) - len(piece.lstrip())
+    return start + left, max(start + left, start + len(piece.rstrip()))

@@ -1,0 +1,150 @@
+"""Counts that add up: every document that was read is in the end written, skipped or rejected."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from dataclasses import dataclass
+from enum import Enum
+
+from ingest.errors import TooManyRejectsError
+from ingest.records import Document, Passage, Reject, Report
+from ingest.rejects import RejectsFile
+
+# Reasons alike but for ids and numbers are counted together by their beginning.
+_REASON_KEY = 60
+_FATES = ("written", "skipped", "rejected")
+
+
+class Outcome(Enum):
+    """What became of a passage."""
+
+    WRITTEN = "written"
+    SKIPPED = "skipped"
+
+
+@dataclass
+class _Pending:
+    left: int
+    written: bool = False
+    rejected: bool = False
+
+
+@dataclass(frozen=True)
+class RejectLimit:
+    """How many rejects are too many: a fixed number, or a share of what was read, at least 100."""
+
+    share: float | None = 0.01
+    number: int = 100
+
+    def allows(self, rejected: int, read: int) -> bool:
+        """Whether the run may go on."""
+        share = self.share * read if self.share is not None else 0
+        return rejected <= max(self.number, share)
+
+
+class Tally:
+    """Counts documents as their passages are settled; safe to use from several threads.
+
+    A document counts once, when its last passage is settled: rejected if any passage was, else
+    written if any was, else skipped.
+    """
+
+    def __init__(self, index: str, rejects: RejectsFile, limit: RejectLimit) -> None:
+        self._rejects = rejects
+        self._limit = limit
+        self._lock = threading.RLock()
+        self._pending: dict[int, _Pending] = {}
+        self._counts: Counter[str] = Counter()
+        self._reasons: Counter[str] = Counter()
+        self._index = index
+        self.anonymous_rejects = 0
+
+    def took(self) -> None:
+        """A document was taken from the source."""
+        with self._lock:
+            self._counts["taken"] += 1
+
+    def count(self, name: str, by: int = 1) -> None:
+        """Add to one of the Report's counts of passages."""
+        with self._lock:
+            self._counts[name] += by
+
+    def expect(self, document: Document, passages: int) -> None:
+        """A document was split: so many passages are to be settled."""
+        with self._lock:
+            self._pending[document.number] = _Pending(passages)
+
+    def settle(self, passages: list[Passage], outcome: Outcome) -> None:
+        """These passages are stored: just written, or as they were."""
+        with self._lock:
+            for passage in passages:
+                pending = self._pending[passage.document.number]
+                pending.written |= outcome is Outcome.WRITTEN
+                self._one_less(passage.document, pending)
+            if outcome is Outcome.WRITTEN:
+                self._counts["passages_written"] += len(passages)
+
+    def reject_passage(self, passage: Passage, reason: str) -> None:
+        """A passage was refused, and so its document is; the document is written out once."""
+        document = passage.document
+        with self._lock:
+            pending = self._pending[document.number]
+            first, pending.rejected = not pending.rejected, True
+            if first:
+                reject = Reject(reason, document.origin, document.id, document.source)
+                self._write_out(reject)
+            self._one_less(document, pending)
+            self._check_limit()
+
+    def reject(self, reject: Reject) -> None:
+        """A row was refused before it became passages."""
+        with self._lock:
+            self._counts["rejected"] += 1
+            self.anonymous_rejects += reject.id is None
+            self._write_out(reject)
+            self._check_limit()
+
+    def _one_less(self, document: Document, pending: _Pending) -> None:
+        pending.left -= 1
+        if pending.left:
+            return
+        del self._pending[document.number]
+        fate = "rejected" if pending.rejected else "written" if pending.written else "skipped"
+        self._counts[fate] += 1
+
+    def _write_out(self, reject: Reject) -> None:
+        self._rejects.write(reject)
+        self._reasons[reject.reason[:_REASON_KEY]] += 1
+
+    def _check_limit(self) -> None:
+        rejected = self._counts["rejected"]
+        if self._limit.allows(rejected, self._counts["taken"]):
+            return
+        reason, often = self._reasons.most_common(1)[0]
+        raise TooManyRejectsError(
+            f"{rejected:,} of {self._counts['taken']:,} documents were rejected, which is more "
+            f"than --max-rejects allows, {often:,} of them because: {reason}; see "
+            f"{self._rejects.path}, mend the source or its options, or raise --max-rejects."
+        )
+
+    def report(self) -> Report:
+        """The counts so far; documents that are still on their way count as unfinished."""
+        with self._lock:
+            counts = dict(self._counts)
+        written, skipped, rejected = (counts.get(each, 0) for each in _FATES)
+        read = written + skipped + rejected
+        return Report(
+            self._index,
+            read=read,
+            written=written,
+            skipped=skipped,
+            rejected=rejected,
+            unfinished=counts.get("taken", 0) - read,
+            encoded=counts.get("encoded", 0),
+            passages_written=counts.get("passages_written", 0),
+            truncated=counts.get("truncated", 0),
+            removed=counts.get("removed", 0),
+            pruned=counts.get("pruned", 0),
+            rejects=str(self._rejects.path) if self._rejects.written else None,
+        )

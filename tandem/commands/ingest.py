@@ -1,0 +1,189 @@
+"""`tandem ingest`: encode documents and write them into an index."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from tandem.encoder_options import encoder_options
+from tandem.ingest_options import ingest_options
+from tandem.options import Target, cluster_options, json_option, print_json
+from tandem.shape_options import shape_options
+
+if TYPE_CHECKING:
+    from ingest import Report
+    from ingest.dry import DryRun
+    from ingest.prune import Confirm
+    from tandem.encoder_options import EncoderChoice
+    from tandem.progress_ingest import IngestProgress
+
+SOME_REJECTED = 3
+
+
+@click.command()
+@click.argument("source", nargs=-1, required=True)
+@click.option("--index", help="Write into this index; it is created where it is not there.")
+@click.option("--alias", help="Fill a new index and point this alias at it when all is written.")
+@click.option("--keep", type=click.IntRange(min=0), help="With --alias: older indexes to keep.")
+@click.option("--prune", is_flag=True, help="Remove documents that the source no longer has.")
+@click.option("--yes", is_flag=True, help="With --prune: do not ask.")
+@click.option("--relax", is_flag=True, help="Relax refreshes and replicas of an existing index.")
+@click.option("--force-merge", is_flag=True, help="Merge the index into one segment at the end.")
+@click.option("--dry-run", is_flag=True, help="Show the first passages and the mapping only.")
+@ingest_options
+@encoder_options(default_model="sentence-transformers/msmarco-distilbert-base-v3")
+@shape_options
+@cluster_options
+@json_option
+def command(
+    source: tuple[str, ...],
+    index: str | None,
+    alias: str | None,
+    keep: int | None,
+    prune: bool,
+    yes: bool,
+    dry_run: bool,
+    encoder_choice: EncoderChoice,
+    target: Target,
+    as_json: bool,
+    **settings: Any,
+) -> int:
+    """Encode documents and write them into an index.
+
+    SOURCE: JSONL, CSV, TSV, Parquet or Arrow files, a BEIR folder, MS MARCO's collection.tsv,
+    globs, or - for standard input; compressed with gzip, bz2, xz or zstd, or not. The same command
+    again writes only what is new or changed.
+    """
+    if (index is None) == (alias is None):
+        raise click.UsageError("Say where to write: either --index NAME or --alias NAME.")
+    if keep is not None and alias is None:
+        raise click.UsageError("--keep is for --alias.")
+    if prune and not yes and "-" in source:
+        raise click.UsageError("--prune asks on standard input, which is a source here: add --yes.")
+    request = _Request(list(source), index, alias, keep, settings)
+    if dry_run:
+        return request.show_dry_run(target, encoder_choice, as_json)
+    return request.run(target, encoder_choice, as_json, _confirmation(yes) if prune else None)
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What the user asked for; settings: shape, reading, splitting, writing and the flags."""
+
+    source: list[str]
+    index: str | None
+    alias: str | None
+    keep: int | None
+    settings: dict[str, Any]
+
+    def run(
+        self, target: Target, choice: EncoderChoice, as_json: bool, confirm: Confirm | None
+    ) -> int:
+        """Ingest, and show the tally however it ends."""
+        from ingest import Plan, ingest
+        from tandem.progress_ingest import ingest_progress
+
+        plan = Plan(keep=self.keep, confirm_prune=confirm, **self.settings)
+        progress: IngestProgress | None = None
+        try:
+            with target.connect() as cluster:
+                encoder = choice.load()
+                with ingest_progress() as progress:
+                    report = ingest(
+                        list(self.source),
+                        cluster=cluster,
+                        encoder=encoder,
+                        index=self.index,
+                        alias=self.alias,
+                        plan=plan,
+                        on_progress=progress,
+                    )
+        finally:
+            if progress and progress.last:
+                _show(progress.last, as_json)
+        return SOME_REJECTED if report.rejected else 0
+
+    def show_dry_run(self, target: Target, choice: EncoderChoice, as_json: bool) -> int:
+        """Show what would be done."""
+        from ingest.dry import dry_run
+
+        with target.connect() as cluster:
+            found = dry_run(
+                list(self.source),
+                cluster=cluster,
+                encoder=choice.load(),
+                index=str(self.index or self.alias),
+                shape=self.settings["shape"],
+                reading=self.settings["reading"],
+                splitting=self.settings["splitting"],
+            )
+        if as_json:
+            print_json(found.to_json())
+        else:
+            _show_dry(found, self.settings["reading"].template)
+        return 0
+
+
+def _confirmation(yes: bool) -> Confirm:
+    def confirm(count: int, sample: list[str]) -> bool:
+        names = ", ".join(sample)
+        return yes or click.confirm(
+            f"Remove {count:,} passages of documents that the source no longer has ({names}...)?",
+            err=True,
+        )
+
+    return confirm
+
+
+def _show(report: Report, as_json: bool) -> None:
+    for warning in report.warnings:
+        click.echo(f"Warning: {warning}", err=True)
+    if as_json:
+        print_json(report.to_json())
+        return
+    click.echo(
+        f"{report.read:,} documents read: {report.written:,} written, {report.skipped:,} "
+        f"unchanged, {report.rejected:,} rejected, in {report.seconds:,.1f} seconds "
+        f"({report.docs_per_second:,.1f} documents per second), index {report.index}."
+    )
+    for line in _remarks(report):
+        click.echo(line)
+
+
+def _remarks(report: Report) -> list[str]:
+    passages = report.passages_written
+    said = {
+        f"{passages:,} passages written for {report.written:,} documents": passages
+        not in (0, report.written),
+        f"{report.truncated:,} passages are longer than the model reads and were cut off "
+        "(leave out --no-split to split them)": report.truncated,
+        f"{report.removed:,} left-over passages of shortened documents removed": report.removed,
+        f"{report.pruned:,} passages of documents gone from the source removed": report.pruned,
+        f"{report.retries:,} requests were sent again": report.retries,
+        f"{report.unfinished:,} documents were on their way: the same command takes them up "
+        "again": report.unfinished,
+        f"rejected documents and the reasons are in {report.rejects}": report.rejects,
+    }
+    return [f"  {line}." for line, holds in said.items() if holds]
+
+
+def _show_dry(found: DryRun, template: str | None) -> None:
+    import json
+
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    out = Console()
+    shown = template or "{title}\\n{text}"
+    table = Table("Id", "Tokens", "Encoded", title=f"Template {shown}")
+    for passage, tokens in zip(found.passages, found.tokens, strict=True):
+        table.add_row(Text(passage.id), str(tokens), Text(passage.encoded))
+    out.print(table)
+    for reject in found.rejects:
+        out.print(f"{reject.origin.file}:{reject.origin.line}: {reject.reason}", markup=False)
+    out.print("The index would be created with:")
+    out.print_json(json.dumps(found.body))
+    out.print("Nothing was written.")
