@@ -94,13 +94,13 @@ def node_user() -> NodeUser:
     return NodeUser(entry.pw_name, entry.pw_uid, entry.pw_gid)
 
 
-def make_enterable(*folders: Path) -> None:
-    """Make folders; as root, let the node's user enter them, whatever the umask."""
-    for folder in folders:
-        folder.mkdir(parents=True, exist_ok=True)
-        info = folder.stat()
-        if os.geteuid() == info.st_uid == 0:
-            folder.chmod(info.st_mode | 0o055)
+def make_enterable(folder: Path) -> None:
+    """Make a folder and its parents; as root, such that the node's user can enter what we made."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    for each in reversed(missing):
+        each.mkdir(exist_ok=True)
+        if os.geteuid() == 0:
+            each.chmod(0o755)  # whatever the umask
 
 
 def check_enterable(path: Path, user: NodeUser) -> None:

@@ -82,7 +82,7 @@ class EmbeddedNode:
             if on_progress:
                 on_progress("waiting for another tandem that is starting the node", 0, None)
 
-        make_enterable(self.home.path)
+        make_enterable(self.home.node)
         with lock.hold(self.layout.lock, START_SECONDS, waiting):
             return self._answering() or self._start(on_progress)
 
@@ -95,7 +95,7 @@ class EmbeddedNode:
             return adopted
         user = node_user()
         check_enterable(self.home.path, user)
-        make_enterable(self.home.distributions, self.home.node)
+        make_enterable(self.home.distributions)
         java = self.java or find_java(self.home, user)
         folder = installation(self.home, java, on_progress)
         prepare(self.layout, folder, user, java, self.settings)

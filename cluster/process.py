@@ -28,7 +28,7 @@ def spawn(
     try:
         shell = subprocess.run(
             ["/bin/sh", "-c", _DETACH, "sh", str(log), *command],
-            stdout=subprocess.PIPE,
+            capture_output=True,
             stdin=subprocess.DEVNULL,
             check=True,
             start_new_session=True,
@@ -40,6 +40,9 @@ def spawn(
         raise NodeError(
             f"{command[0]} could not be started as user {user.name}: {error}."
         ) from error
+    if shell.stderr:
+        said = shell.stderr.decode(errors="replace").strip().splitlines()[-1]
+        raise NodeError(f"{command[0]} could not be started as user {user.name}: {said}.")
     return int(shell.stdout)
 
 

@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cluster import Cluster, ClusterError, EmbeddedNode, Home, connect, nodelog, process
-from cluster.home import default_home, node_user
+from cluster.home import default_home, make_enterable, node_user
 from cluster.java import Java, find_java
 from cluster.layout import Layout, command, environment, prepare
 from cluster.node import START_SECONDS, NodeState
@@ -41,7 +41,7 @@ def private_home() -> Home:
         (home.downloads, shared.downloads),
         (home.distributions, shared.distributions),
     ):
-        target.mkdir(parents=True, exist_ok=True)
+        make_enterable(target)
         link.symlink_to(target)
     return home
 
@@ -110,6 +110,7 @@ class JavaServer:
 
     def start(self) -> None:
         """Start the server, again on the port it had; its data is kept."""
+        make_enterable(self.layout.folder)
         user, java, folder = node_user(), self.java(), self.distribution()
         prepare(self.layout, folder, user, java, {**self.own_settings(), **self.settings})
         os.replace(self.layout.config / "opensearch.yml", self.layout.config / self.config_file)
