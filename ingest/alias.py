@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ingest.errors import IndexRefusedError
-from ingest.index import LOADING
+from ingest.index import LOADING, check_name
 from mappings import read_record
 
 if TYPE_CHECKING:
@@ -20,7 +20,8 @@ def index_for(cluster: Cluster, alias: str, fingerprint: str) -> str:
     Raises IndexRefusedError where the alias's name is that of an index.
     """
     generations = _generations(cluster, alias)
-    for name in sorted(generations, reverse=True):
+    live = _holders(cluster, alias)
+    for name in sorted(generations.keys() - live, reverse=True):
         mapping = generations[name]["mappings"]
         note = mapping.get("_meta", {}).get(LOADING) or {}
         record = read_record(mapping, name)
@@ -35,8 +36,7 @@ def index_for(cluster: Cluster, alias: str, fingerprint: str) -> str:
 
 def _generations(cluster: Cluster, alias: str) -> dict[str, dict[str, Any]]:
     """All indexes of an alias's loads, by name."""
-    if any(mark in alias for mark in "*,?"):
-        raise IndexRefusedError(f"{alias!r} is no name of one alias: give a plain name.")
+    check_name(alias)
     try:
         if cluster.client.indices.exists(index=alias) and not cluster.client.indices.exists_alias(
             name=alias
@@ -102,10 +102,12 @@ def _created(description: dict[str, Any]) -> int:
     return int(description["settings"]["index"]["creation_date"])
 
 
-def _holders(cluster: Cluster, alias: str) -> list[str]:
+def _holders(cluster: Cluster, alias: str) -> set[str]:
     from opensearchpy.exceptions import NotFoundError
 
     try:
-        return list(cluster.client.indices.get_alias(name=alias))
+        return set(cluster.client.indices.get_alias(name=alias))
     except NotFoundError:
-        return []
+        return set()
+    except Exception as error:
+        raise cluster.explain(error) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
@@ -14,6 +15,11 @@ DOUBTFUL = 500
 TOO_LARGE = 413
 # k-NN's own breaker answers 400, as a document with a wrong field would.
 _BREAKER = "circuit breaker triggered"
+# What no document is to blame for.
+_FATAL = {401: "forbidden", 403: "forbidden", 404: "gone"}
+# k-NN quotes the whole vector in its complaint.
+_PREVIEW = re.compile(r" ?Preview of field's value: '.*?'(?=$|:)", re.S)
+_LONGEST_REASON = 500
 
 
 class Fate(Enum):
@@ -24,6 +30,8 @@ class Fate(Enum):
     DOUBT = "doubt"
     REJECT = "reject"
     BLOCKED = "blocked"
+    FORBIDDEN = "forbidden"
+    GONE = "gone"
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,8 @@ def judge(status: int, error: Any) -> Verdict:
         return Verdict(Fate.BLOCKED, reason)
     if status in TRANSIENT or _BREAKER in reason.lower():
         return Verdict(Fate.RETRY, reason)
+    if status in _FATAL:
+        return Verdict(Fate(_FATAL[status]), reason)
     return Verdict(Fate.DOUBT if status == DOUBTFUL else Fate.REJECT, reason)
 
 
@@ -61,10 +71,10 @@ def reason_of(error: Any) -> str:
         return " ".join(str(error).split()) if error else ""
     reasons: list[str] = []
     for each in _chain(error):
-        said = " ".join(str(each.get("reason") or each.get("type") or "").split())
+        said = _PREVIEW.sub("", " ".join(str(each.get("reason") or each.get("type") or "").split()))
         if said and not any(said in known for known in reasons):
             reasons.append(said)
-    return ": ".join(reasons)[:1000]
+    return ": ".join(reason[:_LONGEST_REASON] for reason in reasons)
 
 
 def _chain(error: dict[str, Any]) -> Iterator[dict[str, Any]]:

@@ -23,11 +23,13 @@ MERGE_SECONDS = 24 * 3600
 class OpenIndex:
     """An index that is ready to take passages.
 
-    name: the concrete index, never an alias; created: by this run; journal: the settings to restore
-    at the end, None where nothing was relaxed.
+    name: the concrete index, never an alias; uuid: of this index and no later one of that name;
+    created: by this run; journal: the settings to restore at the end, None where nothing was
+    relaxed.
     """
 
     name: str
+    uuid: str
     fields: Fields
     created: bool
     journal: dict[str, Any] | None
@@ -61,13 +63,18 @@ def create_index(
     return body
 
 
+def check_name(name: str) -> None:
+    """Raise IndexRefusedError for a pattern, a list, or a name that no index or alias can have."""
+    if any(mark in name for mark in "*,?") or name.startswith(("_", "-", "+")):
+        raise IndexRefusedError(f"{name!r} is no name of one index: give a plain name.")
+
+
 def planned_body(
     cluster: Cluster, name: str, encoder: PassageEncoder, shape: Shape
 ) -> dict[str, Any]:
     """The body that `create_index` would send; the same refusals."""
     can = cluster.capabilities
-    if any(mark in name for mark in "*,?") or name.startswith(("_", "-", "+")):
-        raise IndexRefusedError(f"{name!r} is no name of one index: give a plain name.")
+    check_name(name)
     if not can.knn:
         raise IndexRefusedError(
             f"the cluster ({can.distribution} {can.version_text}) has no k-NN: install its k-NN "
@@ -103,20 +110,23 @@ def open_index(
     found = _found(cluster, name)
     if found is None:
         body = create_index(cluster, name, encoder, shape, {"alias": alias})
-        return OpenIndex(name, Fields(), True, body["mappings"]["_meta"][LOADING])
+        return OpenIndex(
+            name, _uuid(cluster, name), Fields(), True, body["mappings"]["_meta"][LOADING]
+        )
     concrete, description = found
     record = _checked(concrete, description, encoder)
     journal = description["mappings"].get("_meta", {}).get(LOADING)
-    if journal is None and relax:
+    if journal is not None or relax:
         journal = _relax(cluster, concrete, description)
-    return OpenIndex(concrete, record.fields, False, journal, _warnings(concrete, description))
+    uuid = description["settings"]["index"]["uuid"]
+    warnings = _warnings(concrete, description)
+    return OpenIndex(concrete, uuid, record.fields, False, journal, warnings)
 
 
 def _found(cluster: Cluster, name: str) -> tuple[str, dict[str, Any]] | None:
     from opensearchpy.exceptions import NotFoundError
 
-    if any(mark in name for mark in "*,?"):
-        raise IndexRefusedError(f"{name!r} names several indexes: give one name.")
+    check_name(name)
     try:
         found = cluster.client.indices.get(index=name)
     except NotFoundError:
@@ -130,6 +140,26 @@ def _found(cluster: Cluster, name: str) -> tuple[str, dict[str, Any]] | None:
         )
     ((concrete, description),) = found.items()
     return concrete, description
+
+
+def _uuid(cluster: Cluster, name: str) -> str:
+    try:
+        found = cluster.client.indices.get_settings(index=name, flat_settings=True)
+    except Exception as error:
+        raise cluster.explain(error) from error
+    return str(found[name]["settings"]["index.uuid"])
+
+
+def check_same(cluster: Cluster, index: OpenIndex) -> None:
+    """Raise IndexRefusedError where the index was deleted, and maybe made anew, meanwhile.
+
+    A bulk request makes a missing index by itself, without the mapping that vectors need.
+    """
+    if _uuid(cluster, index.name) != index.uuid:
+        raise IndexRefusedError(
+            f"index {index.name!r} was deleted during the load and made anew without Tandem's "
+            "mapping: delete it, and run the same command again."
+        )
 
 
 def _checked(name: str, description: dict[str, Any], encoder: PassageEncoder) -> IndexRecord:
@@ -175,7 +205,7 @@ def _warnings(name: str, description: dict[str, Any]) -> tuple[str, ...]:
 
 def _relax(cluster: Cluster, name: str, description: dict[str, Any]) -> dict[str, Any]:
     settings = description["settings"]["index"]
-    journal = {
+    journal: dict[str, Any] = description["mappings"].get("_meta", {}).get(LOADING) or {
         "refresh_interval": settings.get("refresh_interval"),
         "number_of_replicas": int(settings["number_of_replicas"]),
         "alias": None,
@@ -191,12 +221,24 @@ def _relax(cluster: Cluster, name: str, description: dict[str, Any]) -> dict[str
 
 
 def restore(cluster: Cluster, index: OpenIndex) -> None:
-    """Put back the settings relaxed for the load, then forget them; raises ClusterError."""
+    """Put back the settings that were relaxed for the load; raises ClusterError."""
     if index.journal is None:
         return
     old = {name: index.journal[name] for name in _RELAXED}
     try:
         cluster.client.indices.put_settings(index=index.name, body={"index": old})
+    except Exception as error:
+        raise cluster.explain(error) from error
+
+
+def forget_note(cluster: Cluster, index: OpenIndex) -> None:
+    """Take the note about the load out of the index's `_meta`; raises ClusterError.
+
+    An alias's new index keeps it until the alias points there: by it an interrupted one is found.
+    """
+    if index.journal is None:
+        return
+    try:
         mapping = cluster.client.indices.get_mapping(index=index.name)[index.name]["mappings"]
         meta = {key: value for key, value in mapping["_meta"].items() if key != LOADING}
         cluster.client.indices.put_mapping(index=index.name, body={"_meta": meta})

@@ -7,8 +7,9 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
-from ingest.answers import TOO_LARGE, TRANSIENT, is_block, reason_of
-from ingest.errors import BlockedError, OutageError
+from cluster.errors import ClusterError
+from ingest.answers import TOO_LARGE, TRANSIENT, Fate, Verdict, is_block, reason_of
+from ingest.errors import BlockedError, IndexRefusedError, IngestError, OutageError
 from ingest.flow import Flow
 
 if TYPE_CHECKING:
@@ -84,6 +85,15 @@ class Link:
                 self.accepted()
                 return answer
 
+    def largest_request(self) -> int | None:
+        """Bytes that every node takes in one request, or None where it may not be asked."""
+        path, field = "/_nodes/http", "max_content_length_in_bytes"
+        try:
+            answer = self.once("GET", path, filter_path=f"nodes.*.http.{field}")
+        except (TransientError, ClusterError):
+            return None
+        return min((int(n["http"][field]) for n in answer.get("nodes", {}).values()), default=None)
+
     def accepted(self) -> None:
         """The cluster took something: no outage."""
         with self._lock:
@@ -108,6 +118,20 @@ class Link:
             )
         longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempt, 10))
         self._flow.pause(random.uniform(0, longest))
+
+    def fatal(self, verdict: Verdict) -> IngestError:
+        """The sentence for an answer that no document is to blame for."""
+        if verdict.fate is Fate.BLOCKED:
+            return self.blocked(verdict.reason)
+        if verdict.fate is Fate.FORBIDDEN:
+            return IndexRefusedError(
+                f"writing into index {self.index!r} is forbidden ({verdict.reason}): give the user "
+                "the permission to write there, and run the same command again."
+            )
+        return IndexRefusedError(
+            f"index {self.index!r} was deleted during the load ({verdict.reason}): run the same "
+            "command again to load it anew."
+        )
 
     def blocked(self, reason: str) -> BlockedError:
         """The sentence for an index that takes no writes."""

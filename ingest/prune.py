@@ -10,7 +10,7 @@ import orjson
 
 from ingest.errors import IngestError
 from ingest.index import OpenIndex
-from ingest.link import Link
+from ingest.link import Link, TransientError
 from ingest.seen import Seen
 from ingest.tally import Tally
 
@@ -20,17 +20,20 @@ _KEEP_ALIVE = "5m"
 Confirm = Callable[[int, list[str]], bool]
 
 
-def prune(link: Link, index: OpenIndex, seen: Seen, tally: Tally, confirm: Confirm) -> None:
-    """Delete every passage whose document was not seen in this run, if `confirm` says so.
-
-    The candidates wait in a temporary database, not in memory. Raises IngestError where rejected
-    lines without a readable id might be the very documents that seem to be gone.
-    """
+def check_prunable(tally: Tally) -> None:
+    """Raise IngestError where rejected lines without an id may be documents that seem gone."""
     if tally.anonymous_rejects:
         raise IngestError(
             f"nothing was pruned, because {tally.anonymous_rejects:,} rejected lines have no "
             "readable id and may be documents that seem to be gone: mend them first."
         )
+
+
+def prune(link: Link, index: OpenIndex, seen: Seen, tally: Tally, confirm: Confirm) -> None:
+    """Delete every passage whose document was not seen in this run, if `confirm` says so.
+
+    The candidates wait in a temporary database, not in memory. Raises OutageError and IngestError.
+    """
     gone = sqlite3.connect("")
     try:
         gone.execute("CREATE TABLE gone (passage TEXT, document TEXT)")
@@ -56,9 +59,20 @@ def _pages(link: Link, index: OpenIndex) -> Iterator[list[tuple[str, str]]]:
         while hits := answer["hits"]["hits"]:
             yield [(hit["_id"], str(hit["_source"].get(field, hit["_id"]))) for hit in hits]
             scroll = {"scroll": _KEEP_ALIVE, "scroll_id": answer["_scroll_id"]}
-            answer = link.once("POST", "/_search/scroll", scroll)
+            answer = _next_page(link, scroll)
     finally:
         link.ask("DELETE", "/_search/scroll", {"scroll_id": [answer["_scroll_id"]]})
+
+
+def _next_page(link: Link, scroll: dict[str, str]) -> Any:
+    try:
+        return link.once("POST", "/_search/scroll", scroll)
+    except TransientError as error:
+        # A page asked for twice would skip one.
+        raise IngestError(
+            f"nothing was pruned, because the cluster stopped answering ({error}): run the same "
+            "command again."
+        ) from error
 
 
 def _delete(link: Link, rows: Iterator[tuple[str]]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
@@ -22,8 +22,9 @@ class Rows:
         named = [source] if isinstance(source, str | Path) else source
         self._items: Iterable[Any] = ()
         self._reading = reading
-        if isinstance(named, list | tuple) and all(isinstance(n, str | Path) for n in named):
-            self._files = find_sources(named)
+        listed = isinstance(named, list | tuple) and bool(named)
+        if listed and all(isinstance(name, str | Path) for name in named):
+            self._files = find_sources(cast("Sequence[str | Path]", named))
         else:
             self._files, self._items = [], named
         self.position = Position(self._files)

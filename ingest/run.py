@@ -17,7 +17,7 @@ from ingest.errors import IncompleteError, IngestError
 from ingest.flow import Clock, Flow
 from ingest.index import OpenIndex
 from ingest.link import Link
-from ingest.prune import Confirm, prune
+from ingest.prune import Confirm, check_prunable, prune
 from ingest.records import (
     Document,
     PassageEncoder,
@@ -92,10 +92,10 @@ def ingest(
     name = index or index_for(cluster, str(alias), encoder.fingerprint)
     rows = Rows(source, plan.reading)
     target = life.open_index(cluster, name, encoder, plan.shape, relax=plan.relax, alias=alias)
-    run = _Run(rows, target, cluster, encoder, plan, on_progress or (lambda report: None))
+    run = _Run(rows, target, alias, cluster, encoder, plan, on_progress or (lambda report: None))
     try:
         run.load()
-        run.finish(alias)
+        run.finish()
     finally:
         run.close()
     return run.report()
@@ -108,12 +108,13 @@ class _Run:
         self,
         rows: Rows,
         index: OpenIndex,
+        alias: str | None,
         cluster: Cluster,
         encoder: PassageEncoder,
         plan: Plan,
         on_progress: OnProgress,
     ) -> None:
-        self._rows, self._index, self._cluster = rows, index, cluster
+        self._rows, self._index, self._alias, self._cluster = rows, index, alias, cluster
         self._encoder, self._plan, self._on_progress = encoder, plan, on_progress
         self._flow, self._clock, self._seen = Flow(), Clock(), Seen()
         self._rejects = RejectsFile(plan.rejects or rows.rejects_path)
@@ -152,7 +153,8 @@ class _Run:
         skipper = Skipper(
             self._link, self._tally, fields, fresh=self._index.created, dim=self._encoder.dim
         )
-        sender = Sender(self._link, self._tally, Budget(plan.writing.max_bytes))
+        most = self._link.largest_request() or plan.writing.max_bytes
+        sender = Sender(self._link, self._tally, Budget(min(plan.writing.max_bytes, most)))
 
         documents = clock.timed("read", self._documents())
         documents = clock.waited(documents, "split")
@@ -191,21 +193,33 @@ class _Run:
     def _count_truncated(self, by: int) -> None:
         self._tally.count("truncated", by)
 
-    def finish(self, alias: str | None) -> None:
+    def finish(self) -> None:
         """After a complete load: prune, merge, restore, verify, and switch the alias."""
         if left := self.report().unfinished:
             raise IncompleteError(
                 f"{left:,} documents were read and not accounted for, which is a defect in Tandem: "
                 "run the same command again, which writes what is missing."
             )
-        if self._plan.confirm_prune:
-            prune(self._link, self._index, self._seen, self._tally, self._plan.confirm_prune)
+        life.check_same(self._cluster, self._index)
+        if confirm := self._confirm_prune():
+            prune(self._link, self._index, self._seen, self._tally, confirm)
         if self._plan.force_merge:
             life.merge(self._cluster, self._index)
         life.restore(self._cluster, self._index)
-        life.verify(self._cluster, self._index, None)
-        if alias:
-            switch(self._cluster, alias, self._index.name, keep=self._plan.keep)
+        ours_alone = self._index.created or self._alias is not None
+        life.verify(self._cluster, self._index, self._tally.stored if ours_alone else None)
+        if self._alias:
+            switch(self._cluster, self._alias, self._index.name, keep=self._plan.keep)
+            life.forget_note(self._cluster, self._index)
+
+    def _confirm_prune(self) -> Confirm | None:
+        if self._alias and not self._index.created:
+            # An interrupted load was continued, and its source may have changed in between. What it
+            # lacks now must not go live; the index is not in use yet, so nobody is asked.
+            return lambda count, sample: True
+        if self._plan.confirm_prune:
+            check_prunable(self._tally)
+        return self._plan.confirm_prune
 
     def close(self) -> None:
         """In every ending: settings restored where the cluster answers, files closed."""
@@ -214,6 +228,8 @@ class _Run:
         # Where the cluster does not answer, the note in the index stays and the next run restores.
         with suppress(ClusterError):
             life.restore(self._cluster, self._index)
+            if not self._alias:
+                life.forget_note(self._cluster, self._index)
         self._rejects.close()
         self._on_progress(self.report())
 

@@ -18,6 +18,7 @@ from mappings import Fields
 _NUMPY = orjson.OPT_SERIALIZE_NUMPY
 _ITEMS = "errors,items.*.status,items.*.error"
 SMALLEST_REQUEST = 64_000
+_FATAL = (Fate.BLOCKED, Fate.FORBIDDEN, Fate.GONE)
 # How often an item is sent again whose failure (HTTP 500) may never pass.
 _DOUBT_TRIES = 5
 
@@ -147,8 +148,8 @@ class Sender:
         again: list[Action] = []
         reason = ""
         for action, verdict in pairs:
-            if verdict.fate is Fate.BLOCKED:
-                raise self._link.blocked(verdict.reason)
+            if verdict.fate in _FATAL:
+                raise self._link.fatal(verdict)
             if verdict.fate is Fate.REJECT or self._given_up(action, verdict, doubts):
                 self._reject(action, verdict.reason)
             elif verdict.fate is not Fate.DONE:

@@ -127,7 +127,7 @@ def opened(source: Source, position: Position) -> Iterator[io.BufferedReader]:
     position.leave(source)
 
 
-def decompressed(buffer: Any, name: str) -> io.BufferedReader:
+def decompressed(buffer: io.BufferedReader[Any], name: str) -> io.BufferedReader:
     """Wrap the stream in the decompressor that its first bytes ask for."""
     start = buffer.peek(8)[:8]
     stream: Any
@@ -145,7 +145,7 @@ def decompressed(buffer: Any, name: str) -> io.BufferedReader:
         raise SourceError(f"{name} is UTF-16: convert it first, with `iconv -f utf-16 -t utf-8`.")
     else:
         return buffer
-    return io.BufferedReader(cast(io.RawIOBase, stream), 1 << 18)
+    return io.BufferedReader(stream, 1 << 18)
 
 
 # What the five decompressors raise for a stream that is damaged or cut short.

@@ -45,18 +45,17 @@ class Splitter:
 
     def _passages(self, document: Document, tokens: int) -> list[Passage]:
         most = self._encoder.max_length
-        before, texts, longest = document.before, [document.text], tokens
+        before, texts, counts = document.before, [document.text], [tokens]
         if tokens > most and self._settings.split:
-            before, texts, longest = self._cut(document)
-        if longest > most:
-            self._on_truncated(1)
+            before, texts, counts = self._cut(document)
+        self._on_truncated(sum(count > most for count in counts))
         return [
             self._passage(document, before, text, position, len(texts))
             for position, text in enumerate(texts)
         ]
 
-    def _cut(self, document: Document) -> tuple[str, list[str], int]:
-        """What goes before each text, the texts, and the tokens of the longest passage."""
+    def _cut(self, document: Document) -> tuple[str, list[str], list[int]]:
+        """What goes before each text, the texts, and the tokens of each passage."""
         encoder = self._encoder
         before = self._short(document.before)
         around = encoder.count_tokens([before + document.after])[0]
@@ -69,7 +68,7 @@ class Splitter:
             if max(counts) <= encoder.max_length or room == 1:
                 break
             room = max(1, room - (max(counts) - encoder.max_length))
-        return before, texts, max(counts)
+        return before, texts, counts
 
     def _short(self, before: str) -> str:
         """At most a quarter of the room for a title that is repeated before each passage."""

@@ -82,6 +82,7 @@ class Tally:
                 pending = self._pending[passage.document.number]
                 pending.written |= outcome is Outcome.WRITTEN
                 self._one_less(passage.document, pending)
+            self._counts["stored"] += len(passages)
             if outcome is Outcome.WRITTEN:
                 self._counts["passages_written"] += len(passages)
 
@@ -127,6 +128,11 @@ class Tally:
             f"than --max-rejects allows, {often:,} of them because: {reason}; see "
             f"{self._rejects.path}, mend the source or its options, or raise --max-rejects."
         )
+
+    @property
+    def stored(self) -> int:
+        """Passages that are in the index now, by what this run wrote and found."""
+        return self._counts["stored"]
 
     def report(self) -> Report:
         """The counts so far; documents that are still on their way count as unfinished."""

@@ -1,0 +1,126 @@
+"""1,000 documents of which 37 are bad in 12 ways: 963 written, 37 refused, mended ones taken."""
+
+import json
+
+import pytest
+
+from ingest import Plan, RejectLimit, TooManyRejectsError, ingest
+from tests.loads import adds_up, documents, stored, write_jsonl
+from tests.stubs import StubEncoder
+
+
+def line(**changes):
+    return json.dumps({"title": "Bad", "text": "A text.", "year": 1999, **changes}).encode()
+
+
+# What is wrong -> the line (n makes ids unlike), and what the reason must say.
+WAYS = {
+    "broken JSON": (lambda n: b'{"id": "x%d", "text": "cut' % n, "broken JSON"),
+    "a number for text": (lambda n: line(id=f"x{n}", text=17), "text is a number"),
+    "missing id": (lambda n: line(), "no id"),
+    "duplicate id": (lambda n: line(id="d7", text=f"Again {n}."), "the id is taken by line 8 of"),
+    "empty text": (lambda n: line(id=f"x{n}", text=""), "the text is empty"),
+    "white space": (lambda n: line(id=f"x{n}", text=" \t\n"), "only white space"),
+    "lone surrogate": (lambda n: b'{"id": "x%d", "text": "a \\ud800 b"}' % n, "lone surrogate"),
+    "NUL byte": (lambda n: line(id=f"x{n}", text="a\0b"), "NUL"),
+    "20 MB text": (lambda n: line(id=f"x{n}", text="abcd " * 4_000_000), "at most 10,000,000"),
+    "mapping conflict": (
+        lambda n: line(id=f"x{n}", year="long ago"),
+        "failed to parse field [year]",
+    ),
+    "invalid UTF-8": (lambda n: b'{"id": "x%d", "text": "caf\xe9 \xff"}' % n, "invalid UTF-8"),
+    "an object for text": (lambda n: line(id=f"x{n}", text={"a": 1}), "text is an object"),
+}
+BAD = 37
+
+
+@pytest.fixture
+def corpus(tmp_path):
+    """The file, and for each bad line its number and what is wrong with it."""
+    good = [json.dumps(each).encode() for each in documents(1000 - BAD)]
+    ways = list(WAYS)
+    wrong = {}
+    lines = good[:20]
+    rest = good[20:]
+    for n in range(BAD):
+        # The year must be known as a number before one is none.
+        lines += rest[:25]
+        del rest[:25]
+        way = ways[n % len(ways)]
+        lines.append(WAYS[way][0](n))
+        wrong[len(lines)] = way
+    path = tmp_path / "corpus.jsonl"
+    path.write_bytes(b"\n".join([*lines, *rest]) + b"\n")
+    return path, wrong
+
+
+def test_963_are_written_37_refused_and_mended_ones_taken(opensearch, index_name, corpus):
+    path, wrong = corpus
+    assert set(wrong.values()) == set(WAYS)
+    report = ingest(path, cluster=opensearch, index=index_name, encoder=StubEncoder())
+    assert (report.read, report.written, report.skipped, report.rejected) == (1000, 963, 0, 37)
+    assert len(stored(opensearch, index_name)) == 963
+    refused = path.with_name("corpus.jsonl.rejects.jsonl")
+    assert report.rejects == str(refused)
+    rejects = [json.loads(each) for each in refused.read_bytes().splitlines()]
+    assert {each["line"]: each["file"] for each in rejects} == dict.fromkeys(wrong, str(path))
+    for each in rejects:
+        assert WAYS[wrong[each["line"]]][1] in each["reason"], each["reason"][:200]
+    # Stored is the first of two with one id.
+    assert stored(opensearch, index_name)["d7"]["text"] == documents(8)[7]["text"]
+
+    mended = path.with_name("mended.jsonl")
+    write_jsonl(mended, (mend(each) for each in rejects))
+    report = ingest(mended, cluster=opensearch, index=index_name, encoder=StubEncoder())
+    assert (report.read, report.written, report.rejected) == (37, 37, 0)
+    assert len(stored(opensearch, index_name)) == 1000
+
+
+def mend(reject):
+    good = {"id": f"m{reject['line']}", "text": "Mended.", "year": 2000}
+    if "raw" in reject:
+        return {**reject, "raw": json.dumps(good)}
+    return {**reject, "document": {**reject["document"], **good}}
+
+
+def test_unmended_ones_are_refused_again(opensearch, index_name, corpus):
+    path, wrong = corpus
+    ingest(path, cluster=opensearch, index=index_name, encoder=StubEncoder())
+    refused = path.with_name("corpus.jsonl.rejects.jsonl")
+    again = ingest(refused, cluster=opensearch, index=index_name, encoder=StubEncoder())
+    # A line with the id of another is only wrong beside it.
+    doubles = sum(way == "duplicate id" for way in wrong.values())
+    assert (again.rejected, again.written) == (37 - doubles + doubles - 1, 1)
+
+
+def test_an_earlier_rejects_file_is_kept(opensearch, index_name, corpus):
+    path, _ = corpus
+    refused = path.with_name("corpus.jsonl.rejects.jsonl")
+    refused.write_text("precious\n")
+    ingest(path, cluster=opensearch, index=index_name, encoder=StubEncoder())
+    assert path.with_name("corpus.jsonl.rejects.jsonl~").read_text() == "precious\n"
+    # The same command again overwrites nothing with nothing: same rejects, nothing written.
+    report = ingest(path, cluster=opensearch, index=index_name, encoder=StubEncoder())
+    assert (report.skipped, report.rejected, report.written) == (963, 37, 0)
+
+
+def test_too_many_rejects_stop_the_run_early(opensearch, index_name, tmp_path):
+    source = write_jsonl(tmp_path / "bad.jsonl", ({"id": n, "txet": "x"} for n in range(5000)))
+    reports = []
+    with pytest.raises(TooManyRejectsError, match=r"101 of \d+ .*no text.*--max-rejects"):
+        ingest(
+            source,
+            cluster=opensearch,
+            index=index_name,
+            encoder=StubEncoder(),
+            on_progress=reports.append,
+        )
+    assert adds_up(reports[-1])
+    assert reports[-1].rejected == 101
+    assert len((tmp_path / "bad.jsonl.rejects.jsonl").read_text().splitlines()) == 101
+
+
+def test_a_limit_of_none_stops_at_the_first(opensearch, index_name, tmp_path):
+    plan = Plan(max_rejects=RejectLimit(None, 0), rejects=tmp_path / "r")
+    with pytest.raises(TooManyRejectsError):
+        ingest([{"id": 1}], cluster=opensearch, index=index_name, encoder=StubEncoder(), plan=plan)
