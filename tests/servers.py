@@ -165,7 +165,7 @@ class ElasticsearchServer(JavaServer):
         return find_java(self.home, node_user())
 
     def distribution(self) -> Path:
-        return distributions.elasticsearch(self.home)
+        return distributions.elasticsearch(self.home, self.java())
 
     def own_settings(self) -> Settings:
         return {"xpack.security.enabled": False}

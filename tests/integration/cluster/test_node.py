@@ -114,8 +114,10 @@ def test_a_node_whose_starter_was_killed_is_found(server):
         time.sleep(0.05)
     start.kill()
     start.communicate()
-    [pid] = running_with(server.node.layout.marker)
+    time.sleep(0.5)  # the shell that started it is gone, its helpers are not
+    pid = process.find(server.node.layout.marker)
     assert server.node.start().pid == pid
+    assert running_with(server.node.layout.marker) == [pid]
 
 
 def test_a_failed_start_ends_with_the_log(server):

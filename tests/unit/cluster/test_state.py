@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -65,6 +66,17 @@ def test_our_process_is_found_with_and_without_a_state_file(node, ours):
     remember(node, ours)
     assert node.status().pid == ours
     assert node.epitaph() is None
+
+
+def test_of_a_process_and_its_copies_the_first_is_meant(node):
+    # As a shell forks for $(...): the same words, a child.
+    fork = "import os, time; os.fork() or os.fork(); time.sleep(60)"
+    command = [sys.executable, "-c", fork, node.layout.marker]
+    with subprocess.Popen(command, start_new_session=True) as running:
+        while len([p for p in process._pids() if process.is_ours(p, node.layout.marker)]) < 3:
+            pass
+        assert process.find(node.layout.marker) == running.pid
+        os.killpg(running.pid, signal.SIGKILL)
 
 
 def test_a_longer_path_is_another_node(node, ours, tmp_path):
