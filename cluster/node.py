@@ -6,7 +6,8 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -82,9 +83,22 @@ class EmbeddedNode:
             if on_progress:
                 on_progress("waiting for another tandem that is starting the node", 0, None)
 
-        make_enterable(self.home.node)
-        with lock.hold(self.layout.lock, START_SECONDS, waiting):
-            return self._answering() or self._start(on_progress)
+        with self._told():
+            check_enterable(self.home.path, node_user())
+            make_enterable(self.home.node)
+            with lock.hold(self.layout.lock, START_SECONDS, waiting):
+                return self._answering() or self._start(on_progress)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """Turn what the file system refuses into a NodeError: a full disk, a foreign folder."""
+        try:
+            yield
+        except OSError as error:
+            raise NodeError(
+                f"the embedded node cannot use its folder {self.home.path}: {error}; "
+                "mend that, or set TANDEM_HOME to another folder."
+            ) from error
 
     def _answering(self) -> NodeState | None:
         state = self.status()
@@ -94,7 +108,6 @@ class EmbeddedNode:
         if adopted := self._adopt():
             return adopted
         user = node_user()
-        check_enterable(self.home.path, user)
         make_enterable(self.home.distributions)
         java = self.java or find_java(self.home, user)
         folder = installation(self.home, java, on_progress)
@@ -140,7 +153,7 @@ class EmbeddedNode:
         """End the node and return what ran, or None where none did; its data stays."""
         if not self.home.node.is_dir():
             return None
-        with lock.hold(self.layout.lock, START_SECONDS):
+        with self._told(), lock.hold(self.layout.lock, START_SECONDS):
             return self._stop()
 
     def _stop(self) -> NodeState | None:
@@ -155,14 +168,10 @@ class EmbeddedNode:
         """End the node and delete its indexes; the downloads stay."""
         if not self.home.node.is_dir():
             return
-        with lock.hold(self.layout.lock, START_SECONDS):
+        with self._told(), lock.hold(self.layout.lock, START_SECONDS):
             self._stop()
-            shutil.rmtree(self.layout.data, ignore_errors=True)
             if self.layout.data.exists():
-                raise NodeError(
-                    f"{self.layout.data} cannot be deleted: it belongs to another user, so run "
-                    "`tandem node reset` as that user or as root."
-                )
+                shutil.rmtree(self.layout.data)
 
     def epitaph(self) -> str | None:
         """One sentence where the node that was started last has died; None where it has not."""

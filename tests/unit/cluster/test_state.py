@@ -167,6 +167,14 @@ def test_a_folder_the_node_s_user_cannot_enter_is_named():
         home.path.rmdir()
 
 
+@pytest.mark.parametrize("inside", ["", "node"])
+def test_a_home_that_cannot_be_used_is_one_sentence(tmp_path, inside):
+    (tmp_path / "file").touch()
+    with pytest.raises(NodeError, match="set TANDEM_HOME") as caught:
+        EmbeddedNode(Home(tmp_path / "file" / inside)).start()
+    assert "\n" not in str(caught.value)
+
+
 def test_a_strict_umask_does_not_lock_the_node_out(tmp_path):
     before = os.umask(0o077)
     try:
