@@ -107,6 +107,8 @@ class EmbeddedNode:
     def _start(self, on_progress: OnProgress | None) -> NodeState:
         if adopted := self._adopt():
             return adopted
+        if last := self.last_state():  # killed a moment ago, it may still hold the data's lock
+            process.gone_within(last.pid, self.layout.marker, STOP_SECONDS)
         user = node_user()
         make_enterable(self.home.distributions)
         java = self.java or find_java(self.home, user)

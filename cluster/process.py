@@ -14,6 +14,7 @@ from cluster.home import NodeUser
 
 POLL_SECONDS = 0.05
 PROC = Path("/proc")
+EXITING = 0x4  # PF_EXITING of the kernel's sched.h
 READS, READ_SECONDS = 50, 0.005
 
 # The shell ends at once and its child passes to init: it holds none of our pipes, gets none of our
@@ -124,15 +125,27 @@ def end(pid: int, marker: str, seconds: float) -> None:
                 f"the embedded node (process {pid}) was started by another user: "
                 "stop it as that user or as root."
             ) from error
-        if _gone_within(pid, marker, patience):
+        if gone_within(pid, marker, patience):
             return
     raise NodeError(f"the embedded node (process {pid}) does not end, not even when killed.")
 
 
-def _gone_within(pid: int, marker: str, seconds: float) -> bool:
+def gone_within(pid: int, marker: str, seconds: float) -> bool:
+    """Wait until the process has ended and let go of its files and ports; False if it does not."""
     deadline = time.monotonic() + seconds
-    while is_ours(pid, marker):
+    while is_ours(pid, marker) or is_dying(pid):
         if time.monotonic() > deadline:
             return False
         time.sleep(POLL_SECONDS)
     return True
+
+
+def is_dying(pid: int) -> bool:
+    """Whether a killed process is still being taken down: its words go first, its files later."""
+    try:
+        fields = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
+        threads = len(list((PROC / str(pid) / "task").iterdir()))
+    except OSError:
+        return False
+    ended = fields[0] in "ZX" and threads == 1
+    return bool(int(fields[6]) & EXITING) and not ended

@@ -46,6 +46,12 @@ def private_home() -> Home:
     return home
 
 
+def _group(pid: int) -> int | None:
+    with contextlib.suppress(ProcessLookupError):
+        return os.getpgid(pid)
+    return None
+
+
 class OpenSearchServer:
     """An embedded node, through the product's own code, with its own data."""
 
@@ -86,8 +92,7 @@ class OpenSearchServer:
         if state is None:
             raise RuntimeError("this server does not run")
         os.kill(state.pid, signal.SIGKILL)
-        while process.is_ours(state.pid, self.node.layout.marker):
-            time.sleep(0.02)
+        process.gone_within(state.pid, self.node.layout.marker, START_SECONDS)
 
     def close(self) -> None:
         """Stop the node and delete its folder; the shared downloads stay."""
@@ -136,13 +141,14 @@ class JavaServer:
         self._signal(signal.SIGKILL)
 
     def _signal(self, sign: signal.Signals) -> None:
-        if self.pid is None:
+        """Signal the whole session of the spawn: Elasticsearch is a launcher and a server."""
+        if self.pid is None or not process.is_ours(self.pid, self.layout.marker):
             return
-        with contextlib.suppress(ProcessLookupError):
-            # Elasticsearch is a launcher and a server; both are in the session of the spawn.
-            os.killpg(os.getpgid(self.pid), sign)
-        while process.is_ours(self.pid, self.layout.marker):
-            time.sleep(0.02)
+        group = os.getpgid(self.pid)
+        members = [pid for pid in process._pids() if _group(pid) == group]
+        os.killpg(group, sign)
+        for pid in members:
+            process.gone_within(pid, self.layout.marker, START_SECONDS)
         self.pid = None
 
     def close(self) -> None:
