@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,7 +10,16 @@ import orjson
 
 from ingest.errors import SourceError
 from ingest.records import MEGABYTE, Origin, Reading, Reject, Row
-from ingest.sources import Line, Position, Source, bounded_lines, opened
+from ingest.sources import (
+    DAMAGE,
+    Line,
+    Position,
+    Source,
+    Stream,
+    bounded_lines,
+    damaged,
+    opened,
+)
 
 FORMATS = ("jsonl", "csv", "tsv", "msmarco", "parquet", "arrow")
 # Usual names, tried in this order where no option names a field.
@@ -52,8 +60,11 @@ def read_source(source: Source, reading: Reading, position: Position) -> Rows:
             yield from _LINE_READERS[kind](lines, source.name, reading)
 
 
-def _format_of(source: Source, stream: io.BufferedReader) -> str:
-    start = stream.peek(8)[:8]
+def _format_of(source: Source, stream: Stream) -> str:
+    try:
+        start = stream.peek(8)[:8]
+    except DAMAGE as error:
+        raise damaged(source.name, 0, error) from error
     if start.startswith(b"PAR1"):
         return "parquet"
     if start.startswith(b"ARROW1"):

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, Protocol, cast
 
 from ingest.errors import SourceError
 
@@ -112,7 +112,7 @@ class Position:
 
 
 @contextmanager
-def opened(source: Source, position: Position) -> Iterator[io.BufferedReader]:
+def opened(source: Source, position: Position) -> Iterator[Stream]:
     """The uncompressed bytes of a source; raises SourceError where it cannot be opened."""
     try:
         # Not sys.stdin: a thread that waits for its lock would end the interpreter with a crash.
@@ -122,30 +122,39 @@ def opened(source: Source, position: Position) -> Iterator[io.BufferedReader]:
     with raw:
         if source.path:
             position.enter(cast(BinaryIO, raw))
-        buffer = io.BufferedReader(raw, 1 << 18)
+        buffer = cast("io.BufferedReader", io.BufferedReader(raw, 1 << 18))
         yield decompressed(buffer, source.name)
     position.leave(source)
 
 
-def decompressed(buffer: io.BufferedReader[Any], name: str) -> io.BufferedReader:
+class Stream(Protocol):
+    """What readers need of a stream of bytes; all decompressors have it."""
+
+    def readline(self, size: int = -1, /) -> bytes:
+        """The next line, or at most `size` bytes of it."""
+
+    def peek(self, size: int, /) -> bytes:
+        """Some of the next bytes, which stay to be read."""
+
+
+def decompressed(buffer: io.BufferedReader, name: str) -> Stream:
     """Wrap the stream in the decompressor that its first bytes ask for."""
     start = buffer.peek(8)[:8]
-    stream: Any
+    # Not one more buffer around these: filling it, it would lose what stands before the damage.
     if start.startswith(b"\x1f\x8b"):
-        stream = gzip.GzipFile(fileobj=buffer)
-    elif start.startswith(b"BZh"):
-        stream = bz2.BZ2File(buffer)
-    elif start.startswith(b"\xfd7zXZ\x00"):
-        stream = lzma.LZMAFile(buffer)  # noqa: SIM115
-    elif start.startswith(b"\x28\xb5\x2f\xfd"):
+        return gzip.GzipFile(fileobj=buffer)
+    if start.startswith(b"BZh"):
+        return bz2.BZ2File(buffer)
+    if start.startswith(b"\xfd7zXZ\x00"):
+        return lzma.LZMAFile(buffer)
+    if start.startswith(b"\x28\xb5\x2f\xfd"):
         import pyarrow
 
         stream = pyarrow.CompressedInputStream(pyarrow.PythonFile(buffer, mode="r"), "zstd")
-    elif start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return io.BufferedReader(stream, 1 << 16)
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise SourceError(f"{name} is UTF-16: convert it first, with `iconv -f utf-16 -t utf-8`.")
-    else:
-        return buffer
-    return io.BufferedReader(stream, 1 << 18)
+    return buffer
 
 
 # What the five decompressors raise for a stream that is damaged or cut short.
@@ -164,7 +173,7 @@ class Line:
     rest: int = 0
 
 
-def bounded_lines(stream: io.BufferedReader, name: str, most: int) -> Iterator[Line]:
+def bounded_lines(stream: Stream, name: str, most: int) -> Iterator[Line]:
     """The lines of a stream, without a byte order mark, none longer than `most` bytes in memory.
 
     Raises SourceError where the stream is damaged, naming the line.
@@ -183,7 +192,12 @@ def bounded_lines(stream: io.BufferedReader, name: str, most: int) -> Iterator[L
                         break
             yield Line(number, data, rest)
     except DAMAGE as error:
-        raise SourceError(
-            f"{name} is damaged or cut short after line {number} ({error}): fetch or write it "
-            "again, and run the same command; what was stored is kept."
-        ) from error
+        raise damaged(name, number, error) from error
+
+
+def damaged(name: str, line: int, error: Exception) -> SourceError:
+    """The sentence for a source that cannot be read on after a line."""
+    return SourceError(
+        f"{name} is damaged or cut short after line {line} ({error}): fetch or write it "
+        "again, and run the same command; what was stored is kept."
+    )

@@ -108,7 +108,9 @@ def cut(text: str, spans: list[Span], room: int, overlap: int) -> list[Span]:
         if last >= len(spans):
             passages.append(_trimmed(text, starts[first] if first else 0, len(text)))
             return passages
-        end = _last_in(sentences, first + room // 2, last) or _last_in(words, first + 1, last)
+        end = _last_in(sentences, first + max(1, room // 2), last) or _last_in(
+            words, first + 1, last
+        )
         end = end or last
         passages.append(_trimmed(text, starts[first] if first else 0, starts[end]))
         again = max(first + 1, end - overlap)

@@ -1,0 +1,121 @@
+"""Rows to documents: which fields, which reasons."""
+
+import pytest
+
+from ingest import IngestError, Reading
+from ingest.documents import DocumentMaker, Template, lookup, unwrap, without
+from ingest.records import Document, Origin, Reject, Row
+from ingest.rejects import envelope
+from mappings import Fields
+
+HERE = Origin("a.jsonl", 3)
+
+
+def make(value, **reading):
+    (found,) = DocumentMaker(Reading(**reading), Fields()).make(iter([Row(HERE, value)]))
+    return found
+
+
+def reason(value, **reading):
+    found = make(value, **reading)
+    assert isinstance(found, Reject)
+    return found.reason
+
+
+def test_the_usual_names():
+    found = make({"_id": "7", "title": "T", "text": "x", "year": 1, "deep": {"a": 1}})
+    assert isinstance(found, Document)
+    assert (found.id, found.title, found.text) == ("7", "T", "x")
+    assert found.metadata == {"year": 1, "deep": {"a": 1}}
+    assert found.before + found.text + found.after == "T\nx"
+
+
+def test_integers_are_ids_and_nothing_else_is():
+    assert make({"id": 12, "text": "x"}).id == "12"
+    assert "the id is a boolean" in reason({"id": True, "text": "x"})
+    assert "the id is a number" in reason({"id": 1.5, "text": "x"})
+    assert "the id is an object" in reason({"id": {"a": 1}, "text": "x"})
+    assert "no id (looked for" in reason({"text": "x"})
+    assert "no id" in reason({"id": "", "text": "x"})
+
+
+def test_ids_that_the_cluster_cannot_hold():
+    assert "501 bytes" in reason({"id": "x" * 501, "text": "x"})
+    assert "NUL" in reason({"id": "a\0", "text": "x"})
+    assert "##" in reason({"id": "a##3", "text": "x"})
+    assert make({"id": "page.html#3", "text": "x"}).id == "page.html#3"
+
+
+def test_nested_fields_by_dotted_path():
+    value = {"doc": {"key": "k", "body": "the text", "more": 1}, "a.b": "dotted"}
+    found = make(value, id_field="doc.key", text_fields=("doc.body",), title_field="a.b")
+    assert (found.id, found.text, found.title) == ("k", "the text", "dotted")
+    assert found.metadata == {"doc": {"more": 1}}
+    assert lookup({"a": {"b": 1}, "a.b": 2}, "a.b") == 2
+    assert without({"a": {"b": 1, "c": 2}}, "a.b") == {"a": {"c": 2}}
+
+
+def test_several_text_fields_are_joined_and_missing_ones_left_out():
+    value = {"id": 1, "abstract": "One.", "body": "Two."}
+    assert make(value, text_fields=("abstract", "none", "body")).text == "One.\nTwo."
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "the text is empty"),
+        (" \n\t ", "only white space"),
+        ("a\0b", "NUL"),
+        (None, "no text (looked for"),
+        (5, "text is a number"),
+        ({"a": 1}, "text is an object"),
+        (["a"], "text is an array"),
+        ("ü" * 60, "120 bytes and at most 100"),
+    ],
+)
+def test_texts_that_are_none(text, said):
+    assert said in reason({"id": 1, "text": text}, max_bytes=100)
+
+
+def test_a_name_that_tandem_writes_itself_is_refused_with_the_cure():
+    said = reason({"id": 1, "text": "x", "vector": [1]})
+    assert "'vector'" in said
+    assert "--drop-field vector" in said
+    assert make({"id": 1, "text": "x", "vector": [1]}, drop_fields=("vector",)).metadata == {}
+
+
+def test_ids_from_content_follow_from_the_text():
+    first = make({"text": "x"}, id_from_content=True).id
+    assert first == make({"text": "x", "year": 2}, id_from_content=True).id
+    assert first != make({"text": "y"}, id_from_content=True).id
+
+
+def test_templates():
+    template = Template("{title}: {text} [{tags}]")
+    assert template.around({"title": "T", "tags": ["a", "b"]}) == ("T: ", " [a, b]")
+    assert template.around({}) == (": ", " []")
+    found = make({"id": 1, "text": "x", "m": {"n": 5}}, template="{m.n} - {text}")
+    assert found.before + found.text + found.after == "5 - x"
+    assert found.metadata == {"m": {"n": 5}}
+
+
+@pytest.mark.parametrize("bad", ["no text", "{text}{text}", "{title", "{}"])
+def test_templates_without_exactly_one_text_are_refused(bad):
+    with pytest.raises(IngestError, match="template"):
+        Template(bad)
+
+
+def test_a_line_of_a_rejects_file_is_the_document_in_it():
+    document = {"id": "1", "text": "x"}
+    line = envelope(Reject("why", HERE, "1", document))
+    assert unwrap(Row(HERE, line)).value == document
+    raw = envelope(Reject("why", HERE, raw='{"id": "2", "text": "y"}'))
+    assert unwrap(Row(HERE, raw)).value["id"] == "2"
+    still_bad = envelope(Reject("why", HERE, raw='{"id": '))
+    assert "broken JSON" in unwrap(Row(HERE, still_bad)).reason
+    assert "must be an object" in unwrap(Row(HERE, {**line, "document": 5})).reason
+
+
+def test_a_document_that_looks_like_a_reject_is_left_alone():
+    value = {"reason": "r", "file": "f", "line": 1, "id": "x", "document": {}, "text": "t"}
+    assert unwrap(Row(HERE, value)).value is value

@@ -1,0 +1,247 @@
+"""Files as people have them: compressed, damaged, of every format, with bad lines in them."""
+
+import bz2
+import gzip
+import json
+import lzma
+from pathlib import Path
+
+import pyarrow
+import pytest
+from pyarrow import parquet
+
+from ingest import Reading, SourceError
+from ingest.records import Reject
+from ingest.rows import Rows
+from ingest.sources import find_sources
+
+ROWS = [{"id": "1", "text": "one"}, {"id": "2", "text": "zwei ü"}]
+JSONL = "".join(json.dumps(row) + "\n" for row in ROWS).encode()
+
+
+def zstd(data: bytes) -> bytes:
+    sink = pyarrow.BufferOutputStream()
+    with pyarrow.CompressedOutputStream(sink, "zstd") as stream:
+        stream.write(data)
+    return sink.getvalue().to_pybytes()
+
+
+PACK = {"gzip": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress, "zstd": zstd}
+
+
+def read(path, **reading):
+    return list(Rows(path, Reading(**reading)))
+
+
+def values(rows):
+    assert not [row for row in rows if isinstance(row, Reject)]
+    return [row.value for row in rows]
+
+
+def put(folder: Path, name: str, data: bytes | str) -> Path:
+    path = folder / name
+    path.write_bytes(data if isinstance(data, bytes) else data.encode())
+    return path
+
+
+@pytest.mark.parametrize("pack", PACK.values(), ids=PACK)
+def test_compression_is_told_by_the_bytes_not_the_name(tmp_path, pack):
+    assert values(read(put(tmp_path, "corpus.jsonl", pack(JSONL)))) == ROWS
+    assert values(read(put(tmp_path, "corpus.jsonl.gz", pack(JSONL)))) == ROWS
+    assert values(read(put(tmp_path, "nameless", pack(JSONL)))) == ROWS
+
+
+@pytest.mark.parametrize("pack", PACK.values(), ids=PACK)
+def test_two_streams_in_one_file_are_one_corpus(tmp_path, pack):
+    lines = JSONL.splitlines(keepends=True)
+    path = put(tmp_path, "corpus.jsonl", pack(lines[0]) + pack(lines[1]))
+    assert values(read(path)) == ROWS
+
+
+@pytest.mark.parametrize("pack", PACK.values(), ids=PACK)
+def test_a_stream_cut_short_is_an_error_not_an_end(tmp_path, pack):
+    many = b"".join(b'{"id": %d, "text": "%x"}\n' % (n, n**9) for n in range(5000))
+    packed = pack(many)
+    path = put(tmp_path, "corpus.jsonl", packed[: len(packed) // 2])
+    with pytest.raises(SourceError, match=r"damaged or cut short after line \d+.*same command"):
+        read(path)
+
+
+def test_a_gzip_name_without_gzip_inside_is_read_as_it_is(tmp_path):
+    assert values(read(put(tmp_path, "corpus.jsonl.gz", JSONL))) == ROWS
+
+
+def test_csv_with_quotes_line_breaks_and_nothing(tmp_path):
+    data = 'id,title,text\n1,"A ""q"" one","two\nlines, and a comma"\n\n2,,plain\n'
+    assert values(read(put(tmp_path, "a.csv", data))) == [
+        {"id": "1", "title": 'A "q" one', "text": "two\nlines, and a comma"},
+        {"id": "2", "text": "plain"},
+    ]
+
+
+def test_csv_rows_that_are_none_are_told_with_their_lines(tmp_path):
+    data = b'id,text\n1,"a\nb"\n2,x,y\n3,"x"y\n4,caf\xe9\n5,good\n'
+    rows = read(put(tmp_path, "a.csv", data))
+    bad = {row.origin.line: row.reason for row in rows if isinstance(row, Reject)}
+    assert list(bad) == [4, 5, 6]
+    assert "3 columns and the header has 2" in bad[4]
+    assert "broken CSV" in bad[5]
+    assert bad[6] == "invalid UTF-8"
+    assert rows[-1].value == {"id": "5", "text": "good"}
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_name(tmp_path):
+    assert values(read(put(tmp_path, "a.csv", "\ufeffid,text\n1,one\n"))) == [ROWS[0]]
+    assert values(read(put(tmp_path, "a.jsonl", b"\xef\xbb\xbf" + JSONL))) == ROWS
+
+
+def test_utf_16_is_refused_with_the_cure(tmp_path):
+    with pytest.raises(SourceError, match=r"UTF-16.*iconv"):
+        read(put(tmp_path, "a.csv", "id,text\n1,one\n".encode("utf-16")))
+
+
+def test_ms_marco_has_no_header_and_quotes_of_its_own(tmp_path):
+    data = '0\tThe "Manhattan project\n1\t"So it begins, he said.\n'
+    expected = [
+        {"id": "0", "text": 'The "Manhattan project'},
+        {"id": "1", "text": '"So it begins, he said.'},
+    ]
+    assert values(read(put(tmp_path, "collection.tsv", data))) == expected
+    assert values(read(put(tmp_path, "x.txt", data), format="msmarco")) == expected
+
+
+def test_tsv_with_a_header(tmp_path):
+    data = "id\ttitle\ttext\n1\tOne\tText one\n"
+    assert values(read(put(tmp_path, "a.tsv", data))) == [
+        {"id": "1", "title": "One", "text": "Text one"}
+    ]
+
+
+def test_a_header_without_text_is_refused_naming_its_columns(tmp_path):
+    with pytest.raises(SourceError, match=r"a, b, c.*--text-field"):
+        read(put(tmp_path, "a.csv", "a,b,c\n1,2,3\n"))
+    rows = read(put(tmp_path, "a.csv", "a,b,c\n1,2,3\n"), text_fields=("b",))
+    assert values(rows) == [{"a": "1", "b": "2", "c": "3"}]
+
+
+def test_a_column_that_is_there_twice_is_refused(tmp_path):
+    with pytest.raises(SourceError, match="twice"):
+        read(put(tmp_path, "a.csv", "id,text,text\n1,2,3\n"))
+
+
+@pytest.mark.parametrize("kind", ["parquet", "arrow", "stream"])
+def test_columnar_files(tmp_path, kind):
+    table = pyarrow.table(
+        {"id": [1, 2], "text": ["one", "two"], "tags": [["a"], None], "raw": [b"\x00", None]}
+    )
+    path = tmp_path / ("a.parquet" if kind == "parquet" else "a.arrow")
+    if kind == "parquet":
+        parquet.write_table(table, path)
+    else:
+        make = pyarrow.ipc.new_file if kind == "arrow" else pyarrow.ipc.new_stream
+        with make(str(path), table.schema) as writer:
+            writer.write_table(table)
+    assert values(read(path)) == [
+        {"id": 1, "text": "one", "tags": ["a"], "raw": "AA=="},
+        {"id": 2, "text": "two"},
+    ]
+
+
+def test_a_parquet_file_is_known_whatever_its_name(tmp_path):
+    path = tmp_path / "corpus"
+    parquet.write_table(pyarrow.table({"id": ["1"], "text": ["one"]}), path)
+    assert values(read(path)) == [ROWS[0]]
+
+
+def test_a_damaged_parquet_file_is_one_sentence(tmp_path):
+    with pytest.raises(SourceError, match="damaged or no parquet file"):
+        read(put(tmp_path, "a.parquet", b"PAR1" + b"x" * 100))
+
+
+def test_json_lines_that_are_none(tmp_path):
+    data = b'{"id": 1,\n[1]\n"text"\n{"text": "a \\ud800"}\n{"a": "\xff"}\n{"a": NaN}\n\n  \n'
+    rows = read(put(tmp_path, "a.jsonl", data), format="jsonl")
+    assert [row.origin.line for row in rows] == [1, 2, 3, 4, 5, 6]
+    reasons = [row.reason for row in rows]
+    assert "broken JSON" in reasons[0]
+    assert "an array" in reasons[1]
+    assert "a string" in reasons[2]
+    assert "lone surrogate" in reasons[3]
+    assert reasons[4] == "invalid UTF-8"
+    assert "broken JSON" in reasons[5]
+
+
+def test_a_line_beyond_the_limit_is_refused_without_holding_it(tmp_path):
+    data = b'{"id": 1, "text": "' + b"x" * 5_000_000 + b'"}\n' + JSONL
+    rows = read(put(tmp_path, "a.jsonl", data), max_bytes=1000)
+    assert "5,000,022 bytes and at most 1,000" in rows[0].reason
+    assert len(rows[0].raw) <= 1001
+    assert values(rows[1:]) == ROWS
+    assert [row.origin.line for row in rows] == [1, 2, 3]
+
+
+def test_a_json_array_is_refused_with_the_cure(tmp_path):
+    with pytest.raises(SourceError, match=r"one document a line.*jq"):
+        read(put(tmp_path, "a.json", json.dumps(ROWS)))
+
+
+def test_an_unknown_format_names_the_option(tmp_path):
+    with pytest.raises(SourceError, match=r"--format.*jsonl.*parquet"):
+        read(put(tmp_path, "a.txt", "hello\n"))
+
+
+def test_an_empty_file_has_no_rows(tmp_path):
+    for name in ("a.jsonl", "a.csv", "a.tsv", "nameless"):
+        assert read(put(tmp_path, name, b"")) == []
+
+
+def test_folders_globs_and_several(tmp_path):
+    folder = tmp_path / "beir"
+    folder.mkdir()
+    corpus = put(folder, "corpus.jsonl", JSONL)
+    other = put(folder, "queries.jsonl", JSONL)
+    names = [source.path for source in find_sources(folder)]
+    assert names == [corpus]
+    assert [s.path for s in find_sources(f"{folder}/*.jsonl")] == [corpus, other]
+    assert [s.path for s in find_sources([str(other), str(corpus)])] == [other, corpus]
+    assert [row.origin.file for row in Rows([corpus, other], Reading())] == (
+        [str(corpus)] * 2 + [str(other)] * 2
+    )
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [("nothing.jsonl", "there is no file"), ("*.nothing", "no file matches"), ("", "no file")],
+)
+def test_what_is_not_there(tmp_path, named, said):
+    with pytest.raises(SourceError, match=said):
+        find_sources(str(tmp_path / named) if named else "nowhere/at/all")
+
+
+def test_a_folder_without_a_corpus_and_a_file_named_twice(tmp_path):
+    with pytest.raises(SourceError, match=r"0 files corpus\.jsonl"):
+        find_sources(tmp_path)
+    path = put(tmp_path, "a.jsonl", JSONL)
+    with pytest.raises(SourceError, match="named twice"):
+        find_sources([path, path])
+
+
+def test_the_share_that_is_read_grows_to_one(tmp_path):
+    path = put(tmp_path, "a.jsonl", gzip.compress(JSONL * 10_000))
+    rows = Rows(path, Reading())
+    shares = [rows.position.share for _ in rows]
+    assert shares == sorted(shares)
+    assert rows.position.share == 1.0
+    assert Rows(iter(ROWS), Reading()).position.share is None
+
+
+def test_python_rows_that_json_cannot_hold():
+    rows = list(
+        Rows([{"id": 1, "text": "x"}, 5, {"id": 2, "a": {1, 2}}, {"t": "\ud800"}], Reading())
+    )
+    assert rows[0].value["id"] == 1
+    assert [row.reason.split(":")[0] for row in rows[1:]] == [
+        "the document is a number and must be a dict",
+        "the document cannot be JSON",
+        "the document cannot be JSON",
+    ]

@@ -1,0 +1,122 @@
+"""Cutting long texts: nothing lost, nothing too long, sentences kept whole where possible."""
+
+import random
+from itertools import pairwise
+
+import pytest
+
+from ingest.records import Document, Origin, Splitting
+from ingest.split import Splitter, cut
+from mappings import Fields
+from tests.stubs import StubEncoder
+
+ENCODER = StubEncoder(max_length=22)
+
+
+def pieces(text, room, overlap):
+    return [text[a:b] for a, b in cut(text, ENCODER.token_spans(text), room, overlap)]
+
+
+def document(text, title=None):
+    before = f"{title}\n" if title else ""
+    return Document(0, "a", text, title, {}, before, "", Origin("f", 1), {})
+
+
+def split(text, title=None, **settings):
+    truncated = []
+    splitter = Splitter(ENCODER, Splitting(**settings), Fields(), truncated.append)
+    (passages,) = splitter.split(iter([document(text, title)]))
+    return passages, sum(truncated)
+
+
+def test_by_hand():
+    text = "One two three. Four five six. Seven eight nine."
+    assert pieces(text, 6, 0) == ["One two three. Four five six.", "Seven eight nine."]
+    assert pieces(text, 6, 3) == [
+        "One two three. Four five six.",
+        "Four five six. Seven eight nine.",
+    ]
+    assert pieces(text, 100, 10) == [text]
+
+
+def test_without_sentences_words_are_kept_whole():
+    text = " ".join(f"w{n}" for n in range(10))
+    assert pieces(text, 4, 0) == ["w0 w1 w2 w3", "w4 w5 w6 w7", "w8 w9"]
+    assert pieces(text, 4, 1) == ["w0 w1 w2 w3", "w3 w4 w5 w6", "w6 w7 w8 w9"]
+
+
+def test_without_words_tokens_are_kept_whole():
+    text = "abcdefgh"
+    letters = [(n, n + 1) for n in range(8)]
+    assert [text[a:b] for a, b in cut(text, letters, 3, 0)] == ["abc", "def", "gh"]
+
+
+def test_no_tokens_are_one_passage():
+    assert cut("¤¤¤", [], 5, 2) == [(0, 3)]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_any_text_is_whole_and_short_enough(seed):
+    dice = random.Random(seed)
+    marks = ["", ".", "!", "?", ",", "。", '."', "\n"]
+    words = [f"w{n}{dice.choice(marks)}" for n in range(dice.randint(1, 300))]
+    text = dice.choice(["", "  "]) + " ".join(words)
+    room = dice.randint(1, 40)
+    overlap = dice.randint(0, room // 2)
+    found = cut(text, ENCODER.token_spans(text), room, overlap)
+    assert all(len(text[a:b].split()) <= room for a, b in found)
+    covered = set()
+    for a, b in found:
+        covered |= set(range(a, b))
+    assert all(text[n].isspace() for n in range(len(text)) if n not in covered)
+    assert [a for a, _ in found] == sorted({a for a, _ in found})
+    for (_, before), (start, _) in pairwise(found):
+        assert len(text[start:before].split()) <= overlap
+
+
+def test_a_short_document_is_one_passage_under_its_own_id():
+    passages, truncated = split("Short text.", "Title")
+    assert [(p.id, p.position, p.count, p.encoded) for p in passages] == [
+        ("a", 0, 1, "Title\nShort text.")
+    ]
+    assert "position" not in passages[0].body
+    assert truncated == 0
+
+
+def test_a_long_document_repeats_its_title_and_numbers_its_passages():
+    text = " ".join(f"Word{n}." for n in range(60))
+    passages, truncated = split(text, "My title", overlap=4)
+    assert [p.id for p in passages] == ["a", *(f"a##{n}" for n in range(1, len(passages)))]
+    assert [p.body["position"] for p in passages] == list(range(len(passages)))
+    assert all(p.encoded.startswith("My title\n") for p in passages)
+    assert not any(p.body["text"].startswith("My title") for p in passages)
+    assert max(ENCODER.count_tokens([p.encoded for p in passages])) <= ENCODER.max_length
+    assert truncated == 0
+
+
+def test_a_title_longer_than_the_model_is_cut_but_kept_in_the_index():
+    title = " ".join(f"t{n}" for n in range(50))
+    passages, truncated = split(" ".join(f"w{n}" for n in range(30)), title)
+    assert truncated == 0
+    assert all(p.body["title"] == title for p in passages)
+    assert " ".join(p.body["text"] for p in passages).endswith("w29")
+
+
+def test_without_splitting_what_is_cut_off_is_counted():
+    passages, truncated = split("word " * 100, split=False)
+    assert (len(passages), truncated) == (1, 1)
+
+
+class Merging(StubEncoder):
+    """Counts one token more in a part than the whole gave it, as byte-level tokenizers may."""
+
+    def count_tokens(self, texts):
+        return [n + 1 for n in super().count_tokens(texts)]
+
+
+def test_tokens_that_appear_at_a_cut_make_the_passages_shorter():
+    truncated = []
+    splitter = Splitter(Merging(max_length=12), Splitting(), Fields(), truncated.append)
+    (passages,) = splitter.split(iter([document(" ".join(f"w{n}" for n in range(50)))]))
+    assert max(Merging().count_tokens([p.encoded for p in passages])) <= 12
+    assert sum(truncated) == 0
