@@ -152,10 +152,10 @@ class Flow:
 
         threads = [self._start(loop) for _ in range(count)]
         for thread in threads:
-            while thread.is_alive():
+            while thread.is_alive() and not self.cancelled.is_set():
                 thread.join(POLL_SECONDS)
-                if self.cancelled.is_set():
-                    raise CancelledError
+        if self.cancelled.is_set():
+            raise CancelledError
 
     def _start(self, work: Callable[[], None]) -> threading.Thread:
         def guarded() -> None:

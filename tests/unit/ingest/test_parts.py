@@ -1,0 +1,227 @@
+"""The small parts: identity, seen ids, tally, budget, threads."""
+
+import json
+import threading
+import time
+
+import pytest
+
+from ingest.errors import IngestError, TooManyRejectsError
+from ingest.flow import CancelledError, Clock, Flow
+from ingest.identity import parse_stamp, passage_id, stamp
+from ingest.records import Action, Document, Origin, Passage, Reject, Report, Writing
+from ingest.rejects import RejectsFile
+from ingest.seen import Seen
+from ingest.send import SMALLEST_REQUEST, Budget, requests
+from ingest.tally import Outcome, RejectLimit, Tally
+
+HERE = Origin("a.jsonl", 1)
+
+
+def passages(number, count):
+    document = Document(number, f"d{number}", "x", None, {}, "", "", HERE, {"id": f"d{number}"})
+    return [
+        Passage(document, passage_id(document.id, n), n, count, "x", {}, "s") for n in range(count)
+    ]
+
+
+def test_stamps_tell_what_changed():
+    base = parse_stamp(stamp("f", "text", {"a": 1, "b": 2}, 1))
+    assert parse_stamp(stamp("f", "text", {"b": 2, "a": 1}, 1)) == base
+    assert parse_stamp(stamp("f", "text", {"a": 2}, 1)).encoded == base.encoded
+    assert parse_stamp(stamp("f", "text", {"a": 2}, 1)).rest != base.rest
+    assert parse_stamp(stamp("g", "text", {"a": 1}, 1)).encoded != base.encoded
+    assert parse_stamp(stamp("f", "Text", {"a": 1}, 1)).encoded != base.encoded
+    assert stamp("f", "text", {"a": 1}, 2) != stamp("f", "text", {"a": 1}, 1)
+    assert [parse_stamp(bad) for bad in (None, "", "abc", "a:b:c")] == [None] * 4
+
+
+def test_seen_tells_the_first_place_of_an_id():
+    seen = Seen()
+    assert seen.add("a", Origin("one", 3)) is None
+    assert seen.add("b", Origin("two", 4)) is None
+    assert seen.add("a", Origin("two", 5)) == Origin("one", 3)
+    assert seen.add("b", Origin("one", 6)) == Origin("two", 4)
+    assert "a" in seen
+    assert "c" not in seen
+    seen.close()
+
+
+@pytest.fixture
+def tally(tmp_path):
+    rejects = RejectsFile(tmp_path / "r.jsonl")
+    yield Tally("i", rejects, RejectLimit(None, 10))
+    rejects.close()
+
+
+def test_a_document_counts_once_when_its_last_passage_is_settled(tally, tmp_path):
+    one, two, three = passages(0, 3), passages(1, 2), passages(2, 2)
+    for each in (one, two, three):
+        tally.took()
+        tally.expect(each[0].document, len(each))
+    tally.settle(one[:2], Outcome.SKIPPED)
+    assert tally.report().read == 0
+    assert tally.report().unfinished == 3
+    tally.settle(one[2:], Outcome.WRITTEN)
+    tally.settle(two, Outcome.SKIPPED)
+    tally.reject_passage(three[1], "bad")
+    tally.settle(three[:1], Outcome.WRITTEN)
+    report = tally.report()
+    assert (report.read, report.written, report.skipped, report.rejected) == (3, 1, 1, 1)
+    assert (report.unfinished, report.passages_written, tally.stored) == (0, 2, 6)
+
+
+def test_a_document_with_two_bad_passages_is_written_out_once(tally, tmp_path):
+    both = passages(0, 2)
+    tally.took()
+    tally.expect(both[0].document, 2)
+    tally.reject_passage(both[0], "bad")
+    tally.reject_passage(both[1], "bad too")
+    assert tally.report().rejected == 1
+    (line,) = (tmp_path / "r.jsonl").read_bytes().splitlines()
+    assert json.loads(line) == {
+        "reason": "bad",
+        "file": "a.jsonl",
+        "line": 1,
+        "id": "d0",
+        "document": {"id": "d0"},
+    }
+
+
+def test_too_many_rejects_name_the_commonest_reason(tally):
+    for n in range(10):
+        tally.took()
+        tally.reject(Reject("rare" if n == 3 else "common", HERE, raw="x"))
+    tally.took()
+    with pytest.raises(TooManyRejectsError, match=r"11 of 11 .* 10 of them because: common"):
+        tally.reject(Reject("common", HERE, raw="x"))
+
+
+@pytest.mark.parametrize(
+    ("limit", "rejected", "read", "allowed"),
+    [
+        (RejectLimit(), 100, 100, True),
+        (RejectLimit(), 101, 101, False),
+        (RejectLimit(), 150, 20_000, True),
+        (RejectLimit(), 201, 20_000, False),
+        (RejectLimit(None, 0), 1, 9, False),
+        (RejectLimit(None, 5), 5, 5, True),
+    ],
+)
+def test_limits(limit, rejected, read, allowed):
+    assert limit.allows(rejected, read) is allowed
+
+
+def test_no_rejects_make_no_file_and_a_bad_folder_is_one_sentence(tmp_path):
+    RejectsFile(tmp_path / "none.jsonl").close()
+    assert not (tmp_path / "none.jsonl").exists()
+    with pytest.raises(IngestError, match=r"cannot be written.*--rejects"):
+        RejectsFile(tmp_path / "no" / "folder").write(Reject("r", HERE))
+
+
+def test_requests_are_bounded_in_bytes_and_in_count():
+    items = [
+        Action(passages(n, 1)[0], b"x" * size) for n, size in enumerate([4, 4, 4, 20, 1, 1, 1])
+    ]
+    sizes = [[len(a.data) for a in group] for group in requests(iter(items), Writing(10, 3))]
+    assert sizes == [[4, 4], [4], [20], [1, 1, 1]]
+
+
+def test_the_budget_shrinks_and_grows_back_but_not_over_what_is_too_large():
+    budget = Budget(1_000_000)
+    budget.shrink()
+    assert budget.bytes == 500_000
+    for _ in range(20):
+        budget.shrink()
+    assert budget.bytes == SMALLEST_REQUEST
+    for _ in range(100):
+        budget.grow()
+    assert budget.bytes == 1_000_000
+    budget.too_large(800_000)
+    assert budget.bytes == 400_000
+    for _ in range(100):
+        budget.grow()
+    assert budget.bytes == 799_999
+
+
+def test_a_slow_consumer_slows_the_producer():
+    made = []
+
+    def produce():
+        for n in range(100):
+            made.append(n)
+            yield n
+
+    flow = Flow()
+    items = flow.buffered(produce(), 3, drains=True)
+    assert next(items) == 0
+    time.sleep(0.2)
+    assert len(made) <= 6
+    assert list(items) == list(range(1, 100))
+    flow.end()
+
+
+def test_a_failure_ends_every_stage_promptly_with_its_own_error():
+    flow = Flow()
+
+    def endless():
+        while True:
+            yield 1
+
+    def fail(item):
+        raise ValueError("mine")
+
+    with pytest.raises(CancelledError):
+        flow.workers(2, flow.buffered(endless(), 3, drains=True), fail)
+    began = time.monotonic()
+    flow.end()
+    assert time.monotonic() - began < 1
+    assert str(flow.error) == "mine"
+    assert not [t for t in flow._threads if t.is_alive()]
+
+
+def test_stopping_drains_only_where_it_must():
+    flow = Flow()
+    kept = flow.buffered(iter(range(5)), 10, drains=True)
+    dropped = flow.buffered(iter(range(5)), 10, drains=False)
+    time.sleep(0.05)
+    flow.stopping.set()
+    assert list(kept) == list(range(5))
+    assert list(dropped) == []
+
+
+def test_a_pause_ends_when_the_run_does():
+    flow = Flow()
+    threading.Timer(0.1, flow.cancelled.set).start()
+    began = time.monotonic()
+    with pytest.raises(CancelledError):
+        flow.pause(10)
+    assert time.monotonic() - began < 2
+
+
+def test_shares_of_the_time():
+    clock = Clock()
+
+    def slow():
+        for n in range(4):
+            time.sleep(0.05)
+            yield n
+
+    def doubled(items):
+        for item in items:
+            yield item * 2
+
+    found = clock.timed("second", doubled(clock.waited(clock.timed("first", slow()), "second")))
+    assert list(found) == [0, 2, 4, 6]
+    shares = clock.shares()
+    assert shares["first"] > 0.8
+    assert shares["second"] < 0.2
+
+
+def test_the_report_keeps_the_promised_names():
+    report = Report("i", read=3, written=1, skipped=1, rejected=1, seconds=2.0)
+    found = report.to_json()
+    promised = ("read", "written", "skipped", "rejected", "seconds", "docs_per_second", "index")
+    assert [found[name] for name in promised] == [3, 1, 1, 1, 2.0, 1.5, "i"]
+    assert Report("i").docs_per_second == 0
+    assert Report("i", stages={"read": 0.1, "encode": 0.9}).slowest == "encode"
