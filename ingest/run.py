@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from cluster.errors import ClusterError
-from ingest import index as life
+from ingest import aftercare
 from ingest.alias import index_for, switch
 from ingest.documents import DocumentMaker
 from ingest.encode import encode
 from ingest.errors import IncompleteError, IngestError
 from ingest.flow import Clock, Flow
-from ingest.index import OpenIndex
+from ingest.index import OpenIndex, open_index
 from ingest.link import Link
 from ingest.prune import Confirm, check_prunable, prune
 from ingest.records import (
@@ -91,7 +91,7 @@ def ingest(
     plan = replace(plan, shape=shape) if shape else plan
     name = index or index_for(cluster, str(alias), encoder.fingerprint)
     rows = Rows(source, plan.reading)
-    target = life.open_index(cluster, name, encoder, plan.shape, relax=plan.relax, alias=alias)
+    target = open_index(cluster, name, encoder, plan.shape, relax=plan.relax, alias=alias)
     run = _Run(rows, target, alias, cluster, encoder, plan, on_progress or (lambda report: None))
     try:
         run.load()
@@ -200,17 +200,17 @@ class _Run:
                 f"{left:,} documents were read and not accounted for, which is a defect in Tandem: "
                 "run the same command again, which writes what is missing."
             )
-        life.check_same(self._cluster, self._index)
+        aftercare.check_same(self._cluster, self._index)
         if confirm := self._confirm_prune():
             prune(self._link, self._index, self._seen, self._tally, confirm)
         if self._plan.force_merge:
-            life.merge(self._cluster, self._index)
-        life.restore(self._cluster, self._index)
+            aftercare.merge(self._cluster, self._index)
+        aftercare.restore(self._cluster, self._index)
         ours_alone = self._index.created or self._alias is not None
-        life.verify(self._cluster, self._index, self._tally.stored if ours_alone else None)
+        aftercare.verify(self._cluster, self._index, self._tally.stored if ours_alone else None)
         if self._alias:
             switch(self._cluster, self._alias, self._index.name, keep=self._plan.keep)
-            life.forget_note(self._cluster, self._index)
+            aftercare.forget_note(self._cluster, self._index)
 
     def _confirm_prune(self) -> Confirm | None:
         if self._alias and not self._index.created:
@@ -227,9 +227,9 @@ class _Run:
         self._flow.end()
         # Where the cluster does not answer, the note in the index stays and the next run restores.
         with suppress(ClusterError):
-            life.restore(self._cluster, self._index)
+            aftercare.restore(self._cluster, self._index)
             if not self._alias:
-                life.forget_note(self._cluster, self._index)
+                aftercare.forget_note(self._cluster, self._index)
         self._rejects.close()
         self._on_progress(self.report())
 

@@ -1,0 +1,133 @@
+"""An index after a load: restore its settings, merge it, and verify what it holds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ingest.errors import IncompleteError, IndexRefusedError
+from ingest.index import LOADING, RELAXED, OpenIndex, uuid_of
+
+if TYPE_CHECKING:
+    from cluster import Cluster
+
+# Merging eight million vectors takes hours.
+MERGE_SECONDS = 24 * 3600
+
+
+def check_same(cluster: Cluster, index: OpenIndex) -> None:
+    """Raise IndexRefusedError where the index was deleted, and maybe made anew, meanwhile.
+
+    A bulk request makes a missing index by itself, without the mapping that vectors need.
+    """
+    if uuid_of(cluster, index.name) != index.uuid:
+        raise IndexRefusedError(
+            f"index {index.name!r} was deleted during the load and made anew without Tandem's "
+            "mapping: delete it, and run the same command again."
+        )
+
+
+def restore(cluster: Cluster, index: OpenIndex) -> None:
+    """Put back the settings that were relaxed for the load; raises ClusterError."""
+    if index.journal is None:
+        return
+    old = {name: index.journal[name] for name in RELAXED}
+    try:
+        cluster.client.indices.put_settings(index=index.name, body={"index": old})
+    except Exception as error:
+        raise cluster.explain(error) from error
+
+
+def forget_note(cluster: Cluster, index: OpenIndex) -> None:
+    """Take the note about the load out of the index's `_meta`; raises ClusterError.
+
+    An alias's new index keeps it until the alias points there: by it an interrupted one is found.
+    """
+    if index.journal is None:
+        return
+    try:
+        mapping = cluster.client.indices.get_mapping(index=index.name)[index.name]["mappings"]
+        meta = {key: value for key, value in mapping["_meta"].items() if key != LOADING}
+        cluster.client.indices.put_mapping(index=index.name, body={"_meta": meta})
+    except Exception as error:
+        raise cluster.explain(error) from error
+
+
+def merge(cluster: Cluster, index: OpenIndex) -> None:
+    """Merge every shard into one segment, which searches fastest; it may take hours."""
+    try:
+        cluster.client.indices.forcemerge(
+            index=index.name, max_num_segments=1, request_timeout=MERGE_SECONDS
+        )
+    except Exception as error:
+        raise cluster.explain(error) from error
+
+
+@dataclass(frozen=True)
+class Census:
+    """How many passages an index holds, and how many of them have a vector."""
+
+    passages: int
+    with_vector: int
+
+
+def census(cluster: Cluster, index: OpenIndex) -> Census:
+    """Refresh and count; raises ClusterError."""
+    has_vector = {"query": {"exists": {"field": index.fields.vector}}}
+    try:
+        cluster.client.indices.refresh(index=index.name)
+        passages = cluster.client.count(index=index.name)["count"]
+        with_vector = cluster.client.count(index=index.name, body=has_vector)["count"]
+    except Exception as error:
+        raise cluster.explain(error) from error
+    return Census(passages, with_vector)
+
+
+def verify(cluster: Cluster, index: OpenIndex, expected: int | None) -> None:
+    """Check that every passage has its vector and, where `expected` is known, none is missing.
+
+    A passage without a vector gets an empty content hash, so that the next run writes it again
+    instead of skipping it. Raises IncompleteError with both numbers.
+    """
+    counted = census(cluster, index)
+    if counted.with_vector < counted.passages:
+        names = _forget_stamps(cluster, index)
+        raise IncompleteError(
+            f"{counted.passages - counted.with_vector:,} of {counted.passages:,} passages in "
+            f"{index.name!r} have no vector ({', '.join(names[:3])}): look for "
+            "index.mapping.ignore_malformed and for k-NN's circuit breaker, and run the same "
+            "command again, which writes them anew."
+        )
+    if expected is not None and counted.passages != expected:
+        raise IncompleteError(
+            f"index {index.name!r} holds {counted.passages:,} passages and should hold "
+            f"{expected:,}: run the same command again, which writes what is missing."
+        )
+
+
+def _forget_stamps(cluster: Cluster, index: OpenIndex) -> list[str]:
+    """Empty the content hash of passages without a vector, a thousand at a time; their ids."""
+    bare = {
+        "size": 1000,
+        "_source": False,
+        "query": {
+            "bool": {
+                "must_not": [
+                    {"exists": {"field": index.fields.vector}},
+                    {"term": {index.fields.content_hash: ""}},
+                ]
+            }
+        },
+    }
+    names: list[str] = []
+    try:
+        while hits := cluster.client.search(index=index.name, body=bare)["hits"]["hits"]:
+            ids = [hit["_id"] for hit in hits]
+            lines: list[Any] = []
+            for each in ids:
+                lines += [{"update": {"_id": each}}, {"doc": {index.fields.content_hash: ""}}]
+            cluster.client.bulk(index=index.name, body=lines, refresh=True)
+            names += ids
+    except Exception as error:
+        raise cluster.explain(error) from error
+    return names
