@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import orjson
 
 from ingest.errors import IncompleteError, IndexRefusedError
 from ingest.index import LOADING, RELAXED, OpenIndex, uuid_of
+from ingest.link import Link
 
 if TYPE_CHECKING:
     from cluster import Cluster
 
-# Merging eight million vectors takes hours.
-MERGE_SECONDS = 24 * 3600
+# Seconds: merging eight million vectors takes hours, and their graphs are built at a refresh.
+PATIENCE = 24 * 3600
 
 
 def check_same(cluster: Cluster, index: OpenIndex) -> None:
@@ -53,14 +56,10 @@ def forget_note(cluster: Cluster, index: OpenIndex) -> None:
         raise cluster.explain(error) from error
 
 
-def merge(cluster: Cluster, index: OpenIndex) -> None:
+def merge(link: Link, index: OpenIndex) -> None:
     """Merge every shard into one segment, which searches fastest; it may take hours."""
-    try:
-        cluster.client.indices.forcemerge(
-            index=index.name, max_num_segments=1, request_timeout=MERGE_SECONDS
-        )
-    except Exception as error:
-        raise cluster.explain(error) from error
+    path = f"/{index.name}/_forcemerge"
+    link.ask("POST", path, max_num_segments=1, request_timeout=PATIENCE)
 
 
 @dataclass(frozen=True)
@@ -71,63 +70,53 @@ class Census:
     with_vector: int
 
 
-def census(cluster: Cluster, index: OpenIndex) -> Census:
-    """Refresh and count; raises ClusterError."""
+def census(link: Link, index: OpenIndex) -> Census:
+    """Refresh and count."""
     has_vector = {"query": {"exists": {"field": index.fields.vector}}}
-    try:
-        cluster.client.indices.refresh(index=index.name)
-        passages = cluster.client.count(index=index.name)["count"]
-        with_vector = cluster.client.count(index=index.name, body=has_vector)["count"]
-    except Exception as error:
-        raise cluster.explain(error) from error
+    link.ask("POST", f"/{index.name}/_refresh", request_timeout=PATIENCE)
+    passages = link.ask("POST", f"/{index.name}/_count")["count"]
+    with_vector = link.ask("POST", f"/{index.name}/_count", has_vector)["count"]
     return Census(passages, with_vector)
 
 
-def verify(cluster: Cluster, index: OpenIndex, expected: int | None) -> None:
-    """Check that every passage has its vector and, where `expected` is known, none is missing.
+def verify(link: Link, index: OpenIndex, expected: int) -> None:
+    """Check that every passage has its vector, and that at least those expected are there.
 
     A passage without a vector gets an empty content hash, so that the next run writes it again
     instead of skipping it. Raises IncompleteError with both numbers.
     """
-    counted = census(cluster, index)
+    counted = census(link, index)
     if counted.with_vector < counted.passages:
-        names = _forget_stamps(cluster, index)
+        names = _forget_stamps(link, index)
         raise IncompleteError(
             f"{counted.passages - counted.with_vector:,} of {counted.passages:,} passages in "
             f"{index.name!r} have no vector ({', '.join(names[:3])}): look for "
             "index.mapping.ignore_malformed and for k-NN's circuit breaker, and run the same "
             "command again, which writes them anew."
         )
-    if expected is not None and counted.passages != expected:
+    if counted.passages < expected:
         raise IncompleteError(
             f"index {index.name!r} holds {counted.passages:,} passages and should hold "
             f"{expected:,}: run the same command again, which writes what is missing."
         )
 
 
-def _forget_stamps(cluster: Cluster, index: OpenIndex) -> list[str]:
+def _forget_stamps(link: Link, index: OpenIndex) -> list[str]:
     """Empty the content hash of passages without a vector, a thousand at a time; their ids."""
-    bare = {
-        "size": 1000,
-        "_source": False,
-        "query": {
-            "bool": {
-                "must_not": [
-                    {"exists": {"field": index.fields.vector}},
-                    {"term": {index.fields.content_hash: ""}},
-                ]
-            }
-        },
+    stamped = {
+        "bool": {
+            "must_not": [
+                {"exists": {"field": index.fields.vector}},
+                {"term": {index.fields.content_hash: ""}},
+            ]
+        }
     }
     names: list[str] = []
-    try:
-        while hits := cluster.client.search(index=index.name, body=bare)["hits"]["hits"]:
-            ids = [hit["_id"] for hit in hits]
-            lines: list[Any] = []
-            for each in ids:
-                lines += [{"update": {"_id": each}}, {"doc": {index.fields.content_hash: ""}}]
-            cluster.client.bulk(index=index.name, body=lines, refresh=True)
-            names += ids
-    except Exception as error:
-        raise cluster.explain(error) from error
+    body = {"size": 1000, "_source": False, "query": stamped}
+    while hits := link.ask("POST", f"/{index.name}/_search", body)["hits"]["hits"]:
+        ids = [hit["_id"] for hit in hits]
+        empty = orjson.dumps({"doc": {index.fields.content_hash: ""}})
+        lines = [orjson.dumps({"update": {"_id": each}}) + b"\n" + empty + b"\n" for each in ids]
+        link.ask("POST", f"/{index.name}/_bulk", b"".join(lines), refresh="true")
+        names += ids
     return names

@@ -8,12 +8,12 @@ from typing import Any
 
 from ingest.errors import SourceError
 from ingest.records import Origin, Row
-from ingest.sources import Source
+from ingest.sources import Position, Source
 
 BATCH_ROWS = 256
 
 
-def read_columnar(source: Source, kind: str) -> Iterator[Row]:
+def read_columnar(source: Source, kind: str, position: Position) -> Iterator[Row]:
     """Every row of a Parquet or Arrow file; nulls are left out.
 
     Raises SourceError for standard input, and for a file that is damaged.
@@ -24,8 +24,9 @@ def read_columnar(source: Source, kind: str) -> Iterator[Row]:
         raise SourceError(f"{kind} needs a file, not standard input: save it first.")
     number = 0
     try:
-        for batch in _batches(str(source.path), kind):
+        for batch, total in _batches(str(source.path), kind):
             for start in range(0, batch.num_rows, BATCH_ROWS):
+                position.reached(source, number / total if total else 0.0)
                 for value in batch.slice(start, BATCH_ROWS).to_pylist():
                     number += 1
                     yield Row(Origin(source.name, number), _plain(value))
@@ -37,23 +38,27 @@ def read_columnar(source: Source, kind: str) -> Iterator[Row]:
         ) from error
 
 
-def _batches(path: str, kind: str) -> Iterator[Any]:
+def _batches(path: str, kind: str) -> Iterator[tuple[Any, int]]:
+    """Record batches, and the number of rows in all of them, 0 where the file does not tell."""
     import pyarrow
 
     if kind == "parquet":
         from pyarrow import parquet
 
         with parquet.ParquetFile(path) as file:
-            yield from file.iter_batches(batch_size=BATCH_ROWS)
+            for batch in file.iter_batches(batch_size=BATCH_ROWS):
+                yield batch, file.metadata.num_rows
         return
     with pyarrow.OSFile(path) as file:
         is_file = file.read(6) == b"ARROW1"
         file.seek(0)
         if is_file:
             reader = pyarrow.ipc.open_file(file)
-            yield from (reader.get_batch(i) for i in range(reader.num_record_batches))
+            count = reader.num_record_batches
+            total = sum(reader.get_batch(each).num_rows for each in range(count))
+            yield from ((reader.get_batch(each), total) for each in range(count))
         else:
-            yield from pyarrow.ipc.open_stream(file)
+            yield from ((batch, 0) for batch in pyarrow.ipc.open_stream(file))
 
 
 def _plain(value: Any) -> Any:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
+from ingest.line import Line
+
 T = TypeVar("T")
 POLL_SECONDS = 0.05
 # A request that is on its way, or a read of standard input, may outlast the run.
 LEAVE_SECONDS = 2.0
+# Characters of text that may wait between two stages, be they many passages or few long ones.
+HEAVIEST = 8_000_000
 _END: Any = object()
 
 
@@ -125,12 +128,20 @@ class Flow:
         self._start(ending)
         return done
 
-    def buffered(self, items: Iterator[T], most: int, *, drains: bool) -> Iterator[T]:
-        """Run `items` in a thread of its own, at most `most` ahead of who consumes the result.
+    def buffered(
+        self,
+        items: Iterator[T],
+        most: int,
+        *,
+        drains: bool,
+        weigh: Callable[[T], int] = lambda item: 0,
+    ) -> Iterator[T]:
+        """Run `items` in a thread of its own, a bounded part ahead of who consumes the result.
 
+        most: items ahead; weigh: the weight of an item, of which at most about HEAVIEST is ahead;
         drains: whether a run that is stopping still hands over what was made.
         """
-        line: queue.Queue[T] = queue.Queue(most)
+        line: Line[T] = Line(most, HEAVIEST, lambda item: 0 if item is _END else weigh(item))
         self._start(lambda: self._fill(line, items))
         return self._drain(line, drains)
 
@@ -170,27 +181,21 @@ class Flow:
         thread.start()
         return thread
 
-    def _fill(self, line: queue.Queue[T], items: Iterator[T]) -> None:
+    def _fill(self, line: Line[T], items: Iterator[T]) -> None:
         for item in items:
             self._put(line, item)
         self._put(line, _END)
 
-    def _put(self, line: queue.Queue[T], item: T) -> None:
-        while not self.cancelled.is_set():
-            try:
-                return line.put(item, timeout=POLL_SECONDS)
-            except queue.Full:
-                continue
-        raise CancelledError
+    def _put(self, line: Line[T], item: T) -> None:
+        while not line.put(item):
+            if self.cancelled.is_set():
+                raise CancelledError
 
-    def _drain(self, line: queue.Queue[T], drains: bool) -> Iterator[T]:
+    def _drain(self, line: Line[T], drains: bool) -> Iterator[T]:
         while not (self.stopping.is_set() and not drains):
             if self.cancelled.is_set():
                 raise CancelledError
-            try:
-                item = line.get(timeout=POLL_SECONDS)
-            except queue.Empty:
-                continue
-            if item is _END:
-                return
-            yield item
+            for item in line.get():
+                if item is _END:
+                    return
+                yield item

@@ -54,7 +54,7 @@ def read_source(source: Source, reading: Reading, position: Position) -> Rows:
         if kind in ("parquet", "arrow"):
             from ingest.columnar import read_columnar
 
-            yield from read_columnar(source, kind)
+            yield from read_columnar(source, kind, position)
         else:
             lines = bounded_lines(stream, source.name, reading.max_bytes)
             yield from _LINE_READERS[kind](lines, source.name, reading)

@@ -20,6 +20,7 @@ from ingest.link import Link
 from ingest.prune import Confirm, check_prunable, prune
 from ingest.records import (
     Document,
+    Passage,
     PassageEncoder,
     Reading,
     Reject,
@@ -101,6 +102,10 @@ def ingest(
     return run.report()
 
 
+def _characters(passage: Passage) -> int:
+    return len(passage.encoded)
+
+
 class _Run:
     """The parts of one ingestion and their joints."""
 
@@ -146,28 +151,37 @@ class _Run:
             raise KeyboardInterrupt
 
     def _pump(self) -> None:
-        """Join the stages: each runs in its own thread, a bounded number of items ahead."""
+        """Join the stages: each runs in its own thread, a bounded part ahead of the next."""
         plan, clock, flow = self._plan, self._clock, self._flow
-        fields = self._index.fields
-        splitter = Splitter(self._encoder, plan.splitting, fields, self._count_truncated)
+        sender = Sender(self._link, self._tally, Budget(self._largest_request()))
+        changed = flow.buffered(self._changed(), PASSAGES_AHEAD, drains=False, weigh=_characters)
+        encoded = clock.timed(
+            "encode",
+            encode(clock.waited(changed, "encode"), self._encoder, self._tally, flow.stopping),
+        )
+        encoded = flow.buffered(encoded, PASSAGES_AHEAD, drains=True, weigh=_characters)
+        packed = actions(clock.waited(encoded, "pack"), self._index.fields)
+        groups = clock.timed("pack", requests(packed, plan.writing))
+        groups = flow.buffered(groups, REQUESTS_AHEAD, drains=True)
+        flow.workers(plan.writing.in_flight, groups, self._timed_deliver(sender))
+
+    def _changed(self) -> Iterator[Passage]:
+        """Read, split, and skip what is stored."""
+        clock, fields = self._clock, self._index.fields
+        splitter = Splitter(self._encoder, self._plan.splitting, fields, self._count_truncated)
         skipper = Skipper(
             self._link, self._tally, fields, fresh=self._index.created, dim=self._encoder.dim
         )
-        most = self._link.largest_request() or plan.writing.max_bytes
-        sender = Sender(self._link, self._tally, Budget(min(plan.writing.max_bytes, most)))
-
-        documents = clock.timed("read", self._documents())
-        documents = clock.waited(documents, "split")
+        documents = clock.waited(clock.timed("read", self._documents()), "split")
         split = clock.timed("split", splitter.split(documents))
-        split = clock.waited(flow.buffered(split, DOCUMENTS_AHEAD, drains=False), "skip")
-        changed = clock.timed("skip", skipper.skip(split))
-        changed = clock.waited(flow.buffered(changed, PASSAGES_AHEAD, drains=False), "encode")
-        encoded = encode(changed, self._encoder, self._tally, flow.stopping)
-        encoded = clock.timed("encode", encoded)
-        encoded = clock.waited(flow.buffered(encoded, PASSAGES_AHEAD, drains=True), "pack")
-        groups = clock.timed("pack", requests(actions(encoded, fields), plan.writing))
-        groups = flow.buffered(groups, REQUESTS_AHEAD, drains=True)
-        flow.workers(plan.writing.in_flight, groups, self._timed_deliver(sender))
+        split = self._flow.buffered(
+            split, DOCUMENTS_AHEAD, drains=False, weigh=lambda each: sum(map(_characters, each))
+        )
+        return clock.timed("skip", skipper.skip(clock.waited(split, "skip")))
+
+    def _largest_request(self) -> int:
+        most = self._plan.writing.max_bytes
+        return min(most, self._link.largest_request() or most)
 
     def _timed_deliver(self, sender: Sender) -> Callable[[Any], None]:
         lanes = self._plan.writing.in_flight
@@ -182,7 +196,7 @@ class _Run:
             self._tally.took()
             if isinstance(found, Reject):
                 if found.id:
-                    self._seen.add(found.id, found.origin)
+                    self._seen.note(found.id)
                 self._tally.reject(found)
             elif first := self._seen.add(found.id, found.origin):
                 reason = f"the id is taken by line {first.line} of {first.file}"
@@ -204,10 +218,9 @@ class _Run:
         if confirm := self._confirm_prune():
             prune(self._link, self._index, self._seen, self._tally, confirm)
         if self._plan.force_merge:
-            aftercare.merge(self._cluster, self._index)
+            aftercare.merge(self._link, self._index)
         aftercare.restore(self._cluster, self._index)
-        ours_alone = self._index.created or self._alias is not None
-        aftercare.verify(self._cluster, self._index, self._tally.stored if ours_alone else None)
+        aftercare.verify(self._link, self._index, self._tally.stored)
         if self._alias:
             switch(self._cluster, self._alias, self._index.name, keep=self._plan.keep)
             aftercare.forget_note(self._cluster, self._index)

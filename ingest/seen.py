@@ -8,7 +8,12 @@ import sqlite3
 from ingest.records import Origin
 
 _LINE_BITS = 44
-_CACHE_KIB = 8_000
+_CACHE_KIB = 2_000
+# An id that was only noted is still to be had.
+_INSERT = """
+    INSERT INTO seen VALUES (?, ?)
+    ON CONFLICT (hash) DO UPDATE SET place = excluded.place WHERE place IS NULL
+"""
 
 
 class Seen:
@@ -30,13 +35,15 @@ class Seen:
         """Remember an id; where it was seen before, the place of the first one."""
         file = self._files.setdefault(origin.file, len(self._files))
         key = _key(document_id)
-        cursor = self._db.execute(
-            "INSERT OR IGNORE INTO seen VALUES (?, ?)", (key, file << _LINE_BITS | origin.line)
-        )
-        if cursor.rowcount:
+        place = file << _LINE_BITS | origin.line
+        if self._db.execute(_INSERT, (key, place)).rowcount:
             return None
         row = self._db.execute("SELECT place FROM seen WHERE hash = ?", (key,)).fetchone()
         return Origin(list(self._files)[row[0] >> _LINE_BITS], row[0] & ((1 << _LINE_BITS) - 1))
+
+    def note(self, document_id: str) -> None:
+        """Remember an id that is in the source, but whose document was refused."""
+        self._db.execute("INSERT OR IGNORE INTO seen VALUES (?, NULL)", (_key(document_id),))
 
     def __contains__(self, document_id: str) -> bool:
         found = self._db.execute("SELECT 1 FROM seen WHERE hash = ?", (_key(document_id),))

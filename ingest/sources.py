@@ -89,6 +89,12 @@ class Position:
         self._total = None if None in sizes else sum(size or 0 for size in sizes)
         self._before = 0
         self._raw: BinaryIO | None = None
+        self._share = 0.0
+
+    def reached(self, source: Source, share: float) -> None:
+        """Say how much of a file was read, from 0 to 1, where its bytes do not tell."""
+        self._raw = None
+        self._share = share * (source.path.stat().st_size if source.path else 0)
 
     def enter(self, raw: BinaryIO) -> None:
         """Say that this file is being read now."""
@@ -96,7 +102,7 @@ class Position:
 
     def leave(self, source: Source) -> None:
         """Say that this file was read to its end."""
-        self._raw = None
+        self._raw, self._share = None, 0.0
         self._before += source.path.stat().st_size if source.path else 0
 
     @property
@@ -105,9 +111,9 @@ class Position:
         if not self._total:
             return None
         try:
-            within = self._raw.tell() if self._raw else 0
+            within = self._raw.tell() if self._raw else self._share
         except (ValueError, OSError):  # closed by the reading thread meanwhile
-            within = 0
+            within = 0.0
         return min(1.0, (self._before + within) / self._total)
 
 

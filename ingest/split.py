@@ -5,13 +5,13 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
-from itertools import islice
 
 from ingest.identity import passage_id, stamp
 from ingest.records import Document, Passage, PassageEncoder, Splitting
 from mappings import Fields
 
 WINDOW = 64
+WINDOW_CHARACTERS = 500_000
 # Tokens counted in one text may be one or two more than in the parts around a cut.
 _TRIES = 4
 # After the end of a sentence, in most scripts, or at a line's end.
@@ -37,7 +37,7 @@ class Splitter:
 
     def split(self, documents: Iterator[Document]) -> Iterator[list[Passage]]:
         """The passages of each document, in order; tokens are counted for many at a time."""
-        while window := list(islice(documents, WINDOW)):
+        for window in _windows(documents):
             whole = [d.before + d.text + d.after for d in window]
             counts = self._encoder.count_tokens(whole)
             for document, tokens in zip(window, counts, strict=True):
@@ -90,6 +90,19 @@ class Splitter:
         return Passage(
             document, passage_id(document.id, position), position, count, encoded, body, mark
         )
+
+
+def _windows(documents: Iterator[Document]) -> Iterator[list[Document]]:
+    window: list[Document] = []
+    characters = 0
+    for document in documents:
+        window.append(document)
+        characters += len(document.text)
+        if len(window) == WINDOW or characters >= WINDOW_CHARACTERS:
+            yield window
+            window, characters = [], 0
+    if window:
+        yield window
 
 
 def cut(text: str, spans: list[Span], room: int, overlap: int) -> list[Span]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +86,8 @@ class _Request:
         from ingest import Plan, ingest
         from tandem.progress_ingest import ingest_progress
 
+        # What docker stop and batch systems send: write what is encoded, as for Ctrl-C.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         plan = Plan(keep=self.keep, confirm_prune=confirm, **self.settings)
         progress: IngestProgress | None = None
         try:

@@ -1,6 +1,7 @@
 """Loading into real clusters: what is stored, what is skipped, what an edit changes."""
 
 import json
+import time
 
 import numpy as np
 import pytest
@@ -245,6 +246,8 @@ def test_an_alias_goes_to_a_new_index_when_all_is_there(opensearch, index_name):
 def test_an_interrupted_alias_load_is_found_and_continued(opensearch, index_name):
     def breaking():
         yield from documents(1000)
+        # What is on its way now gets there: a failure drops it.
+        time.sleep(1)
         raise RuntimeError("interrupted")
 
     first = StubEncoder()

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from ingest.errors import IngestError, TooManyRejectsError
-from ingest.flow import CancelledError, Clock, Flow
+from ingest.flow import HEAVIEST, CancelledError, Clock, Flow
 from ingest.identity import parse_stamp, passage_id, stamp
 from ingest.records import Action, Document, Origin, Passage, Reject, Report, Writing
 from ingest.rejects import RejectsFile
@@ -43,6 +43,13 @@ def test_seen_tells_the_first_place_of_an_id():
     assert seen.add("a", Origin("two", 5)) == Origin("one", 3)
     assert seen.add("b", Origin("one", 6)) == Origin("two", 4)
     assert "a" in seen
+    # The id of a refused document is in the source, and still to be had by a good one.
+    seen.note("d")
+    seen.note("a")
+    assert "d" in seen
+    assert seen.add("d", Origin("two", 7)) is None
+    assert seen.add("d", Origin("two", 8)) == Origin("two", 7)
+    assert seen.add("a", Origin("two", 9)) == Origin("one", 3)
     assert "c" not in seen
     seen.close()
 
@@ -158,6 +165,22 @@ def test_a_slow_consumer_slows_the_producer():
     time.sleep(0.2)
     assert len(made) <= 6
     assert list(items) == list(range(1, 100))
+    flow.end()
+
+
+def test_heavy_items_wait_singly():
+    made = []
+
+    def produce():
+        for n in range(10):
+            made.append(n)
+            yield n
+
+    flow = Flow()
+    items = flow.buffered(produce(), 100, drains=True, weigh=lambda item: HEAVIEST)
+    time.sleep(0.2)
+    assert len(made) <= 3
+    assert list(items) == list(range(10))
     flow.end()
 
 

@@ -147,6 +147,16 @@ def test_columnar_files(tmp_path, kind):
     ]
 
 
+def test_the_share_of_a_parquet_file_follows_its_rows(tmp_path):
+    path = tmp_path / "a.parquet"
+    parquet.write_table(pyarrow.table({"id": list(range(1000)), "text": ["x"] * 1000}), path)
+    rows = Rows(path, Reading())
+    shares = [rows.position.share for _ in rows]
+    assert shares == sorted(shares)
+    assert 0.4 < shares[600] < 0.6
+    assert rows.position.share == 1.0
+
+
 def test_a_parquet_file_is_known_whatever_its_name(tmp_path):
     path = tmp_path / "corpus"
     parquet.write_table(pyarrow.table({"id": ["1"], "text": ["one"]}), path)
