@@ -1,13 +1,14 @@
 """Loads a file with the stub encoder, for tests that kill, interrupt or measure the process.
 
 Arguments: URL INDEX SOURCE LOG SECONDS_PER_TEXT. Every encoded text goes to LOG before its vector
-is used; the report goes to standard output as JSON, with the peak resident memory in KiB.
+is used; the report goes to standard output as JSON, with the peak resident memory in KiB:
+VmHWM, because ru_maxrss of a child begins with what its parent had.
 """
 
 from __future__ import annotations
 
 import json
-import resource
+import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -32,8 +33,9 @@ class LoggingEncoder(StubEncoder):
                 self._log.write(json.dumps(text).encode() + b"\n")
                 yield text
 
-        yield from super().stream_passages(logged())
-        self.encoded.clear()
+        for vector in super().stream_passages(logged()):
+            self.encoded.clear()
+            yield vector
 
 
 def main() -> int:
@@ -65,7 +67,7 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 1
     finally:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        peak = int(re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())[1])
         sys.stdout.write(json.dumps(last[0].to_json() | {"peak_kib": peak}) + "\n")
 
 
