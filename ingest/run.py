@@ -13,7 +13,7 @@ from ingest import aftercare
 from ingest.alias import index_for, switch
 from ingest.documents import DocumentMaker
 from ingest.encode import encode
-from ingest.errors import IncompleteError, IngestError
+from ingest.errors import IncompleteError, IngestError, SourceError
 from ingest.flow import Clock, Flow
 from ingest.index import OpenIndex, open_index
 from ingest.link import Link
@@ -25,6 +25,7 @@ from ingest.records import (
     Reading,
     Reject,
     Report,
+    Row,
     Splitting,
     Writing,
 )
@@ -35,7 +36,7 @@ from ingest.send import Budget, Sender, actions, requests
 from ingest.skip import Skipper
 from ingest.split import Splitter
 from ingest.tally import RejectLimit, Tally
-from mappings import Shape
+from mappings import Fields, Shape
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -92,6 +93,8 @@ def ingest(
     plan = replace(plan, shape=shape) if shape else plan
     name = index or index_for(cluster, str(alias), encoder.fingerprint)
     rows = Rows(source, plan.reading)
+    # A wrong template is told before anything is made.
+    DocumentMaker(plan.reading, Fields())
     target = open_index(cluster, name, encoder, plan.shape, relax=plan.relax, alias=alias)
     run = _Run(rows, target, alias, cluster, encoder, plan, on_progress or (lambda report: None))
     try:
@@ -127,6 +130,7 @@ class _Run:
         self._link = Link(cluster, index.name, self._flow, plan.writing.max_outage)
         self._passages = 0
         self._seconds: float | None = None
+        self._damage: SourceError | None = None
 
     def load(self) -> None:
         """Read, split, skip, encode and write until the source ends.
@@ -149,6 +153,8 @@ class _Run:
             raise self._flow.error
         if interrupted:
             raise KeyboardInterrupt
+        if self._damage:
+            raise self._damage
 
     def _pump(self) -> None:
         """Join the stages: each runs in its own thread, a bounded part ahead of the next."""
@@ -190,7 +196,7 @@ class _Run:
     def _documents(self) -> Iterator[Document]:
         """Documents that are the first with their id; the rest goes to the rejects file."""
         maker = DocumentMaker(self._plan.reading, self._index.fields)
-        for found in maker.make(iter(self._rows)):
+        for found in maker.make(self._sound_rows()):
             if self._flow.stopping.is_set():
                 return
             self._tally.took()
@@ -203,6 +209,13 @@ class _Run:
                 self._tally.reject(Reject(reason, found.origin, found.id, found.source))
             else:
                 yield found
+
+    def _sound_rows(self) -> Iterator[Row | Reject]:
+        """The rows up to a damage, if there is one: what stands before it is still loaded."""
+        try:
+            yield from self._rows
+        except SourceError as error:
+            self._damage = error
 
     def _count_truncated(self, by: int) -> None:
         self._tally.count("truncated", by)

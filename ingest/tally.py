@@ -57,6 +57,7 @@ class Tally:
         self._pending: dict[int, _Pending] = {}
         self._counts: Counter[str] = Counter()
         self._reasons: Counter[str] = Counter()
+        self._examples: dict[str, str] = {}
         self._index = index
         self.anonymous_rejects = 0
 
@@ -116,7 +117,9 @@ class Tally:
 
     def _write_out(self, reject: Reject) -> None:
         self._rejects.write(reject)
-        self._reasons[reject.reason[:_REASON_KEY]] += 1
+        key = reject.reason[:_REASON_KEY]
+        self._reasons[key] += 1
+        self._examples.setdefault(key, reject.reason)
 
     def _check_limit(self) -> None:
         rejected = self._counts["rejected"]
@@ -125,7 +128,8 @@ class Tally:
         reason, often = self._reasons.most_common(1)[0]
         raise TooManyRejectsError(
             f"{rejected:,} of {self._counts['taken']:,} documents were rejected, which is more "
-            f"than --max-rejects allows, {often:,} of them because: {reason}; see "
+            f"than --max-rejects allows, {often:,} of them because: "
+            f"{self._examples[reason]}; see "
             f"{self._rejects.path}, mend the source or its options, or raise --max-rejects."
         )
 

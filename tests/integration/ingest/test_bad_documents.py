@@ -1,10 +1,19 @@
 """1,000 documents of which 37 are bad in 12 ways: 963 written, 37 refused, mended ones taken."""
 
+import gzip
 import json
 
 import pytest
 
-from ingest import Plan, RejectLimit, TooManyRejectsError, ingest
+from ingest import (
+    IngestError,
+    Plan,
+    Reading,
+    RejectLimit,
+    SourceError,
+    TooManyRejectsError,
+    ingest,
+)
 from tests.loads import adds_up, documents, stored, write_jsonl
 from tests.stubs import StubEncoder
 
@@ -117,6 +126,35 @@ def test_too_many_rejects_stop_the_run_early(opensearch, index_name, tmp_path):
     assert adds_up(reports[-1])
     assert reports[-1].rejected == 101
     assert len((tmp_path / "bad.jsonl.rejects.jsonl").read_text().splitlines()) == 101
+
+
+def test_what_stands_before_a_damage_is_loaded(opensearch, index_name, tmp_path):
+    whole = write_jsonl(tmp_path / "whole.jsonl", documents(2000))
+    cut = tmp_path / "cut.jsonl.gz"
+    packed = gzip.compress(whole.read_bytes())
+    cut.write_bytes(packed[: len(packed) // 2])
+    reports = []
+    with pytest.raises(SourceError, match=r"cut short after line (\d+)") as caught:
+        ingest(
+            cut,
+            cluster=opensearch,
+            index=index_name,
+            encoder=StubEncoder(),
+            on_progress=reports.append,
+        )
+    assert adds_up(reports[-1])
+    lines = int(str(caught.value).split("after line ")[1].split()[0])
+    assert reports[-1].read == reports[-1].written == lines > 500
+    assert len(stored(opensearch, index_name)) == lines
+    report = ingest(whole, cluster=opensearch, index=index_name, encoder=StubEncoder())
+    assert (report.skipped, report.written) == (lines, 2000 - lines)
+
+
+def test_a_wrong_template_is_told_before_anything_is_made(opensearch, index_name):
+    plan = Plan(reading=Reading(template="{nope"))
+    with pytest.raises(IngestError, match="template"):
+        ingest([], cluster=opensearch, index=index_name, encoder=StubEncoder(), plan=plan)
+    assert not opensearch.client.indices.exists(index=index_name)
 
 
 def test_a_limit_of_none_stops_at_the_first(opensearch, index_name, tmp_path):
