@@ -12,7 +12,7 @@ import argparse
 import statistics
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from queue import SimpleQueue
 from typing import Any
@@ -45,6 +45,7 @@ class ReadyVectors:
     """An encoder whose vectors are there already, so that only writing is measured."""
 
     name, fingerprint, dim, max_length, passage_room = "ready", "0", DIM, 512, 510
+    settings: Mapping[str, Any] = {}
 
     def __init__(self, vectors: np.ndarray[Any, np.dtype[np.float32]]) -> None:
         self.vectors = vectors

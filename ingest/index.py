@@ -83,7 +83,9 @@ def planned_body(
             f"this cluster has no engine {shape.engine!r}, and an index with it would end the "
             f"node: use --engine {can.engines[0]}."
         )
-    record = IndexRecord(EncoderRecord(encoder.name, encoder.fingerprint, encoder.dim))
+    record = IndexRecord(
+        EncoderRecord(encoder.name, encoder.fingerprint, encoder.dim, encoder.settings)
+    )
     body = index_body(record, shape, can.distribution)
     if can.embedded:
         # One node has nowhere to put a replica.

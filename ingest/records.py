@@ -30,6 +30,10 @@ class PassageEncoder(Protocol):
         """Length of one vector."""
 
     @property
+    def settings(self) -> Mapping[str, Any]:
+        """The options of Encoder.load that change vectors."""
+
+    @property
     def max_length(self) -> int:
         """Most tokens of one passage, special tokens and prompt included."""
 

@@ -17,12 +17,14 @@ class EncoderRecord:
     """Who encoded an index.
 
     model: the name or folder given to Encoder.load; fingerprint: hexadecimal digest of weights,
-    tokenizer, pooling, prompts and maximum length; dimension: length of one vector.
+    tokenizer, pooling, prompts and maximum length; dimension: length of one vector; settings: the
+    options of Encoder.load that change vectors, so that a search loads the same encoder.
     """
 
     model: str
     fingerprint: str
     dimension: int
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ class StubEncoder:
         bad: dict[str, np.ndarray] | None = None,
         batch: int = 32,
     ) -> None:
-        self.name, self.fingerprint = "stub", fingerprint
+        self.name, self.fingerprint, self.settings = "stub", fingerprint, {}
         self.dim, self.max_length = dim, max_length
         self.passage_room = max_length - SPECIAL
         self.seconds, self.bad, self.batch = seconds, bad or {}, batch
