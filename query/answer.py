@@ -156,9 +156,9 @@ def _hit(plan: Plan, group: Group[Found], rank: int, legs: Sequence[Leg]) -> Hit
 
 
 def _text(source: Mapping[str, Any], plan: Plan) -> str:
-    for name in (plan.target.fields.text, *plan.target.text_fields):
+    for path in plan.target.shown_text:
         value: Any = source
-        for part in name.split("."):
+        for part in path:
             value = value.get(part) if isinstance(value, Mapping) else None
         if isinstance(value, str):
             return value

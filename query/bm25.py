@@ -10,8 +10,9 @@ from query.errors import QueryError, TargetError
 from query.records import Bm25
 from query.target import Target
 
-# What a word of the title counts beside one of the text, where the user says nothing.
-TITLE_BOOST = 1.0
+# What a passage gains from its fields beside the best one; measured on SciFact's training queries
+# (nDCG@10 0.698 with the english analyzer; best field alone 0.682, sum of fields 0.674).
+TIE_BREAKER = 0.3
 
 
 def search_fields(bm25: Bm25, target: Target) -> list[str]:
@@ -46,7 +47,7 @@ def words(text: str, bm25: Bm25, target: Target) -> dict[str, Any]:
     fields = search_fields(bm25, target)
     match: dict[str, Any] = {"query": text, "fields": fields, "operator": bm25.operator}
     if len(fields) > 1:
-        match["type"] = "most_fields"
+        match |= {"type": "best_fields", "tie_breaker": TIE_BREAKER}
     if bm25.minimum_should_match is not None:
         match["minimum_should_match"] = bm25.minimum_should_match
     if bm25.fuzziness is not None:

@@ -18,12 +18,14 @@ def explain_hit(plan: Plan, found: Hit, hit: Raw, legs: Sequence[Leg]) -> Explan
         leg = LegScore(plan.question.mode, found.rank, score, cosine=found.cosine)
         return Explanation((leg,), found.score, _one_leg(found), highlights(hit))
     fusion = plan.fusion or plan.question.tuning.fusion
-    values = values_of(key_of(hit), legs)
+    values = values_of([key_of(hit)], legs)
+    shown = values[0].tolist()
     scores = tuple(
         _leg_score(plan, leg, hit, value, weight)
-        for leg, value, weight in zip(legs, values, fusion.effective_weights, strict=True)
+        for leg, value, weight in zip(legs, shown, fusion.effective_weights, strict=True)
     )
-    return Explanation(scores, combine(fusion, values), formula(fusion, values), highlights(hit))
+    computed = float(str(combine(fusion, values)[0]))
+    return Explanation(scores, computed, formula(fusion, shown), highlights(hit))
 
 
 def _one_leg(found: Hit) -> str:

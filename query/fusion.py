@@ -44,8 +44,11 @@ def l2(scores: Scores) -> Scores:
 
     Departure: where all are 0, each stays 0 and is not divided by 0.
     """
-    norm = np.float32(math.sqrt(float(np.square(scores.astype(np.float64)).sum())))
-    return scores / norm if norm else np.zeros_like(scores)
+    if not scores.any():
+        return np.zeros_like(scores)
+    # One after another and in float32, as the server adds them up.
+    squares = np.cumsum(scores * scores, dtype=np.float32)[-1]
+    return scores / np.float32(math.sqrt(float(squares)))
 
 
 def z_score(scores: Scores) -> Scores:
@@ -76,43 +79,65 @@ NORMALISATIONS: dict[str, Callable[[Scores], Scores]] = {
 }
 
 
-def reciprocal_rank(ranks: Sequence[int], constant: int) -> Scores:
-    """1 / (constant + rank), ranks from 1 (https://doi.org/10.1145/1571941.1572114); float32 [n].
+def reciprocal_ranks(count: int, constant: int) -> Scores:
+    """1 / (constant + rank) for the ranks from 1 to count; float32 [count].
 
-    The rank is over all shards, as the server counts since 3.5 (neural-search#1718).
+    https://doi.org/10.1145/1571941.1572114. Departures: rounded to 10 digits; of hits with equal
+    scores each has a rank of its own. The rank is over all shards, as the server counts since 3.5
+    (neural-search#1718).
     """
-    return np.array([1.0 / (constant + rank) for rank in ranks], dtype=np.float32)
+    ranks = np.arange(1, count + 1)
+    return np.round(1.0 / (constant + ranks), 10).astype(np.float32)
 
 
-def arithmetic_mean(values: Sequence[float], weights: Sequence[float]) -> float:
+def arithmetic_mean(values: Scores, weights: Sequence[np.float32]) -> Scores:
     """sum(w v) / sum(w); a missing leg is 0 and its weight counts, so it pulls the mean down."""
-    total = sum(weights)
-    return sum(w * v for w, v in zip(weights, values, strict=True)) / total if total else 0.0
+    return weighted_sum(values, weights) / np.float32(sum(weights))
 
 
-def geometric_mean(values: Sequence[float], weights: Sequence[float]) -> float:
+def geometric_mean(values: Scores, weights: Sequence[np.float32]) -> Scores:
     """exp(sum(w ln v) / sum(w)), over the legs where v > 0 alone.
 
     Departure: a missing leg is left out with its weight, so a hit of one leg is not punished.
     """
-    present = [(w, v) for w, v in zip(weights, values, strict=True) if v > 0]
-    total = sum(w for w, _ in present)
-    return math.exp(sum(w * math.log(v) for w, v in present) / total) if total else 0.0
+    logarithms, total = _zeros(values), _zeros(values)
+    for leg, weight in enumerate(weights):
+        present = values[:, leg] > 0
+        exact = np.log(values[present, leg].astype(np.float64)) * float(weight)
+        logarithms[present] = (logarithms[present] + exact).astype(np.float32)
+        total[present] += weight
+    means = np.exp(_ratio(logarithms, total).astype(np.float64)).astype(np.float32)
+    return np.where(total > 0, means, np.float32(0))
 
 
-def harmonic_mean(values: Sequence[float], weights: Sequence[float]) -> float:
+def harmonic_mean(values: Scores, weights: Sequence[np.float32]) -> Scores:
     """sum(w) / sum(w / v), over the legs where v > 0 alone.
 
     Departure: a missing leg is left out with its weight, so a hit of one leg is not punished.
     """
-    present = [(w, v) for w, v in zip(weights, values, strict=True) if v > 0]
-    total = sum(w / v for w, v in present)
-    return sum(w for w, _ in present) / total if total > 0 else 0.0
+    inverse, total = _zeros(values), _zeros(values)
+    for leg, weight in enumerate(weights):
+        present = values[:, leg] > 0
+        inverse[present] += weight / values[present, leg]
+        total[present] += weight
+    return _ratio(total, inverse)
 
 
-def weighted_sum(values: Sequence[float], weights: Sequence[float]) -> float:
+def weighted_sum(values: Scores, weights: Sequence[np.float32]) -> Scores:
     """sum(w v), for reciprocal ranks; a missing leg adds nothing."""
-    return sum(w * v for w, v in zip(weights, values, strict=True))
+    found = _zeros(values)
+    for leg, weight in enumerate(weights):
+        found += values[:, leg] * weight
+    return found
+
+
+def _zeros(values: Scores) -> Scores:
+    return np.zeros(len(values), dtype=np.float32)
+
+
+def _ratio(above: Scores, below: Scores) -> Scores:
+    """Divide, 0 where there is nothing to divide by."""
+    return np.divide(above, below, out=np.zeros_like(above), where=below > 0)
 
 
 _MEANS = {
@@ -122,18 +147,12 @@ _MEANS = {
 }
 
 
-def normalise(fusion: Fusion, scores: Sequence[float]) -> list[float]:
-    """What a leg's scores, best first and over all shards, count in the fusion."""
-    if fusion.technique == RRF:
-        found = reciprocal_rank(range(1, len(scores) + 1), fusion.rank_constant)
-    else:
-        found = NORMALISATIONS[fusion.technique](np.asarray(scores, dtype=np.float32))
-    return [float(each) for each in found]
+def combine(fusion: Fusion, values: Scores) -> Scores:
+    """One score a hit; values: float32 [n, legs], normalised, 0 where a leg misses the hit.
 
-
-def combine(fusion: Fusion, values: Sequence[float]) -> float:
-    """One score from a hit's normalised values, one a leg, 0 where the leg misses it."""
-    weights = fusion.effective_weights
+    In float32 and in the server's order of operations, so that near ties fall the same way.
+    """
+    weights = [np.float32(weight) for weight in fusion.effective_weights]
     if fusion.technique == RRF:
         return weighted_sum(values, weights)
     return _MEANS[fusion.combination](values, weights)
@@ -149,8 +168,7 @@ def formula(fusion: Fusion, values: Sequence[float]) -> str:
     if fusion.combination == "arithmetic_mean":
         terms = " + ".join(f"{w:g} x {v:.4f}" for w, v in pairs)
         return f"({terms}) / {sum(weights):g}"
+    total = f"{sum(w for w, _ in present):g}"
     if fusion.combination == "geometric_mean":
-        terms = " + ".join(f"{w:g} x ln {v:.4f}" for w, v in present)
-        return f"exp(({terms}) / {sum(w for w, _ in present):g})"
-    terms = " + ".join(f"{w:g} / {v:.4f}" for w, v in present)
-    return f"{sum(w for w, _ in present):g} / ({terms})"
+        return f"exp(({' + '.join(f'{w:g} x ln {v:.4f}' for w, v in present)}) / {total})"
+    return f"{total} / ({' + '.join(f'{w:g} / {v:.4f}' for w, v in present)})"

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from mappings import Fusion
-from query.fusion import combine, normalise
+from mappings.pipeline import RRF
+from query.fusion import NORMALISATIONS, Scores, combine, reciprocal_ranks
 
 Raw = Mapping[str, Any]
 Key = tuple[str, str]
@@ -24,13 +25,13 @@ def key_of(hit: Raw) -> Key:
 class Leg:
     """One leg's hits over all shards, best first; the place in the list is the rank less 1.
 
-    hits: as the cluster gave them; normalised: what each counts in the fusion; places: key -> place
-    in the lists.
+    hits: as the cluster gave them; normalised: float32 [hits], what each counts in the fusion;
+    places: key -> place in the lists.
     """
 
     name: str
     hits: Sequence[Raw]
-    normalised: Sequence[float]
+    normalised: Scores
     places: Mapping[Key, int]
 
 
@@ -39,18 +40,20 @@ def make_leg(name: str, shards: Iterable[Sequence[Raw]], fusion: Fusion) -> Leg:
 
     Hits of score 0 are dropped, as the server's collector does (HybridTopScoreDocCollector.java).
     """
-    hits = sorted(
-        (hit for shard in shards for hit in shard if hit["_score"] > 0),
-        key=lambda hit: -hit["_score"],
-    )
-    scores = [hit["_score"] for hit in hits]
-    places = {key_of(hit): place for place, hit in enumerate(hits)}
-    return Leg(name, hits, normalise(fusion, scores), places)
+    found = [hit for shard in shards for hit in shard if hit["_score"] > 0]
+    scores = np.array([hit["_score"] for hit in found], dtype=np.float32)
+    order = np.argsort(-scores, kind="stable")
+    if fusion.technique == RRF:
+        normalised = reciprocal_ranks(len(found), fusion.rank_constant)
+    else:
+        normalised = NORMALISATIONS[fusion.technique](scores)[order]
+    hits = [found[place] for place in order.tolist()]
+    return Leg(name, hits, normalised, {key_of(hit): place for place, hit in enumerate(hits)})
 
 
 @dataclass(frozen=True)
 class Fused:
-    """A passage of the fused list: its key, its score as float32, and the hit of either leg."""
+    """A passage of the fused list: its key, its score, and the hit of either leg."""
 
     key: Key
     score: float
@@ -63,17 +66,18 @@ def fuse(legs: Sequence[Leg], fusion: Fusion) -> list[Fused]:
     for leg in legs:
         for hit in leg.hits:
             seen.setdefault(key_of(hit), hit)
-    fused = [Fused(key, fused_score(key, legs, fusion), hit) for key, hit in seen.items()]
+    # The shortest decimal of a float32, which is what the server writes.
+    scores = [float(str(each)) for each in combine(fusion, values_of(list(seen), legs))]
+    fused = [Fused(key, score, seen[key]) for key, score in zip(seen, scores, strict=True)]
     return sorted(fused, key=lambda each: (-each.score, each.key))
 
 
-def values_of(key: Key, legs: Sequence[Leg]) -> list[float]:
-    """A hit's normalised value in each leg, 0 where the leg misses it."""
-    return [
-        leg.normalised[place] if (place := leg.places.get(key)) is not None else 0.0 for leg in legs
-    ]
-
-
-def fused_score(key: Key, legs: Sequence[Leg], fusion: Fusion) -> float:
-    """A hit's fused score, rounded to float32 as the server's are."""
-    return float(np.float32(combine(fusion, values_of(key, legs))))
+def values_of(keys: Sequence[Key], legs: Sequence[Leg]) -> Scores:
+    """The normalised values of hits, float32 [keys, legs]; 0 where a leg misses a hit."""
+    values = np.zeros((len(keys), len(legs)), dtype=np.float32)
+    for column, leg in enumerate(legs):
+        for row, key in enumerate(keys):
+            place = leg.places.get(key)
+            if place is not None:
+                values[row, column] = leg.normalised[place]
+    return values

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from mappings import Fusion
 from mappings.pipeline import RRF
 from query.errors import QueryError
 from query.records import Question, Tuning
@@ -52,23 +53,35 @@ def place_of_fusion(question: Question, target: Target, can: Capabilities) -> Pl
 
 
 def _obstacle(tuning: Tuning, target: Target, can: Capabilities) -> str | None:
-    """Why the cluster cannot fuse, or None."""
-    fusion, version = tuning.fusion, can.version
+    """Why the cluster cannot fuse a search of an index, or None."""
+    if tuning.pipeline:
+        return _without_hybrid(can)
+    if obstacle := fusion_obstacle(tuning.fusion, can):
+        return obstacle
+    shards = target.shards * len(target.indexes)
+    if tuning.fusion.technique == RRF and shards > 1 and not can.rrf_is_global:
+        return f"before OpenSearch 3.5 rrf ranks within each shard, and here are {shards}"
+    if shards > MOST_SHARDS:
+        return f"{shards} shards are more than a hybrid query takes ({MOST_SHARDS})"
+    return None
+
+
+def _without_hybrid(can: Capabilities) -> str | None:
     if can.distribution != "opensearch":
         return "Elasticsearch has no hybrid query"
     if not can.neural_search:
         return "the neural-search plugin is missing, or this user may not see it"
-    if version < HYBRID_SINCE:
+    if can.version < HYBRID_SINCE:
         return f"OpenSearch {can.version_text} has no pagination_depth, which came with 2.19"
-    if tuning.pipeline:
-        return None
-    if fusion.technique == "z_score" and version < Z_SCORE_SINCE:
+    return None
+
+
+def fusion_obstacle(fusion: Fusion, can: Capabilities) -> str | None:
+    """Why the cluster cannot fuse like this, whatever the index, or None."""
+    if obstacle := _without_hybrid(can):
+        return obstacle
+    if fusion.technique == "z_score" and can.version < Z_SCORE_SINCE:
         return f"OpenSearch {can.version_text} has no z_score, which came with 3.0"
-    if fusion.technique == RRF and fusion.weights and version < RRF_WEIGHTS_SINCE:
+    if fusion.technique == RRF and fusion.weights and can.version < RRF_WEIGHTS_SINCE:
         return f"OpenSearch {can.version_text} has no weights of rrf, which came with 3.1"
-    shards = target.shards * len(target.indexes)
-    if fusion.technique == RRF and shards > 1 and not can.rrf_is_global:
-        return f"before OpenSearch 3.5 rrf ranks within each shard, and here are {shards}"
-    if shards > MOST_SHARDS:
-        return f"{shards} shards are more than a hybrid query takes ({MOST_SHARDS})"
     return None

@@ -226,5 +226,4 @@ class _Planner:
         fields = self.target.fields
         if not self.question.source:
             return [fields.document_id] if self.question.collapse else False
-        hidden = [vector.name for vector in self.target.vectors]
-        return {"excludes": sorted({*hidden, fields.vector, fields.content_hash})}
+        return {"excludes": list(self.target.hidden_fields)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from mappings import EncoderRecord, Fields, IndexRecord, read_record
@@ -52,7 +53,19 @@ class Target:
     window: int
     pipeline: str | None
 
-    @property
+    @cached_property
+    def hidden_fields(self) -> tuple[str, ...]:
+        """What a hit's source never shows: vectors and the content hash."""
+        vectors = {name for name, kind in self.types.items() if kind in VECTOR_TYPES}
+        return tuple(sorted(vectors | {self.fields.vector, self.fields.content_hash}))
+
+    @cached_property
+    def shown_text(self) -> tuple[tuple[str, ...], ...]:
+        """Where the text of a hit stands: paths of names, the first that is there."""
+        names = dict.fromkeys((self.fields.text, *self.text_fields))
+        return tuple(tuple(name.split(".")) for name in names)
+
+    @cached_property
     def text_fields(self) -> tuple[str, ...]:
         """What BM25 searches by default: text and title, else every field of full text."""
         full = [name for name, kind in self.types.items() if kind == "text"]

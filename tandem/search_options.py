@@ -1,0 +1,96 @@
+"""The options of `tandem search` that say how to look, and the query.Tuning they become."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+import click
+
+from query.records import DEPTH, MOST, PLACES, Bm25, Knn, Tuning
+from tandem.fusion_options import fusion_options
+from tandem.options import Command
+
+_OPTIONS = [
+    click.option(
+        "--depth",
+        type=click.IntRange(1, MOST),
+        default=DEPTH,
+        show_default=True,
+        help="kNN and hybrid: candidates of each leg and shard; keep it the same on every page.",
+    ),
+    click.option(
+        "--fusion-at",
+        type=click.Choice(PLACES),
+        default=PLACES[0],
+        show_default=True,
+        help="Hybrid: where to fuse; auto asks the cluster what it can do.",
+    ),
+    click.option("--pipeline", help="Hybrid: a search pipeline of the cluster that fuses."),
+    click.option(
+        "-f",
+        "--field",
+        multiple=True,
+        help="BM25: search this field, with a boost as in title^2 (default: text and title).",
+    ),
+    click.option(
+        "--operator",
+        type=click.Choice(("or", "and")),
+        default="or",
+        show_default=True,
+        help="BM25: whether one word is enough, or all must match.",
+    ),
+    click.option("--minimum-should-match", help="BM25: how many words must match, as 2 or 75%."),
+    click.option(
+        "--phrase-boost",
+        type=click.FloatRange(min=0),
+        default=0.0,
+        help="BM25: what a passage gains that has all words in a row.",
+    ),
+    click.option(
+        "--fuzziness",
+        type=click.Choice(("AUTO", "0", "1", "2")),
+        help="BM25: letters by which a word may differ.",
+    ),
+    click.option("--vector-field", help="kNN: the field of vectors, where there are several."),
+    click.option(
+        "--ef-search",
+        type=click.IntRange(1, MOST),
+        help="kNN: candidates that HNSW keeps while it searches (default: the index's own).",
+    ),
+    click.option(
+        "--oversample",
+        type=click.FloatRange(1, 100),
+        help="kNN: times k candidates of a compressed field to score again in full.",
+    ),
+    click.option(
+        "--min-cosine",
+        type=click.FloatRange(-1, 1),
+        help="kNN: leave out neighbours below this cosine.",
+    ),
+]
+
+
+def tuning_options(command: Command) -> Command:
+    """Add the options of a tuning, and hand the command a `tuning` made of them."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **options: Any) -> Any:
+        take = options.pop
+        bm25 = Bm25(
+            take("field"),
+            take("operator"),
+            take("minimum_should_match"),
+            take("phrase_boost"),
+            take("fuzziness"),
+        )
+        knn = Knn(take("vector_field"), take("ef_search"), take("oversample"), take("min_cosine"))
+        tuning = Tuning(
+            bm25, knn, take("fusion"), take("depth"), take("fusion_at"), take("pipeline")
+        )
+        return command(*args, tuning=tuning, **options)
+
+    wrapped = fusion_options(wrapped)
+    for option in reversed(_OPTIONS):
+        wrapped = option(wrapped)
+    return wrapped  # type: ignore[return-value]
