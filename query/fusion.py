@@ -170,5 +170,5 @@ def formula(fusion: Fusion, values: Sequence[float]) -> str:
         return f"({terms}) / {sum(weights):g}"
     total = f"{sum(w for w, _ in present):g}"
     if fusion.combination == "geometric_mean":
-        return f"exp(({' + '.join(f'{w:g} x ln {v:.4f}' for w, v in present)}) / {total})"
+        return f"exp(({' + '.join(f'{w:g} x ln({v:.4f})' for w, v in present)}) / {total})"
     return f"{total} / ({' + '.join(f'{w:g} / {v:.4f}' for w, v in present)})"

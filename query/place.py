@@ -71,6 +71,8 @@ def _without_hybrid(can: Capabilities) -> str | None:
         return "Elasticsearch has no hybrid query"
     if not can.neural_search:
         return "the neural-search plugin is missing, or this user may not see it"
+    if not can.version:
+        return "the cluster does not tell its version"
     if can.version < HYBRID_SINCE:
         return f"OpenSearch {can.version_text} has no pagination_depth, which came with 2.19"
     return None
