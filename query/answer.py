@@ -13,7 +13,7 @@ from query.hybrid import LEGS
 from query.legs import Leg, Raw, fuse, make_leg
 from query.plan import INNER, Plan
 from query.records import BM25, HYBRID, KNN, Hit, Result
-from query.request import failure, hits_of, partial_of
+from query.request import failure, hits_of, innermost, partial_of
 
 # How far the cluster's fused score may be from ours: it computes in float32.
 AGREEMENT = 1e-4
@@ -96,8 +96,11 @@ def _shard_hits(responses: Responses) -> list[list[Raw]]:
 def _partial(plan: Plan, responses: Responses) -> str | None:
     failed = [each for each in responses if "error" in each]
     if failed and len(responses) > 1 and plan.main is None:
-        cause = str((failed[0]["error"].get("root_cause") or [{}])[0].get("reason", "no reason"))
-        return f"{len(failed)} of {len(responses)} searches of single shards failed ({cause})"
+        shard = (failed[0]["error"].get("failed_shards") or [failed[0]["error"]])[0]
+        return (
+            f"{len(failed)} of {len(responses)} searches of single shards failed "
+            f"({innermost(shard)})"
+        )
     return partial_of(responses)
 
 

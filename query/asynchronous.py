@@ -9,11 +9,12 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from query.encoders import Encoders
+from query.failures import explained
 from query.flow import Flow, Flows, Rerank, Work
 from query.many import BATCH, IN_FLIGHT, Many, answers, batches
 from query.records import HYBRID, Answer, QueryEncoder, Question, Result, Vector
 from query.request import Request
-from query.searcher import headers_of, told
+from query.searcher import headers_of
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -40,7 +41,9 @@ class AsyncSearcher:
         self._cluster = cluster
         self._client = cluster.async_client()
         self._encoders = Encoders(encoder, model, cache)
-        self._flows = Flows(index, cluster.capabilities, self._encoders, cluster.explain)
+        self._flows = Flows(
+            index, cluster.capabilities, self._encoders, lambda error: explained(error, cluster)
+        )
 
     async def __aenter__(self) -> AsyncSearcher:
         return self
@@ -117,7 +120,7 @@ class AsyncSearcher:
             found: T = done.value
             return found
         except Exception as error:
-            raise await asyncio.to_thread(told, error, self._cluster) from error
+            raise await asyncio.to_thread(explained, error, self._cluster) from error
 
     async def _step(self, step: Request | Work) -> Any:
         if isinstance(step, Work):

@@ -15,6 +15,7 @@ from mappings import Fusion, read_pipeline
 from query.answer import Reading, read
 from query.encoders import Encoders
 from query.errors import QueryError
+from query.place import hybrid_obstacle
 from query.plan import Plan, make_plan
 from query.records import BM25, HYBRID, MOST, PassageScorer, Question, Result, Vector
 from query.request import PAST_THE_END, Request, description_of, quoted, request_of, responses_of
@@ -60,7 +61,7 @@ class Flows:
         index: str,
         can: Capabilities,
         encoders: Encoders,
-        explain: Callable[[BaseException], Exception],
+        explain: Callable[[Exception], Exception],
     ) -> None:
         self.index = index
         self.explain = explain
@@ -94,7 +95,7 @@ class Flows:
             if reading.indexes <= target.indexes:
                 return reading.result
         except Exception as error:
-            if fresh or not _from_cluster(error):
+            if fresh or not _may_be_outdated(error):
                 raise
         # An alias that was switched, or an index made anew: look again, and search that one.
         target = yield from self.target(again=True)
@@ -124,7 +125,7 @@ class Flows:
             (vector,) = yield from self.vectors([question.text], target, question)
         pipeline = question.tuning.pipeline
         fusion = None
-        if question.mode == HYBRID and pipeline:
+        if question.mode == HYBRID and pipeline and not hybrid_obstacle(self._can):
             fusion = yield from self._fusion_of(pipeline)
         return make_plan(question, target, self._can, vector, fusion, depth)
 
@@ -194,6 +195,6 @@ def _answered(plan: Plan) -> Flow[Reading]:
     return read(plan, responses_of(plan.items, answer))
 
 
-def _from_cluster(error: Exception) -> bool:
-    """Whether the cluster answered, with a refusal that an old description may have caused."""
-    return isinstance(getattr(error, "status_code", None), int)
+def _may_be_outdated(error: Exception) -> bool:
+    """Whether the cluster refused in a way that an old description of the index may have caused."""
+    return getattr(error, "status_code", None) in (400, 404)

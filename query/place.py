@@ -55,7 +55,7 @@ def place_of_fusion(question: Question, target: Target, can: Capabilities) -> Pl
 def _obstacle(tuning: Tuning, target: Target, can: Capabilities) -> str | None:
     """Why the cluster cannot fuse a search of an index, or None."""
     if tuning.pipeline:
-        return _without_hybrid(can)
+        return hybrid_obstacle(can)
     if obstacle := fusion_obstacle(tuning.fusion, can):
         return obstacle
     shards = target.shards * len(target.indexes)
@@ -66,7 +66,8 @@ def _obstacle(tuning: Tuning, target: Target, can: Capabilities) -> str | None:
     return None
 
 
-def _without_hybrid(can: Capabilities) -> str | None:
+def hybrid_obstacle(can: Capabilities) -> str | None:
+    """Why the cluster cannot fuse at all, or None."""
     if can.distribution != "opensearch":
         return "Elasticsearch has no hybrid query"
     if not can.neural_search:
@@ -80,7 +81,7 @@ def _without_hybrid(can: Capabilities) -> str | None:
 
 def fusion_obstacle(fusion: Fusion, can: Capabilities) -> str | None:
     """Why the cluster cannot fuse like this, whatever the index, or None."""
-    if obstacle := _without_hybrid(can):
+    if obstacle := hybrid_obstacle(can):
         return obstacle
     if fusion.technique == "z_score" and can.version < Z_SCORE_SINCE:
         return f"OpenSearch {can.version_text} has no z_score, which came with 3.0"

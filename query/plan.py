@@ -65,6 +65,7 @@ def make_plan(
     if not question.tuning.pipeline:
         fusion = question.tuning.fusion
     elif question.explain and question.mode == HYBRID and fusion is None:
+        place_of_fusion(question, target, can)
         raise QueryError(
             f"what pipeline {question.tuning.pipeline!r} computes cannot be followed (it sets "
             "score bounds, or may not be read): leave out --explain."

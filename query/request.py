@@ -131,11 +131,17 @@ def partial_of(responses: Sequence[Mapping[str, Any]]) -> str | None:
     for each in responses:
         shards = each.get("_shards", {})
         if shards.get("failed"):
-            first = (shards.get("failures") or [{}])[0].get("reason", {})
-            cause = first.get("caused_by", first)
+            first = (shards.get("failures") or [{}])[0]
             reasons.append(
-                f"{shards['failed']} of {shards['total']} shards failed "
-                f"({cause.get('reason') or cause.get('type', 'no reason given')})"
+                f"{shards['failed']} of {shards['total']} shards failed ({innermost(first)})"
             )
             break
     return "; ".join(reasons) or None
+
+
+def innermost(failure: Mapping[str, Any]) -> str:
+    """The reason at the bottom of a failed shard's causes."""
+    cause = failure.get("reason", {})
+    while isinstance(cause.get("caused_by"), Mapping):
+        cause = cause["caused_by"]
+    return " ".join(str(cause.get("reason") or cause.get("type", "no reason given")).split())

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from query.encoders import Encoders
+from query.failures import explained
 from query.flow import Flow, Flows, Rerank, Work
 from query.many import BATCH, IN_FLIGHT, Many, answers, batches
 from query.records import HYBRID, Answer, QueryEncoder, Question, Result, Vector
@@ -39,7 +40,9 @@ class Searcher:
     ) -> None:
         self._cluster = cluster
         self._encoders = Encoders(encoder, model, cache)
-        self._flows = Flows(index, cluster.capabilities, self._encoders, cluster.explain)
+        self._flows = Flows(
+            index, cluster.capabilities, self._encoders, lambda error: explained(error, cluster)
+        )
 
     def __enter__(self) -> Searcher:
         return self
@@ -126,7 +129,7 @@ class Searcher:
             found: T = done.value
             return found
         except Exception as error:
-            raise told(error, self._cluster) from error
+            raise explained(error, self._cluster) from error
 
     def _step(self, step: Request | Work) -> Any:
         if isinstance(step, Work):
@@ -138,13 +141,6 @@ class Searcher:
             body=step.body,
             headers=headers_of(step),
         )
-
-
-def told(error: Exception, cluster: Cluster) -> Exception:
-    """An error of the client in plain words; those of our rooms and defects stay as they are."""
-    from opensearchpy.exceptions import OpenSearchException
-
-    return cluster.explain(error) if isinstance(error, OpenSearchException) else error
 
 
 def headers_of(step: Request) -> Mapping[str, str] | None:

@@ -39,5 +39,3 @@ def described(distribution="opensearch", shards=1, dimension=3, fingerprint="57a
 def target(**options):
     """A Target of one index called books."""
     return read_target("books", {"books": described(**options)})
-
-

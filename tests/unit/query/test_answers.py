@@ -28,7 +28,12 @@ def hit(name, score, **more):
 
 def response(*hits, took=3, **more):
     shards = {"total": 1, "successful": 1, "failed": 0}
-    return {"took": took, "timed_out": False, "_shards": shards, "hits": {"hits": list(hits)}} | more
+    return {
+        "took": took,
+        "timed_out": False,
+        "_shards": shards,
+        "hits": {"hits": list(hits)},
+    } | more
 
 
 def answered(question, *responses, can=OPENSEARCH, **options):
@@ -129,7 +134,8 @@ def test_failed_shards_and_timeouts_are_never_complete():
 
 def error(status, kind, reason):
     cause = {"type": kind, "reason": reason}
-    return {"error": {"root_cause": [cause], **cause}, "status": status}
+    shards = [{"shard": 0, "reason": cause}]
+    return {"error": {"root_cause": [cause], "failed_shards": shards, **cause}, "status": status}
 
 
 def test_one_failed_shard_of_a_leg_is_partial_and_all_are_an_error():
