@@ -1,12 +1,13 @@
 """What a search asks a cluster for, seen by a server that gives prepared answers."""
 
 import asyncio
+import contextlib
 
 import numpy as np
 import pytest
 
 from cluster import ClusterError, UnreachableError, connect
-from query import AsyncSearcher, Searcher
+from query import AsyncSearcher, Searcher, TargetError
 from tests.stubs import StubEncoder
 from tests.unit.cluster.fakes import error, serving
 from tests.unit.query.targets import described
@@ -39,43 +40,48 @@ def encoder():
     return StubEncoder(dim=3)
 
 
+@contextlib.contextmanager
+def searching(by=None, **changes):
+    """A Searcher of the prepared server, and the requests that the server saw."""
+    with (
+        serving(answers(**changes)) as (url, seen),
+        connect(url) as cluster,
+        Searcher(cluster, "books", encoder=by) as searcher,
+    ):
+        yield searcher, seen
+
+
 def test_the_index_is_described_once_and_then_each_search_is_one_request():
-    with serving(answers()) as (url, seen), connect(url) as cluster:
-        with Searcher(cluster, "books", encoder=encoder()) as searcher:
-            for mode in ("knn", "bm25", "hybrid"):
-                assert [hit.id for hit in searcher.search("x", mode)] == ["a"]
+    with searching(encoder()) as (searcher, seen):
+        for mode in ("knn", "bm25", "hybrid"):
+            assert [hit.id for hit in searcher.search("x", mode)] == ["a"]
     assert asked(seen) == ["/books", "/books/_search", "/books/_search", "/books/_search"]
 
 
 def test_a_user_who_may_not_read_settings_searches_with_their_defaults():
     forbidden = error("security_exception", "no permissions for [indices:admin/get]", 403)
     mapping = (200, {"books": {"mappings": described()["mappings"]}})
-    prepared = answers(**{"/books": forbidden, "/books/_mapping": mapping})
-    with serving(prepared) as (url, seen), connect(url) as cluster:
-        with Searcher(cluster, "books", encoder=encoder()) as searcher:
-            assert len(searcher.search("x", "hybrid")) == 1
+    prepared = {"/books": forbidden, "/books/_mapping": mapping}
+    with searching(encoder(), **prepared) as (searcher, seen):
+        assert len(searcher.search("x", "hybrid")) == 1
     assert asked(seen) == ["/books", "/books/_mapping", "/books/_search"]
 
 
 def test_a_cluster_that_is_overloaded_is_not_asked_twice():
     full = error("rejected_execution_exception", "queue is full", 429)
-    prepared = answers(**{"/books/_search": full})
-    with serving(prepared) as (url, seen), connect(url) as cluster:
-        with Searcher(cluster, "books", encoder=encoder()) as searcher:
-            for _ in range(2):
-                with pytest.raises(ClusterError, match="overloaded"):
-                    searcher.search("x", "knn")
+    with searching(encoder(), **{"/books/_search": full}) as (searcher, seen):
+        for _ in range(2):
+            with pytest.raises(ClusterError, match="overloaded"):
+                searcher.search("x", "knn")
     assert asked(seen) == ["/books", "/books/_search", "/books/_search"]
 
 
 def test_a_refusal_makes_it_look_at_the_index_again_once():
     refused = error("illegal_argument_exception", "dimension", 400)
-    prepared = answers(**{"/books/_search": refused})
-    with serving(prepared) as (url, seen), connect(url) as cluster:
-        with Searcher(cluster, "books", encoder=encoder()) as searcher:
-            for _ in range(2):
-                with pytest.raises(ClusterError, match="dimension"):
-                    searcher.search("x", "knn")
+    with searching(encoder(), **{"/books/_search": refused}) as (searcher, seen):
+        for _ in range(2):
+            with pytest.raises(ClusterError, match="dimension"):
+                searcher.search("x", "knn")
     first, again = ["/books", "/books/_search"], ["/books/_search", "/books", "/books/_search"]
     assert asked(seen) == first + again
 
@@ -83,10 +89,11 @@ def test_a_refusal_makes_it_look_at_the_index_again_once():
 def test_an_encoder_is_not_asked_where_the_index_cannot_be_searched_by_it():
     bare = {"mappings": {"properties": {"text": {"type": "text"}}}, "settings": {"index": {}}}
     stub = encoder()
-    with serving(answers(**{"/books": (200, {"books": bare})})) as (url, _), connect(url) as c:
-        with Searcher(c, "books", encoder=stub) as searcher:
-            with pytest.raises(Exception, match="no field of vectors"):
-                searcher.search("x", "knn")
+    with (
+        searching(stub, **{"/books": (200, {"books": bare})}) as (searcher, _),
+        pytest.raises(TargetError, match="no field of vectors"),
+    ):
+        searcher.search("x", "knn")
     assert stub.asked == []
 
 
@@ -105,15 +112,15 @@ def test_a_cluster_that_goes_away_is_one_sentence_in_both_worlds():
 
 
 def test_a_given_vector_needs_no_encoder():
-    with serving(answers()) as (url, _), connect(url) as cluster:
-        with Searcher(cluster, "books") as searcher:
-            vector = np.array([1, 0, 0], dtype=np.float32)
-            assert len(searcher.search("x", "hybrid", vector=vector)) == 1
+    with searching() as (searcher, _):
+        vector = np.array([1, 0, 0], dtype=np.float32)
+        assert len(searcher.search("x", "hybrid", vector=vector)) == 1
 
 
 def test_an_answer_that_is_no_json_is_one_sentence():
-    with serving(answers(**{"/books/_search": (200, b"<html>")})) as (url, _), connect(url) as c:
-        with Searcher(c, "books", encoder=encoder()) as searcher:
-            with pytest.raises(Exception) as caught:  # noqa: PT011 - whatever explain makes of it
-                searcher.search("x", "knn")
+    with (
+        searching(encoder(), **{"/books/_search": (200, b"<html>")}) as (searcher, _),
+        pytest.raises(ClusterError) as caught,
+    ):
+        searcher.search("x", "knn")
     assert "\n" not in str(caught.value)
