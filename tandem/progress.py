@@ -40,3 +40,8 @@ def download_progress() -> Iterator[OnProgress]:
             progress.update(tasks[what], completed=done, total=total)
 
         yield on_progress
+
+
+def tell(what: str) -> None:
+    """Say on standard error what takes longer than a moment."""
+    console().print(f"{what[0].upper()}{what[1:]}...", highlight=False, markup=False)

@@ -40,6 +40,7 @@ def private_home() -> Home:
     for link, target in (
         (home.downloads, shared.downloads),
         (home.distributions, shared.distributions),
+        (home.path / "encoders", shared.path / "encoders"),
     ):
         make_enterable(target)
         link.symlink_to(target)
