@@ -1,5 +1,6 @@
 """Texts into unit vectors, by any sentence-transformers model or plain Hugging Face encoder."""
 
+from encoder.cross import CrossEncoder
 from encoder.encoder import Encoder
 from encoder.errors import (
     EncoderError,
@@ -9,6 +10,7 @@ from encoder.errors import (
 )
 
 __all__ = [
+    "CrossEncoder",
     "Encoder",
     "EncoderError",
     "ModelDamagedError",

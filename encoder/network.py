@@ -98,7 +98,7 @@ class _Dense(nn.Module):
         self.use_residual = spec.residual
         if spec.residual and spec.inputs != spec.outputs:
             self.residual = nn.Linear(spec.inputs, spec.outputs, bias=False)
-        self.activation = _activation(spec)
+        self.activation = torch_class(spec.activation, spec.folder)
         fill(self, spec.folder)
 
     def forward(self, vectors: Tensor, kept: Tensor) -> Tensor:
@@ -136,17 +136,23 @@ def _module(spec: LaterSpec) -> nn.Module:
             return _Normalize()
 
 
-def _activation(spec: DenseSpec) -> nn.Module:
-    module, _, name = spec.activation.rpartition(".")
+def torch_class(name: str, folder: Path) -> nn.Module:
+    """An activation, by the name of its class below `torch.`; raises ModelRefusedError."""
+    module, _, kind = name.rpartition(".")
+    if module.split(".")[0] != "torch":
+        raise ModelRefusedError(
+            f"{folder} asks for the activation {name}, which is code that comes with the model: "
+            "choose a model whose activation is one of torch's."
+        )
     try:
-        found = getattr(import_module(module), name)
+        found = getattr(import_module(module), kind)
         if isinstance(found, type) and issubclass(found, nn.Module):
             return found()
     except (ImportError, AttributeError, TypeError):
         pass
     raise ModelRefusedError(
-        f"{spec.folder} asks for the activation {spec.activation}, which torch does not have: use "
-        "a newer torch, or another model."
+        f"{folder} asks for the activation {name}, which torch does not have: use a newer torch, "
+        "or another model."
     )
 
 
