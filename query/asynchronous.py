@@ -8,13 +8,14 @@ from collections.abc import AsyncIterator, Iterable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from query.encoders import Encoders
+from query.encoders import Encoders, OnProgress
 from query.failures import explained
 from query.flow import Flow, Flows, Rerank, Work
 from query.many import BATCH, IN_FLIGHT, Many, answers, batches
 from query.records import HYBRID, Answer, QueryEncoder, Question, Result, Vector
 from query.request import Request
 from query.searcher import headers_of
+from query.vectors import SIZE
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -36,11 +37,12 @@ class AsyncSearcher:
         *,
         encoder: QueryEncoder | None = None,
         model: str | None = None,
-        cache: int = 1024,
+        cache: int = SIZE,
+        on_progress: OnProgress | None = None,
     ) -> None:
         self._cluster = cluster
         self._client = cluster.async_client()
-        self._encoders = Encoders(encoder, model, cache)
+        self._encoders = Encoders(encoder, model, cache, on_progress)
         self._flows = Flows(
             index, cluster.capabilities, self._encoders, lambda error: explained(error, cluster)
         )
@@ -57,7 +59,7 @@ class AsyncSearcher:
         await self.close()
 
     async def close(self) -> None:
-        """Close the connections, and the encoder that was loaded here."""
+        """Close the connections, and let go of the model that was loaded here."""
         self._encoders.close()
         await self._client.close()
 

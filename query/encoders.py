@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from mappings import EncoderRecord
 from query.errors import TargetError
@@ -11,19 +11,27 @@ from query.records import QueryEncoder, Vector
 from query.target import Target
 from query.vectors import SIZE, VectorCache
 
+OnProgress = Callable[[str], None]
+
 
 class Encoders:
     """One encoder, loaded once and when it is first needed; safe to share by threads.
 
-    given: the caller's encoder, which stays the caller's to close; model: a name or folder to load
-    the index's recorded model from, where the recorded name does not lead to it.
+    given: the caller's encoder; model: a name or folder to load
+    the index's recorded model from, where the recorded name does not lead to it; on_progress:
+    called with what takes longer while it is loaded.
     """
 
     def __init__(
-        self, given: QueryEncoder | None = None, model: str | None = None, cache: int = SIZE
+        self,
+        given: QueryEncoder | None = None,
+        model: str | None = None,
+        cache: int = SIZE,
+        on_progress: OnProgress | None = None,
     ) -> None:
         self._given = given
         self._model = model
+        self._on_progress = on_progress
         self._cache = VectorCache(cache)
         self._lock = threading.Lock()
         self._loaded: tuple[EncoderRecord | None, QueryEncoder] | None = None
@@ -60,17 +68,15 @@ class Encoders:
 
             settings = dict(record.settings) if record else {}
             name = self._model or (record.model if record else "")
-            encoder: QueryEncoder = Encoder.load(name, **settings)
+            encoder: QueryEncoder = Encoder.load(name, on_progress=self._on_progress, **settings)
             # Another thread may still encode with the one before: it goes when nobody uses it.
             self._loaded = (record, encoder)
             return encoder
 
     def close(self) -> None:
-        """Close the encoder that was loaded here; a given one stays open."""
+        """Let go of the encoder that was loaded here, and of its memory."""
         with self._lock:
-            if self._loaded:
-                self._loaded[1].close()
-                self._loaded = None
+            self._loaded = None
 
 
 def _check(encoder: QueryEncoder, target: Target) -> None:

@@ -40,9 +40,6 @@ class QueryEncoder(Protocol):
     def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors, float32 [n, dim], one row for each text; safe to call from threads."""
 
-    def close(self) -> None:
-        """Let go of what the model holds."""
-
 
 class PassageScorer(Protocol):
     """The part of encoder.CrossEncoder that a search uses."""

@@ -8,12 +8,13 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from query.encoders import Encoders
+from query.encoders import Encoders, OnProgress
 from query.failures import explained
 from query.flow import Flow, Flows, Rerank, Work
 from query.many import BATCH, IN_FLIGHT, Many, answers, batches
 from query.records import HYBRID, Answer, QueryEncoder, Question, Result, Vector
 from query.request import Request
+from query.vectors import SIZE
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -24,9 +25,10 @@ T = TypeVar("T")
 class Searcher:
     """Searches an index, or an alias, of a cluster.
 
-    encoder: of the queries, the caller's to close; without one, the model that the index remembers
-    is loaded at the first search that needs it, from `model` (a name or folder) where that is
-    given, and closed with the Searcher. cache: most query vectors kept. Safe to share by threads.
+    encoder: of the queries; without one, the model that the index remembers is loaded at the first
+    search that needs it, from `model` (a name or folder) where that is given. cache: most query
+    vectors kept; on_progress: called with what takes longer while the model is loaded. Safe to
+    share by threads.
     """
 
     def __init__(
@@ -36,10 +38,11 @@ class Searcher:
         *,
         encoder: QueryEncoder | None = None,
         model: str | None = None,
-        cache: int = 1024,
+        cache: int = SIZE,
+        on_progress: OnProgress | None = None,
     ) -> None:
         self._cluster = cluster
-        self._encoders = Encoders(encoder, model, cache)
+        self._encoders = Encoders(encoder, model, cache, on_progress)
         self._flows = Flows(
             index, cluster.capabilities, self._encoders, lambda error: explained(error, cluster)
         )
@@ -56,7 +59,7 @@ class Searcher:
         self.close()
 
     def close(self) -> None:
-        """Close the encoder that was loaded here; the cluster and a given encoder stay open."""
+        """Let go of the model that was loaded here; the cluster and a given encoder stay open."""
         self._encoders.close()
 
     def search(

@@ -41,17 +41,17 @@ class ManyQueries:
     failed: list[dict[str, str]] = field(default_factory=list)
     partial: list[dict[str, str]] = field(default_factory=list)
 
-    def search(self, searcher: Searcher, mode: str, k: int, options: dict[str, Any]) -> int:
-        """Answer all queries and return the exit code."""
+    def search(self, searcher: Searcher, asked: dict[str, Any]) -> int:
+        """Answer all queries as `asked` says, the arguments of a search; return the exit code."""
         queries = self._queries()
         began = time.monotonic()
         as_trec = self.run is None or self.run.suffix != ".jsonl"
         # A TREC run has ids and scores alone: nothing else need come over the network.
-        options["source"] = not as_trec
+        asked["source"] = not as_trec
         with self._output() as out, bar("Searching", len(queries)) as advance:
-            for answer in searcher.search_many(queries, mode, k, **options):
+            for answer in searcher.search_many(queries, **asked):
                 self._count(answer)
-                out.writelines(self._lines(answer, f"tandem-{mode}" if as_trec else None))
+                out.writelines(self._lines(answer, f"tandem-{asked['mode']}" if as_trec else None))
                 advance(1)
         self._show(len(queries), time.monotonic() - began)
         return SOME_FAILED if self.failed or self.partial else 0

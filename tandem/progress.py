@@ -63,3 +63,8 @@ def bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
     with Progress(*columns, console=err, disable=not err.is_terminal) as progress:
         task = progress.add_task(what, total=total)
         yield lambda done: progress.advance(task, done)
+
+
+def tell(what: str) -> None:
+    """Say on standard error what takes longer than a moment."""
+    console().print(f"{what[0].upper()}{what[1:]}...", highlight=False, markup=False)

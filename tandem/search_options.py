@@ -1,4 +1,4 @@
-"""The options of `tandem search` that say how to look, and the query.Tuning they become."""
+"""The options of `tandem search` that say which passages are wanted, and how to look for them."""
 
 from __future__ import annotations
 
@@ -7,9 +7,54 @@ from typing import Any
 
 import click
 
-from query.records import DEPTH, MOST, PLACES, Bm25, Knn, Tuning
+from query.filters import parse_dsl
+from query.records import DEPTH, HYBRID, MODES, MOST, PLACES, Bm25, Knn, Tuning
 from tandem.fusion_options import fusion_options
 from tandem.options import Command
+
+
+def _hits(ctx: click.Context, param: click.Parameter, value: int) -> int:
+    if not 1 <= value <= MOST:
+        raise click.BadParameter(f"{value:,} is not from 1 to {MOST:,}.", ctx, param)
+    return value
+
+
+_ASKING = [
+    click.option(
+        "-k", type=int, default=10, show_default=True, callback=_hits, help="Hits wanted."
+    ),
+    click.option("--mode", type=click.Choice(MODES), default=HYBRID, show_default=True),
+    click.option("--filter", metavar="JSON", help="Only passages that meet this query DSL."),
+    click.option(
+        "--where",
+        multiple=True,
+        metavar="CONDITION",
+        help="Only passages with lang=en, lang=en,de, lang!=en or year>=2019; repeat for more.",
+    ),
+    click.option("--from", "start", type=click.IntRange(min=0), help="Skip so many hits."),
+    click.option("--page", type=click.IntRange(min=1), help="The page of k hits, from 1."),
+    click.option("--collapse", is_flag=True, help="One hit a document: its best passage."),
+    click.option("--explain", is_flag=True, help="Show where each score comes from."),
+]
+
+
+def asking_options(command: Command) -> Command:
+    """Add the options of a question, and hand the command `asked`: the arguments of a search."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, start: int | None, page: int | None, **options: Any) -> Any:
+        if start is not None and page is not None:
+            raise click.UsageError("--from and --page say the same thing: give one of them.")
+        asked = {name: options.pop(name) for name in ("k", "mode", "where", "collapse", "explain")}
+        dsl = options.pop("filter")
+        asked["filter"] = None if dsl is None else parse_dsl(dsl)
+        asked["start"] = (page - 1) * asked["k"] if page else start or 0
+        return command(*args, asked=asked, **options)
+
+    for option in reversed(_ASKING):
+        wrapped = option(wrapped)
+    return wrapped  # type: ignore[return-value]
+
 
 _OPTIONS = [
     click.option(

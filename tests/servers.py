@@ -21,6 +21,7 @@ from cluster.home import default_home, make_enterable, node_user
 from cluster.java import Java, find_java
 from cluster.layout import Layout, command, environment, prepare
 from cluster.node import START_SECONDS, NodeState
+from encoder.cache import cache_folder
 from tests import distributions
 
 HEAP = "512m"
@@ -40,6 +41,7 @@ def private_home() -> Home:
     for link, target in (
         (home.downloads, shared.downloads),
         (home.distributions, shared.distributions),
+        (home.path / "encoders", cache_folder()),
     ):
         make_enterable(target)
         link.symlink_to(target)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -50,12 +49,14 @@ def _cluster(target: Target) -> list[Finding]:
 
 def _encoder(model: str | None) -> list[Finding]:
     from cluster.diagnosis import Finding
-
-    if importlib.util.find_spec("encoder.diagnosis") is None:
-        return []
     from encoder.diagnosis import diagnose
+    from tandem.progress import tell
 
-    return [Finding("encoder", name, value, cure) for name, value, cure in diagnose(model)]
+    return [
+        # OpenVINO is not needed, a model that was asked for is.
+        Finding("encoder", name, value, cure, needed=name == "model")
+        for name, value, cure in diagnose(model, tell)
+    ]
 
 
 def _print_table(findings: list[Finding]) -> None:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from query.export import result_json
-from query.records import HYBRID, MODES, MOST
+from query.records import MOST, Tuning
 from tandem.options import Target, cluster_options, json_option, print_json
-from tandem.search_options import tuning_options
+from tandem.search_options import asking_options, tuning_options
 
 if TYPE_CHECKING:
     from query import Rerank
@@ -19,28 +19,10 @@ if TYPE_CHECKING:
 SOME_MISSING = 3
 
 
-def _k(ctx: click.Context, param: click.Parameter, value: int) -> int:
-    if not 1 <= value <= MOST:
-        raise click.BadParameter(f"{value:,} is not from 1 to {MOST:,}.", ctx, param)
-    return value
-
-
 @click.command()
 @click.argument("text", required=False)
 @click.option("--index", required=True, help="The index or alias to search.")
-@click.option("-k", type=int, default=10, show_default=True, callback=_k, help="Hits wanted.")
-@click.option("--mode", type=click.Choice(MODES), default=HYBRID, show_default=True)
-@click.option("--filter", "dsl", metavar="JSON", help="Only passages that meet this query DSL.")
-@click.option(
-    "--where",
-    multiple=True,
-    metavar="CONDITION",
-    help="Only passages with lang=en, lang=en,de, lang!=en or year>=2019; repeat for more.",
-)
-@click.option("--from", "start", type=click.IntRange(min=0), help="Skip so many hits.")
-@click.option("--page", type=click.IntRange(min=1), help="The page of k hits to show, from 1.")
-@click.option("--collapse", is_flag=True, help="One hit a document: its best passage.")
-@click.option("--explain", is_flag=True, help="Show where each score comes from.")
+@asking_options
 @click.option("--rerank", metavar="MODEL", help="Order the first hits by this cross-encoder.")
 @click.option(
     "--rerank-depth",
@@ -67,11 +49,6 @@ def _k(ctx: click.Context, param: click.Parameter, value: int) -> int:
 def command(
     text: str | None,
     index: str,
-    k: int,
-    mode: str,
-    dsl: str | None,
-    start: int | None,
-    page: int | None,
     rerank: str | None,
     rerank_depth: int,
     model: str | None,
@@ -79,26 +56,28 @@ def command(
     run: Path | None,
     target: Target,
     as_json: bool,
-    **options: Any,
+    asked: dict[str, Any],
+    tuning: Tuning,
 ) -> int:
     """Search an index by kNN, by BM25, or by both.
 
     TEXT: what to look for. The index knows which model encoded it, so that none need be named.
     """
     from query import Searcher
-    from query.filters import parse_dsl
     from tandem.many_queries import ManyQueries
+    from tandem.progress import tell
     from tandem.show_hits import show_result
 
-    _check_usage(text, start, page, queries, run, as_json)
-    options["filter"] = parse_dsl(dsl) if dsl is not None else None
-    options["start"] = (page - 1) * k if page else start or 0
+    _check_usage(text, queries, run, as_json)
     many = ManyQueries(queries, run, as_json) if queries is not None else None
-    with target.connect() as cluster, Searcher(cluster, index, model=model) as searcher:
-        options["rerank"] = _reranker(rerank, rerank_depth)
+    with (
+        target.connect() as cluster,
+        Searcher(cluster, index, model=model, on_progress=tell) as searcher,
+    ):
+        asked |= {"tuning": tuning, "rerank": _reranker(rerank, rerank_depth)}
         if many is not None:
-            return many.search(searcher, mode, k, options)
-        result = searcher.search(str(text), mode, k, **options)
+            return many.search(searcher, asked)
+        result = searcher.search(str(text), **asked)
     if as_json:
         print_json(result_json(result))
     else:
@@ -115,20 +94,11 @@ def _reranker(model: str | None, depth: int) -> Rerank | None:
     return Rerank(CrossEncoder.load(model), depth)
 
 
-def _check_usage(
-    text: str | None,
-    start: int | None,
-    page: int | None,
-    queries: str | None,
-    run: Path | None,
-    as_json: bool,
-) -> None:
+def _check_usage(text: str | None, queries: str | None, run: Path | None, as_json: bool) -> None:
     if (text is None) == (queries is None):
         raise click.UsageError("Say what to look for: either TEXT or --queries FILE.")
     if text is not None and not text.strip():
         raise click.UsageError("The query is empty: say what to look for.")
-    if start is not None and page is not None:
-        raise click.UsageError("--from and --page say the same thing: give one of them.")
     if run is not None and queries is None:
         raise click.UsageError("--run is for --queries.")
     if as_json and queries is not None and run is None:

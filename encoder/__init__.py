@@ -1,0 +1,19 @@
+"""Texts into unit vectors, by any sentence-transformers model or plain Hugging Face encoder."""
+
+from encoder.cross import CrossEncoder
+from encoder.encoder import Encoder
+from encoder.errors import (
+    EncoderError,
+    ModelDamagedError,
+    ModelNotFoundError,
+    ModelRefusedError,
+)
+
+__all__ = [
+    "CrossEncoder",
+    "Encoder",
+    "EncoderError",
+    "ModelDamagedError",
+    "ModelNotFoundError",
+    "ModelRefusedError",
+]

@@ -1,0 +1,70 @@
+"""What is kept on this machine for each model: converted forms, and what was measured."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from encoder.errors import EncoderError
+
+
+def cache_folder() -> Path:
+    """`encoders` below TANDEM_HOME, or below the user's cache folder."""
+    if named := os.environ.get("TANDEM_HOME"):
+        return Path(named).expanduser().absolute() / "encoders"
+    from platformdirs import user_cache_path
+
+    return user_cache_path("tandem", appauthor=False) / "encoders"
+
+
+@contextmanager
+def told(folder: Path) -> Iterator[None]:
+    """Turn what the file system refuses into an EncoderError."""
+    try:
+        yield
+    except OSError as error:
+        raise EncoderError(
+            f"the converted model cannot be kept in {folder} ({error.strerror or error}): free "
+            "some space, or set TANDEM_HOME to a folder that can be written, or use --backend "
+            "torch, which keeps nothing."
+        ) from error
+
+
+@contextmanager
+def building(target: Path) -> Iterator[Path]:
+    """A temporary folder that becomes `target` if all goes well; another process may be quicker."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=f".building-{target.name}-", dir=target.parent))
+    try:
+        yield folder
+        try:
+            os.replace(folder, target)
+        except OSError:
+            if not target.is_dir():
+                raise
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def read_notes(path: Path) -> dict[str, Any]:
+    """What was written down, or {} where nothing readable was."""
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def write_notes(path: Path, notes: dict[str, Any]) -> None:
+    """Replace the notes in one step; raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    with os.fdopen(handle, "w", encoding="utf-8") as file:
+        json.dump(notes, file, indent=1)
+    os.replace(name, path)

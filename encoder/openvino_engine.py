@@ -1,0 +1,146 @@
+"""Run a network with OpenVINO, converted from torch once and kept."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from encoder.batches import Batch
+from encoder.engine import Vectors
+from encoder.errors import EncoderError
+
+BUDGET = 1024
+MODEL = "model.xml"
+# What OpenVINO calls our precisions; int8 is in the converted model itself.
+_HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
+
+
+def require() -> Any:
+    """The openvino module; raises EncoderError where it is not installed."""
+    # Nothing that runs here is reported to anybody.
+    os.environ.setdefault("OPENVINO_TELEMETRY_DISABLED", "1")
+    try:
+        import openvino
+    except ImportError as error:
+        raise EncoderError(
+            "the backend openvino needs the package openvino, which is not installed: "
+            "pip install 'tandem-search[openvino]', or use --backend torch."
+        ) from error
+    return openvino
+
+
+class OpenVinoEngine:
+    """A converted network on the processor: compiled for many batches, or for one, when asked.
+
+    Each lane is one thread with one batch.
+    """
+
+    def __init__(self, folder: Path, precision: str, lanes: int) -> None:
+        self.lanes = lanes
+        self.budget = BUDGET
+        self._openvino = require()
+        self._path = folder / MODEL
+        self._precision = precision
+        self._lock = threading.Lock()
+        self._compiled: dict[bool, Any] = {}
+        self._requests = threading.local()
+
+    def one(self, batch: Batch) -> Vectors:
+        """See Engine."""
+        return self._run(batch, latency=True)
+
+    def many(self, batch: Batch) -> Vectors:
+        """See Engine."""
+        return self._run(batch, latency=False)
+
+    @contextmanager
+    def open_lanes(self) -> Iterator[None]:
+        """OpenVINO has threads of its own for its lanes."""
+        yield
+
+    def _run(self, batch: Batch, *, latency: bool) -> Vectors:
+        request = self._request(latency)
+        request.infer([batch.ids, batch.mask, batch.kept], share_inputs=True)
+        return np.array(request.get_output_tensor(0).data, np.float32)
+
+    def _request(self, latency: bool) -> Any:
+        """The calling thread's own request."""
+        name = "latency" if latency else "many"
+        if not hasattr(self._requests, name):
+            setattr(self._requests, name, self._model(latency).create_infer_request())
+        return getattr(self._requests, name)
+
+    def _model(self, latency: bool) -> Any:
+        with self._lock:
+            if latency not in self._compiled:
+                self._compiled[latency] = self._compile(1 if latency else self.lanes)
+            return self._compiled[latency]
+
+    def _compile(self, streams: int) -> Any:
+        properties = {
+            "NUM_STREAMS": streams,
+            "INFERENCE_NUM_THREADS": self.lanes,
+            "INFERENCE_PRECISION_HINT": _HINTS[self._precision],
+        }
+        try:
+            core = self._openvino.Core()
+            return core.compile_model(str(self._path), "CPU", properties)
+        except RuntimeError as error:
+            said = " ".join(str(error).split())[:200]
+            raise EncoderError(
+                f"OpenVINO cannot run {self._path} ({said}): delete that folder to convert the "
+                "model again, or use --backend torch."
+            ) from error
+
+
+def version() -> str:
+    """OpenVINO's release, which converted models are kept apart by."""
+    from importlib.metadata import version as installed
+
+    return installed("openvino")
+
+
+def convert(network: Any, folder: Path) -> None:
+    """Write a torch network as an OpenVINO model of float32 weights; raises EncoderError."""
+    import torch
+
+    openvino = require()
+    free = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
+    ids = torch.full((3, 17), 1)
+    mask = torch.ones_like(ids)
+    try:
+        with torch.no_grad(), quiet():
+            exported = torch.export.export(
+                network, (ids, mask, mask.clone()), dynamic_shapes=(free, free, free), strict=False
+            )
+            converted = openvino.convert_model(exported)
+    except Exception as error:  # torch.export and OpenVINO raise many kinds
+        said = " ".join(str(error).split())[:200]
+        raise EncoderError(
+            f"the model cannot be converted to OpenVINO ({said}): use --backend torch."
+        ) from error
+    openvino.save_model(converted, str(folder / MODEL), compress_to_fp16=False)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Conversions warn about what is checked afterwards, and draw bars on standard output."""
+    import io
+    import logging
+    import warnings
+    from contextlib import redirect_stdout
+
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.disable(before)

@@ -1,0 +1,40 @@
+"""Quantise a converted model to int8 with NNCF."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from encoder.batches import Item, make_batch
+from encoder.errors import EncoderError
+from encoder.openvino_engine import MODEL, quiet, require
+
+
+def quantise(source: Path, ids: Sequence[Sequence[int]], folder: Path) -> None:
+    """Write an int8 form of the converted model in `source` into `folder`.
+
+    ids: token ids of sample texts, from which the ranges of activations are learnt. Raises
+    EncoderError.
+    """
+    openvino = require()
+    try:
+        with quiet():
+            import nncf
+    except ImportError as error:
+        raise EncoderError(
+            "the precision int8 needs the package nncf, which is not installed: "
+            "pip install 'tandem-search[openvino]', or leave out --precision."
+        ) from error
+    batches = [make_batch([Item(0, each)]) for each in ids if len(each) > 0]
+    inputs = [(each.ids, each.mask, each.kept) for each in batches]
+    with quiet():
+        nncf.set_log_level(logging.ERROR)
+        model = openvino.Core().read_model(str(source / MODEL))
+        quantised = nncf.quantize(
+            model,
+            nncf.Dataset(inputs),
+            model_type=nncf.ModelType.TRANSFORMER,
+            subset_size=len(inputs),
+        )
+    openvino.save_model(quantised, str(folder / MODEL), compress_to_fp16=False)

@@ -1,0 +1,147 @@
+"""Texts in, vectors out, lazily and in order: tokenised in one thread, encoded in several."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Iterable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from itertools import islice
+from types import TracebackType
+
+import numpy as np
+from numpy.typing import NDArray
+
+from encoder.batches import Batch, Item, Pool, make_batch
+from encoder.engine import Engine, Vectors
+from encoder.tokens import Tokens
+
+# Texts tokenised in one call, and calls that may be ahead.
+CHUNK = 256
+CHUNKS_AHEAD = 4
+# Characters in one call: a few very long texts are not tokenised together.
+CHUNK_CHARACTERS = 1_000_000
+# Texts that wait in the pool, for each 2,048 tokens of a batch.
+POOL_TEXTS = 1024
+POOL_TOKENS = 2048
+# So long a lane may stand idle while more texts, of which a better batch can be made, are awaited.
+PATIENCE = 0.05
+
+Vector = NDArray[np.float32]
+Running = dict["Future[Vectors]", Batch]
+
+
+def stream(texts: Iterable[str], tokens: Tokens, engine: Engine) -> Iterator[Vector]:
+    """A vector, float32 [dim], for each text, in order; raises the errors of both.
+
+    Memory is bounded by the pool and the batches in work, however many texts there are.
+    """
+    pool_size = max(POOL_TEXTS, POOL_TEXTS * engine.budget // POOL_TOKENS)
+    pool = Pool(engine.budget)
+    running: Running = {}
+    done: dict[int, Vector] = {}
+    given = 0
+    with (
+        _Tokeniser(texts, tokens) as incoming,
+        engine.open_lanes(),
+        ThreadPoolExecutor(engine.lanes, "encode") as workers,
+    ):
+        try:
+            while incoming.fill(pool, pool_size, block=not running) or pool or running:
+                while pool and len(running) < 2 * engine.lanes:
+                    batch = make_batch(pool.take(), tokens.left_out)
+                    running[workers.submit(engine.many, batch)] = batch
+                _collect(running, done, PATIENCE if incoming.open else None)
+                while given in done:
+                    yield done.pop(given)
+                    given += 1
+        finally:
+            for future in running:
+                future.cancel()
+
+
+def _collect(running: Running, done: dict[int, Vector], timeout: float | None) -> None:
+    """Take in the batches that are ready, waiting for the first one."""
+    finished, _ = wait(running, timeout, FIRST_COMPLETED)
+    for future in finished:
+        batch = running.pop(future)
+        done.update(zip(batch.numbers, future.result(), strict=True))
+
+
+class _Tokeniser:
+    """Reads and tokenises in a thread of its own, a bounded part ahead."""
+
+    def __init__(self, texts: Iterable[str], tokens: Tokens) -> None:
+        self._texts = iter(texts)
+        self._tokens = tokens
+        self._ready: queue.Queue[list[list[int]] | BaseException | None] = queue.Queue(CHUNKS_AHEAD)
+        self._stopped = threading.Event()
+        self._number = 0
+        self.open = True
+
+    def __enter__(self) -> _Tokeniser:
+        # A daemon, because a read of the texts may never return.
+        threading.Thread(target=self._work, name="tokenise", daemon=True).start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stopped.set()
+
+    def fill(self, pool: Pool, size: int, *, block: bool) -> bool:
+        """Put texts into the pool until it is full or none came for a moment; False at the end.
+
+        block: whether to wait for as long as it takes where the pool is empty.
+        """
+        while self.open and len(pool) < size:
+            try:
+                found = self._ready.get(timeout=None if block and not pool else PATIENCE)
+            except queue.Empty:
+                break
+            if found is None:
+                self.open = False
+            elif isinstance(found, BaseException):
+                raise found
+            else:
+                for ids in found:
+                    pool.add(Item(self._number, ids))
+                    self._number += 1
+        return self.open
+
+    def _work(self) -> None:
+        try:
+            first = 0
+            for chunk in _chunks(self._texts):
+                self._put(self._tokens.ids(chunk, first))
+                first += len(chunk)
+                if self._stopped.is_set():
+                    return
+            self._put(None)
+        except BaseException as error:
+            self._put(error)
+
+    def _put(self, item: list[list[int]] | BaseException | None) -> None:
+        while not self._stopped.is_set():
+            try:
+                self._ready.put(item, timeout=PATIENCE)
+                return
+            except queue.Full:
+                continue
+
+
+def _chunks(texts: Iterator[str]) -> Iterator[list[str]]:
+    while chunk := list(_bounded(texts)):
+        yield chunk
+
+
+def _bounded(texts: Iterator[str]) -> Iterator[str]:
+    characters = 0
+    for text in islice(texts, CHUNK):
+        yield text
+        characters += len(text)
+        if characters >= CHUNK_CHARACTERS:
+            return
