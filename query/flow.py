@@ -16,7 +16,7 @@ from query.answer import Reading, read
 from query.encoders import Encoders
 from query.errors import QueryError
 from query.place import hybrid_obstacle
-from query.plan import Plan, make_plan
+from query.plan import Plan, check_question, make_plan
 from query.records import BM25, HYBRID, MOST, PassageScorer, Question, Result, Vector
 from query.request import PAST_THE_END, Request, description_of, quoted, request_of, responses_of
 from query.rerank import reranked
@@ -133,7 +133,7 @@ class Flows:
         self, texts: Sequence[str], target: Target, question: Question
     ) -> Flow[list[Vector]]:
         """One vector a text, by the encoder of the index."""
-        target.vector_field(question.tuning.knn.field)  # no model is loaded for an index without
+        check_question(question, target)
         if (found := self._encoders.kept(texts, target)) is not None:
             return found
         encoded: list[Vector] = yield Work(lambda: self._encoders.encode(texts, target))

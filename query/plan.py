@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mappings import Fusion
-from query.bm25 import bm25_clause, words
+from query.bm25 import bm25_clause, search_fields, words
 from query.cosine import CosineScale, cosine_scale
 from query.errors import QueryError, TargetError
 from query.filters import combined_filter
@@ -71,6 +71,16 @@ def make_plan(
             "score bounds, or may not be read): leave out --explain."
         )
     return _Planner(question, target, can, vector, depth, fusion).plan()
+
+
+def check_question(question: Question, target: Target) -> None:
+    """Refuse what can be refused without the query's vector, before a model is loaded for it."""
+    _check_window(question, target, question.depth)
+    combined_filter(question.filter, question.where, target.types, target.name)
+    if question.mode != KNN:
+        search_fields(question.tuning.bm25, target)
+    if question.mode != BM25:
+        target.vector_field(question.tuning.knn.field)
 
 
 def _check_window(question: Question, target: Target, depth: int) -> None:

@@ -50,15 +50,16 @@ def cosines(query: str, rows: Sequence[dict[str, Any]], by: StubEncoder) -> dict
 
 @contextlib.contextmanager
 def loaded(
-    cluster: Cluster, rows: Sequence[dict[str, Any]], shards: int = 1, **options: Any
+    cluster: Cluster,
+    rows: Sequence[dict[str, Any]],
+    shards: int = 1,
+    by: Any = None,
 ) -> Iterator[str]:
     """An index of the rows, in one segment a shard, deleted at the end; yields its name."""
     name = f"test-{uuid.uuid4().hex[:12]}"
     plan = Plan(shape=Shape(shards=shards, replicas=0), force_merge=True)
     try:
-        report = ingest(
-            rows, cluster=cluster, index=name, encoder=options.pop("by", encoder()), plan=plan
-        )
+        report = ingest(rows, cluster=cluster, index=name, encoder=by or encoder(), plan=plan)
         assert report.written == len(rows)
         yield name
     finally:
