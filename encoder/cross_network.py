@@ -23,7 +23,7 @@ Run = Callable[[Ints, Ints, Ints], Vectors]
 
 def build(folder: Path, device: str) -> Run:
     """Load the model of a folder and return what scores a batch; raises EncoderError."""
-    from transformers import AutoModelForSequenceClassification
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
     config = load_config(folder, {})
     if config.num_labels not in (1, 2):
@@ -34,8 +34,8 @@ def build(folder: Path, device: str) -> Run:
     model = load_pretrained(AutoModelForSequenceClassification, folder, config)
     model = model.eval().requires_grad_(False).to(device)
     activation = _activation(folder, config.num_labels)
-    # DistilBERT and RoBERTa do not tell the two texts apart this way.
-    typed = int(getattr(config, "type_vocab_size", 0) or 0) > 1
+    # Whether a model is told the two texts apart this way is a property of its tokenizer.
+    typed = "token_type_ids" in AutoTokenizer.from_pretrained(str(folder)).model_input_names
 
     def run(ids: Ints, mask: Ints, kinds: Ints) -> Vectors:
         given: dict[str, Any] = {"input_ids": ids, "attention_mask": mask}

@@ -125,7 +125,15 @@ def convert(network: Any, folder: Path) -> None:
         raise EncoderError(
             f"the model cannot be converted to OpenVINO ({said}): use --backend torch."
         ) from error
-    openvino.save_model(converted, str(folder / MODEL), compress_to_fp16=False)
+    save(converted, folder)
+
+
+def save(model: Any, folder: Path) -> None:
+    """Write an OpenVINO model; raises OSError where there is no room for it."""
+    try:
+        require().save_model(model, str(folder / MODEL), compress_to_fp16=False)
+    except RuntimeError as error:  # what a full disk is to OpenVINO
+        raise OSError(f"OpenVINO cannot write there: {error}") from error
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from encoder.batches import Item, make_batch
 from encoder.errors import EncoderError
-from encoder.openvino_engine import MODEL, quiet, require
+from encoder.openvino_engine import MODEL, quiet, require, save
 
 
 def quantise(source: Path, ids: Sequence[Sequence[int]], folder: Path) -> None:
@@ -37,4 +37,4 @@ def quantise(source: Path, ids: Sequence[Sequence[int]], folder: Path) -> None:
             model_type=nncf.ModelType.TRANSFORMER,
             subset_size=len(inputs),
         )
-    openvino.save_model(quantised, str(folder / MODEL), compress_to_fp16=False)
+    save(quantised, folder)

@@ -142,6 +142,7 @@ def _bounded(texts: Iterator[str]) -> Iterator[str]:
     characters = 0
     for text in islice(texts, CHUNK):
         yield text
-        characters += len(text)
+        # What is no string is told where it is tokenised.
+        characters += len(text) if isinstance(text, str) else 0
         if characters >= CHUNK_CHARACTERS:
             return

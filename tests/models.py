@@ -36,13 +36,13 @@ _SPREAD = 0.2
 def transformer(folder: Path, family: str, seed: int = 0) -> Path:
     """A plain Hugging Face model of a family, with a tokenizer of its kind."""
     torch.manual_seed(seed)
-    model = AutoModel.from_config(_config(family))
+    model = AutoModel.from_config(config(family))
     model.save_pretrained(folder)
     tokenizer(family).save_pretrained(folder)
     return folder
 
 
-def _config(family: str) -> Any:
+def config(family: str) -> Any:
     common = {"vocab_size": VOCABULARY, "initializer_range": _SPREAD}
     wide = {**common, **_SHAPE, "hidden_size": HIDDEN}
     offset = {"max_position_embeddings": 514, "pad_token_id": 1, "bos_token_id": 0}
@@ -71,7 +71,9 @@ def tokenizer(family: str) -> PreTrainedTokenizerFast:
     raw = _RAW[family](special, unk)
     ids = {name: raw.token_to_id(name) for name in (cls, sep)}
     raw.post_processor = processors.TemplateProcessing(
-        single=f"{cls} $A {sep}", special_tokens=[(cls, ids[cls]), (sep, ids[sep])]
+        single=f"{cls} $A {sep}",
+        pair=f"{cls} $A {sep} $B:1 {sep}:1",
+        special_tokens=[(cls, ids[cls]), (sep, ids[sep])],
     )
     return PreTrainedTokenizerFast(
         tokenizer_object=raw,

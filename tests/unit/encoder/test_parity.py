@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 import torch
-from sentence_transformers import SentenceTransformer
 from sentence_transformers.sentence_transformer.modules import (
     Dense,
     LayerNorm,
@@ -13,23 +12,9 @@ from sentence_transformers.sentence_transformer.modules import (
 )
 from transformers import AutoModel, AutoTokenizer
 
-from encoder import Encoder
 from tests import models
+from tests.parity import TEXTS, check, ours, theirs
 
-CLOSE = 1e-6
-# Empty, blank, one token, prose, beyond every maximum length, other scripts, control characters.
-TEXTS = [
-    "",
-    "   ",
-    "fox",
-    "the quick brown fox",
-    "tabs\tand\nnew lines\r\n",
-    "🙂🚀 emoji",
-    "ภาษาไทย",
-    "Ärger über Übel",
-    "jump " * 900,
-    *(f"{sentence} {n}" for n in range(12) for sentence in models.CORPUS[: 1 + n % 4]),
-]
 POOLINGS = [
     ("cls_token",),
     ("mean_tokens",),
@@ -41,26 +26,6 @@ POOLINGS = [
     (),
 ]
 MODES = ("cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoken")
-
-
-def ours(folder, **options):
-    return Encoder.load(folder, backend="torch", precision="float32", **options)
-
-
-def theirs(folder):
-    return SentenceTransformer(str(folder), device="cpu", model_kwargs={"dtype": "float32"})
-
-
-def unit(vectors):
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-
-
-def check(found, expected):
-    """Within 1e-6 of the largest component, both of unit length."""
-    expected = unit(expected)
-    assert found.dtype == np.float32
-    assert found.shape == expected.shape
-    assert np.abs(found - expected).max() <= CLOSE * max(1.0, np.abs(expected).max())
 
 
 @pytest.mark.parametrize("family", models.FAMILIES)

@@ -1,0 +1,69 @@
+"""Real weights: all-MiniLM-L6-v2, and granite-30m (RoBERTa, CLS pooling) where its folder is."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import AutoModel, AutoTokenizer
+
+from encoder import Encoder
+from tests.parity import TEXTS, check, ours, theirs
+
+ROOT = Path(__file__).resolve().parents[3]
+GRANITE = ROOT.parent / "shared" / "data" / "granite-30m"
+COUNT = 200
+# First five components of "hello world", as sentence-transformers 6.2 gives them.
+HELLO = [-0.0344772, 0.0310232, 0.0067350, 0.0261090, -0.0393620]
+
+
+@pytest.fixture(scope="module")
+def passages():
+    lines = (ROOT / "examples" / "corpus.jsonl").read_text("utf-8").splitlines()
+    return [json.loads(line)["text"] for line in lines[:COUNT]]
+
+
+def test_minilm_is_sentence_transformers(minilm, passages):
+    expected = theirs(minilm).encode(passages)
+    encoder = ours(minilm)
+    together = encoder.encode_passages(passages)
+    assert np.abs(together - expected).max() < 1e-5
+    check(together, expected)
+    alone = np.concatenate([encoder.encode_passages([each]) for each in passages])
+    assert np.abs(alone - expected).max() < 1e-5
+    check(encoder.encode_queries(TEXTS), theirs(minilm).encode(TEXTS))
+
+
+def test_minilm_is_the_cards_own_recipe_before_normalising(minilm, passages):
+    tokenizer = AutoTokenizer.from_pretrained(minilm)
+    model = AutoModel.from_pretrained(minilm).eval()
+    given = {"padding": True, "truncation": True, "max_length": 256, "return_tensors": "pt"}
+    encoded = tokenizer(passages[:50], **given)
+    with torch.no_grad():
+        hidden = model(**encoded)[0]
+    mask = encoded["attention_mask"].unsqueeze(-1).expand(hidden.size()).float()
+    expected = (hidden * mask).sum(1) / torch.clamp(mask.sum(1), min=1e-9)
+    norms = expected.norm(dim=1, keepdim=True).numpy()
+    assert (
+        np.abs(ours(minilm).encode_passages(passages[:50]) * norms - expected.numpy()).max() < 1e-5
+    )
+
+
+def test_the_way_that_is_taken_by_default_agrees(minilm, passages):
+    encoder = Encoder.load(minilm)
+    cosines = (encoder.encode_passages(passages) * ours(minilm).encode_passages(passages)).sum(1)
+    assert cosines.min() > 0.9999
+    assert encoder.fingerprint == ours(minilm).fingerprint
+
+
+def test_golden_values(minilm):
+    found = ours(minilm).encode_queries(["hello world"])[0]
+    assert found.shape == (384,)
+    assert np.abs(found[:5] - HELLO).max() < 1e-5
+
+
+@pytest.mark.skipif(not GRANITE.exists(), reason="data that is not part of the project")
+def test_granite_is_sentence_transformers(passages):
+    check(ours(GRANITE).encode_passages(passages), theirs(GRANITE).encode(passages))
+    check(ours(GRANITE).encode_queries(TEXTS), theirs(GRANITE).encode(TEXTS))
