@@ -94,13 +94,14 @@ def prepare(cluster: Cluster, count: int) -> ReadyVectors:
     return encoder
 
 
-def overhead(cluster: Cluster, count: int, rounds: int) -> dict[str, list[float]]:
+def overhead(
+    cluster: Cluster, encoder: ReadyVectors, mode: str, rounds: int
+) -> dict[str, list[float]]:
     """Seconds of one search by each way, a query each in turn."""
-    encoder = prepare(cluster, count)
     searcher = Searcher(cluster, INDEX, encoder=encoder)
     target = read_target(INDEX, cluster.client.indices.get(index=INDEX))
     vectors = encoder.vectors(rounds, seed=11)
-    question = Question("water", "knn")
+    question = Question("water bridge", mode)
     bodies = [
         request_of(make_plan(question, target, cluster.capabilities, vector).items).body
         for vector in vectors
@@ -118,7 +119,7 @@ def overhead(cluster: Cluster, count: int, rounds: int) -> dict[str, list[float]
             return orjson.loads(plain.getresponse().read())
 
         ways: dict[str, Callable[[int], Any]] = {
-            "Searcher.search": lambda n: searcher.search("water", "knn", vector=vectors[n]),
+            "Searcher.search": lambda n: searcher.search("water bridge", mode, vector=vectors[n]),
             "bare httpx": by_httpx,
             "bare http.client": by_http_client,
             "opensearch-py, raw": lambda n: cluster.client.transport.perform_request(
@@ -203,13 +204,15 @@ def verdict(what: str, value: float, target: float, *, at_least: bool) -> None:
 
 
 def show_overhead(cluster: Cluster, given: argparse.Namespace) -> None:
-    middle = show(
-        f"kNN, precomputed vector, {given.documents:,} passages of {DIM} dimensions",
-        overhead(cluster, given.documents, given.rounds),
-    )
-    for bare in ("bare httpx", "bare http.client"):
-        ratio = middle["Searcher.search"] / middle[bare]
-        verdict(f"Searcher.search over {bare}", ratio, OVERHEAD, at_least=False)
+    encoder = prepare(cluster, given.documents)
+    for mode in ("knn", "hybrid"):
+        middle = show(
+            f"{mode}, precomputed vector, {given.documents:,} passages of {DIM} dimensions",
+            overhead(cluster, encoder, mode, given.rounds),
+        )
+        for bare in ("bare httpx", "bare http.client"):
+            ratio = middle["Searcher.search"] / middle[bare]
+            verdict(f"{mode}: Searcher.search over {bare}", ratio, OVERHEAD, at_least=False)
 
 
 def show_many(cluster: Cluster, given: argparse.Namespace, encoder: Any) -> None:

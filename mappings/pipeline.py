@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from importlib.resources import files
 from typing import Any
 
@@ -97,8 +98,14 @@ def pipeline_body(fusion: Fusion) -> dict[str, Any]:
 
 
 def _template(name: str) -> dict[str, Any]:
-    body: dict[str, Any] = json.loads(files("mappings").joinpath(f"{name}.json").read_text("utf-8"))
+    body: dict[str, Any] = json.loads(_read(name))
     return body
+
+
+@cache
+def _read(name: str) -> str:
+    """A file's text, read once: every hybrid search asks for it."""
+    return files("mappings").joinpath(f"{name}.json").read_text("utf-8")
 
 
 def read_pipeline(definition: Mapping[str, Any], name: str) -> Fusion | None:

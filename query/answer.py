@@ -148,6 +148,7 @@ def _hit(plan: Plan, group: Group[Found], rank: int, legs: Sequence[Leg]) -> Hit
         score=score,
         text=_text(source, plan),
         source=source,
+        title=source.get(plan.target.fields.title),
         raw_score=None if mode == HYBRID else float(hit["_score"]),
         cosine=score if mode == KNN and plan.scale else None,
         document_id=source.get(plan.target.fields.document_id),

@@ -11,6 +11,8 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
+
 from mappings import Fusion, read_pipeline
 from query.answer import Reading, read
 from query.encoders import Encoders
@@ -75,6 +77,8 @@ class Flows:
         self, question: Question, vector: Vector | None = None, rerank: Rerank | None = None
     ) -> Flow[Result]:
         """Search once; vector: float32 [dim] instead of the text's own, for knn and hybrid."""
+        if vector is not None:
+            vector = np.ascontiguousarray(vector, dtype=np.float32)
         if rerank is None:
             return (yield from self._search(question, vector))
         if rerank.depth < question.end:

@@ -155,6 +155,8 @@ class Question:
             raise QueryError(f"unknown mode {self.mode!r}: use {', '.join(MODES)}.")
         if not 1 <= self.k <= MOST:
             raise QueryError(f"k is {self.k:,} and must be from 1 to {MOST:,}.")
+        if isinstance(self.where, str):
+            raise QueryError(f"where is {self.where!r}: give a list of conditions.")
         if self.start < 0:
             raise QueryError(f"the first hit is number {self.start} and must be at least 0.")
 
@@ -229,6 +231,7 @@ class Hit:
     score: float
     text: str
     source: Mapping[str, Any]
+    title: str | None = None
     raw_score: float | None = None
     cosine: float | None = None
     document_id: str | None = None

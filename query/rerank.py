@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from query.errors import AnswerError
-from query.records import PassageScorer, Question, Reranked, Result
+from query.records import Hit, PassageScorer, Question, Reranked, Result
 
 
 def reranked(result: Result, question: Question, model: PassageScorer) -> Result:
@@ -18,7 +18,8 @@ def reranked(result: Result, question: Question, model: PassageScorer) -> Result
     """
     if not result.hits:
         return result
-    scores = np.asarray(model.score(question.text, [hit.text for hit in result.hits]))
+    passages = [_passage(hit) for hit in result.hits]
+    scores = np.asarray(model.score(question.text, passages))
     if not np.isfinite(scores).all():
         raise AnswerError(
             f"{model.name} gives scores that are no numbers: rerank with another model."
@@ -34,3 +35,8 @@ def reranked(result: Result, question: Question, model: PassageScorer) -> Result
         for rank, place in enumerate(order.tolist(), start=1)
     )
     return replace(result, hits=hits[question.start : question.end])
+
+
+def _passage(hit: Hit) -> str:
+    """What the model reads: the title and the text, as an ingestion encodes them."""
+    return f"{hit.title}\n{hit.text}" if hit.title else hit.text

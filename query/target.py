@@ -112,7 +112,7 @@ def read_target(name: str, found: Mapping[str, Any]) -> Target:
         name=name,
         indexes=frozenset(found),
         fields=record.fields if record else Fields(),
-        types={k: t for index in found for k, t in _types(_mapping(found, index))},
+        types={k: t for index in found for k, t in _resolved(_mapping(found, index)).items()},
         vectors=tuple(_vectors(_mapping(found, first))),
         record=record.encoder if record else None,
         refusal=_refusal(name, found, records),
@@ -131,6 +131,25 @@ def _mapping(found: Mapping[str, Any], index: str) -> Mapping[str, Any]:
 def _default_pipeline(settings: Mapping[str, Any]) -> str | None:
     name = (settings.get("search") or {}).get("default_pipeline")
     return name if name and name != "_none" else None
+
+
+def _resolved(mapping: Mapping[str, Any]) -> dict[str, str]:
+    """Dotted name -> type of every field; an alias of a field has that field's type.
+
+    Not one of a field of vectors, which finds nothing (k-NN#3485): that stays an alias.
+    """
+    types, paths = dict(_types(mapping)), dict(_aliases(mapping))
+    for name, path in paths.items():
+        kind = types.get(path, "alias")
+        types[name] = "alias" if kind in VECTOR_TYPES else kind
+    return types
+
+
+def _aliases(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for name, spec in (mapping.get("properties") or {}).items():
+        if spec.get("type") == "alias":
+            yield prefix + name, spec["path"]
+        yield from _aliases(spec, f"{prefix}{name}.")
 
 
 def _types(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -86,9 +86,8 @@ def _moved(hit: Hit) -> str:
 def _passage(hit: Hit) -> Text:
     from rich.text import Text
 
-    title = hit.source.get("title")
-    shown = Text(printable(str(title)) if title else "", style="bold")
-    shown.append(("  " if title else "") + printable(hit.id), style="cyan")
+    shown = Text(printable(str(hit.title)) if hit.title else "", style="bold")
+    shown.append(("  " if hit.title else "") + printable(hit.id), style="cyan")
     if hit.others:
         shown.append(f"  and {hit.others} more of this document", style="dim")
     text = printable(hit.text)

@@ -7,9 +7,11 @@ import subprocess
 import sys
 
 import pytest
+from transformers import AutoModelForSequenceClassification
 
-from encoder import Encoder
+from encoder import CrossEncoder, Encoder
 from tests.loads import ROOT
+from tests.models import config, tokenizer
 from tests.searches import corpus, loaded
 
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"
@@ -224,3 +226,35 @@ def test_a_pipeline_for_permanent_use(tandem, search, cluster, books):
     code, _, err = search(ASKED, "--pipeline", books)
     assert code == 1
     assert f"no search pipeline '{books}'" in one_line(err)
+
+
+@pytest.fixture(scope="module")
+def cross_encoder(tmp_path_factory):
+    """A real cross-encoder of random weights: its order means nothing, but it is its own."""
+    folder = tmp_path_factory.mktemp("cross")
+    settings = config("bert")
+    settings.num_labels = 1
+    AutoModelForSequenceClassification.from_config(settings).save_pretrained(folder)
+    tokenizer("bert").save_pretrained(folder)
+    return folder
+
+
+def test_reranking_says_what_moved(search, cross_encoder):
+    _, out, _ = search(ASKED, "-k", 20, "--json")
+    first = {hit["id"]: hit["rank"] for hit in json.loads(out)["hits"]}
+    words = (ASKED, "-k", 5, "--rerank", cross_encoder, "--rerank-depth", 20)
+    code, out, err = search(*words, "--json")
+    assert code == 0, err
+    hits = json.loads(out)["hits"]
+    texts = {row["_id"]: f"{row['title']}\n{row['text']}" for row in corpus()}
+    model = CrossEncoder.load(cross_encoder)
+    scores = model.score(ASKED, [texts[each] for each in first])
+    best = [name for _, name in sorted(zip(-scores, first, strict=True))[:5]]
+    assert [hit["id"] for hit in hits] == best
+    assert [hit["before"]["rank"] for hit in hits] == [first[each] for each in best]
+    _, out, _ = search(*words)
+    assert "Reranked" in out
+    assert re.search(r"(up|down) \d+, was \d+|=", out)
+    code, _, err = search(ASKED, "-k", 30, "--rerank", cross_encoder, "--rerank-depth", 20)
+    assert code == 1
+    assert "--rerank-depth" in one_line(err)

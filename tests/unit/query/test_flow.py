@@ -123,3 +123,10 @@ def test_an_answer_that_is_no_json_is_one_sentence():
         pytest.raises(AnswerError, match=r"gave no search result but '<html>'.*--url"),
     ):
         searcher.search("x", "knn")
+
+
+def test_a_given_vector_may_be_a_list_or_a_column():
+    columns = np.eye(3)
+    with searching() as (searcher, _):
+        for vector in ([1.0, 0.0, 0.0], columns[:, 1]):
+            assert len(searcher.search("x", "knn", vector=vector)) == 1

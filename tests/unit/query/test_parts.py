@@ -28,6 +28,7 @@ from tests.unit.query.targets import target
         (lambda: Question("a", k=0), "k is 0 and must be from 1 to 10,000"),
         (lambda: Question("a", k=100_000), "k is 100,000 and must be from 1 to 10,000"),
         (lambda: Question("a", start=-1), "number -1"),
+        (lambda: Question("a", where="lang=en"), "where is 'lang=en': give a list"),
         (lambda: Tuning(depth=0), "the depth is 0"),
         (lambda: Tuning(place="there"), "unknown place 'there' of fusion"),
         (lambda: Tuning(place="client", pipeline="p"), "'p' fuses on the server"),
@@ -186,13 +187,13 @@ def test_json_of_results_leaves_out_what_a_search_does_not_tell():
 
 def test_reranking_reads_all_and_says_what_moved():
     texts = ("one", "the cat", "the cat sat")
-    hits = tuple(Hit(n, t, 1 / n, t, {}) for n, t in enumerate(texts, start=1))
+    hits = tuple(Hit(n, t, 1 / n, t, {}, "A title") for n, t in enumerate(texts, start=1))
     model = WordScorer()
     question = Question("cat sat", k=2)
     result = reranked(Result("bm25", hits, 1), question, model)
     assert [h.id for h in result] == ["the cat sat", "the cat"]
     assert [(h.rank, h.score, h.before.rank) for h in result] == [(1, 2.0, 3), (2, 1.0, 2)]
-    assert model.read == list(texts)
+    assert model.read == [f"A title\n{text}" for text in texts]
     second = reranked(Result("bm25", hits, 1), Question("cat sat", k=2, start=2), model)
     assert [(h.rank, h.id) for h in second] == [(3, "one")]
     assert len(reranked(Result("bm25", (), 1), question, model)) == 0

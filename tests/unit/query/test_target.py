@@ -122,3 +122,31 @@ def test_nothing_behind_a_name_and_a_damaged_record():
 def test_the_indexs_own_pipeline_is_seen():
     assert target(search={"default_pipeline": "mine"}).pipeline == "mine"
     assert target(search={"default_pipeline": "_none"}).pipeline is None
+
+
+def test_aliases_of_fields_have_their_fields_type_but_vectors_have_none():
+    alias = {"type": "alias", "path": "body"}
+    found = read_target(
+        "x",
+        {
+            "x": foreign(
+                body={"type": "text"},
+                v=VECTOR,
+                words=alias,
+                near={"type": "alias", "path": "v"},
+                inner={"properties": {"words": alias}},
+            )
+        },
+    )
+    assert found.types["words"] == found.types["inner.words"] == "text"
+    assert found.vector_field(None).name == "v"
+    # k-NN finds nothing by an alias of a vector field, and says nothing (k-NN#3485).
+    with pytest.raises(TargetError, match="no field 'near' of vectors: it has v"):
+        found.vector_field("near")
+
+
+def test_vectors_of_nested_documents_are_left_alone():
+    nested = {"type": "nested", "properties": {"v": VECTOR}}
+    found = read_target("x", {"x": foreign(body={"type": "text"}, parts=nested)})
+    with pytest.raises(TargetError, match="has no field of vectors"):
+        found.vector_field(None)

@@ -7,7 +7,7 @@ from tandem.show_hits import printable, show_result
 
 
 def hit(rank=1, text="A text.", title="A title", **more):
-    return Hit(rank, f"d{rank}", 0.5, text, {"title": title, "text": text}, **more)
+    return Hit(rank, f"d{rank}", 0.5, text, {"title": title, "text": text}, title, **more)
 
 
 @pytest.fixture(autouse=True)
