@@ -102,7 +102,7 @@ def test_explanations_in_json_add_up(search):
 
 def test_pages_filters_and_collapse(search):
     def ids(*words):
-        code, out, err = search("of the city", "--json", *words)
+        code, out, err = search("of the city", "--mode", "bm25", "--json", *words)
         assert code == 0, err
         return [hit["id"] for hit in json.loads(out)["hits"]]
 
@@ -239,22 +239,24 @@ def cross_encoder(tmp_path_factory):
     return folder
 
 
+@pytest.mark.parametrize("cluster", ["opensearch"], indirect=True)
 def test_reranking_says_what_moved(search, cross_encoder):
     _, out, _ = search(ASKED, "-k", 20, "--json")
     first = {hit["id"]: hit["rank"] for hit in json.loads(out)["hits"]}
-    words = (ASKED, "-k", 5, "--rerank", cross_encoder, "--rerank-depth", 20)
-    code, out, err = search(*words, "--json")
+    code, out, err = search(
+        ASKED, "-k", 5, "--json", "--rerank", cross_encoder, "--rerank-depth", 20
+    )
     assert code == 0, err
     hits = json.loads(out)["hits"]
     texts = {row["_id"]: f"{row['title']}\n{row['text']}" for row in corpus()}
-    model = CrossEncoder.load(cross_encoder)
-    scores = model.score(ASKED, [texts[each] for each in first])
+    scores = CrossEncoder.load(cross_encoder).score(ASKED, [texts[each] for each in first])
     best = [name for _, name in sorted(zip(-scores, first, strict=True))[:5]]
     assert [hit["id"] for hit in hits] == best
     assert [hit["before"]["rank"] for hit in hits] == [first[each] for each in best]
-    _, out, _ = search(*words)
-    assert "Reranked" in out
-    assert re.search(r"(up|down) \d+, was \d+|=", out)
+
+
+@pytest.mark.parametrize("cluster", ["opensearch"], indirect=True)
+def test_more_hits_than_are_reranked(search, cross_encoder):
     code, _, err = search(ASKED, "-k", 30, "--rerank", cross_encoder, "--rerank-depth", 20)
     assert code == 1
     assert "--rerank-depth" in one_line(err)

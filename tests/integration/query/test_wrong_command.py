@@ -9,7 +9,7 @@ import pytest
 from encoder import Encoder
 from tests.loads import ROOT
 from tests.searches import corpus, loaded
-from tests.servers import OpenSearchServer
+from tests.unit.cluster.fakes import serving
 
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 
@@ -76,14 +76,10 @@ def test_wrong_use_is_one_sentence_with_the_cure(search, words, code, said):
 
 
 def test_a_stopped_node_is_one_sentence(search):
-    server = OpenSearchServer()
-    url = server.start().url
-    server.node.stop()
-    try:
-        code, _, err = search("a", url=url)
-    finally:
-        server.close()
-    assert code == 1
+    with serving({}) as (url, _):
+        pass  # it listens no more
+    code, out, err = search("a", url=url)
+    assert (code, out) == (1, "")
     assert f"nothing listens at {url}" in err
 
 
