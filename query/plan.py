@@ -151,7 +151,9 @@ class _Planner:
         main: int | None,
         place: Place | None = None,
     ) -> Plan:
-        notes = self._pipeline_notes() if place and place.on_server else ()
+        notes = self._loading_notes()
+        if place and place.on_server:
+            notes += self._pipeline_notes()
         return Plan(
             self.question,
             self.target,
@@ -163,6 +165,14 @@ class _Planner:
             self.scale,
             self.depth,
             notes,
+        )
+
+    def _loading_notes(self) -> tuple[str, ...]:
+        if not self.target.loading:
+            return ()
+        return (
+            f"index {self.target.name!r} is being loaded, or a load of it was broken off: not all "
+            "of its passages can be found yet.",
         )
 
     def _pipeline_notes(self) -> tuple[str, ...]:
@@ -227,9 +237,10 @@ class _Planner:
         """Complete a body; bare: only ids and scores are wanted."""
         body["_source"] = False if bare else self._source()
         body["track_total_hits"] = False
-        if self.question.explain and not bare:
+        bm25 = self.question.tuning.bm25
+        if self.question.explain and not bare and (bm25.fields or self.target.text_fields):
             body["highlight"] = highlight_body(
-                words(self.question.text, self.question.tuning.bm25, self.target), self.target
+                words(self.question.text, bm25, self.target), self.target
             )
         return Item(self.target.name, body, None, self.prefer)
 

@@ -11,6 +11,8 @@ from mappings import EncoderRecord, Fields, IndexRecord, read_record
 from query.errors import TargetError
 from query.records import MOST
 
+# What an ingestion notes in the mapping's `_meta` while it loads, or was killed while it did.
+LOADING = "loading"
 VECTOR_TYPES = ("knn_vector", "dense_vector")
 # k-NN before 3.0 took nmslib where a mapping names no engine, and l2 where it names no space.
 DEFAULT_SPACE = "l2"
@@ -38,7 +40,7 @@ class Target:
     name: as it was given; indexes: what stands behind it; types: dotted field name -> type;
     vectors: all that can be searched; record: who encoded it; refusal: why its vectors cannot be
     searched, though its text can; shards: of one index; window: index.max_result_window; pipeline:
-    the index's own default search pipeline.
+    the index's own default search pipeline; loading: an ingestion has not finished.
     """
 
     name: str
@@ -52,6 +54,7 @@ class Target:
     replicas: int
     window: int
     pipeline: str | None
+    loading: bool
 
     @cached_property
     def hidden_fields(self) -> tuple[str, ...]:
@@ -120,6 +123,7 @@ def read_target(name: str, found: Mapping[str, Any]) -> Target:
         replicas=max(int(each.get("number_of_replicas", 0)) for each in settings),
         window=min(int(each.get("max_result_window", MOST)) for each in settings),
         pipeline=next((p for each in settings if (p := _default_pipeline(each))), None),
+        loading=any((_mapping(found, index).get("_meta") or {}).get(LOADING) for index in found),
     )
 
 

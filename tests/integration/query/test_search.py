@@ -6,6 +6,7 @@ import threading
 import numpy as np
 import pytest
 
+from ingest.index import LOADING
 from mappings import Fusion
 from query import AsyncSearcher, Bm25, Knn, Query, Rerank, Searcher, Tuning
 from tests.searches import DIM, corpus, cosines, encoder, loaded, queries
@@ -360,6 +361,17 @@ def test_collapse_looks_deeper_where_one_document_fills_the_candidates(cluster):
         assert result[0].others > 200
         (answer,) = searcher.search_many([("q", "the query")], "knn", 5, collapse=True)
         assert ids(answer.result) == ids(result)
+
+
+def test_an_index_that_is_being_loaded_is_said_to_be(cluster):
+    with loaded(cluster, corpus()[:5]) as name, Searcher(cluster, name) as searcher:
+        assert searcher.search("Paris", "bm25").notes == ()
+        meta = cluster.client.indices.get_mapping(index=name)[name]["mappings"]["_meta"]
+        meta[LOADING] = {"refresh_interval": None}
+        cluster.client.indices.put_mapping(index=name, body={"_meta": meta})
+        with Searcher(cluster, name) as other:
+            (note,) = other.search("Paris", "bm25").notes
+    assert "is being loaded" in note
 
 
 def test_an_alias_that_is_switched_is_followed(cluster):

@@ -270,3 +270,10 @@ def test_an_indexs_own_pipeline_is_not_replaced_in_silence():
 
 def test_old_clusters_get_the_legs():
     assert len(plan(Question("a"), opensearch((2, 18))).items) == 2
+
+
+def test_neighbours_are_explained_where_there_is_no_text_to_highlight():
+    field = {"type": "dense_vector", "dims": 3, "similarity": "cosine"}
+    bare = read_target("x", {"x": {"mappings": {"properties": {"v": field}}}})
+    (item,) = make_plan(Question("a", "knn", explain=True), bare, ELASTICSEARCH, VECTOR).items
+    assert "highlight" not in item.body
