@@ -85,6 +85,14 @@ def test_candidates_of_all_shards_are_normalised_together():
     assert legs["c"]["knn"].cosine == pytest.approx(1.0)
 
 
+def test_equal_scores_of_a_leg_keep_the_order_of_the_shard():
+    names = [f"h{n:02}" for n in np.random.default_rng(1).permutation(60)]
+    leg = response(*(hit(name, 2.0) for name in names))
+    question = Question("q", k=60, explain=True, tuning=Tuning(fusion=Fusion("rrf")))
+    result = answered(question, leg, response(), can=ELASTICSEARCH).result
+    assert [h.id for h in sorted(result, key=lambda h: h.explanation.legs[0].rank)] == names
+
+
 def test_hits_of_score_0_are_no_candidates():
     result = answered(
         Question("q"), response(), response(hit("a", 0.9), hit("z", 0.0)), can=ELASTICSEARCH

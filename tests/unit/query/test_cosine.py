@@ -9,7 +9,7 @@ HALF = [
     ("cosinesimil", "lucene", (2, 11)),
     ("cosinesimil", "lucene", ()),
     ("cosinesimil", "faiss", (2, 19)),
-    ("cosinesimil", "nmslib", (2, 19, 1)),
+    ("cosinesimil", "nmslib", (2, 19)),
     ("cosine", None, (9, 5, 3)),
     ("cosine", None, ()),
 ]

@@ -73,6 +73,12 @@ def test_means_and_missing_legs(combination, expected):
     close(combine(Fusion("l2", combination, (0.3, 0.7)), values), *expected)
 
 
+def test_a_mean_is_over_the_weights_though_they_need_not_add_up_to_1_exactly():
+    values = np.array([[1.0, 1.0]], dtype=np.float32)
+    for combination in ("arithmetic_mean", "geometric_mean", "harmonic_mean"):
+        close(combine(Fusion("l2", combination, (0.5, 0.495)), values), 1.0)
+
+
 def test_rrf_adds_and_its_weights_multiply():
     values = np.array([[1 / 61, 1 / 63], [1 / 61, 0]], dtype=np.float32)
     close(combine(Fusion("rrf"), values), 1 / 61 + 1 / 63, 1 / 61)

@@ -199,6 +199,12 @@ def test_reranking_reads_all_and_says_what_moved():
     assert len(reranked(Result("bm25", (), 1), question, model)) == 0
 
 
+def test_reranked_alike_keep_their_order():
+    hits = found(*(f"h{n}" for n in range(60)))
+    result = reranked(Result("bm25", hits, 1), Question("nothing shared", k=60), WordScorer())
+    assert [h.before.rank for h in result] == list(range(1, 61))
+
+
 def test_a_reranker_that_gives_no_numbers():
     class Broken(WordScorer):
         def score(self, query, passages):
