@@ -12,8 +12,6 @@ import argparse
 import json
 import random
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -29,7 +27,9 @@ from rich.progress import track
 from rich.table import Table
 from sentence_transformers import SentenceTransformer
 
+from bench.memory import peak_megabytes
 from bench.products import needed_operations, rates
+from bench.report import verdict
 from encoder import Encoder
 from encoder.batches import Item, Pool
 from encoder.choice import BACKENDS
@@ -144,29 +144,6 @@ def overlap(found: Any, reference: Any) -> float:
     return statistics.mean(len(a & b) / TOP for a, b in pairs)
 
 
-CHILD = """
-import json, re, sys
-from pathlib import Path
-way, model, texts = sys.argv[1], sys.argv[2], json.loads(sys.stdin.read())
-if way == "theirs":
-    from sentence_transformers import SentenceTransformer
-    SentenceTransformer(model, device="cpu", model_kwargs={"dtype": "float32"}).encode(texts)
-else:
-    from encoder import Encoder
-    Encoder.load(model, precision=way, device="cpu").encode_passages(texts)
-print(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
-"""
-
-
-def peak_megabytes(way: str, model: str, texts: list[str]) -> float:
-    """Peak resident memory of a process that does nothing else."""
-    command = [sys.executable, "-c", CHILD, way, str(locate(model))]
-    done = subprocess.run(
-        command, input=json.dumps(texts), capture_output=True, text=True, cwd=ROOT, check=True
-    )
-    return int(done.stdout.split()[-1]) / 1e3
-
-
 def one_query(model: str, rounds: int) -> dict[str, float]:
     """Median seconds of one short query, by each way in turn."""
     peer = SentenceTransformer(str(locate(model)), device="cpu", model_kwargs={"dtype": "float32"})
@@ -225,12 +202,6 @@ def show(every: list[Way], texts: list[str], memory: dict[str, float]) -> None:
             f"{memory[way.name]:,.0f}" if way.name in memory else "-",
         )
     WIDE.print(table)
-
-
-def verdict(what: str, value: float, target: float, *, at_least: bool) -> None:
-    met = value >= target if at_least else value <= target
-    sign = ">=" if at_least else "<="
-    print(f"{what} {value:.3f} (target {sign} {target}) {'met' if met else 'MISSED'}")
 
 
 def verdicts(every: list[Way], share: float) -> None:
