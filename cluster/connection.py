@@ -181,6 +181,8 @@ def _client_options(
     verify: bool,
     timeout: float,
 ) -> dict[str, Any]:
+    from cluster.serializer import OrjsonSerializer
+
     options: dict[str, Any] = {
         "hosts": [host],
         "timeout": timeout,
@@ -188,6 +190,7 @@ def _client_options(
         "max_retries": 0,
         "pool_maxsize": POOL_SIZE,
         "http_compress": host["host"] not in LOOPBACK,
+        "serializer": OrjsonSerializer(),
     }
     if credentials.api_key:
         options["headers"] = {"authorization": f"ApiKey {credentials.api_key}"}

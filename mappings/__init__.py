@@ -1,15 +1,19 @@
-"""Index bodies: JSON files a user can read and copy, and the little Python that fills them in."""
+"""Index bodies and search pipelines: JSON files to read and copy, and what fills them in."""
 
 from mappings.body import Shape, index_body
 from mappings.errors import MappingError
+from mappings.pipeline import Fusion, pipeline_body, read_pipeline
 from mappings.record import EncoderRecord, Fields, IndexRecord, read_record
 
 __all__ = [
     "EncoderRecord",
     "Fields",
+    "Fusion",
     "IndexRecord",
     "MappingError",
     "Shape",
     "index_body",
+    "pipeline_body",
+    "read_pipeline",
     "read_record",
 ]

@@ -42,6 +42,29 @@ def download_progress() -> Iterator[OnProgress]:
         yield on_progress
 
 
+@contextmanager
+def bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Yield a callback that draws how many of `total` are done, on a terminal alone."""
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    err = console()
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=err, disable=not err.is_terminal) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda done: progress.advance(task, done)
+
+
 def tell(what: str) -> None:
     """Say on standard error what takes longer than a moment."""
     console().print(f"{what[0].upper()}{what[1:]}...", highlight=False, markup=False)

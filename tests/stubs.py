@@ -1,4 +1,4 @@
-"""An encoder without a model, obeying the whole contract of encoder.Encoder for passages."""
+"""An encoder and a cross-encoder without a model, obeying the contracts of the encoder room."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ class StubEncoder:
         self.passage_room = max_length - SPECIAL
         self.seconds, self.bad, self.batch = seconds, bad or {}, batch
         self.encoded: list[str] = []
+        self.asked: list[str] = []
 
     def vector(self, text: str) -> np.ndarray:
         """float32 [dim], unit length."""
@@ -46,6 +47,8 @@ class StubEncoder:
         return np.stack(list(self.stream_passages(texts)))
 
     def encode_queries(self, texts: Sequence[str]) -> np.ndarray:
+        time.sleep(self.seconds * len(texts))
+        self.asked += texts
         return np.stack([self.vector(text) for text in texts])
 
     def stream_passages(self, texts: Iterable[str]) -> Iterator[np.ndarray]:
@@ -63,3 +66,18 @@ class StubEncoder:
 
     def close(self) -> None:
         pass
+
+
+class WordScorer:
+    """Scores a passage by how many of the query's words it has; counts what it read."""
+
+    name = "words"
+
+    def __init__(self) -> None:
+        self.read: list[str] = []
+
+    def score(self, query: str, passages: Sequence[str]) -> np.ndarray:
+        self.read += passages
+        words = set(query.lower().split())
+        found = [len(words & set(re.findall(r"\w+", each.lower()))) for each in passages]
+        return np.array(found, dtype=np.float32)

@@ -7,18 +7,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tandem.encoder_options import encoder_options
+from tandem.fusion_options import fusion_options
 from tandem.options import Target, cluster_options, json_option, print_json
 from tandem.shape_options import shape_options
 
 if TYPE_CHECKING:
     from cluster import Cluster
-    from mappings import Shape
+    from mappings import Fusion, Shape
     from tandem.encoder_options import EncoderChoice
 
 
 @click.group()
 def command() -> None:
-    """Create, show, switch or delete an index."""
+    """Create, show, switch or delete an index, or write a search pipeline."""
 
 
 def _one_name(ctx: click.Context, param: click.Parameter, value: str) -> str:
@@ -148,3 +149,29 @@ def delete(name: str, yes: bool, target: Target, as_json: bool) -> None:
         print_json({"index": name, "deleted": True, "documents": facts["documents"]})
     else:
         click.echo(f"Deleted {name} with {facts['documents']} documents.")
+
+
+@command.command()
+@click.argument("name", callback=_one_name)
+@fusion_options
+@cluster_options
+@json_option
+def pipeline(name: str, fusion: Fusion, target: Target, as_json: bool) -> None:
+    """Write the search pipeline NAME, which fuses hybrid searches on OpenSearch.
+
+    It is the same definition that a search sends inline; one of that name is replaced. Use it with
+    `tandem search --pipeline NAME`.
+    """
+    from query.pipeline import put_pipeline
+
+    with target.connect() as cluster:
+        body = put_pipeline(cluster, name, fusion)
+    if as_json:
+        print_json({"pipeline": name, "body": body})
+        return
+    import json
+
+    from rich.console import Console
+
+    click.echo(f"Wrote search pipeline {name}:", err=True)
+    Console().print_json(json.dumps(body))

@@ -10,6 +10,7 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
+        self.rfile.read(int(self.headers.get("Content-Length", 0)))
         answers = self.server.answers
         status, body = answers.get(self.path.split("?")[0], answers.get("*", (404, "not found")))
         self.server.seen.append((self.path, dict(self.headers)))

@@ -1,0 +1,115 @@
+"""How well each mode ranks: nDCG@10 over examples/ and over the BEIR folders in --data.
+
+Nothing is chosen here: depth, weights and fusion are the defaults of a search. What is indexed
+stays, so a second run encodes nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import ir_measures
+from rich.console import Console
+from rich.table import Table
+
+from cluster import Cluster, connect
+from ingest import Plan, ingest
+from mappings import Fusion, Shape
+from query import Searcher, Tuning
+from query.queries import parse_queries
+
+ROOT = Path(__file__).resolve().parents[1]
+PREFIX = "tandem-quality"
+K = 10
+WAYS: dict[str, tuple[str, Tuning]] = {
+    "BM25": ("bm25", Tuning()),
+    "kNN": ("knn", Tuning()),
+    "hybrid": ("hybrid", Tuning()),
+    "hybrid, rrf": ("hybrid", Tuning(fusion=Fusion("rrf"))),
+}
+
+
+def folders(data: Path) -> Iterator[Path]:
+    yield ROOT / "examples"
+    if data.is_dir():
+        yield from sorted(each for each in data.iterdir() if (each / "qrels" / "test.tsv").exists())
+
+
+def judgements(folder: Path) -> list[Any]:
+    """Qrels of the test queries; only queries with something relevant count."""
+    lines = (folder / "qrels" / "test.tsv").read_text("utf-8").splitlines()[1:]
+    rows = [line.split("\t") for line in lines]
+    found = [ir_measures.Qrel(query, document, int(grade)) for query, document, grade in rows]
+    relevant = {qrel.query_id for qrel in found if qrel.relevance > 0}
+    return [qrel for qrel in found if qrel.query_id in relevant]
+
+
+def queries(folder: Path, judged: set[str]) -> list[tuple[str, str]]:
+    with (folder / "queries.jsonl").open("rb") as file:
+        return [query for query in parse_queries(file, "queries.jsonl") if query.id in judged]
+
+
+def measured(
+    searcher: Searcher, mode: str, tuning: Tuning, asked: list[tuple[str, str]], qrels: list[Any]
+) -> float:
+    """NDCG@10 averaged over the judged queries, those without hits included."""
+    run = []
+    # A split document counts once, by its best passage.
+    for answer in searcher.search_many(asked, mode, K, tuning=tuning, collapse=True, source=False):
+        if answer.result is None or answer.result.partial:
+            raise SystemExit(f"query {answer.query.id}: {answer.error or answer.result}")
+        run += [
+            ir_measures.ScoredDoc(answer.query.id, hit.document_id, -hit.rank)
+            for hit in answer.result
+        ]
+    return float(
+        ir_measures.calc_aggregate([ir_measures.nDCG @ K], qrels, run)[ir_measures.nDCG @ K]
+    )
+
+
+def rank(cluster: Cluster, folder: Path, encoder: Any, analyzer: str) -> dict[str, float]:
+    index = f"{PREFIX}-{folder.name}-{analyzer}"
+    plan = Plan(shape=Shape(analyzer=analyzer), force_merge=True)
+    ingest(folder / "corpus.jsonl", cluster=cluster, index=index, encoder=encoder, plan=plan)
+    qrels = judgements(folder)
+    asked = queries(folder, {qrel.query_id for qrel in qrels})
+    searcher = Searcher(cluster, index, encoder=encoder)
+    return {
+        name: measured(searcher, mode, tuning, asked, qrels)
+        for name, (mode, tuning) in WAYS.items()
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--url", help="a cluster (default: the embedded node)")
+    parser.add_argument("--model", default="sentence-transformers/all-MiniLM-L6-v2")
+    parser.add_argument("--analyzer", default="english")
+    parser.add_argument("--only", help="one folder's name")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=Path(os.environ.get("TANDEM_DATA", "/work/shared/data")),
+        help="folder of BEIR folders",
+    )
+    given = parser.parse_args()
+    from encoder import Encoder
+
+    encoder = Encoder.load(given.model)
+    table = Table("", *WAYS, "hybrid beats both", title=f"nDCG@{K}, {given.analyzer} analyzer")
+    with connect(given.url, timeout=120) as cluster:
+        for folder in folders(given.data):
+            if given.only in (None, folder.name):
+                found = rank(cluster, folder, encoder, given.analyzer)
+                wins = found["hybrid"] > max(found["BM25"], found["kNN"])
+                values = [f"{value:.4f}" for value in found.values()]
+                table.add_row(folder.name, *values, "yes" if wins else "NO")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,219 @@
+"""From the cluster's responses to the result of a question; pure, no network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from mappings import Fusion
+from query.collapse import Group, collapsed
+from query.explain import explain_hit
+from query.hybrid import LEGS
+from query.legs import Leg, Raw, fuse, make_leg
+from query.plan import INNER, Plan
+from query.records import BM25, HYBRID, KNN, Hit, Result
+from query.request import failure, hits_of, innermost, partial_of
+
+# How far the cluster's fused score may be from ours: it computes in float32.
+AGREEMENT = 1e-4
+
+Responses = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Found:
+    """One hit before its rank is known: its score to order by, and what the cluster gave."""
+
+    score: float
+    hit: Raw
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The result of a plan, and whether deeper candidates could bring more of it.
+
+    indexes: where the hits came from.
+    """
+
+    result: Result
+    short: bool
+    indexes: frozenset[str]
+
+
+def read(plan: Plan, responses: Responses) -> Reading:
+    """Make the result of a plan's responses, one an item of the plan, in their order.
+
+    Raises opensearch-py's TransportError for a failed search, AnswerError for a useless answer.
+    """
+    question = plan.question
+    legs = _legs(plan, responses)
+    found = _found(plan, responses, legs)
+    groups = _groups(plan, found)
+    page = groups
+    if question.collapse and question.mode != BM25:
+        page = groups[question.start : question.end]
+    hits = [
+        _hit(plan, group, rank, legs) for rank, group in enumerate(page, start=question.start + 1)
+    ]
+    used = [responses[0]] if plan.main is not None else responses
+    result = Result(
+        mode=question.mode,
+        hits=tuple(hits),
+        took_ms=max(int(each.get("took", 0)) for each in responses),
+        fusion=_fusion(plan),
+        partial=_partial(plan, responses),
+        notes=(*plan.notes, *_notes(plan, groups), *_doubts(hits)),
+    )
+    short = len(page) < question.k and _might_have_more(plan, used)
+    return Reading(result, short, frozenset(each.hit["_index"] for each in found))
+
+
+def _might_have_more(plan: Plan, responses: Responses) -> bool:
+    """Whether a search of neighbours was cut at its candidates, so that more passages may match."""
+    if plan.question.mode != KNN or not plan.question.collapse:
+        return False
+    return any(len(hits_of(each)) >= plan.depth for each in responses)
+
+
+def _legs(plan: Plan, responses: Responses) -> list[Leg]:
+    legs = []
+    for name, positions in plan.legs.items():
+        if plan.fusion and plan.question.mode == HYBRID:
+            shards = _shard_hits([responses[position] for position in positions])
+            legs.append(make_leg(name, shards, plan.fusion))
+    return legs
+
+
+def _shard_hits(responses: Responses) -> list[list[Raw]]:
+    """The hits of each shard that answered; raises where none did."""
+    good = [each for each in responses if "error" not in each]
+    if not good:
+        raise failure(responses[0])
+    return [list(hits_of(each)) for each in good]
+
+
+def _partial(plan: Plan, responses: Responses) -> str | None:
+    failed = [each for each in responses if "error" in each]
+    if failed and len(responses) > 1 and plan.main is None:
+        shard = (failed[0]["error"].get("failed_shards") or [failed[0]["error"]])[0]
+        return (
+            f"{len(failed)} of {len(responses)} searches of single shards failed "
+            f"({innermost(shard)})"
+        )
+    return partial_of(responses)
+
+
+def _found(plan: Plan, responses: Responses, legs: Sequence[Leg]) -> list[Found]:
+    """The hits of the page, or all candidates where we page or collapse them; best first.
+
+    Of equal scores, the lower id comes first on a page.
+    """
+    question = plan.question
+    if plan.main is not None:
+        found = [Found(_shown(plan, hit), hit) for hit in hits_of(responses[plan.main])]
+        return sorted(found, key=lambda each: (-each.score, each.hit["_id"]))
+    fusion = plan.fusion or question.tuning.fusion
+    fused = [Found(each.score, each.hit) for each in fuse(legs, fusion)]
+    return fused if question.collapse else fused[question.start : question.end]
+
+
+def _shown(plan: Plan, hit: Raw) -> float:
+    """The score that people see: the cosine of neighbours where it is known, else the engine's."""
+    score = float(hit["_score"])
+    if plan.question.mode == KNN and plan.scale:
+        return plan.scale.to_cosine(score)
+    return score
+
+
+def _groups(plan: Plan, found: list[Found]) -> list[Group[Found]]:
+    """The hits as documents where they are collapsed; BM25's are collapsed by the cluster."""
+    if not plan.question.collapse:
+        return [Group(each, None) for each in found]
+    if plan.question.mode == BM25:
+        return [
+            Group(each, each.hit["inner_hits"][INNER]["hits"]["total"]["value"] - 1)
+            for each in found
+        ]
+    field = plan.target.fields.document_id
+    return collapsed(found, lambda each: each.hit["_source"].get(field, each.hit["_id"]))
+
+
+def _hit(plan: Plan, group: Group[Found], rank: int, legs: Sequence[Leg]) -> Hit:
+    hit, score, mode = group.best.hit, group.best.score, plan.question.mode
+    source = hit.get("_source", {})
+    found = Hit(
+        rank=rank,
+        id=hit["_id"],
+        score=score,
+        text=_text(source, plan),
+        source=source,
+        title=source.get(plan.target.fields.title),
+        raw_score=None if mode == HYBRID else float(hit["_score"]),
+        cosine=score if mode == KNN and plan.scale else None,
+        document_id=source.get(plan.target.fields.document_id),
+        others=group.others,
+    )
+    if not plan.question.explain:
+        return found
+    return replace(found, explanation=explain_hit(plan, found, hit, legs))
+
+
+def _text(source: Mapping[str, Any], plan: Plan) -> str:
+    for path in plan.target.shown_text:
+        value: Any = source
+        for part in path:
+            value = value.get(part) if isinstance(value, Mapping) else None
+        if isinstance(value, str):
+            return value
+    return ""
+
+
+def _fusion(plan: Plan) -> dict[str, Any] | None:
+    """How and where a hybrid search was fused, for people and for --json."""
+    if plan.place is None:
+        return None
+    told: dict[str, Any] = {
+        "place": "server" if plan.place.on_server else "client",
+        "reason": plan.place.reason,
+        "depth": plan.depth,
+    }
+    if pipeline := plan.question.tuning.pipeline:
+        told["pipeline"] = pipeline
+    return {**told, **describe(plan.fusion)} if plan.fusion else told
+
+
+def describe(fusion: Fusion) -> dict[str, Any]:
+    """A fusion's settings by name; rrf has a rank constant, the others a combination."""
+    told: dict[str, Any] = {"technique": fusion.technique}
+    if fusion.technique == "rrf":
+        told["rank_constant"] = fusion.rank_constant
+    else:
+        told["combination"] = fusion.combination
+    return {**told, "weights": dict(zip(LEGS, fusion.effective_weights, strict=True))}
+
+
+def _notes(plan: Plan, groups: Sequence[Group[Found]]) -> tuple[str, ...]:
+    question = plan.question
+    if question.mode != HYBRID or not question.collapse or len(groups) >= question.end:
+        return ()
+    return (
+        f"{len(groups)} documents are among the {plan.depth} candidates of each leg: a greater "
+        "--depth may find more.",
+    )
+
+
+def _doubts(hits: Sequence[Hit]) -> tuple[str, ...]:
+    """Where the cluster's score is not what follows from the legs."""
+    off = [
+        hit.rank
+        for hit in hits
+        if hit.explanation and abs(hit.explanation.computed - hit.score) > AGREEMENT
+    ]
+    if not off:
+        return ()
+    ranks = ", ".join(map(str, off))
+    return (
+        f"the cluster's score of rank {ranks} differs from what its legs give: it normalised other "
+        "candidates, as it does where a shard's segments are searched concurrently.",
+    )

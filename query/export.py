@@ -1,0 +1,90 @@
+"""Results as JSON objects and as lines of a run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from query.errors import QueryError
+from query.records import Answer, Explanation, Hit, Result
+
+
+def result_json(result: Result) -> dict[str, Any]:
+    """The object of `tandem search --json`."""
+    found: dict[str, Any] = {
+        "took_ms": result.took_ms,
+        "mode": result.mode,
+        "hits": [hit_json(hit) for hit in result.hits],
+        "partial": result.partial,
+        "notes": list(result.notes),
+    }
+    return {**found, "fusion": result.fusion} if result.fusion else found
+
+
+def hit_json(hit: Hit) -> dict[str, Any]:
+    """One hit; what a search does not tell is left out."""
+    found = {
+        "rank": hit.rank,
+        "id": hit.id,
+        "score": hit.score,
+        "text": hit.text,
+        "source": hit.source,
+    }
+    more = {
+        "raw_score": hit.raw_score,
+        "cosine": hit.cosine,
+        "document_id": hit.document_id,
+        "others": hit.others,
+        "before": hit.before and {"rank": hit.before.rank, "score": hit.before.score},
+        "explain": hit.explanation and _explanation_json(hit.explanation),
+    }
+    return {**found, **{name: value for name, value in more.items() if value is not None}}
+
+
+def _explanation_json(explanation: Explanation) -> dict[str, Any]:
+    return {
+        "legs": {
+            leg.leg: {
+                "rank": leg.rank,
+                "score": leg.score,
+                "cosine": leg.cosine,
+                "normalised": leg.normalised,
+                "weight": leg.weight,
+            }
+            for leg in explanation.legs
+        },
+        "computed": explanation.computed,
+        "formula": explanation.formula,
+        "highlights": {
+            field: [
+                [{"text": text, "match": matched} for text, matched in fragment]
+                for fragment in fragments
+            ]
+            for field, fragments in explanation.highlights.items()
+        },
+    }
+
+
+def answer_json(answer: Answer) -> dict[str, Any]:
+    """One line of a JSONL run: the query, and its hits or its error."""
+    found: dict[str, Any] = {"id": answer.query.id, "query": answer.query.text}
+    if answer.result is None:
+        return {**found, "error": answer.error}
+    return {**found, **result_json(answer.result)}
+
+
+def trec_lines(answer: Answer, tag: str) -> Iterator[str]:
+    """`qid Q0 docid rank score tag` for each hit; the document's id where hits are collapsed.
+
+    Raises QueryError for an id with white space, which the format cannot hold.
+    """
+    for hit in answer.result or ():
+        name = hit.document_id if hit.others is not None and hit.document_id else hit.id
+        for each in (answer.query.id, name):
+            if re.search(r"\s", each) or not each:
+                raise QueryError(
+                    f"the id {each!r} has white space, which a TREC run cannot hold: write the run "
+                    "as JSONL, into a file whose name ends in .jsonl."
+                )
+        yield f"{answer.query.id} Q0 {name} {hit.rank} {hit.score!r} {tag}"

@@ -1,0 +1,122 @@
+"""The clause that looks for neighbours of a vector."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from query.cosine import CosineScale
+from query.errors import TargetError, TextError
+from query.records import MOST, Knn, Vector
+from query.target import Target, VectorField
+
+# LuceneHNSWSearchContext and method_parameters appeared together.
+EF_SEARCH_SINCE = (2, 16)
+RESCORE_SINCE = (2, 17)
+# Elasticsearch's knn query took its k from `size` before (elasticsearch-java#861).
+K_SINCE = (8, 15)
+
+
+def check_vector(vector: Vector, field: VectorField, target: Target) -> None:
+    """Refuse what the cluster would refuse, before it is sent; vector: float32 [dimension]."""
+    if vector.shape != (field.dimension,):
+        raise TargetError(
+            f"field {field.name!r} of index {target.name!r} has {field.dimension} dimensions and "
+            f"the query's vector has {' x '.join(map(str, vector.shape))}: use the model that "
+            "encoded the index."
+        )
+    if not np.isfinite(vector).all():
+        raise TextError("the query's vector has NaN or infinite components: check the model.")
+    if not vector.any():
+        raise TextError(
+            "the query's vector is zero, which has no cosine: use words that the model knows, or "
+            "mode bm25."
+        )
+
+
+def knn_clause(
+    vector: Vector,
+    field: VectorField,
+    knn: Knn,
+    depth: int,
+    where: Mapping[str, Any] | None,
+    *,
+    version: tuple[int, ...],
+    scale: CosineScale | None,
+) -> dict[str, Any]:
+    """The clause for the `depth` nearest of each shard, among those that meet the filter.
+
+    The filter is inside the clause, so that it is met before neighbours are counted and never after
+    (k-NN's efficient filters). A minimum cosine cuts the nearest: OpenSearch's own radial search
+    (`min_score` inside knn) walks the graph only a little below the threshold and was seen to miss
+    up to half of what is above it. version: of the cluster, empty where unknown; scale: of the
+    field's scores. Raises TargetError where the field cannot do what is asked.
+    """
+    if knn.min_cosine is not None and scale is None:
+        raise TargetError(
+            f"field {field.name!r} compares by {field.space}, not by cosine: leave out the "
+            "minimum cosine."
+        )
+    if knn.oversample is not None and not field.compressed:
+        raise TargetError(
+            f"field {field.name!r} holds whole vectors, so there is nothing to score again: leave "
+            "out the oversampling."
+        )
+    if field.engine is None:
+        return _elasticsearch(vector, field, knn, depth, where, version)
+    clause = _opensearch(vector, field, knn, depth, where, version)
+    if knn.min_cosine is None or scale is None:
+        return clause
+    return {"function_score": {"query": clause, "min_score": scale.to_score(knn.min_cosine)}}
+
+
+def _opensearch(
+    vector: Vector,
+    field: VectorField,
+    knn: Knn,
+    depth: int,
+    where: Mapping[str, Any] | None,
+    version: tuple[int, ...],
+) -> dict[str, Any]:
+    body: dict[str, Any] = {"vector": vector, "k": depth}
+    if where is not None:
+        body["filter"] = dict(where)
+    if knn.ef_search is not None:
+        if version and version < EF_SEARCH_SINCE:
+            body["k"] = max(depth, knn.ef_search)  # on lucene these are one number
+        else:
+            body["method_parameters"] = {"ef_search": max(depth, knn.ef_search)}
+    if knn.oversample is not None:
+        if version and version < RESCORE_SINCE:
+            raise TargetError(
+                "this cluster is older than OpenSearch 2.17, which first scores compressed "
+                "vectors again: leave out the oversampling."
+            )
+        body["rescore"] = {"oversample_factor": knn.oversample}
+    return {"knn": {field.name: body}}
+
+
+def _elasticsearch(
+    vector: Vector,
+    field: VectorField,
+    knn: Knn,
+    depth: int,
+    where: Mapping[str, Any] | None,
+    version: tuple[int, ...],
+) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "field": field.name,
+        "query_vector": vector,
+        "num_candidates": min(MOST, max(depth, knn.ef_search or 0)),
+    }
+    if not version or version >= K_SINCE:
+        body["k"] = depth
+    if where is not None:
+        body["filter"] = dict(where)
+    if knn.oversample is not None:
+        body["rescore_vector"] = {"oversample": knn.oversample}
+    if knn.min_cosine is not None:
+        body["similarity"] = knn.min_cosine
+    return {"knn": body}

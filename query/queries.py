@@ -1,0 +1,83 @@
+"""Files of queries: JSONL, tab-separated, or one query a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from query.errors import QueryError
+from query.records import Query
+
+_IDS, _TEXTS = ("_id", "id", "qid", "query_id"), ("text", "query", "title")
+
+
+def parse_queries(lines: Iterable[bytes], name: str) -> list[Query]:
+    """All queries of a file, in its order; empty lines are skipped.
+
+    The form follows from the file's name (.jsonl, .tsv), else from the first line that is not
+    empty: a JSON object, an id and a text with a tab between them, or a text, whose id then is the
+    line's number. Raises QueryError for a line that is not of that form, and for an id met twice.
+    """
+    queries: dict[str, Query] = {}
+    form = "jsonl" if name.endswith((".jsonl", ".ndjson")) else None
+    form = "tsv" if name.endswith(".tsv") else form
+    for number, raw in enumerate(lines, start=1):
+        text = _decoded(raw, name, number).strip("\r\n\ufeff")
+        if not text.strip():
+            continue
+        form = form or ("jsonl" if text.startswith("{") else "tsv" if "\t" in text else "plain")
+        query = _query(text, form, name, number)
+        if query.id in queries:
+            raise QueryError(
+                f"{name}:{number}: the query id {query.id!r} was met before: give each its own id."
+            )
+        queries[query.id] = query
+    if not queries:
+        raise QueryError(f"{name} has no queries: write one a line.")
+    return list(queries.values())
+
+
+def _decoded(raw: bytes, name: str, number: int) -> str:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise QueryError(
+            f"{name}:{number}: byte {raw[error.start]:#04x} is not UTF-8: convert the file."
+        ) from error
+
+
+def _query(text: str, form: str, name: str, number: int) -> Query:
+    if form == "plain":
+        return Query(str(number), text.strip())
+    if form == "tsv":
+        id_, tab, rest = text.partition("\t")
+        if not tab or not id_.strip():
+            raise QueryError(
+                f"{name}:{number}: no tab between an id and a text: write both, or no ids at all."
+            )
+        return Query(id_.strip(), rest.strip())
+    return _of_object(_object(text, name, number), name, number)
+
+
+def _object(text: str, name: str, number: int) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise QueryError(
+            f"{name}:{number}: not valid JSON at column {error.colno}: {error.msg}."
+        ) from error
+    if not isinstance(found, dict):
+        raise QueryError(f"{name}:{number}: not a JSON object: write an id and a text.")
+    return found
+
+
+def _of_object(found: dict[str, Any], name: str, number: int) -> Query:
+    id_ = next((found[key] for key in _IDS if found.get(key) is not None), None)
+    text = next((found[key] for key in _TEXTS if isinstance(found.get(key), str)), None)
+    if id_ is None or text is None:
+        raise QueryError(
+            f"{name}:{number}: the query has no {'id' if id_ is None else 'text'}: write it as "
+            '{"_id": "q1", "text": "..."}.'
+        )
+    return Query(str(id_), text)

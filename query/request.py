@@ -1,0 +1,152 @@
+"""Requests and answers without a network: what is sent, and what may be believed of answers."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+import orjson
+
+from query.errors import AnswerError
+
+JSON = "application/json"
+NDJSON = "application/x-ndjson"
+# Neural-search marks the parts of an unfused hybrid answer with scores of about -9.5e9 and -4.4e9.
+DELIMITER_SCORE = -1e9
+PAST_THE_END = "Reached end of search result"
+
+
+@dataclass(frozen=True)
+class Item:
+    """One search of an index: its body, the shard that alone is asked, and what copy to prefer."""
+
+    index: str
+    body: Mapping[str, Any]
+    shard: int | None = None
+    prefer: str | None = None
+
+    @property
+    def preference(self) -> str | None:
+        """The value of `preference`."""
+        return self.prefer if self.shard is None else f"_shards:{self.shard}"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One HTTP request."""
+
+    method: str
+    path: str
+    params: Mapping[str, str]
+    body: bytes | None = None
+    kind: str = JSON
+
+
+def request_of(items: Sequence[Item]) -> Request:
+    """One `_search` for one item, one `_msearch` for several."""
+    if len(items) == 1:
+        (item,) = items
+        params = {"preference": item.preference} if item.preference else {}
+        return Request("POST", f"/{quoted(item.index)}/_search", params, dumps(item.body))
+    lines = b"".join(dumps(_header(item)) + b"\n" + dumps(item.body) + b"\n" for item in items)
+    return Request("POST", "/_msearch", {}, lines, NDJSON)
+
+
+def description_of(index: str, *, mapping_only: bool = False) -> Request:
+    """What an index is: its mapping and settings, or what a user with fewer rights may read."""
+    return Request("GET", f"/{quoted(index)}{'/_mapping' if mapping_only else ''}", {})
+
+
+def quoted(index: str) -> str:
+    """An index's name as part of a path."""
+    return quote(index, safe=",*")
+
+
+def _header(item: Item) -> dict[str, Any]:
+    header = {"index": item.index}
+    return {**header, "preference": item.preference} if item.preference else header
+
+
+def dumps(value: Any) -> bytes:
+    """JSON; vectors may be numpy arrays."""
+    return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
+
+
+def steady_copy(text: str) -> str:
+    """A preference that sends the same query to the same copies of the shards, page after page.
+
+    Copies that hold different deleted passages score differently, so that a hit could appear on two
+    pages or on none.
+    """
+    return f"tandem-{zlib.crc32(text.encode()):08x}"
+
+
+def responses_of(items: Sequence[Item], answer: Any) -> list[Mapping[str, Any]]:
+    """One response an item, from the answer to `request_of(items)`."""
+    if not isinstance(answer, Mapping):
+        raise AnswerError(
+            "what answers at the cluster's address gave no search result but "
+            f"{str(answer)[:60]!r}: check --url, and any proxy before the cluster."
+        )
+    found = [answer] if len(items) == 1 else answer.get("responses", [])
+    if len(found) != len(items):
+        raise AnswerError(
+            f"the cluster gave {len(found)} answers to {len(items)} searches: look at its log."
+        )
+    return list(found)
+
+
+def hits_of(response: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The hits of one response; raises where there is none, or it must not be shown.
+
+    Raises opensearch-py's TransportError for an answer that is an error, with the cluster's words.
+    """
+    if "error" in response:
+        if PAST_THE_END in str(response["error"]):
+            return []
+        raise failure(response)
+    hits: list[Mapping[str, Any]] = response["hits"]["hits"]
+    if any((hit["_score"] or 0.0) < DELIMITER_SCORE for hit in hits):
+        raise AnswerError(
+            "the cluster returned a hybrid search without fusing it, so its scores mean nothing: "
+            "its search pipeline lacks a normalization-processor; leave out --pipeline, or write "
+            "one with `tandem index pipeline NAME`."
+        )
+    return hits
+
+
+def failure(response: Mapping[str, Any]) -> Exception:
+    """The exception that the client raises for the same error outside of `_msearch`."""
+    from opensearchpy.exceptions import HTTP_EXCEPTIONS, TransportError
+
+    error = response["error"]
+    kind = error.get("type", "error") if isinstance(error, Mapping) else str(error)
+    status = response.get("status", 500)
+    return HTTP_EXCEPTIONS.get(status, TransportError)(status, kind, dict(response))
+
+
+def partial_of(responses: Sequence[Mapping[str, Any]]) -> str | None:
+    """Why hits may be missing from the responses together, or None where they are complete."""
+    reasons = []
+    if any(each.get("timed_out") for each in responses):
+        reasons.append("the cluster's search timeout ended it before all passages were seen")
+    for each in responses:
+        shards = each.get("_shards", {})
+        if shards.get("failed"):
+            first = (shards.get("failures") or [{}])[0]
+            reasons.append(
+                f"{shards['failed']} of {shards['total']} shards failed ({innermost(first)})"
+            )
+            break
+    return "; ".join(reasons) or None
+
+
+def innermost(failure: Mapping[str, Any]) -> str:
+    """The reason at the bottom of a failed shard's causes."""
+    cause = failure.get("reason", {})
+    while isinstance(cause.get("caused_by"), Mapping):
+        cause = cause["caused_by"]
+    return " ".join(str(cause.get("reason") or cause.get("type", "no reason given")).split())

@@ -1,0 +1,105 @@
+"""`tandem search`: search an index by kNN, by BM25, or by both."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from query.export import result_json
+from query.records import MOST, Tuning
+from tandem.options import Target, cluster_options, json_option, print_json
+from tandem.search_options import asking_options, tuning_options
+
+if TYPE_CHECKING:
+    from query import Rerank
+
+# Finished, but something is missing: a shard's passages, or a query's answer.
+SOME_MISSING = 3
+
+
+@click.command()
+@click.argument("text", required=False)
+@click.option("--index", required=True, help="The index or alias to search.")
+@asking_options
+@click.option("--rerank", metavar="MODEL", help="Order the first hits by this cross-encoder.")
+@click.option(
+    "--rerank-depth",
+    type=click.IntRange(1, MOST),
+    default=50,
+    show_default=True,
+    help="How many first hits the cross-encoder reads.",
+)
+@click.option("--model", help="Name or folder of the index's model, where its own name fails.")
+@click.option(
+    "--queries",
+    metavar="FILE",
+    help="Many queries: JSONL, id TAB text, or one a line; - for standard input.",
+)
+@click.option(
+    "--run",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="With --queries: write a TREC run, or JSONL to *.jsonl (default: standard output).",
+)
+@tuning_options
+@cluster_options
+@json_option
+def command(
+    text: str | None,
+    index: str,
+    rerank: str | None,
+    rerank_depth: int,
+    model: str | None,
+    queries: str | None,
+    run: Path | None,
+    target: Target,
+    as_json: bool,
+    asked: dict[str, Any],
+    tuning: Tuning,
+) -> int:
+    """Search an index by kNN, by BM25, or by both.
+
+    TEXT: what to look for. The index knows which model encoded it, so that none need be named.
+    """
+    from query import Searcher
+    from tandem.many_queries import ManyQueries
+    from tandem.progress import tell
+    from tandem.show_hits import show_result
+
+    _check_usage(text, queries, run, as_json)
+    many = ManyQueries(queries, run, as_json) if queries is not None else None
+    with (
+        target.connect() as cluster,
+        Searcher(cluster, index, model=model, on_progress=tell) as searcher,
+    ):
+        asked |= {"tuning": tuning, "rerank": _reranker(rerank, rerank_depth)}
+        if many is not None:
+            return many.search(searcher, asked)
+        result = searcher.search(str(text), **asked)
+    if as_json:
+        print_json(result_json(result))
+    else:
+        show_result(result, str(text), index)
+    return SOME_MISSING if result.partial else 0
+
+
+def _reranker(model: str | None, depth: int) -> Rerank | None:
+    if model is None:
+        return None
+    from encoder import CrossEncoder
+    from query import Rerank
+
+    return Rerank(CrossEncoder.load(model), depth)
+
+
+def _check_usage(text: str | None, queries: str | None, run: Path | None, as_json: bool) -> None:
+    if (text is None) == (queries is None):
+        raise click.UsageError("Say what to look for: either TEXT or --queries FILE.")
+    if text is not None and not text.strip():
+        raise click.UsageError("The query is empty: say what to look for.")
+    if run is not None and queries is None:
+        raise click.UsageError("--run is for --queries.")
+    if as_json and queries is not None and run is None:
+        raise click.UsageError("--json and the run would both go to standard output: add --run.")

@@ -1,0 +1,119 @@
+"""`tandem search --queries FILE`: a run of many queries, with a bar and a tally."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
+
+import click
+
+from query.errors import QueryError
+from query.export import answer_json, trec_lines
+from query.queries import parse_queries
+from tandem.options import print_json
+from tandem.progress import bar
+from tandem.show_hits import printable
+
+if TYPE_CHECKING:
+    from query import Answer, Query, Searcher
+
+SOME_FAILED = 3
+
+
+@dataclass
+class ManyQueries:
+    """What to read and what to write; counts what came of it.
+
+    source: a file of queries, or "-"; run: the file to write, None for standard output.
+    """
+
+    source: str
+    run: Path | None
+    as_json: bool
+    answered: int = 0
+    hits: int = 0
+    failed: list[dict[str, str]] = field(default_factory=list)
+    partial: list[dict[str, str]] = field(default_factory=list)
+
+    def search(self, searcher: Searcher, asked: dict[str, Any]) -> int:
+        """Answer all queries as `asked` says, the arguments of a search; return the exit code."""
+        queries = self._queries()
+        began = time.monotonic()
+        as_trec = self.run is None or self.run.suffix != ".jsonl"
+        # A TREC run has ids and scores alone: nothing else need come over the network.
+        asked["source"] = not as_trec
+        with self._output() as out, bar("Searching", len(queries)) as advance:
+            for answer in searcher.search_many(queries, **asked):
+                self._count(answer)
+                out.writelines(self._lines(answer, f"tandem-{asked['mode']}" if as_trec else None))
+                advance(1)
+        self._show(len(queries), time.monotonic() - began)
+        return SOME_FAILED if self.failed or self.partial else 0
+
+    def _queries(self) -> list[Query]:
+        if self.source == "-":
+            return parse_queries(sys.stdin.buffer, "standard input")
+        try:
+            with open(self.source, "rb") as file:
+                return parse_queries(file, self.source)
+        except OSError as error:
+            raise QueryError(
+                f"the queries {self.source} cannot be read: {error.strerror}."
+            ) from error
+
+    @contextmanager
+    def _output(self) -> Iterator[TextIO]:
+        """Where the run goes; a file appears when it is whole, or not at all."""
+        if self.run is None:
+            yield sys.stdout
+            return
+        unfinished = self.run.with_name(self.run.name + ".tmp")
+        try:
+            with open(unfinished, "w", encoding="utf-8", newline="\n") as file:
+                yield file
+            os.replace(unfinished, self.run)
+        except OSError as error:
+            raise QueryError(f"the run {self.run} cannot be written: {error.strerror}.") from error
+        finally:
+            unfinished.unlink(missing_ok=True)
+
+    def _lines(self, answer: Answer, tag: str | None) -> Iterator[str]:
+        import orjson
+
+        if tag is None:
+            yield orjson.dumps(answer_json(answer), option=orjson.OPT_APPEND_NEWLINE).decode()
+            return
+        for line in trec_lines(answer, tag):
+            yield line + "\n"
+
+    def _count(self, answer: Answer) -> None:
+        if answer.result is None:
+            self.failed.append({"id": answer.query.id, "error": str(answer.error)})
+            return
+        self.answered += 1
+        self.hits += len(answer.result)
+        if answer.result.partial:
+            self.partial.append({"id": answer.query.id, "why": answer.result.partial})
+
+    def _show(self, read: int, seconds: float) -> None:
+        for each in self.failed:
+            click.echo(printable(f"Query {each['id']} failed: {each['error']}"), err=True)
+        for each in self.partial:
+            click.echo(printable(f"Query {each['id']} is incomplete: {each['why']}."), err=True)
+        if self.as_json:
+            told = {"queries": read, "answered": self.answered, "failed": self.failed}
+            told |= {"partial": self.partial, "hits": self.hits, "seconds": round(seconds, 3)}
+            print_json({**told, "run": str(self.run)})
+            return
+        where = f", run {self.run}" if self.run else ""
+        click.echo(
+            f"{read:,} queries: {self.answered:,} answered, {len(self.failed):,} failed, "
+            f"{self.hits:,} hits, in {seconds:,.1f} seconds{where}.",
+            err=True,
+        )

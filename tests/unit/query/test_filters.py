@@ -1,0 +1,128 @@
+"""Conditions and filters: what they become, and what is wrong with them in one sentence."""
+
+import pytest
+
+from query.errors import FilterError
+from query.filters import check_dsl, combined_filter, condition, parse_dsl
+from tests.unit.query.targets import target
+
+TYPES = target().types
+
+
+def made(text):
+    return condition(text, TYPES, "books")
+
+
+@pytest.mark.parametrize(
+    ("text", "query"),
+    [
+        ("lang=en", {"term": {"lang": "en"}}),
+        (" lang = en ", {"term": {"lang": "en"}}),
+        ("lang=en,de", {"terms": {"lang": ["en", "de"]}}),
+        ("lang!=en", {"bool": {"must_not": [{"term": {"lang": "en"}}]}}),
+        ("lang!=en,de", {"bool": {"must_not": [{"terms": {"lang": ["en", "de"]}}]}}),
+        ("year>=2019", {"range": {"year": {"gte": 2019}}}),
+        ("year<=2019", {"range": {"year": {"lte": 2019}}}),
+        ("year>2019", {"range": {"year": {"gt": 2019}}}),
+        ("year<-5", {"range": {"year": {"lt": -5}}}),
+        ("year=2019", {"term": {"year": 2019}}),
+        ("price<9.5", {"range": {"price": {"lt": 9.5}}}),
+        ("open=true", {"term": {"open": True}}),
+        ("added>=2024-05-01", {"range": {"added": {"gte": "2024-05-01"}}}),
+        ("added>now-7d", {"range": {"added": {"gt": "now-7d"}}}),
+        ('lang="a, b",c', {"terms": {"lang": ["a, b", "c"]}}),
+        ('lang="say \\"hi\\""', {"term": {"lang": 'say "hi"'}}),
+        ("lang=a=b", {"term": {"lang": "a=b"}}),
+        ("author.name=Ann", {"term": {"author.name": "Ann"}}),
+        ("name=Ann", {"term": {"name.raw": "Ann"}}),
+        ("tags.any.key=x", {"term": {"tags.any.key": "x"}}),
+        ("_id=d1,d2", {"terms": {"_id": ["d1", "d2"]}}),
+        ("lang=*", {"term": {"lang": "*"}}),
+    ],
+)
+def test_conditions(text, query):
+    assert made(text) == query
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("lang", r"'lang' is no condition.*year>=2019"),
+        ("=en", "is no condition"),
+        ("lang=", "is no condition"),
+        ("langg=en", r"no field 'langg': did you mean lang\?"),
+        ("zzz=1", r"no field 'zzz': it has .*lang"),
+        ("year=next", "'year' is of type long and 'next' is no such number"),
+        ("year=20.5", "'20.5' is no such number"),
+        ("price<nan", "no such number"),
+        ("price=1e999", "no such number"),
+        ("open=yes", "neither true nor false"),
+        ("lang>en", "keyword, which has no order"),
+        ("open>true", "boolean, which has no order"),
+        ("year>1,2", "takes one value and has 2"),
+        ("notes=x", "full text.*--filter"),
+        ("author=Ann", r"object.*such as author\.name"),
+        ("vector=1", "knn_vector, which has no single value: use --filter"),
+        ('lang="open', "cannot be read from"),
+        ('lang="\\q"', "no JSON string"),
+    ],
+)
+def test_conditions_that_are_wrong(text, said):
+    with pytest.raises(FilterError, match=said):
+        made(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"term": {"lang": }}', r"line 1, column 19, near .*: Expecting value"),
+        ('{"term": {"lang": "en"}', r"line 1, column 24"),
+        ('{\n"term" {}}', "line 2, column 8"),
+        ("[1]", "must be one JSON object.*'\\[1\\]'"),
+        ("{}", "must be one JSON object"),
+        ("en", "line 1, column 1"),
+    ],
+)
+def test_a_filter_that_is_no_json_says_where(text, said):
+    with pytest.raises(FilterError, match=said):
+        parse_dsl(text)
+
+
+@pytest.mark.parametrize(
+    "dsl",
+    [
+        {"term": {"langg": "en"}},
+        {"terms": {"langg": ["en"], "boost": 2}},
+        {"exists": {"field": "langg"}},
+        {"bool": {"filter": [{"term": {"lang": "en"}}, {"range": {"langg": {"gt": 1}}}]}},
+        {"bool": {"must_not": {"match": {"langg": "en"}}}},
+        {"constant_score": {"filter": {"prefix": {"langg": "e"}}}},
+    ],
+)
+def test_an_unknown_field_in_query_dsl_is_seen(dsl):
+    with pytest.raises(FilterError, match="no field 'langg': did you mean lang"):
+        check_dsl(dsl, TYPES, "books")
+
+
+def test_query_dsl_that_we_do_not_know_is_the_clusters_to_judge():
+    for dsl in (
+        {"script": {"script": {"source": "true"}}},
+        {"nested": {"path": "x", "query": {}}},
+        {"exists": {"field": "lan*"}},
+        {"match_all": {}},
+    ):
+        check_dsl(dsl, TYPES, "books")
+
+
+def test_two_clauses_at_the_top_are_refused():
+    with pytest.raises(FilterError, match=r"has 2 \(term, range\)"):
+        check_dsl({"term": {"lang": "en"}, "range": {"year": {"gt": 1}}}, TYPES, "books")
+
+
+def test_all_must_hold():
+    dsl = {"term": {"lang": "en"}}
+    year = {"range": {"year": {"gt": 1}}}
+    assert combined_filter(None, (), TYPES, "books") is None
+    assert combined_filter(dsl, (), TYPES, "books") == dsl
+    assert combined_filter(None, ("year>1",), TYPES, "books") == year
+    assert combined_filter(dsl, ("year>1",), TYPES, "books") == {"bool": {"filter": [dsl, year]}}
