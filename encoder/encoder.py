@@ -75,32 +75,18 @@ class Encoder:
         text, None for the model's own; only_queries: open what encodes passages when it is first
         needed; on_progress: called with what takes longer. Raises EncoderError.
         """
-        blueprint = read_blueprint(locate(model))
-        blueprint = replace(
-            blueprint,
-            truncate_dim=blueprint.truncate_dim if truncate_dim is None else truncate_dim,
-            query_prompt=blueprint.query_prompt if query_prompt is None else query_prompt,
-            passage_prompt=blueprint.passage_prompt if passage_prompt is None else passage_prompt,
-        )
-        base = fingerprint(blueprint)
+        prompts = {"query_prompt": query_prompt, "passage_prompt": passage_prompt}
+        asked = {"truncate_dim": truncate_dim, **prompts}
+        settings: dict[str, Any] = {n: value for n, value in asked.items() if value is not None}
+        blueprint = replace(read_blueprint(locate(model)), **settings)
+        digest = fingerprint(blueprint)
         wish = Wish(backend, precision, device)
-        opened = Model(blueprint, base, wish, on_progress or (lambda what: None))
+        opened = Model(blueprint, digest, wish, on_progress or (lambda what: None))
         way = opened.queries if only_queries else opened.passages
-        changes = precision == INT8 or (precision is not None and opened.choice.changes)
-        settings = {
-            "truncate_dim": truncate_dim,
-            "query_prompt": query_prompt,
-            "passage_prompt": passage_prompt,
-            "precision": precision if changes else None,
-        }
-        return cls(
-            canonical(model),
-            varied(base, str(precision)) if changes else base,
-            {name: value for name, value in settings.items() if value is not None},
-            opened,
-            way,
-            blueprint.truncate_dim,
-        )
+        if precision == INT8 or (precision is not None and opened.choice.changes):
+            settings["precision"] = precision
+            digest = varied(digest, precision)
+        return cls(canonical(model), digest, settings, opened, way, blueprint.truncate_dim)
 
     @property
     def choice(self) -> Choice:
