@@ -41,7 +41,7 @@ def test_a_batch_that_does_not_fit_is_halved_until_it_does():
 
 def test_one_text_that_does_not_fit_is_told():
     engine = TorchEngine(Small(room=3), "cpu", torch.float32, lanes=1)
-    with pytest.raises(EncoderError, match="a text of 4 tokens does not fit .*--device cpu"):
+    with pytest.raises(EncoderError, match=r"a text of 4 tokens does not fit .*--device cpu"):
         engine.many(batch(2, 4))
 
 
