@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # pip draws its bars on a terminal and keeps quiet elsewhere.
 QUIET := $(if $(MAKE_TERMOUT),,--quiet)
 INSTALL := $(BIN)/pip install --disable-pip-version-check $(QUIET) --constraint constraints.txt --editable
-ROOMS := tandem cluster encoder ingest query mappings
+BENCHES := encode precision loading
 
 .PHONY: demo test check bench clean docs format
 .DELETE_ON_ERROR:
@@ -25,7 +25,7 @@ check: $(VENV)/.test-installed  ## Format, lint, types, docstrings, import direc
 
 bench: $(VENV)/.test-installed  ## Every benchmark, with its peers in the same run.
 	@$(BIN)/pip install --disable-pip-version-check --quiet --constraint constraints.txt --editable '.[bench]'
-	@for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
+	@for name in $(BENCHES); do echo "== $$name"; $(BIN)/python -m bench.$$name || exit 1; done
 
 format: $(VENV)/.test-installed  ## Put every file into the house format.
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .

@@ -2,8 +2,8 @@
 
 Every way encodes the same passages in turn, in an order that is shuffled each round. The first
 round is not counted. Efficiency is the work that the real tokens need, in floating-point
-operations, over what the fastest plain matrix product of the model's own shapes does on this
-machine in the same round.
+operations, over what torch's plain matrix product of the model's own shapes does on this machine in
+the same round; beside it, the same over the fastest product that this machine has.
 """
 
 from __future__ import annotations
@@ -12,11 +12,10 @@ import argparse
 import json
 import random
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
@@ -28,9 +27,12 @@ from rich.progress import track
 from rich.table import Table
 from sentence_transformers import SentenceTransformer
 
-from bench.products import needed_operations, plain_rate
+from bench.memory import peak_megabytes
+from bench.products import needed_operations, rates
+from bench.report import verdict
 from encoder import Encoder
 from encoder.batches import Item, Pool
+from encoder.choice import BACKENDS
 from encoder.locate import locate
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -40,6 +42,9 @@ EXAMPLES = ROOT / "examples" / "corpus.jsonl"
 THEIRS = "sentence-transformers"
 BATCH = 32
 QUERIES, TOP = 200, 10
+QUERY = "what is the capital of france"
+QUERY_ROUNDS = 200
+WIDE = Console(width=120)
 # Precision -> (times sentence-transformers, efficiency) that we want to reach.
 TARGETS = {"float32": (1.8, 0.9), "bfloat16": (3.0, 0.75), "int8": (4.0, None)}
 MOST_PADDING = 0.02
@@ -54,6 +59,7 @@ class Way:
     encode: Callable[[list[str]], np.ndarray[Any, np.dtype[np.float32]]]
     seconds: list[float] = field(default_factory=list)
     efficiency: list[float] = field(default_factory=list)
+    of_fastest: list[float] = field(default_factory=list)
     vectors: Any = None
 
     @property
@@ -91,15 +97,17 @@ def ways(model: str, precisions: list[str]) -> Iterator[Way]:
 def measure(every: list[Way], texts: list[str], operations: float, rounds: int) -> None:
     dice = random.Random(2)
     for turn in track(range(rounds + 1), "rounds", console=Console(stderr=True)):
-        rates = {each.precision: plain_rate(each.precision) for each in every}
+        limits = {each.precision: rates(each.precision) for each in every}
         for way in dice.sample(every, len(every)):
             began = time.perf_counter()
             way.vectors = way.encode(texts)
             spent = time.perf_counter() - began
             if turn:
                 way.seconds.append(spent)
-                if rate := rates[way.precision]:
-                    way.efficiency.append(operations / spent / rate)
+                if limit := limits[way.precision]:
+                    plain, fastest = (operations / spent / rate for rate in limit)
+                    way.efficiency.append(plain)
+                    way.of_fastest.append(fastest)
 
 
 def padding(lengths: list[int], characters: list[int], budget: int) -> tuple[float, float]:
@@ -136,33 +144,49 @@ def overlap(found: Any, reference: Any) -> float:
     return statistics.mean(len(a & b) / TOP for a, b in pairs)
 
 
-CHILD = """
-import json, re, sys
-from pathlib import Path
-way, model, texts = sys.argv[1], sys.argv[2], json.loads(sys.stdin.read())
-if way == "theirs":
-    from sentence_transformers import SentenceTransformer
-    SentenceTransformer(model, device="cpu", model_kwargs={"dtype": "float32"}).encode(texts)
-else:
-    from encoder import Encoder
-    Encoder.load(model, precision=way, device="cpu").encode_passages(texts)
-print(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
-"""
+def one_query(model: str, rounds: int) -> dict[str, float]:
+    """Median seconds of one short query, by each way in turn."""
+    peer = SentenceTransformer(str(locate(model)), device="cpu", model_kwargs={"dtype": "float32"})
+    encoders = {
+        f"tandem ({backend})": Encoder.load(model, backend=backend, only_queries=True, device="cpu")
+        for backend in BACKENDS
+    }
+    ask: dict[str, Callable[[], object]] = {
+        THEIRS: lambda: peer.encode([QUERY]),
+        **{name: partial(each.encode_queries, [QUERY]) for name, each in encoders.items()},
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in ask}
+    dice = random.Random(3)
+    for turn in range(rounds + 10):
+        for name in dice.sample(list(ask), len(ask)):
+            began = time.perf_counter()
+            ask[name]()
+            if turn >= 10:
+                seconds[name].append(time.perf_counter() - began)
+    return {name: statistics.median(each) for name, each in seconds.items()}
 
 
-def peak_megabytes(way: str, model: str, texts: list[str]) -> float:
-    """Peak resident memory of a process that does nothing else."""
-    command = [sys.executable, "-c", CHILD, way, str(locate(model))]
-    done = subprocess.run(
-        command, input=json.dumps(texts), capture_output=True, text=True, cwd=ROOT, check=True
-    )
-    return int(done.stdout.split()[-1]) / 1e3
+def show_queries(found: dict[str, float]) -> None:
+    table = Table("one query", "milliseconds", "of theirs")
+    for name, value in found.items():
+        table.add_row(name, f"{value * 1e3:.2f}", f"{value / found[THEIRS]:.2f}")
+    WIDE.print(table)
+    for name in list(found)[1:]:
+        verdict(f"{name}: latency of one query", found[name] / found[THEIRS], 1.0, at_least=False)
 
 
 def show(every: list[Way], texts: list[str], memory: dict[str, float]) -> None:
     reference = every[0]
     table = Table(
-        "", "documents/s", "times", "cosine min", "mean", f"top {TOP}", "efficiency", "peak MB"
+        "",
+        "documents/s",
+        "times",
+        "cosine min",
+        "mean",
+        f"top {TOP}",
+        "efficiency",
+        "of fastest",
+        "peak MB",
     )
     for way in every:
         cosines = (way.vectors * reference.vectors).sum(1)
@@ -174,24 +198,21 @@ def show(every: list[Way], texts: list[str], memory: dict[str, float]) -> None:
             f"{cosines.mean():.6f}",
             f"{overlap(way.vectors, reference.vectors):.1%}",
             f"{statistics.median(way.efficiency):.2f}" if way.efficiency else "-",
+            f"{statistics.median(way.of_fastest):.2f}" if way.of_fastest else "-",
             f"{memory[way.name]:,.0f}" if way.name in memory else "-",
         )
-    Console().print(table)
+    WIDE.print(table)
 
 
 def verdicts(every: list[Way], share: float) -> None:
     reference = every[0]
-    checks = [("padding", share, MOST_PADDING, False)]
+    verdict("padding", share, MOST_PADDING, at_least=False)
     for way in every[1:]:
         times, efficiency = TARGETS[way.precision]
-        checks.append((f"{way.name}: speed", reference.middle / way.middle, times, True))
+        verdict(f"{way.name}: speed", reference.middle / way.middle, times, at_least=True)
         if efficiency is not None:
             middle = statistics.median(way.efficiency)
-            checks.append((f"{way.name}: efficiency", middle, efficiency, True))
-    for what, value, target, at_least in checks:
-        met = value >= target if at_least else value <= target
-        sign = ">=" if at_least else "<="
-        print(f"{what} {value:.3f} (target {sign} {target}) {'met' if met else 'MISSED'}")
+            verdict(f"{way.name}: efficiency", middle, efficiency, at_least=True)
 
 
 def plot(every: list[Way], texts: list[str], path: Path) -> None:
@@ -242,6 +263,7 @@ def main() -> None:
             memory[way.name] = peak_megabytes(kind, given.model, texts)
     show(every, texts, memory)
     verdicts(every, share)
+    show_queries(one_query(given.model, QUERY_ROUNDS))
     if given.plot:
         plot(every, texts, ROOT / "bench" / "out" / "encode.png")
 

@@ -23,6 +23,7 @@ from opensearchpy import helpers
 from rich.console import Console
 from rich.table import Table
 
+from bench.report import verdict
 from cluster import Cluster, connect
 from ingest import Writing, ingest
 from ingest.index import create_index
@@ -203,14 +204,6 @@ def show(title: str, seconds: dict[str, list[float]], count: int) -> dict[str, f
         table.add_row(name, f"{value:.2f}", f"{count / value:,.0f}")
     Console().print(table)
     return middle
-
-
-def verdict(what: str, value: float, target: float, *, at_least: bool) -> None:
-    met = value >= target if at_least else value <= target
-    print(
-        f"{what}: {value:.2f} (target {'>=' if at_least else '<='} {target}) "
-        f"{'met' if met else 'MISSED'}"
-    )
 
 
 def main() -> None:

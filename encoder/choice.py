@@ -16,7 +16,8 @@ from typing import Any
 from encoder.errors import EncoderError
 
 BACKENDS = ("torch", "openvino")
-PRECISIONS = ("float32", "bfloat16", "float16", "int8")
+INT8 = "int8"
+PRECISIONS = ("float32", "bfloat16", "float16", INT8)
 _GPU_FILES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 # Vectors whose cosine to float32's is at least this count as the same.
 SAME = 0.9999
@@ -72,7 +73,7 @@ class Wish:
 
     def allows(self, candidate: Candidate) -> bool:
         """Whether a candidate is what was asked for; what was left open is any but int8."""
-        if self.precision is None and candidate.precision == "int8":
+        if self.precision is None and candidate.precision == INT8:
             return False
         return all(
             wanted in (None, found)
@@ -102,8 +103,11 @@ class Choice:
 
     @property
     def changes(self) -> bool:
-        """Whether the vectors are too far from float32's to be mixed with them."""
-        return self.agreement < SAME
+        """Whether the vectors are too far from float32's to be mixed with them; int8's always are.
+
+        So who only searches need not quantise the model to know.
+        """
+        return self.taken.precision == INT8 or self.agreement < SAME
 
 
 def choose(wish: Wish, measured: Sequence[Measured]) -> Choice:
@@ -136,7 +140,7 @@ def candidates(device: str) -> list[Candidate]:
         return [Candidate("torch", each, device) for each in ("float16", "float32")]
     backends = ("openvino", "torch") if find_spec("openvino") else ("torch",)
     found = [Candidate(b, p) for b in backends for p in ("float32", "bfloat16")]
-    return [*found, Candidate("openvino", "int8")]
+    return [*found, Candidate("openvino", INT8)]
 
 
 def best_device() -> str:

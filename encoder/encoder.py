@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from encoder.batches import Item, Pool, make_batch
-from encoder.choice import Choice, Wish
+from encoder.choice import INT8, Choice, Wish
 from encoder.engine import Vectors
 from encoder.errors import EncoderError
 from encoder.fingerprint import fingerprint, varied
 from encoder.layout import read_blueprint
 from encoder.locate import canonical, locate
-from encoder.opening import Opened, Way, open_ways
+from encoder.opening import Model, Way
 from encoder.streams import Vector, stream
 from encoder.workshop import SMALLEST_NORM, OnProgress
 
@@ -36,14 +36,15 @@ class Encoder:
         name: str,
         fingerprint: str,
         settings: Mapping[str, Any],
-        opened: Opened,
+        model: Model,
+        way: Way,
         truncate_dim: int | None,
     ) -> None:
         self.name, self.fingerprint, self.settings = name, fingerprint, settings
-        self._opened = opened
+        self._model = model
         # The model itself tells, whatever its settings say.
-        probe = make_batch([Item(0, opened.passages.tokens.ids(["dimension"])[0])])
-        self._full_dim = opened.passages.engine.one(probe).shape[1]
+        probe = make_batch([Item(0, way.tokens.ids(["dimension"])[0])])
+        self._full_dim = way.engine.one(probe).shape[1]
         self.dim = self._full_dim if truncate_dim is None else truncate_dim
         if not 1 <= self.dim <= self._full_dim:
             raise EncoderError(
@@ -62,6 +63,7 @@ class Encoder:
         truncate_dim: int | None = None,
         query_prompt: str | None = None,
         passage_prompt: str | None = None,
+        only_queries: bool = False,
         on_progress: OnProgress | None = None,
     ) -> Encoder:
         """Load a model by its name on the hub or by its folder.
@@ -70,59 +72,47 @@ class Encoder:
         device: "cpu", "cuda", "cuda:1", "mps"; what is None is chosen: the fastest that keeps the
         cosine to float32 at least 0.9999 on this machine, measured once and remembered.
         truncate_dim: keep the first components only; query_prompt, passage_prompt: put before each
-        text, None for the model's own; on_progress: called with what takes longer. Raises
-        EncoderError.
+        text, None for the model's own; only_queries: open what encodes passages when it is first
+        needed; on_progress: called with what takes longer. Raises EncoderError.
         """
-        blueprint = read_blueprint(locate(model))
-        blueprint = replace(
-            blueprint,
-            truncate_dim=blueprint.truncate_dim if truncate_dim is None else truncate_dim,
-            query_prompt=blueprint.query_prompt if query_prompt is None else query_prompt,
-            passage_prompt=blueprint.passage_prompt if passage_prompt is None else passage_prompt,
-        )
-        base = fingerprint(blueprint)
+        prompts = {"query_prompt": query_prompt, "passage_prompt": passage_prompt}
+        asked = {"truncate_dim": truncate_dim, **prompts}
+        settings: dict[str, Any] = {n: value for n, value in asked.items() if value is not None}
+        blueprint = replace(read_blueprint(locate(model)), **settings)
+        digest = fingerprint(blueprint)
         wish = Wish(backend, precision, device)
-        opened = open_ways(blueprint, base, wish, on_progress or (lambda what: None))
-        precision = opened.choice.taken.precision if opened.choice.changes else None
-        settings = {
-            "truncate_dim": truncate_dim,
-            "query_prompt": query_prompt,
-            "passage_prompt": passage_prompt,
-            "precision": precision,
-        }
-        return cls(
-            canonical(model),
-            varied(base, precision) if precision else base,
-            {name: value for name, value in settings.items() if value is not None},
-            opened,
-            blueprint.truncate_dim,
-        )
+        opened = Model(blueprint, digest, wish, on_progress or (lambda what: None))
+        way = opened.queries if only_queries else opened.passages
+        if precision == INT8 or (precision is not None and opened.choice.changes):
+            settings["precision"] = precision
+            digest = varied(digest, precision)
+        return cls(canonical(model), digest, settings, opened, way, blueprint.truncate_dim)
 
     @property
     def choice(self) -> Choice:
-        """What runs the model here, and what was measured."""
-        return self._opened.choice
+        """What runs passages here, and what was measured."""
+        return self._model.choice
 
     @property
     def max_length(self) -> int:
         """Most tokens of a passage, special tokens and prompt included."""
-        return self._opened.passages.tokens.max_length
+        return self._model.passages.tokens.max_length
 
     @property
     def passage_room(self) -> int:
         """Most tokens of a passage's own text."""
-        return self._opened.passages.tokens.room
+        return self._model.passages.tokens.room
 
     def encode_passages(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors of passages: float32 [n, dim]; [0, dim] for no texts.
 
         Raises EncoderError for a text that is no string, and for NaN in the model's output.
         """
-        return self._encode(self._opened.passages, texts)
+        return self._encode(self._model.passages, texts)
 
     def encode_queries(self, texts: Sequence[str]) -> Vectors:
         """Unit vectors of queries: float32 [n, dim]; [0, dim] for no texts; the same errors."""
-        return self._encode(self._opened.queries, texts)
+        return self._encode(self._model.queries, texts)
 
     def stream_passages(self, texts: Iterable[str]) -> Iterator[Vector]:
         """Unit vectors, float32 [dim] each, lazily and in the order of the texts.
@@ -130,16 +120,16 @@ class Encoder:
         A text without tokens may give zeros, and a damaged model NaN: who stores them must look.
         Raises EncoderError for a text that is no string.
         """
-        way = self._opened.passages
+        way = self._model.passages
         return (self._unit(found[None])[0] for found in stream(texts, way.tokens, way.engine))
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each passage as encoded, special tokens and prompt included, not cut off."""
-        return self._opened.passages.tokens.count(texts)
+        return self._model.passages.tokens.count(texts)
 
     def token_spans(self, text: str) -> list[tuple[int, int]]:
         """The characters that each token of the text alone stands for."""
-        return self._opened.passages.tokens.spans(text)
+        return self._model.passages.tokens.spans(text)
 
     def _encode(self, way: Way, texts: Sequence[str]) -> Vectors:
         found = np.zeros((len(texts), self._full_dim), np.float32)
@@ -151,8 +141,8 @@ class Encoder:
         bad = np.flatnonzero(~np.isfinite(found).all(1))
         if len(bad):
             raise EncoderError(
-                f"the model {self.name} gives NaN or infinite numbers for text {bad[0]} "
-                f"({self.choice.taken}): use --precision float32, or another model."
+                f"the model {self.name} gives NaN or infinite numbers for text {bad[0]}: use "
+                "--precision float32, or another model."
             )
         return self._unit(found)
 

@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,11 @@ BUDGET = 1024
 MODEL = "model.xml"
 # What OpenVINO calls our precisions; int8 is in the converted model itself.
 _HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
+
+
+def present() -> bool:
+    """Whether OpenVINO is installed."""
+    return find_spec("openvino") is not None
 
 
 def require() -> Any:

@@ -11,6 +11,7 @@ import torch
 
 from encoder.batches import Batch
 from encoder.engine import Vectors
+from encoder.errors import EncoderError
 from encoder.network import Network
 
 CPU_BUDGET = 2048
@@ -42,9 +43,12 @@ class TorchEngine:
         """See Engine; a batch that does not fit into a GPU's memory is halved until it does."""
         try:
             return self._run(batch)
-        except torch.OutOfMemoryError:
+        except torch.OutOfMemoryError as error:
             if len(batch.numbers) == 1:
-                raise
+                raise EncoderError(
+                    f"a text of {batch.ids.shape[1]:,} tokens does not fit into the memory of "
+                    f"{self.device}: use --device cpu, or a smaller model."
+                ) from error
         self.budget = max(1, self.budget // 2)
         middle = len(batch.numbers) // 2
         halves = (slice(None, middle), slice(middle, None))

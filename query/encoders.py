@@ -68,7 +68,10 @@ class Encoders:
 
             settings = dict(record.settings) if record else {}
             name = self._model or (record.model if record else "")
-            encoder: QueryEncoder = Encoder.load(name, on_progress=self._on_progress, **settings)
+            # What encodes passages would be measured, and maybe quantised, for nothing.
+            encoder: QueryEncoder = Encoder.load(
+                name, only_queries=True, on_progress=self._on_progress, **settings
+            )
             # Another thread may still encode with the one before: it goes when nobody uses it.
             self._loaded = (record, encoder)
             return encoder

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -43,45 +43,45 @@ class EncoderChoice:
 
 def encoder_options(default_model: str | None) -> Callable[[Command], Command]:
     """Add the options and hand over an `encoder_choice`; without a default, --model is needed."""
-    options = [
-        click.option(
-            "--model",
-            default=default_model,
-            required=default_model is None,
-            show_default=True,
-            help="Name of a sentence-transformers or Hugging Face model, or its folder.",
-        ),
-        click.option(
-            "--backend",
-            type=click.Choice(BACKENDS),
-            help="What runs the model (default: the fastest that agrees with float32 here).",
-        ),
-        click.option(
-            "--precision",
-            type=click.Choice(PRECISIONS),
-            help="Numbers to encode with (default: the fastest that agrees with float32 here).",
-        ),
-        click.option("--device", help="cpu, cuda, cuda:1 or mps (default: the best there is)."),
-        click.option(
-            "--truncate-dim",
-            type=click.IntRange(min=1),
-            help="Keep so many of the first components, for models that were trained for it.",
-        ),
-        click.option("--query-prompt", help="Put before each query (default: the model's own)."),
-        click.option(
-            "--passage-prompt", help="Put before each passage (default: the model's own)."
-        ),
-    ]
+    model = click.option(
+        "--model",
+        default=default_model,
+        required=default_model is None,
+        show_default=True,
+        help="Name of a sentence-transformers or Hugging Face model, or its folder.",
+    )
 
     def decorate(command: Command) -> Command:
         @functools.wraps(command)
         def wrapped(*args: Any, **given: Any) -> Any:
-            names = (field for field in EncoderChoice.__dataclass_fields__)
-            choice = EncoderChoice(**{name: given.pop(name) for name in names})
+            choice = EncoderChoice(**{each.name: given.pop(each.name) for each in _FIELDS})
             return command(*args, encoder_choice=choice, **given)
 
-        for option in reversed(options):
+        for option in reversed([model, *_OPTIONS]):
             wrapped = option(wrapped)
         return wrapped  # type: ignore[return-value]
 
     return decorate
+
+
+_FIELDS = fields(EncoderChoice)
+_OPTIONS = [
+    click.option(
+        "--backend",
+        type=click.Choice(BACKENDS),
+        help="What runs the model (default: the fastest that agrees with float32 here).",
+    ),
+    click.option(
+        "--precision",
+        type=click.Choice(PRECISIONS),
+        help="Numbers to encode with (default: the fastest that agrees with float32 here).",
+    ),
+    click.option("--device", help="cpu, cuda, cuda:1 or mps (default: the best there is)."),
+    click.option(
+        "--truncate-dim",
+        type=click.IntRange(min=1),
+        help="Keep so many of the first components, for models that were trained for it.",
+    ),
+    click.option("--query-prompt", help="Put before each query (default: the model's own)."),
+    click.option("--passage-prompt", help="Put before each passage (default: the model's own)."),
+]

@@ -62,6 +62,7 @@ def command(target: Target, as_json: bool) -> None:
     from ingest import ingest
     from mappings import Shape
     from query import Searcher
+    from tandem.progress import tell
     from tandem.progress_ingest import ingest_progress
 
     demos = [Demo(**entry) for entry in json.loads((_examples() / "demo.json").read_text("utf-8"))]
@@ -69,7 +70,7 @@ def command(target: Target, as_json: bool) -> None:
         click.echo(
             f"Node: {cluster.url} (OpenSearch {cluster.capabilities.version_text})", err=True
         )
-        encoder = Encoder.load(MODEL)
+        encoder = Encoder.load(MODEL, on_progress=tell)
         with ingest_progress() as on_progress:
             report = ingest(
                 _examples() / "corpus.jsonl",
@@ -117,7 +118,7 @@ def _show(report: Any, demos: list[Demo], outcomes: list[list[Outcome]]) -> None
     program = sys.argv[0] if sys.argv[0].endswith("tandem") else "tandem"
     out.print("Now ask something yourself:")
     out.print(
-        f'  {_shown(program)} search "how do I stop a tap dripping" --index {INDEX}', style="bold"
+        f'  {_shown(program)} search "what is the fastest animal" --index {INDEX}', style="bold"
     )
 
 

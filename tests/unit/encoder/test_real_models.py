@@ -39,15 +39,13 @@ def test_minilm_is_the_cards_own_recipe_before_normalising(minilm, passages):
     tokenizer = AutoTokenizer.from_pretrained(minilm)
     model = AutoModel.from_pretrained(minilm).eval()
     given = {"padding": True, "truncation": True, "max_length": 256, "return_tensors": "pt"}
-    encoded = tokenizer(passages[:50], **given)
+    encoded = tokenizer(passages, **given)
     with torch.no_grad():
         hidden = model(**encoded)[0]
     mask = encoded["attention_mask"].unsqueeze(-1).expand(hidden.size()).float()
     expected = (hidden * mask).sum(1) / torch.clamp(mask.sum(1), min=1e-9)
     norms = expected.norm(dim=1, keepdim=True).numpy()
-    assert (
-        np.abs(ours(minilm).encode_passages(passages[:50]) * norms - expected.numpy()).max() < 1e-5
-    )
+    assert np.abs(ours(minilm).encode_passages(passages) * norms - expected.numpy()).max() < 1e-5
 
 
 def test_the_way_that_is_taken_by_default_agrees(minilm, passages):

@@ -77,7 +77,7 @@ def test_nan_in_the_models_output(folder):
     weights["embeddings.word_embeddings.weight"][:] = float("nan")
     save_file(weights, folder / "model.safetensors", {"format": "pt"})
     encoder = ours(folder)
-    with pytest.raises(EncoderError, match=r"NaN or infinite numbers for text 0 .*float32"):
+    with pytest.raises(EncoderError, match=r"NaN or infinite numbers for text 0: .*float32"):
         encoder.encode_passages(["fox"])
     # A stream hands them on: who stores vectors rejects the document and goes on.
     assert np.isnan(next(encoder.stream_passages(["fox"]))).all()

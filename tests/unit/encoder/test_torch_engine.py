@@ -1,0 +1,67 @@
+"""The torch engine: batches that do not fit, and threads that are given back."""
+
+import numpy as np
+import pytest
+import torch
+
+from encoder import EncoderError
+from encoder.batches import Item, make_batch
+from encoder.torch_engine import TorchEngine
+
+
+class Small(torch.nn.Module):
+    """A network whose device holds so many tokens; the vector of a text is [sum of ids, tokens]."""
+
+    def __init__(self, room):
+        super().__init__()
+        self.room = room
+        self.seen = []
+
+    def forward(self, ids, mask, kept):
+        self.seen.append(tuple(ids.shape))
+        if ids.numel() > self.room:
+            raise torch.OutOfMemoryError("out of memory")
+        return torch.stack([(ids * kept).sum(1), kept.sum(1)], 1).float()
+
+
+def batch(*lengths):
+    return make_batch([Item(n, list(range(1, length + 1))) for n, length in enumerate(lengths)])
+
+
+def test_a_batch_that_does_not_fit_is_halved_until_it_does():
+    network = Small(room=10)
+    engine = TorchEngine(network, "cpu", torch.float32, lanes=2)
+    before = engine.budget
+    found = engine.many(batch(5, 5, 4, 4, 1))
+    assert found.tolist() == [[15, 5], [15, 5], [10, 4], [10, 4], [1, 1]]
+    assert network.seen == [(5, 5), (2, 5), (3, 4), (1, 4), (2, 4)]
+    # What follows is made smaller from the start.
+    assert engine.budget == before // 4
+
+
+def test_one_text_that_does_not_fit_is_told():
+    engine = TorchEngine(Small(room=3), "cpu", torch.float32, lanes=1)
+    with pytest.raises(EncoderError, match=r"a text of 4 tokens does not fit .*--device cpu"):
+        engine.many(batch(2, 4))
+
+
+def test_lanes_have_a_thread_each_and_give_the_others_back():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        engine = TorchEngine(Small(room=99), "cpu", torch.float32, lanes=2)
+        with engine.open_lanes():
+            with engine.open_lanes():
+                assert torch.get_num_threads() == 1
+            assert torch.get_num_threads() == 1
+        assert torch.get_num_threads() == 2
+        with pytest.raises(KeyError), engine.open_lanes():
+            raise KeyError
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_vectors_are_float32_whatever_the_network_computes_in():
+    found = TorchEngine(Small(room=99), "cpu", torch.bfloat16, lanes=1).one(batch(3))
+    assert found.dtype == np.float32
