@@ -24,6 +24,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
+from bench.report import verdict
 from cluster import Cluster, connect
 from ingest import Plan, ingest
 from mappings import Shape
@@ -195,12 +196,6 @@ def show(title: str, seconds: dict[str, list[float]], unit: int = 1) -> dict[str
         table.add_row(name, *(f"{1000 * s / unit:.3f}" for s in (statistics.median(each), high)))
     Console().print(table)
     return {name: statistics.median(each) for name, each in seconds.items()}
-
-
-def verdict(what: str, value: float, target: float, *, at_least: bool) -> None:
-    met = value >= target if at_least else value <= target
-    sign = ">=" if at_least else "<="
-    print(f"{what}: {value:.2f} (target {sign} {target}) {'met' if met else 'MISSED'}")
 
 
 def show_overhead(cluster: Cluster, given: argparse.Namespace) -> None:

@@ -67,13 +67,19 @@ def _columns(result: Result) -> Mapping[str, Any]:
     if result.hits[0].before:
         return {"Reranked": lambda h: f"{h.score:.4f}", "Moved": _moved}
     if result.mode == HYBRID:
-        return {"Score": lambda h: f"{h.score:.4f}"}
+        digits = _digits(result)
+        return {"Score": lambda h: f"{h.score:.{digits}f}"}
     if result.hits[0].cosine is not None:
         return {
             "Cosine": lambda h: f"{h.cosine:.4f}",
             "Engine score": lambda h: f"{h.raw_score:.4f}",
         }
     return {_NAMES[result.mode] + " score": lambda h: f"{h.score:.4f}"}
+
+
+def _digits(result: Result) -> int:
+    """Of a fused score: reciprocal ranks differ in later ones."""
+    return 6 if result.fusion and result.fusion.get("technique") == "rrf" else 4
 
 
 def _moved(hit: Hit) -> str:
@@ -106,10 +112,11 @@ def _show_explanations(out: Any, result: Result) -> None:
     for leg in result.hits[0].explanation.legs if result.hits[0].explanation else ():
         table.add_column(_NAMES[leg.leg])
     table.add_column("Score", ratio=1)
+    digits = _digits(result)
     for hit in result:
         if hit.explanation:
-            legs = [Text(_leg(leg)) for leg in hit.explanation.legs]
-            total = Text(f"{hit.explanation.computed:.4f}", style="bold")
+            legs = [Text(_leg(leg, digits)) for leg in hit.explanation.legs]
+            total = Text(f"{hit.explanation.computed:.{digits}f}", style="bold")
             total.append(f"\n= {hit.explanation.formula}", style="dim not bold")
             total.append_text(_matches(hit, marked=not out.is_terminal))
             table.add_row(str(hit.rank), *legs, total)
@@ -131,11 +138,11 @@ def _how(result: Result) -> Text:
     return text
 
 
-def _leg(leg: Any) -> str:
+def _leg(leg: Any, digits: int) -> str:
     if leg.rank is None:
         return "not found"
     score = f"score {leg.score:.4f}" if leg.cosine is None else f"cosine {leg.cosine:.4f}"
-    became = "" if leg.normalised is None else f"\nbecomes {leg.normalised:.4f}"
+    became = "" if leg.normalised is None else f"\nbecomes {leg.normalised:.{digits}f}"
     return f"rank {leg.rank}, {score}{became}"
 
 
