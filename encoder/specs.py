@@ -112,5 +112,5 @@ class Blueprint:
             return ()
         return (
             f"this model was trained for {self.similarity} and Tandem compares by cosine, which "
-            "ranks differently: evaluate it first, or take its sibling that was trained for cosine.",
+            "ranks differently: evaluate it first, or take one that was trained for cosine.",
         )
