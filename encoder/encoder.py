@@ -17,6 +17,7 @@ from encoder.fingerprint import fingerprint, varied
 from encoder.layout import read_blueprint
 from encoder.locate import canonical, locate
 from encoder.opening import Model, Way
+from encoder.specs import Blueprint
 from encoder.streams import Vector, stream
 from encoder.workshop import SMALLEST_NORM, OnProgress
 
@@ -28,7 +29,8 @@ class Encoder:
     """A loaded model. Use `Encoder.load`; safe to share among threads.
 
     name: what an index records; fingerprint: hexadecimal digest of everything that decides a
-    vector; dim: length of one vector; settings: the options of `load` that change vectors.
+    vector; dim: length of one vector; settings: the options of `load` that change vectors; notes:
+    what a user should know of the model.
     """
 
     def __init__(
@@ -38,17 +40,18 @@ class Encoder:
         settings: Mapping[str, Any],
         model: Model,
         way: Way,
-        truncate_dim: int | None,
+        blueprint: Blueprint,
     ) -> None:
         self.name, self.fingerprint, self.settings = name, fingerprint, settings
+        self.notes = blueprint.notes
         self._model = model
         # The model itself tells, whatever its settings say.
         probe = make_batch([Item(0, way.tokens.ids(["dimension"])[0])])
         self._full_dim = way.engine.one(probe).shape[1]
-        self.dim = self._full_dim if truncate_dim is None else truncate_dim
+        self.dim = self._full_dim if blueprint.truncate_dim is None else blueprint.truncate_dim
         if not 1 <= self.dim <= self._full_dim:
             raise EncoderError(
-                f"--truncate-dim is {truncate_dim} and {name} gives {self._full_dim} dimensions: "
+                f"--truncate-dim is {self.dim} and {name} gives {self._full_dim} dimensions: "
                 f"give a number from 1 to {self._full_dim}."
             )
 
@@ -86,7 +89,7 @@ class Encoder:
         if precision == INT8 or (precision is not None and opened.choice.changes):
             settings["precision"] = precision
             digest = varied(digest, precision)
-        return cls(canonical(model), digest, settings, opened, way, blueprint.truncate_dim)
+        return cls(canonical(model), digest, settings, opened, way, blueprint)
 
     @property
     def choice(self) -> Choice:

@@ -36,6 +36,8 @@ def read_blueprint(folder: Path) -> Blueprint:
         _first_prompt(prompts, QUERY_PROMPTS),
         _first_prompt(prompts, PASSAGE_PROMPTS),
         settings.get("truncate_dim"),
+        # Absent in the layout of 2021, and null where nobody said.
+        settings.get("similarity_fn_name") or Blueprint.similarity,
     )
 
 

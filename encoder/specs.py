@@ -92,7 +92,8 @@ class Route:
 class Blueprint:
     """A whole model: how queries and passages go through it, and what goes before their texts.
 
-    The two routes are equal unless the model has a Router.
+    The two routes are equal unless the model has a Router. similarity: what the model's vectors
+    were trained to be compared by.
     """
 
     folder: Path
@@ -101,3 +102,15 @@ class Blueprint:
     query_prompt: str = ""
     passage_prompt: str = ""
     truncate_dim: int | None = None
+    similarity: str = "cosine"
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a user should know of a model that will not rank as it was trained to."""
+        unit = any(isinstance(each, NormalizeSpec) for each in self.passages.later)
+        if unit or self.similarity.startswith("cos"):
+            return ()
+        return (
+            f"this model was trained for {self.similarity} and Tandem compares by cosine, which "
+            "ranks differently: evaluate it first, or take one that was trained for cosine.",
+        )

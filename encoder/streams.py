@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from itertools import islice
@@ -24,6 +25,9 @@ CHUNK_CHARACTERS = 1_000_000
 # Texts that wait in the pool, for each 2,048 tokens of a batch.
 POOL_TEXTS = 1024
 POOL_TOKENS = 2048
+# Characters of texts that were taken and whose vectors were not given yet: who hands texts over
+# keeps them that long, and some are very long.
+MOST_CHARACTERS = 16_000_000
 # So long a lane may stand idle while more texts, of which a better batch can be made, are awaited.
 PATIENCE = 0.05
 
@@ -53,6 +57,7 @@ def stream(texts: Iterable[str], tokens: Tokens, engine: Engine) -> Iterator[Vec
                     running[workers.submit(engine.many, batch)] = batch
                 _collect(running, done, PATIENCE if incoming.open else None)
                 while given in done:
+                    incoming.forget_one()
                     yield done.pop(given)
                     given += 1
         finally:
@@ -76,6 +81,10 @@ class _Tokeniser:
         self._tokens = tokens
         self._ready: queue.Queue[list[list[int]] | BaseException | None] = queue.Queue(CHUNKS_AHEAD)
         self._stopped = threading.Event()
+        # Of each text that was taken and not given back as a vector, oldest first.
+        self._sizes: deque[int] = deque()
+        self._characters = 0
+        self._less = threading.Condition()
         self._number = 0
         self.open = True
 
@@ -112,17 +121,36 @@ class _Tokeniser:
                     self._number += 1
         return self.open
 
+    def forget_one(self) -> None:
+        """The vector of the oldest text is given, so nobody needs that text any more."""
+        with self._less:
+            self._characters -= self._sizes.popleft()
+            self._less.notify()
+
     def _work(self) -> None:
         try:
             first = 0
             for chunk in _chunks(self._texts):
-                self._put(self._tokens.ids(chunk, first))
+                ids = self._tokens.ids(chunk, first)
                 first += len(chunk)
+                self._remember([len(text) for text in chunk])
+                self._put(ids)
+                self._wait_for_room()
                 if self._stopped.is_set():
                     return
             self._put(None)
         except BaseException as error:
             self._put(error)
+
+    def _remember(self, sizes: list[int]) -> None:
+        with self._less:
+            self._sizes.extend(sizes)
+            self._characters += sum(sizes)
+
+    def _wait_for_room(self) -> None:
+        with self._less:
+            while self._characters > MOST_CHARACTERS and not self._stopped.is_set():
+                self._less.wait(PATIENCE)
 
     def _put(self, item: list[list[int]] | BaseException | None) -> None:
         while not self._stopped.is_set():

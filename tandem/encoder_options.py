@@ -38,7 +38,10 @@ class EncoderChoice:
         from tandem.progress import tell
 
         options = asdict(self)
-        return Encoder.load(options.pop("model"), on_progress=tell, **options)
+        encoder = Encoder.load(options.pop("model"), on_progress=tell, **options)
+        for note in encoder.notes:
+            click.echo(f"Warning: {note}", err=True)
+        return encoder
 
 
 def encoder_options(default_model: str | None) -> Callable[[Command], Command]:

@@ -103,3 +103,13 @@ def test_a_router_without_a_way_for_queries_is_refused(routed):
     models.write(path, config)
     with pytest.raises(ModelRefusedError, match=r"no route for a query \(it has image\)"):
         ours(routed)
+
+
+@pytest.mark.parametrize(
+    ("similarity", "notes"), [(None, 0), ("cosine", 0), ("dot", 1), ("euclidean", 1)]
+)
+def test_a_model_that_was_not_trained_for_cosine_says_so(tmp_path, similarity, notes):
+    folder = models.old_layout(tmp_path, "bert", settings={"similarity_fn_name": similarity})
+    found = ours(folder).notes
+    assert len(found) == notes
+    assert all(f"trained for {similarity}" in note for note in found)

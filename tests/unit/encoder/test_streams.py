@@ -10,7 +10,7 @@ import pytest
 
 from encoder import EncoderError
 from encoder.specs import Route, StaticSpec
-from encoder.streams import POOL_TEXTS, stream
+from encoder.streams import MOST_CHARACTERS, POOL_TEXTS, stream
 from encoder.tokens import Tokens
 from tests import models
 
@@ -98,6 +98,23 @@ def test_an_endless_source_is_read_only_a_little_ahead(tokens):
     ahead = taken - 5000
     vectors.close()
     assert ahead < 4 * POOL_TEXTS
+
+
+def test_long_texts_are_not_hoarded(tokens):
+    taken = given = most = 0
+    text = "fox " * 250_000
+
+    def long():
+        nonlocal taken, most
+        for _ in range(100):
+            taken += 1
+            most = max(most, taken - given)
+            yield text
+
+    for _ in stream(long(), tokens, Lengths()):
+        given += 1
+    assert given == 100
+    assert most <= MOST_CHARACTERS // len(text) + 3
 
 
 def test_a_failure_of_the_model_ends_the_stream_with_it(tokens):
