@@ -7,7 +7,6 @@ stays, so a second run encodes nothing.
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,7 @@ from query import Searcher, Tuning
 from query.queries import parse_queries
 
 ROOT = Path(__file__).resolve().parents[1]
+DATA = ROOT.parent / "shared" / "data"
 PREFIX = "tandem-quality"
 K = 10
 WAYS: dict[str, tuple[str, Tuning]] = {
@@ -93,7 +93,7 @@ def main() -> None:
     parser.add_argument(
         "--data",
         type=Path,
-        default=Path(os.environ.get("TANDEM_DATA", "/work/shared/data")),
+        default=DATA,
         help="folder of BEIR folders",
     )
     given = parser.parse_args()

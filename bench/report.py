@@ -6,4 +6,4 @@ from __future__ import annotations
 def verdict(what: str, value: float, target: float, *, at_least: bool) -> None:
     met = value >= target if at_least else value <= target
     sign = ">=" if at_least else "<="
-    print(f"{what} {value:.3f} (target {sign} {target}) {'met' if met else 'MISSED'}")
+    print(f"{what} {value:.4g} (target {sign} {target}) {'met' if met else 'MISSED'}")
