@@ -18,8 +18,11 @@ from encoder.errors import EncoderError
 
 BUDGET = 1024
 MODEL = "model.xml"
-# What OpenVINO calls our precisions; int8 is in the converted model itself.
-_HINTS = {"float32": "f32", "bfloat16": "bf16", "int8": "f32"}
+# What OpenVINO calls our precisions. What is int8 is said in the converted model; the rest of it
+# runs in bfloat16 where the processor can.
+_HINTS = {"float32": ("f32",), "bfloat16": ("bf16",), "int8": ("bf16", "f32")}
+# More threads do not help one short text, however many cores there are.
+MOST_THREADS = 4
 
 
 def present() -> bool:
@@ -85,17 +88,26 @@ class OpenVinoEngine:
     def _model(self, latency: bool) -> Any:
         with self._lock:
             if latency not in self._compiled:
-                self._compiled[latency] = self._compile(1 if latency else self.lanes)
+                streams = (
+                    (1, min(self.lanes, MOST_THREADS)) if latency else (self.lanes, self.lanes)
+                )
+                self._compiled[latency] = self._compile(*streams)
             return self._compiled[latency]
 
-    def _compile(self, streams: int) -> Any:
+    def _compile(self, streams: int, threads: int) -> Any:
+        core = self._openvino.Core()
+        able = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        hints = [each for each in _HINTS[self._precision] if each != "bf16" or "BF16" in able]
+        if not hints:
+            raise EncoderError(
+                "this processor has no bfloat16: leave out --precision, or use --precision float32."
+            )
         properties = {
             "NUM_STREAMS": streams,
-            "INFERENCE_NUM_THREADS": self.lanes,
-            "INFERENCE_PRECISION_HINT": _HINTS[self._precision],
+            "INFERENCE_NUM_THREADS": threads,
+            "INFERENCE_PRECISION_HINT": hints[0],
         }
         try:
-            core = self._openvino.Core()
             return core.compile_model(str(self._path), "CPU", properties)
         except RuntimeError as error:
             said = " ".join(str(error).split())[:200]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from encoder.batches import Item, make_batch
 from encoder.errors import EncoderError
@@ -36,5 +37,19 @@ def quantise(source: Path, ids: Sequence[Sequence[int]], folder: Path) -> None:
             nncf.Dataset(inputs),
             model_type=nncf.ModelType.TRANSFORMER,
             subset_size=len(inputs),
+            ignored_scope=nncf.IgnoredScope(names=_after_gelu(model)),
         )
     save(quantised, folder)
+
+
+def _after_gelu(model: Any) -> list[str]:
+    """Products of what a GELU gave, which has a few values far larger than the rest.
+
+    With these in int8 the least cosine to float32 over 700 passages was 0.982, without 0.993, at
+    0.87 of the speed (all-MiniLM-L6-v2).
+    """
+    return [
+        op.get_friendly_name()
+        for op in model.get_ops()
+        if op.get_type_name() == "MatMul" and op.input_value(0).get_node().get_type_name() == "Gelu"
+    ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
 from functools import cached_property
 from importlib.resources import files
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 CONVERTED_WELL = 0.99999
 # The norm of a vector is taken as at least this, as torch's own normalize does.
 SMALLEST_NORM = 1e-12
+SAMPLES = 300
+SAMPLE_WORDS = (8, 120)
 _TOKENIZER = "tokenizer.json"
 
 OnProgress = Callable[[str], None]
@@ -114,7 +117,7 @@ class Workshop:
 
                 self._say("quantising the model to int8, once")
                 source = self._converted("float32")
-                quantise(source, self.tokens("").ids(check_texts()), folder)
+                quantise(source, self.tokens("").ids(sample_texts()), folder)
             self._keep_tokenizer()
         return target
 
@@ -137,3 +140,14 @@ def check_texts() -> list[str]:
     lines = files("encoder").joinpath("check_texts.txt").read_text("utf-8").splitlines()
     # The longest must reach the length at which models cut off.
     return [*lines, " ".join(lines)]
+
+
+def sample_texts() -> list[str]:
+    """More texts, cut from the check texts, to learn from what values a model's layers give."""
+    dice = random.Random(1)
+    texts = check_texts()
+    words = texts[-1].split()
+    while len(texts) < SAMPLES:
+        start = dice.randrange(len(words))
+        texts.append(" ".join(words[start : start + dice.randint(*SAMPLE_WORDS)]))
+    return texts
