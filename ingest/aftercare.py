@@ -79,11 +79,12 @@ def census(link: Link, index: OpenIndex) -> Census:
     return Census(passages, with_vector)
 
 
-def verify(link: Link, index: OpenIndex, expected: int) -> None:
+def verify(link: Link, index: OpenIndex, expected: int) -> int:
     """Check that every passage has its vector, and that at least those expected are there.
 
-    A passage without a vector gets an empty content hash, so that the next run writes it again
-    instead of skipping it. Raises IncompleteError with both numbers.
+    Returns how many passages there are. A passage without a vector gets an empty content hash, so
+    that the next run writes it again instead of skipping it. Raises IncompleteError with both
+    numbers.
     """
     counted = census(link, index)
     if counted.with_vector < counted.passages:
@@ -99,6 +100,7 @@ def verify(link: Link, index: OpenIndex, expected: int) -> None:
             f"index {index.name!r} holds {counted.passages:,} passages and should hold "
             f"{expected:,}: run the same command again, which writes what is missing."
         )
+    return counted.with_vector
 
 
 def _forget_stamps(link: Link, index: OpenIndex) -> list[str]:

@@ -102,6 +102,14 @@ class DocumentMaker:
         self._titles = (reading.title_field,) if reading.title_field else TITLE_FIELDS
         self._template = Template(reading.template) if reading.template else None
 
+    @property
+    def template(self) -> str:
+        """What is encoded of each document, with the names of its own fields."""
+        texts = "\n".join(f"{{{path}}}" for path in self._reading.text_fields) or "{text}"
+        if self._reading.template:
+            return self._reading.template.replace("{text}", texts)
+        return f"{{{self._titles[0]}}}\n{texts}"
+
     def make(self, rows: Iterator[Row | Reject]) -> Iterator[Document | Reject]:
         """Documents and rejects, numbered from 0, in the order of the rows."""
         for number, found in enumerate(rows):

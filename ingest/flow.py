@@ -141,7 +141,24 @@ class Flow:
         most: items ahead; weigh: the weight of an item, of which at most about HEAVIEST is ahead;
         drains: whether a run that is stopping still hands over what was made.
         """
+        return self.joined(lambda put: items, most, drains=drains, weigh=weigh)
+
+    def joined(
+        self,
+        make: Callable[[Callable[[T], None]], Iterator[T]],
+        most: int,
+        *,
+        drains: bool,
+        weigh: Callable[[T], int] = lambda item: 0,
+    ) -> Iterator[T]:
+        """As `buffered`, for items of which some take a short cut.
+
+        make: given a function that hands an item to the consumer, out of turn and from any thread,
+        returns the items that come in turn; it has used that function for the last time when they
+        end.
+        """
         line: Line[T] = Line(most, HEAVIEST, lambda item: 0 if item is _END else weigh(item))
+        items = make(lambda item: self._put(line, item))
         self._start(lambda: self._fill(line, items))
         return self._drain(line, drains)
 

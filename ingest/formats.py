@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,6 +12,7 @@ import orjson
 from ingest.errors import SourceError
 from ingest.records import MEGABYTE, Origin, Reading, Reject, Row
 from ingest.sources import (
+    COMPRESSED,
     DAMAGE,
     Line,
     Position,
@@ -37,7 +39,6 @@ _ENDINGS = {
     ".arrow": "arrow",
     ".feather": "arrow",
 }
-_COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zstd")
 # Of an unreadable line, so much is kept in the rejects file.
 RAW_KEPT = 1 * MEGABYTE
 
@@ -54,6 +55,8 @@ def read_source(source: Source, reading: Reading, position: Position) -> Rows:
         if kind in ("parquet", "arrow"):
             from ingest.columnar import read_columnar
 
+            if not isinstance(getattr(stream, "raw", None), io.FileIO):
+                raise SourceError(f"{source.name} is {kind} and compressed: decompress it first.")
             yield from read_columnar(source, kind, position)
         else:
             lines = bounded_lines(stream, source.name, reading.max_bytes)
@@ -70,7 +73,7 @@ def _format_of(source: Source, stream: Stream) -> str:
     if start.startswith(b"ARROW1"):
         return "arrow"
     endings = [e.lower() for e in source.path.suffixes] if source.path else []
-    while endings and endings[-1] in _COMPRESSED:
+    while endings and endings[-1] in COMPRESSED:
         endings.pop()
     kind = _ENDINGS.get(endings[-1]) if endings else None
     head = start.removeprefix(b"\xef\xbb\xbf").lstrip()
@@ -184,8 +187,11 @@ def _cells(table: _Table, most: int, *, quoted: bool) -> Iterator[list[str] | Re
         try:
             cells = next(rows, None)
         except csv.Error as error:
+            lines_taken = len(table.raw)
             origin, raw = table.taken()
-            yield Reject(f"broken CSV: {error}", origin, raw=_shown(raw))
+            # A quote that nothing closes takes in the lines that follow.
+            where = f" in {lines_taken:,} lines from here" if lines_taken > 1 else ""
+            yield Reject(f"broken CSV{where}: {error}", origin, raw=_shown(raw))
             continue
         yield from table.refused
         table.refused.clear()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -107,20 +108,33 @@ def open_index(
     relax: relax also one that was there; alias: what is to point here when all is loaded. Raises
     IndexRefusedError where these vectors must not go into it.
     """
-    found = _found(cluster, name)
+    found = existing(cluster, name, encoder)
     if found is None:
         body = create_index(cluster, name, encoder, shape, {"alias": alias})
         return OpenIndex(
             name, uuid_of(cluster, name), Fields(), True, body["mappings"]["_meta"][LOADING]
         )
-    concrete, description = found
-    record = _checked(concrete, description, encoder)
+    concrete, description, record = found
     journal = description["mappings"].get("_meta", {}).get(LOADING)
     if journal is not None or relax:
         journal = _relax(cluster, concrete, description)
     uuid = description["settings"]["index"]["uuid"]
     warnings = _warnings(concrete, description)
     return OpenIndex(concrete, uuid, record.fields, False, journal, warnings)
+
+
+def existing(
+    cluster: Cluster, name: str, encoder: PassageEncoder
+) -> tuple[str, dict[str, Any], IndexRecord] | None:
+    """An index that is there: its own name, its description and its record; None without one.
+
+    Raises IndexRefusedError where these vectors must not go into it.
+    """
+    found = _found(cluster, name)
+    if found is None:
+        return None
+    concrete, description = found
+    return concrete, description, _checked(concrete, description, encoder)
 
 
 def _found(cluster: Cluster, name: str) -> tuple[str, dict[str, Any]] | None:
@@ -162,9 +176,9 @@ def _checked(name: str, description: dict[str, Any], encoder: PassageEncoder) ->
     ours = record.encoder
     if ours.fingerprint != encoder.fingerprint:
         raise IndexRefusedError(
-            f"index {name!r} was encoded by {ours.model} (fingerprint {ours.fingerprint}) and this "
-            f"encoder is {encoder.name} (fingerprint {encoder.fingerprint}): vectors of two models "
-            f"do not compare, so {cure}."
+            f"index {name!r} was encoded by {_named(ours.model, ours.settings)} (fingerprint "
+            f"{ours.fingerprint}) and this encoder is {_named(encoder.name, encoder.settings)} "
+            f"(fingerprint {encoder.fingerprint}): their vectors do not compare, so {cure}."
         )
     vector = description["mappings"].get("properties", {}).get(record.fields.vector, {})
     dimension = vector.get("dimension", vector.get("dims"))
@@ -180,6 +194,12 @@ def _checked(name: str, description: dict[str, Any], encoder: PassageEncoder) ->
             f"cannot be searched: {cure}."
         )
     return record
+
+
+def _named(model: str, settings: Mapping[str, Any]) -> str:
+    """A model with the settings that change its vectors."""
+    said = ", ".join(f"{name} {value!r}" for name, value in settings.items())
+    return f"{model} with {said}" if said else model
 
 
 def _warnings(name: str, description: dict[str, Any]) -> tuple[str, ...]:

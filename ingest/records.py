@@ -169,9 +169,12 @@ class Report:
     unfinished: taken from the source and not finished when the run ended early, all of which the
     same command takes up again; encoded, passages_written: passages; truncated: passages of which
     the model saw only the beginning; retries: requests sent again; removed: left-over passages of
-    documents that shrank; pruned: passages of documents that the source no longer has; done: the
-    share of the source that was read, None where unknown; stages: the share of the time that each
-    stage was busy.
+    documents that shrank; pruned: passages of documents that the source no longer has; held:
+    passages in the index at the end, each with its vector, None before they are counted; done: the
+    share of the source that is finished, None where unknown; finishing: what is done after the last
+    document; stages: the share of the time that each stage was busy; reasons: the commonest of the
+    rejects, and how many there are of each; alias: what points to the index now, and deleted: the
+    older indexes that went for it.
     """
 
     index: str
@@ -187,9 +190,14 @@ class Report:
     retries: int = 0
     removed: int = 0
     pruned: int = 0
+    held: int | None = None
     done: float | None = None
+    finishing: str | None = None
     stages: Mapping[str, float] = field(default_factory=dict)
     rejects: str | None = None
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    alias: str | None = None
+    deleted: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
@@ -219,10 +227,14 @@ class Report:
                 "truncated": self.truncated,
                 "removed": self.removed,
                 "pruned": self.pruned,
+                "held": self.held,
             },
             "retries": self.retries,
             "stages": {name: round(share, 3) for name, share in self.stages.items()},
             "slowest": self.slowest,
             "rejects": self.rejects,
+            "reasons": dict(self.reasons),
+            "alias": self.alias,
+            "deleted": list(self.deleted),
             "warnings": list(self.warnings),
         }

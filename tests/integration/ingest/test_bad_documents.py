@@ -69,7 +69,7 @@ def test_963_are_written_37_refused_and_mended_ones_taken(opensearch, index_name
     report = ingest(path, cluster=opensearch, index=index_name, encoder=StubEncoder())
     assert (report.read, report.written, report.skipped, report.rejected) == (1000, 963, 0, 37)
     assert len(stored(opensearch, index_name)) == 963
-    refused = path.with_name("corpus.jsonl.rejects.jsonl")
+    refused = path.with_name("corpus.jsonl.rejects")
     assert report.rejects == str(refused)
     rejects = [json.loads(each) for each in refused.read_bytes().splitlines()]
     assert {each["line"]: each["file"] for each in rejects} == dict.fromkeys(wrong, str(path))
@@ -95,7 +95,7 @@ def mend(reject):
 def test_unmended_ones_are_refused_again(opensearch, index_name, corpus):
     path, _ = corpus
     ingest(path, cluster=opensearch, index=index_name, encoder=StubEncoder())
-    refused = path.with_name("corpus.jsonl.rejects.jsonl")
+    refused = path.with_name("corpus.jsonl.rejects")
     again = ingest(refused, cluster=opensearch, index=index_name, encoder=StubEncoder())
     # All but the first of those whose id was taken: among these it is not.
     assert (again.rejected, again.written) == (36, 1)
@@ -103,10 +103,10 @@ def test_unmended_ones_are_refused_again(opensearch, index_name, corpus):
 
 def test_an_earlier_rejects_file_is_kept(opensearch, index_name, corpus):
     path, _ = corpus
-    refused = path.with_name("corpus.jsonl.rejects.jsonl")
+    refused = path.with_name("corpus.jsonl.rejects")
     refused.write_text("precious\n")
     ingest(path, cluster=opensearch, index=index_name, encoder=StubEncoder())
-    assert path.with_name("corpus.jsonl.rejects.jsonl~").read_text() == "precious\n"
+    assert path.with_name("corpus.jsonl.rejects~").read_text() == "precious\n"
     # The same command again overwrites nothing with nothing: same rejects, nothing written.
     report = ingest(path, cluster=opensearch, index=index_name, encoder=StubEncoder())
     assert (report.skipped, report.rejected, report.written) == (963, 37, 0)
@@ -125,7 +125,7 @@ def test_too_many_rejects_stop_the_run_early(opensearch, index_name, tmp_path):
         )
     assert adds_up(reports[-1])
     assert reports[-1].rejected == 101
-    assert len((tmp_path / "bad.jsonl.rejects.jsonl").read_text().splitlines()) == 101
+    assert len((tmp_path / "bad.jsonl.rejects").read_text().splitlines()) == 101
 
 
 def test_what_stands_before_a_damage_is_loaded(opensearch, index_name, tmp_path):
