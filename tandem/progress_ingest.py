@@ -48,6 +48,17 @@ class IngestProgress:
             said = ", ".join([*self._pace(report), *_counts(report)])
             click.echo(f"{time.strftime('%H:%M:%S')} {said}", err=True)
 
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Leave the terminal to somebody else, who asks a question for instance."""
+        if self._bar:
+            self._bar.stop()
+        try:
+            yield
+        finally:
+            if self._bar:
+                self._bar.start()
+
     def _draw(self, report: Report) -> None:
         # A bar without a total moves to and fro.
         total = None if report.done is None or report.finishing else 1.0

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -68,7 +69,7 @@ def command(
     request = _Request(list(source), index, alias, keep, settings)
     if dry_run:
         return request.show_dry_run(target, encoder_choice, as_json)
-    return request.run(target, encoder_choice, as_json, _confirmation(yes) if prune else None)
+    return request.run(target, encoder_choice, as_json, prune=prune, yes=yes)
 
 
 @dataclass(frozen=True)
@@ -82,7 +83,7 @@ class _Request:
     settings: dict[str, Any]
 
     def run(
-        self, target: Target, choice: EncoderChoice, as_json: bool, confirm: Confirm | None
+        self, target: Target, choice: EncoderChoice, as_json: bool, *, prune: bool, yes: bool
     ) -> int:
         """Ingest, and show the tally however it ends."""
         from ingest import Plan, checked, ingest
@@ -90,7 +91,7 @@ class _Request:
 
         # What docker stop and batch systems send: write what is encoded, as for Ctrl-C.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        plan = Plan(keep=self.keep, confirm_prune=confirm, **self.settings)
+        plan = Plan(keep=self.keep, **self.settings)
         # Before a cluster is reached and a model is loaded: a wrong path is told at once.
         checked(self.source, plan)
         progress: IngestProgress | None = None
@@ -98,13 +99,14 @@ class _Request:
             with target.connect() as cluster:
                 encoder = choice.load()
                 with ingest_progress() as progress:
+                    confirm = _confirmation(yes, progress) if prune else None
                     report = ingest(
                         self.source,
                         cluster=cluster,
                         encoder=encoder,
                         index=self.index,
                         alias=self.alias,
-                        plan=plan,
+                        plan=replace(plan, confirm_prune=confirm),
                         on_progress=progress,
                     )
         finally:
@@ -135,12 +137,22 @@ class _Request:
         return 0
 
 
-def _confirmation(yes: bool) -> Confirm:
+def _confirmation(yes: bool, progress: IngestProgress) -> Confirm:
     def confirm(count: int, sample: list[str]) -> bool:
-        names = ", ".join(sample)
-        return yes or click.confirm(
-            f"Remove {count:,} passages of documents that the source no longer has ({names}...)?",
-            err=True,
+        if yes:
+            return True
+        what = _number(count, "passage")
+        question = (
+            f"Remove {what} of documents that the source no longer has ({', '.join(sample)}...)?"
+        )
+        with progress.aside():
+            try:
+                return click.confirm(question, err=True)
+            except click.Abort:
+                if sys.stdin.isatty():
+                    raise
+        raise click.UsageError(
+            "--prune asks and nobody answered, so nothing was removed: add --yes."
         )
 
     return confirm
