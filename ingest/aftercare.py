@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -30,13 +30,26 @@ def check_same(cluster: Cluster, index: OpenIndex) -> None:
         )
 
 
+def rehearse(cluster: Cluster, link: Link, index: OpenIndex) -> None:
+    """Do once, before the load, what its end needs: a missing permission is told at once.
+
+    Raises ClusterError.
+    """
+    if index.journal is not None:
+        _put_settings(cluster, index, RELAXED)
+    census(link, index)
+
+
 def restore(cluster: Cluster, index: OpenIndex) -> None:
     """Put back the settings that were relaxed for the load; raises ClusterError."""
     if index.journal is None:
         return
-    old = {name: index.journal[name] for name in RELAXED}
+    _put_settings(cluster, index, {name: index.journal[name] for name in RELAXED})
+
+
+def _put_settings(cluster: Cluster, index: OpenIndex, settings: dict[str, Any]) -> None:
     try:
-        cluster.client.indices.put_settings(index=index.name, body={"index": old})
+        cluster.client.indices.put_settings(index=index.name, body={"index": settings})
     except Exception as error:
         raise cluster.explain(error) from error
 

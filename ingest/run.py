@@ -114,6 +114,7 @@ class _Run:
 
         Ctrl-C writes what is encoded and raises KeyboardInterrupt; a second one ends at once.
         """
+        aftercare.rehearse(self._cluster, self._link, self._index)
         done = self._flow.background(self._pump)
         interrupted = False
         while not done.is_set():
@@ -219,7 +220,9 @@ class _Run:
         aftercare.restore(self._cluster, self._index)
         self._known["held"] = aftercare.verify(self._link, self._index, self._tally.stored)
         if self._alias:
-            deleted = switch(self._cluster, self._alias, self._index.name, keep=self._plan.keep)
+            deleted = switch(
+                self._cluster, self._alias, self._index.name, keep=self._plan.keep, loaded=True
+            )
             aftercare.forget_note(self._cluster, self._index)
             self._known |= {"alias": self._alias, "deleted": tuple(deleted)}
 
@@ -246,6 +249,7 @@ class _Run:
             if not self._alias:
                 aftercare.forget_note(self._cluster, self._index)
         self._rejects.close()
+        self._seen.close()
         self._on_progress(self.report())
 
     def report(self) -> Report:

@@ -3,11 +3,11 @@
 import pytest
 
 from cluster import ClusterError, connect
-from ingest import IngestError, OutageError, Plan, Writing, ingest
+from ingest import IngestError, OutageError, Plan, Writing
 from ingest.index import create_index
 from mappings import Shape
 from tests.flaky import FlakyProxy
-from tests.loads import adds_up, documents, stored
+from tests.loads import documents, ingested, stored
 from tests.stubs import StubEncoder
 
 COUNT = 1000
@@ -16,21 +16,16 @@ SMALL = Writing(max_count=100, in_flight=2)
 
 def load(proxy, index, plan=None, timeout=1.0):
     encoder = StubEncoder()
-    reports = []
     with connect(proxy.url, timeout=timeout) as cluster:
-        try:
-            ingest(
-                documents(COUNT),
-                cluster=cluster,
-                index=index,
-                encoder=encoder,
-                plan=plan or Plan(writing=SMALL),
-                on_progress=reports.append,
-            )
-        finally:
-            assert adds_up(reports[-1])
+        report = ingested(
+            documents(COUNT),
+            cluster=cluster,
+            index=index,
+            encoder=encoder,
+            plan=plan or Plan(writing=SMALL),
+        )
     assert len(encoder.encoded) == COUNT
-    return reports[-1]
+    return report
 
 
 @pytest.mark.parametrize("fault", [429, 502, 503, 504, "drop", "lose", "stall"])
@@ -78,7 +73,7 @@ def test_a_lost_answer_is_settled_by_the_next_look_up(opensearch, index_name):
     there = len(stored(opensearch, index_name))
     assert there >= 600
     encoder = StubEncoder()
-    report = ingest(documents(COUNT), cluster=opensearch, index=index_name, encoder=encoder)
+    report = ingested(documents(COUNT), cluster=opensearch, index=index_name, encoder=encoder)
     assert (report.skipped, report.written) == (there, COUNT - there)
     assert len(encoder.encoded) == COUNT - there
 
@@ -91,7 +86,7 @@ def test_an_index_deleted_in_the_middle_is_told(opensearch, index_name):
             yield document
 
     with pytest.raises(IngestError, match="was deleted during the load"):
-        ingest(
+        ingested(
             deleting(),
             cluster=opensearch,
             index=index_name,
@@ -122,7 +117,7 @@ def test_vectors_that_the_cluster_drops_silently_are_found_and_written_anew(open
 
     try:
         with pytest.raises(IngestError, match=r"have no vector.*ignore_malformed"):
-            ingest(
+            ingested(
                 tripping(),
                 cluster=opensearch,
                 index=index_name,
@@ -131,7 +126,7 @@ def test_vectors_that_the_cluster_drops_silently_are_found_and_written_anew(open
             )
     finally:
         trip(None)
-    report = ingest(documents(300), cluster=opensearch, index=index_name, encoder=StubEncoder())
+    report = ingested(documents(300), cluster=opensearch, index=index_name, encoder=StubEncoder())
     assert "ignore_malformed" in report.warnings[0]
     assert report.written > 0
     exists = {"query": {"exists": {"field": "vector"}}}
