@@ -210,6 +210,11 @@ class Report:
         """The stage that was busy for the largest share of the time, or None before any was."""
         return max(self.stages, key=lambda name: self.stages[name]) if self.stages else None
 
+    @property
+    def nothing_happened(self) -> bool:
+        """Whether the run ended before it took its first document."""
+        return self.held is None and not self.read + self.unfinished
+
     def to_json(self) -> dict[str, Any]:
         """The object of `tandem ingest --json`."""
         return {

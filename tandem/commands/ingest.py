@@ -110,7 +110,7 @@ class _Request:
                         on_progress=progress,
                     )
         finally:
-            if progress and progress.last:
+            if progress and progress.last and not progress.last.nothing_happened:
                 _show(progress.last, as_json)
         return SOME_REJECTED if report.rejected else 0
 
