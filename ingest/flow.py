@@ -201,10 +201,10 @@ class Flow:
     def _fill(self, line: Line[T], items: Iterator[T]) -> None:
         for item in items:
             self._put(line, item)
-        self._put(line, _END)
+        self._put(line, _END, urgent=True)
 
-    def _put(self, line: Line[T], item: T) -> None:
-        while not line.put(item):
+    def _put(self, line: Line[T], item: T, *, urgent: bool = False) -> None:
+        while not line.put(item, urgent=urgent):
             if self.cancelled.is_set():
                 raise CancelledError
 
