@@ -79,10 +79,16 @@ def planned_body(
             f"the cluster ({can.distribution} {can.version_text}) has no k-NN: install its k-NN "
             "plugin, or name another cluster with --url."
         )
-    if can.distribution == "opensearch" and shape.engine not in can.engines:
+    if not can.takes_ids:
         raise IndexRefusedError(
-            f"this cluster has no engine {shape.engine!r}, and an index with it would end the "
-            f"node: use --engine {can.engines[0]}."
+            "Amazon OpenSearch Serverless gives documents ids of its own, so a second run would "
+            "store everything twice: ingest into a domain or a cluster, named with --url."
+        )
+    if can.distribution == "opensearch" and shape.engine not in can.engines:
+        why = "would end the node" if can.embedded else "knows cosine only since OpenSearch 2.19"
+        raise IndexRefusedError(
+            f"an index with engine {shape.engine!r} cannot be made on this cluster "
+            f"({can.version_text}), because that engine {why}: use --engine {can.engines[0]}."
         )
     record = IndexRecord(
         EncoderRecord(encoder.name, encoder.fingerprint, encoder.dim, encoder.settings)

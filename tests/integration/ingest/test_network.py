@@ -1,10 +1,13 @@
 """What networks and proxies do to bulk requests, done by a proxy before a real node."""
 
+import time
+
 import pytest
 
 from cluster import ClusterError, connect
-from ingest import IngestError, OutageError, Plan, Writing
+from ingest import IngestError, OutageError, Plan, Writing, skip, split
 from ingest.index import create_index
+from ingest.run import DOCUMENTS_AHEAD, PASSAGES_AHEAD, REQUESTS_AHEAD
 from mappings import Shape
 from tests.flaky import FlakyProxy
 from tests.loads import documents, ingested, stored
@@ -43,6 +46,34 @@ def test_a_request_that_is_too_large_is_sent_in_parts(opensearch, index_name):
         report = load(proxy, index_name)
     assert (report.written, report.rejected) == (COUNT, 0)
     assert len(stored(opensearch, index_name)) == COUNT
+
+
+def test_a_slow_cluster_slows_the_reader(opensearch, index_name):
+    """What is taken from the source and not stored is bounded, however far the source goes on."""
+
+    def slow(number):
+        time.sleep(0.1)
+
+    reports = []
+    plan = Plan(writing=SMALL)
+    with FlakyProxy(opensearch.url, slow) as proxy, connect(proxy.url) as cluster:
+        ingested(
+            documents(5000),
+            cluster=cluster,
+            index=index_name,
+            encoder=StubEncoder(),
+            plan=plan,
+            reports=reports,
+        )
+    # What waits, a handful more in the hands of who takes it, and what each stage has in work.
+    most = (
+        1.25 * (DOCUMENTS_AHEAD + 2 * PASSAGES_AHEAD)
+        + split.WINDOW
+        + skip.WINDOW
+        + StubEncoder().batch
+        + (1 + REQUESTS_AHEAD + SMALL.in_flight) * SMALL.max_count
+    )
+    assert max(report.unfinished for report in reports) <= most < 2000
 
 
 def test_a_refusal_in_the_middle_stops_with_the_clusters_sentence(opensearch, index_name):
