@@ -152,13 +152,18 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A refused document: why, where it came from, and itself: parsed, or raw where it was not."""
+    """A refused document: why, where it came from, and itself: parsed, or raw where it was not.
+
+    columns and separator: of the table that a raw row is of.
+    """
 
     reason: str
     origin: Origin
     id: str | None = None
     document: dict[str, Any] | None = None
     raw: str | None = None
+    columns: tuple[str, ...] | None = None
+    separator: str | None = None
 
 
 @dataclass(frozen=True)

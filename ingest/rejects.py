@@ -69,7 +69,10 @@ class RejectsFile:
 
 
 def envelope(reject: Reject) -> dict[str, object]:
-    """One line of the rejects file; `document` where it was parsed, else `raw`."""
+    """One line of the rejects file; `document` where it was parsed, else `raw`.
+
+    A raw row of a table has its `columns` and `separator` beside it.
+    """
     line: dict[str, object] = {
         "reason": reject.reason,
         "file": reject.origin.file,
@@ -80,4 +83,6 @@ def envelope(reject: Reject) -> dict[str, object]:
         line["document"] = reject.document
     else:
         line["raw"] = reject.raw
+        if reject.columns is not None:
+            line |= {"columns": reject.columns, "separator": reject.separator}
     return line

@@ -10,7 +10,8 @@ from typing import Any, cast
 import orjson
 
 from ingest.errors import SourceError
-from ingest.formats import kind_of, read_source
+from ingest.formats import read_source
+from ingest.jsonl import kind_of
 from ingest.records import Origin, Reading, Reject, Row
 from ingest.rejects import REJECTS_ENDING
 from ingest.sources import Position, find_sources, shown

@@ -12,7 +12,9 @@ import pytest
 from pyarrow import parquet
 
 from ingest import Reading, SourceError
-from ingest.records import Reject
+from ingest.documents import unwrap
+from ingest.records import Reject, Row
+from ingest.rejects import envelope
 from ingest.rows import Rows
 from ingest.sources import find_sources
 
@@ -378,3 +380,33 @@ def test_a_quote_that_nothing_closes_tells_what_it_takes_in(tmp_path):
     assert bad.origin.line == 3
     assert "broken CSV in 3 lines from here" in bad.reason
     assert bad.raw == '2,"open\n3,b\n4,c\n'
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "mended"),
+    [
+        ("a.csv", "id,text\n1,a, b\n", '1,"a, b"'),
+        ("a.csv", 'id,text\n1,"a, "b"\n', '1,"a, b"'),
+        ("a.tsv", "id\ttext\n1 a, b\n", "1\ta, b"),
+    ],
+)
+def test_a_row_of_a_table_is_mended_as_it_stood(tmp_path, name, data, mended):
+    (reject,) = read(put(tmp_path, name, data))
+    line = json.loads(json.dumps(envelope(reject)))
+    again = unwrap(Row(reject.origin, line))
+    assert isinstance(again, Reject)
+    assert envelope(again).keys() == line.keys()
+    assert unwrap(Row(reject.origin, line | {"raw": mended})).value == {"id": "1", "text": "a, b"}
+
+
+def test_rows_that_are_still_none_are_refused_again(tmp_path):
+    rows = read(put(tmp_path, "a.csv", b'id,text\n1,"a\n2,b\n'))
+    line = json.loads(json.dumps(envelope(rows[0])))
+    assert "raw has 2 rows" in unwrap(Row(rows[0].origin, line | {"raw": "1,a\n2,b\n"})).reason
+    (bad,) = read(put(tmp_path, "b.csv", b"id,text\n1,caf\xe9\n"))
+    assert isinstance(unwrap(Row(bad.origin, json.loads(json.dumps(envelope(bad))))), Reject)
+
+
+def test_a_header_that_is_no_utf_8_is_refused_with_the_cure(tmp_path):
+    with pytest.raises(SourceError, match=r"no UTF-8.*iconv"):
+        read(put(tmp_path, "a.csv", "id,text,catégorie\n1,one,x\n".encode("latin-1")))
