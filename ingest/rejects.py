@@ -30,9 +30,13 @@ class RejectsFile:
     def check(self) -> None:
         """Raise IngestError where the file could not be written, before there is a reject."""
         folder = self.path.absolute().parent
-        if not folder.is_dir():
-            raise self._unwritable(f"there is no folder {folder}")
-        if not os.access(self.path if self._stays() else folder, os.W_OK):
+        try:
+            if not folder.is_dir():
+                raise self._unwritable(f"there is no folder {folder}")
+            may = os.access(self.path if self._stays() else folder, os.W_OK)
+        except OSError as error:
+            raise self._unwritable(str(error.strerror).lower()) from error
+        if not may:
             raise self._unwritable("permission denied")
 
     def write(self, reject: Reject) -> None:
