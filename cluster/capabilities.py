@@ -16,6 +16,10 @@ NEURAL_PLUGIN = "opensearch-neural-search"
 # What the official images of a version carry; used where the list of plugins may not be read.
 KNN_SINCE = {"opensearch": (1, 0), "elasticsearch": (8, 0)}
 HYBRID_SINCE = (2, 10)
+# Before, faiss knew cosine only as the inner product of vectors of unit length (k-NN#2376).
+FAISS_COSINE_SINCE = (2, 19)
+# Stands where a version would.
+SERVERLESS = "serverless"
 # Statuses of a cluster that is well but does not show this page to us.
 _HIDDEN = (400, 403, 404, 405, 406, 410, 501)
 
@@ -39,6 +43,14 @@ class Capabilities:
     engines: tuple[str, ...]
 
     @property
+    def takes_ids(self) -> bool:
+        """Whether documents may have ids of ours; Serverless's vector collections make their own.
+
+        Source: opensearch-py#792.
+        """
+        return self.version_text != SERVERLESS
+
+    @property
     def rrf_is_global(self) -> bool:
         """Whether reciprocal rank fusion uses ranks over all shards (neural-search#1718: 3.5)."""
         return self.neural_search and self.version >= (3, 5)
@@ -51,7 +63,7 @@ def detect(client: OpenSearch, *, embedded: bool = False, serverless: bool = Fal
     opensearch-py's errors, and UnreachableError where what answers is no cluster.
     """
     if serverless:
-        return Capabilities("opensearch", (), "serverless", False, True, False, ("faiss",))
+        return Capabilities("opensearch", (), SERVERLESS, False, True, False, ("faiss",))
     distribution, text = _identity(client)
     version = _numbers(text)
     if distribution == "elasticsearch":
@@ -62,7 +74,8 @@ def detect(client: OpenSearch, *, embedded: bool = False, serverless: bool = Fal
         knn, neural = version >= KNN_SINCE[distribution] or not version, version >= HYBRID_SINCE
     else:
         knn, neural = KNN_PLUGIN in plugins, NEURAL_PLUGIN in plugins
-    engines = () if not knn else ("lucene",) if embedded else ("lucene", "faiss")
+    faiss = knn and not embedded and (not version or version >= FAISS_COSINE_SINCE)
+    engines = () if not knn else ("lucene", "faiss") if faiss else ("lucene",)
     return Capabilities(distribution, version, text, embedded, knn, neural, engines)
 
 

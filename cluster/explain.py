@@ -171,7 +171,9 @@ def _who(where: Circumstances) -> str:
 
 def _forbidden(reason: str, where: Circumstances) -> str:
     who = f"user {where.user!r}" if where.user else "your API key or anonymous user"
-    permission = re.search(r"no permissions for \[([^\]]+)\]|action \[([^\]]+)\]", reason)
+    # A permission may end in brackets of its own: indices:admin/refresh[s].
+    name = r"\[([^\[\]]+(?:\[\w+\])?)\]"
+    permission = re.search(rf"no permissions for {name}|action {name}", reason)
     if permission:
         name = permission[1] or permission[2]
         return f"{who} lacks the permission {name} on {where.url}: have a role with it granted."

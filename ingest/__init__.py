@@ -9,8 +9,9 @@ from ingest.errors import (
     SourceError,
     TooManyRejectsError,
 )
+from ingest.plan import Plan, checked
 from ingest.records import PassageEncoder, Reading, Report, Splitting, Writing
-from ingest.run import Plan, ingest
+from ingest.run import ingest
 from ingest.tally import RejectLimit
 
 __all__ = [
@@ -28,5 +29,6 @@ __all__ = [
     "Splitting",
     "TooManyRejectsError",
     "Writing",
+    "checked",
     "ingest",
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
@@ -30,13 +30,26 @@ def check_same(cluster: Cluster, index: OpenIndex) -> None:
         )
 
 
+def rehearse(cluster: Cluster, link: Link, index: OpenIndex) -> None:
+    """Do once, before the load, what its end needs: a missing permission is told at once.
+
+    Raises ClusterError.
+    """
+    if index.journal is not None:
+        _put_settings(cluster, index, RELAXED)
+    census(link, index)
+
+
 def restore(cluster: Cluster, index: OpenIndex) -> None:
     """Put back the settings that were relaxed for the load; raises ClusterError."""
     if index.journal is None:
         return
-    old = {name: index.journal[name] for name in RELAXED}
+    _put_settings(cluster, index, {name: index.journal[name] for name in RELAXED})
+
+
+def _put_settings(cluster: Cluster, index: OpenIndex, settings: dict[str, Any]) -> None:
     try:
-        cluster.client.indices.put_settings(index=index.name, body={"index": old})
+        cluster.client.indices.put_settings(index=index.name, body={"index": settings})
     except Exception as error:
         raise cluster.explain(error) from error
 
@@ -79,11 +92,12 @@ def census(link: Link, index: OpenIndex) -> Census:
     return Census(passages, with_vector)
 
 
-def verify(link: Link, index: OpenIndex, expected: int) -> None:
+def verify(link: Link, index: OpenIndex, expected: int) -> int:
     """Check that every passage has its vector, and that at least those expected are there.
 
-    A passage without a vector gets an empty content hash, so that the next run writes it again
-    instead of skipping it. Raises IncompleteError with both numbers.
+    Returns how many passages there are. A passage without a vector gets an empty content hash, so
+    that the next run writes it again instead of skipping it. Raises IncompleteError with both
+    numbers.
     """
     counted = census(link, index)
     if counted.with_vector < counted.passages:
@@ -99,6 +113,7 @@ def verify(link: Link, index: OpenIndex, expected: int) -> None:
             f"index {index.name!r} holds {counted.passages:,} passages and should hold "
             f"{expected:,}: run the same command again, which writes what is missing."
         )
+    return counted.with_vector
 
 
 def _forget_stamps(link: Link, index: OpenIndex) -> list[str]:

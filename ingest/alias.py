@@ -22,9 +22,8 @@ def index_for(cluster: Cluster, alias: str, fingerprint: str) -> str:
     generations = _generations(cluster, alias)
     live = _holders(cluster, alias)
     for name in sorted(generations.keys() - live, reverse=True):
-        mapping = generations[name]["mappings"]
-        note = mapping.get("_meta", {}).get(LOADING) or {}
-        record = read_record(mapping, name)
+        note = _meta(generations[name]).get(LOADING) or {}
+        record = read_record(generations[name]["mappings"], name)
         if note.get("alias") == alias and record and record.encoder.fingerprint == fingerprint:
             return name
     name = f"{alias}-{time.strftime('%Y%m%d%H%M%S', time.gmtime())}"
@@ -56,14 +55,22 @@ def _generations(cluster: Cluster, alias: str) -> dict[str, dict[str, Any]]:
     return {name: each for name, each in found.items() if pattern.fullmatch(name)}
 
 
-def switch(cluster: Cluster, alias: str, index: str, *, keep: int | None) -> list[str]:
+def switch(
+    cluster: Cluster, alias: str, index: str, *, keep: int | None, loaded: bool = False
+) -> list[str]:
     """Point the alias at one index in one step, and return the names of the indexes deleted.
 
     keep: how many older generations (ALIAS- and a time stamp, not being loaded) stay; None keeps
-    all. Raises IndexRefusedError where the alias's name is that of an index, ClusterError where
-    the index is not there.
+    all; loaded: the caller knows that the index is whole. Raises IndexRefusedError where the
+    alias's name is that of an index or its load has not ended, ClusterError where the index is not
+    there.
     """
     generations = _generations(cluster, alias)
+    if not loaded and index in generations and LOADING in _meta(generations[index]):
+        raise IndexRefusedError(
+            f"the load of {index!r} has not ended: end it first, with the same `tandem ingest "
+            f"--alias {alias}` as before, which also points the alias there."
+        )
     try:
         actions: list[dict[str, Any]] = [
             {"remove": {"index": name, "alias": alias}}
@@ -85,9 +92,7 @@ def _delete_older(
     try:
         now = _created(cluster.client.indices.get(index=index)[index])
         born = {
-            name: _created(each)
-            for name, each in generations.items()
-            if LOADING not in each["mappings"].get("_meta", {})
+            name: _created(each) for name, each in generations.items() if LOADING not in _meta(each)
         }
         older = sorted((name for name in born if born[name] < now), key=lambda name: born[name])
         gone = older[: max(0, len(older) - keep)]
@@ -100,6 +105,11 @@ def _delete_older(
 
 def _created(description: dict[str, Any]) -> int:
     return int(description["settings"]["index"]["creation_date"])
+
+
+def _meta(description: dict[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = description["mappings"].get("_meta", {})
+    return found
 
 
 def _holders(cluster: Cluster, alias: str) -> set[str]:

@@ -24,30 +24,32 @@ def read_columnar(source: Source, kind: str, position: Position) -> Iterator[Row
         raise SourceError(f"{kind} needs a file, not standard input: save it first.")
     number = 0
     try:
-        for batch, total in _batches(str(source.path), kind):
+        for batch, before, after in _batches(str(source.path), kind):
             for start in range(0, batch.num_rows, BATCH_ROWS):
-                position.reached(source, number / total if total else 0.0)
+                position.reached(source, before + (after - before) * start / batch.num_rows)
                 for value in batch.slice(start, BATCH_ROWS).to_pylist():
                     number += 1
                     yield Row(Origin(source.name, number), _plain(value))
     except (pyarrow.ArrowException, OSError, EOFError) as error:
-        said = " ".join(str(error).split())[:200]
+        said = " ".join(str(error).split())[:200].rstrip(".")
         raise SourceError(
             f"{source.name} is damaged or no {kind} file after row {number} ({said}): "
             "fetch or write it again, and run the same command; what was stored is kept."
         ) from error
 
 
-def _batches(path: str, kind: str) -> Iterator[tuple[Any, int]]:
-    """Record batches, and the number of rows in all of them, 0 where the file does not tell."""
+def _batches(path: str, kind: str) -> Iterator[tuple[Any, float, float]]:
+    """Record batches, and the shares of the file before and after each, 0 where it tells none."""
     import pyarrow
 
     if kind == "parquet":
         from pyarrow import parquet
 
         with parquet.ParquetFile(path) as file:
+            rows, total = 0, file.metadata.num_rows
             for batch in file.iter_batches(batch_size=BATCH_ROWS):
-                yield batch, file.metadata.num_rows
+                before, rows = rows, rows + batch.num_rows
+                yield batch, before / total, rows / total
         return
     with pyarrow.OSFile(path) as file:
         is_file = file.read(6) == b"ARROW1"
@@ -55,10 +57,10 @@ def _batches(path: str, kind: str) -> Iterator[tuple[Any, int]]:
         if is_file:
             reader = pyarrow.ipc.open_file(file)
             count = reader.num_record_batches
-            total = sum(reader.get_batch(each).num_rows for each in range(count))
-            yield from ((reader.get_batch(each), total) for each in range(count))
+            for each in range(count):
+                yield reader.get_batch(each), each / count, (each + 1) / count
         else:
-            yield from ((batch, 0) for batch in pyarrow.ipc.open_stream(file))
+            yield from ((batch, 0.0, 0.0) for batch in pyarrow.ipc.open_stream(file))
 
 
 def _plain(value: Any) -> Any:

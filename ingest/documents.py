@@ -9,15 +9,17 @@ from string import Formatter
 from typing import Any
 
 from ingest.errors import IngestError
-from ingest.formats import ID_FIELDS, TEXT_FIELDS, TITLE_FIELDS, kind_of, parse_json
 from ingest.identity import PASSAGE_ID
+from ingest.jsonl import ID_FIELDS, TEXT_FIELDS, TITLE_FIELDS, kind_of, parse_json
 from ingest.records import Document, Reading, Reject, Row
+from ingest.tables import CSV_SEPARATOR, parse_row
 from mappings import Fields
 
 # The cluster's limit for an `_id`, less room for a passage's number.
 LONGEST_ID = 500
 _MISSING = object()
 _ENVELOPE = {"reason", "file", "line", "id"}
+_CONTENTS = ({"document"}, {"raw"}, {"raw", "columns", "separator"})
 
 
 class BadDocumentError(Exception):
@@ -28,14 +30,18 @@ def unwrap(row: Row) -> Row | Reject:
     """The document in a line of a rejects file; any other row as it is."""
     value = row.value
     kept = value.keys() - _ENVELOPE
-    if not value.keys() >= _ENVELOPE or kept not in ({"document"}, {"raw"}):
+    if not value.keys() >= _ENVELOPE or kept not in _CONTENTS:
         return row
-    if "raw" in value:
-        return parse_json(str(value["raw"]), row.origin)
-    document = value["document"]
-    if not isinstance(document, dict):
+    if "document" in kept:
+        document = value["document"]
+        if isinstance(document, dict):
+            return Row(row.origin, document)
         return Reject(f"document is {kind_of(document)} and must be an object", row.origin)
-    return Row(row.origin, document)
+    raw, columns = str(value["raw"]), value.get("columns")
+    if isinstance(columns, list):
+        quoted = value["separator"] == CSV_SEPARATOR
+        return parse_row(raw, list(map(str, columns)), row.origin, quoted=quoted)
+    return parse_json(raw, row.origin)
 
 
 class Template:
@@ -101,6 +107,14 @@ class DocumentMaker:
         self._ids = (reading.id_field,) if reading.id_field else ID_FIELDS
         self._titles = (reading.title_field,) if reading.title_field else TITLE_FIELDS
         self._template = Template(reading.template) if reading.template else None
+
+    @property
+    def template(self) -> str:
+        """What is encoded of each document, with the names of its own fields."""
+        texts = "\n".join(f"{{{path}}}" for path in self._reading.text_fields) or "{text}"
+        if self._reading.template:
+            return self._reading.template.replace("{text}", texts)
+        return f"{{{self._titles[0]}}}\n{texts}"
 
     def make(self, rows: Iterator[Row | Reject]) -> Iterator[Document | Reject]:
         """Documents and rejects, numbered from 0, in the order of the rows."""

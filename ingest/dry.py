@@ -8,11 +8,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ingest.documents import DocumentMaker
-from ingest.index import planned_body
-from ingest.records import Document, Passage, PassageEncoder, Reading, Reject, Splitting
-from ingest.rows import Rows, Source
+from ingest.index import existing, planned_body
+from ingest.plan import Plan, checked, named
+from ingest.records import Document, Passage, PassageEncoder, Reject
+from ingest.rows import Source
 from ingest.split import Splitter
-from mappings import Fields, Shape
+from mappings import Fields
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -24,16 +25,24 @@ ROWS_TRIED = 100
 
 @dataclass(frozen=True)
 class DryRun:
-    """The first passages, their tokens as encoded, refused rows among the first, and the body."""
+    """The first passages, their tokens as encoded, and refused rows among the first.
 
+    index: where they would go; template: what is encoded; body: of the index that would be
+    created, None where it is there.
+    """
+
+    index: str
+    template: str
     passages: list[Passage]
     tokens: list[int]
     rejects: list[Reject]
-    body: dict[str, Any]
+    body: dict[str, Any] | None
 
     def to_json(self) -> dict[str, Any]:
         """The object of `tandem ingest --dry-run --json`."""
         return {
+            "index": self.index,
+            "template": self.template,
             "passages": [
                 {"id": p.id, "tokens": tokens, "encoded": p.encoded, "stored": p.body}
                 for p, tokens in zip(self.passages, self.tokens, strict=True)
@@ -51,28 +60,31 @@ def dry_run(
     *,
     cluster: Cluster,
     encoder: PassageEncoder,
-    index: str,
-    shape: Shape,
-    reading: Reading,
-    splitting: Splitting,
+    index: str | None = None,
+    alias: str | None = None,
+    plan: Plan | None = None,
 ) -> DryRun:
-    """Read the first rows and say what would be stored; nothing is written anywhere.
+    """Read the first rows and say what `ingest` would store; nothing is written anywhere.
 
-    Raises what `ingest` raises for the same source, index name and shape.
+    Raises what `ingest` raises for the same source, index or alias, and plan.
     """
-    body = planned_body(cluster, index, encoder, shape)
-    splitter = Splitter(encoder, splitting, Fields(), lambda by: None)
+    plan = plan or Plan()
+    rows = checked(source, plan)
+    name = named(cluster, encoder, index, alias)
+    there = existing(cluster, name, encoder) is not None
+    body = None if there else planned_body(cluster, name, encoder, plan.shape)
     rejects: list[Reject] = []
-    maker = DocumentMaker(reading, Fields())
+    maker = DocumentMaker(plan.reading, Fields())
 
     def documents() -> Iterator[Document]:
-        for found in maker.make(islice(Rows(source, reading), ROWS_TRIED)):
+        for found in maker.make(islice(rows, ROWS_TRIED)):
             if isinstance(found, Reject):
                 rejects.append(found)
             else:
                 yield found
 
+    splitter = Splitter(encoder, plan.splitting, Fields(), lambda by: None)
     few = islice(documents(), PASSAGES_SHOWN)
     passages = [passage for group in splitter.split(few) for passage in group][:PASSAGES_SHOWN]
     tokens = encoder.count_tokens([passage.encoded for passage in passages]) if passages else []
-    return DryRun(passages, tokens, rejects, body)
+    return DryRun(name, maker.template, passages, tokens, rejects, body)

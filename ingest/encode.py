@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from threading import Event
 
@@ -14,23 +14,27 @@ from ingest.tally import Tally
 
 
 def encode(
-    passages: Iterator[Passage], encoder: PassageEncoder, tally: Tally, stopping: Event
+    passages: Iterator[Passage],
+    encoder: PassageEncoder,
+    tally: Tally,
+    stopping: Event,
+    pass_by: Callable[[Passage], None],
 ) -> Iterator[Passage]:
-    """The passages with their vectors; one that has a vector already is not encoded again.
+    """The passages with their vectors; one that has a vector already goes to `pass_by` at once.
 
     A vector that the cluster would refuse (zero, NaN, infinite, of another length) is rejected with
     its document. When the run is stopping, what is not encoded yet is left to the next run.
     """
     waiting: deque[Passage] = deque()
-    ready: deque[Passage] = deque()
 
     def texts() -> Iterator[str]:
+        # The encoder reads ahead, in a thread of its own: what is waiting is what it has read.
         for passage in passages:
             if passage.vector is None:
                 waiting.append(passage)
                 yield passage.encoded
             else:
-                ready.append(passage)
+                pass_by(passage)
 
     for vector in encoder.stream_passages(texts()):
         passage = waiting.popleft()
@@ -39,11 +43,8 @@ def encode(
             tally.reject_passage(passage, fault)
         else:
             yield replace(passage, vector=vector)
-        while ready:
-            yield ready.popleft()
         if stopping.is_set():
             return
-    yield from ready
 
 
 def fault_of(vector: Vector, dim: int) -> str | None:

@@ -141,7 +141,24 @@ class Flow:
         most: items ahead; weigh: the weight of an item, of which at most about HEAVIEST is ahead;
         drains: whether a run that is stopping still hands over what was made.
         """
+        return self.joined(lambda put: items, most, drains=drains, weigh=weigh)
+
+    def joined(
+        self,
+        make: Callable[[Callable[[T], None]], Iterator[T]],
+        most: int,
+        *,
+        drains: bool,
+        weigh: Callable[[T], int] = lambda item: 0,
+    ) -> Iterator[T]:
+        """As `buffered`, for items of which some take a short cut.
+
+        make: given a function that hands an item to the consumer, out of turn and from any thread,
+        returns the items that come in turn; it has used that function for the last time when they
+        end.
+        """
         line: Line[T] = Line(most, HEAVIEST, lambda item: 0 if item is _END else weigh(item))
+        items = make(lambda item: self._put(line, item))
         self._start(lambda: self._fill(line, items))
         return self._drain(line, drains)
 
@@ -184,10 +201,10 @@ class Flow:
     def _fill(self, line: Line[T], items: Iterator[T]) -> None:
         for item in items:
             self._put(line, item)
-        self._put(line, _END)
+        self._put(line, _END, urgent=True)
 
-    def _put(self, line: Line[T], item: T) -> None:
-        while not line.put(item):
+    def _put(self, line: Line[T], item: T, *, urgent: bool = False) -> None:
+        while not line.put(item, urgent=urgent):
             if self.cancelled.is_set():
                 raise CancelledError
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -78,10 +79,16 @@ def planned_body(
             f"the cluster ({can.distribution} {can.version_text}) has no k-NN: install its k-NN "
             "plugin, or name another cluster with --url."
         )
-    if can.distribution == "opensearch" and shape.engine not in can.engines:
+    if not can.takes_ids:
         raise IndexRefusedError(
-            f"this cluster has no engine {shape.engine!r}, and an index with it would end the "
-            f"node: use --engine {can.engines[0]}."
+            "Amazon OpenSearch Serverless gives documents ids of its own, so a second run would "
+            "store everything twice: ingest into a domain or a cluster, named with --url."
+        )
+    if can.distribution == "opensearch" and shape.engine not in can.engines:
+        why = "would end the node" if can.embedded else "knows cosine only since OpenSearch 2.19"
+        raise IndexRefusedError(
+            f"an index with engine {shape.engine!r} cannot be made on this cluster "
+            f"({can.version_text}), because that engine {why}: use --engine {can.engines[0]}."
         )
     record = IndexRecord(
         EncoderRecord(encoder.name, encoder.fingerprint, encoder.dim, encoder.settings)
@@ -107,20 +114,33 @@ def open_index(
     relax: relax also one that was there; alias: what is to point here when all is loaded. Raises
     IndexRefusedError where these vectors must not go into it.
     """
-    found = _found(cluster, name)
+    found = existing(cluster, name, encoder)
     if found is None:
         body = create_index(cluster, name, encoder, shape, {"alias": alias})
         return OpenIndex(
             name, uuid_of(cluster, name), Fields(), True, body["mappings"]["_meta"][LOADING]
         )
-    concrete, description = found
-    record = _checked(concrete, description, encoder)
+    concrete, description, record = found
     journal = description["mappings"].get("_meta", {}).get(LOADING)
     if journal is not None or relax:
         journal = _relax(cluster, concrete, description)
     uuid = description["settings"]["index"]["uuid"]
     warnings = _warnings(concrete, description)
     return OpenIndex(concrete, uuid, record.fields, False, journal, warnings)
+
+
+def existing(
+    cluster: Cluster, name: str, encoder: PassageEncoder
+) -> tuple[str, dict[str, Any], IndexRecord] | None:
+    """An index that is there: its own name, its description and its record; None without one.
+
+    Raises IndexRefusedError where these vectors must not go into it.
+    """
+    found = _found(cluster, name)
+    if found is None:
+        return None
+    concrete, description = found
+    return concrete, description, _checked(concrete, description, encoder)
 
 
 def _found(cluster: Cluster, name: str) -> tuple[str, dict[str, Any]] | None:
@@ -145,10 +165,11 @@ def _found(cluster: Cluster, name: str) -> tuple[str, dict[str, Any]] | None:
 def uuid_of(cluster: Cluster, name: str) -> str:
     """What tells an index from a later one of the same name; raises ClusterError."""
     try:
-        found = cluster.client.indices.get_settings(index=name, flat_settings=True)
+        # As for the look before the load: so one permission is enough.
+        found = cluster.client.indices.get(index=name)
     except Exception as error:
         raise cluster.explain(error) from error
-    return str(found[name]["settings"]["index.uuid"])
+    return str(found[name]["settings"]["index"]["uuid"])
 
 
 def _checked(name: str, description: dict[str, Any], encoder: PassageEncoder) -> IndexRecord:
@@ -162,9 +183,9 @@ def _checked(name: str, description: dict[str, Any], encoder: PassageEncoder) ->
     ours = record.encoder
     if ours.fingerprint != encoder.fingerprint:
         raise IndexRefusedError(
-            f"index {name!r} was encoded by {ours.model} (fingerprint {ours.fingerprint}) and this "
-            f"encoder is {encoder.name} (fingerprint {encoder.fingerprint}): vectors of two models "
-            f"do not compare, so {cure}."
+            f"index {name!r} was encoded by {_named(ours.model, ours.settings)} (fingerprint "
+            f"{ours.fingerprint}) and this encoder is {_named(encoder.name, encoder.settings)} "
+            f"(fingerprint {encoder.fingerprint}): their vectors do not compare, so {cure}."
         )
     vector = description["mappings"].get("properties", {}).get(record.fields.vector, {})
     dimension = vector.get("dimension", vector.get("dims"))
@@ -180,6 +201,12 @@ def _checked(name: str, description: dict[str, Any], encoder: PassageEncoder) ->
             f"cannot be searched: {cure}."
         )
     return record
+
+
+def _named(model: str, settings: Mapping[str, Any]) -> str:
+    """A model with the settings that change its vectors."""
+    said = ", ".join(f"{name} {value!r}" for name, value in settings.items())
+    return f"{model} with {said}" if said else model
 
 
 def _warnings(name: str, description: dict[str, Any]) -> tuple[str, ...]:

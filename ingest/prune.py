@@ -11,7 +11,7 @@ import orjson
 from ingest.errors import IngestError
 from ingest.index import OpenIndex
 from ingest.link import Link, TransientError
-from ingest.seen import Seen
+from ingest.seen import Seen, no_room
 from ingest.tally import Tally
 
 PAGE = 1000
@@ -45,6 +45,8 @@ def prune(link: Link, index: OpenIndex, seen: Seen, tally: Tally, confirm: Confi
         if count and confirm(count, sample):
             _delete(link, (row for row in gone.execute("SELECT passage FROM gone")))
             tally.count("pruned", count)
+    except sqlite3.OperationalError as error:
+        raise no_room(error) from error
     finally:
         gone.close()
 

@@ -152,13 +152,18 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Reject:
-    """A refused document: why, where it came from, and itself: parsed, or raw where it was not."""
+    """A refused document: why, where it came from, and itself: parsed, or raw where it was not.
+
+    columns and separator: of the table that a raw row is of.
+    """
 
     reason: str
     origin: Origin
     id: str | None = None
     document: dict[str, Any] | None = None
     raw: str | None = None
+    columns: tuple[str, ...] | None = None
+    separator: str | None = None
 
 
 @dataclass(frozen=True)
@@ -169,9 +174,12 @@ class Report:
     unfinished: taken from the source and not finished when the run ended early, all of which the
     same command takes up again; encoded, passages_written: passages; truncated: passages of which
     the model saw only the beginning; retries: requests sent again; removed: left-over passages of
-    documents that shrank; pruned: passages of documents that the source no longer has; done: the
-    share of the source that was read, None where unknown; stages: the share of the time that each
-    stage was busy.
+    documents that shrank; pruned: passages of documents that the source no longer has; held:
+    passages in the index at the end, each with its vector, None before they are counted; done: the
+    share of the source that is finished, None where unknown; finishing: what is done after the last
+    document; stages: the share of the time that each stage was busy; reasons: the commonest of the
+    rejects, and how many there are of each; alias: what points to the index now, and deleted: the
+    older indexes that went for it.
     """
 
     index: str
@@ -187,9 +195,14 @@ class Report:
     retries: int = 0
     removed: int = 0
     pruned: int = 0
+    held: int | None = None
     done: float | None = None
+    finishing: str | None = None
     stages: Mapping[str, float] = field(default_factory=dict)
     rejects: str | None = None
+    reasons: Mapping[str, int] = field(default_factory=dict)
+    alias: str | None = None
+    deleted: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
@@ -201,6 +214,11 @@ class Report:
     def slowest(self) -> str | None:
         """The stage that was busy for the largest share of the time, or None before any was."""
         return max(self.stages, key=lambda name: self.stages[name]) if self.stages else None
+
+    @property
+    def nothing_happened(self) -> bool:
+        """Whether the run ended before it took its first document."""
+        return self.held is None and not self.read + self.unfinished
 
     def to_json(self) -> dict[str, Any]:
         """The object of `tandem ingest --json`."""
@@ -219,10 +237,14 @@ class Report:
                 "truncated": self.truncated,
                 "removed": self.removed,
                 "pruned": self.pruned,
+                "held": self.held,
             },
             "retries": self.retries,
             "stages": {name: round(share, 3) for name, share in self.stages.items()},
             "slowest": self.slowest,
             "rejects": self.rejects,
+            "reasons": dict(self.reasons),
+            "alias": self.alias,
+            "deleted": list(self.deleted),
             "warnings": list(self.warnings),
         }

@@ -11,12 +11,15 @@ import orjson
 from ingest.errors import IngestError
 from ingest.records import Reject
 
+# Not .jsonl, so that `data/*.jsonl` is the same sources after a run as before it.
+REJECTS_ENDING = ".rejects"
+
 
 class RejectsFile:
     """JSONL, made with the first reject; each line is on its way to the disk before we go on.
 
     A file that is already there is kept under the same name with ~, for it may hold mended
-    documents.
+    documents; a device or a pipe is written into.
     """
 
     def __init__(self, path: Path) -> None:
@@ -24,22 +27,44 @@ class RejectsFile:
         self.written = 0
         self._file: IO[bytes] | None = None
 
+    def check(self) -> None:
+        """Raise IngestError where the file could not be written, before there is a reject."""
+        folder = self.path.absolute().parent
+        try:
+            if not folder.is_dir():
+                raise self._unwritable(f"there is no folder {folder}")
+            may = os.access(self.path if self._stays() else folder, os.W_OK)
+        except OSError as error:
+            raise self._unwritable(str(error.strerror).lower()) from error
+        if not may:
+            raise self._unwritable("permission denied")
+
     def write(self, reject: Reject) -> None:
         """Append one reject; raises IngestError where the file cannot be written."""
         line = orjson.dumps(envelope(reject), option=orjson.OPT_APPEND_NEWLINE, default=str)
         try:
             if self._file is None:
-                if self.path.exists():
-                    os.replace(self.path, f"{self.path}~")
-                # Unbuffered: a kill loses no line.
-                self._file = self.path.open("wb", buffering=0)
-            self._file.write(line)
+                self._file = self._open()
+            while line:  # a disk that is nearly full takes a part
+                line = line[self._file.write(line) :]
         except OSError as error:
-            raise IngestError(
-                f"the rejects file {self.path} cannot be written ({error.strerror}): "
-                "name another with --rejects."
-            ) from error
+            raise self._unwritable(str(error.strerror).lower()) from error
         self.written += 1
+
+    def _open(self) -> IO[bytes]:
+        if self.path.exists() and not self._stays():
+            os.replace(self.path, f"{self.path}~")
+        # Unbuffered: a kill loses no line.
+        return self.path.open("wb", buffering=0)
+
+    def _stays(self) -> bool:
+        """Whether the path is a device or a pipe, such as /dev/null."""
+        return self.path.exists() and not self.path.is_file()
+
+    def _unwritable(self, why: str) -> IngestError:
+        return IngestError(
+            f"the rejects file {self.path} cannot be written ({why}): name another with --rejects."
+        )
 
     def close(self) -> None:
         """Finish the file, if there is one."""
@@ -48,7 +73,10 @@ class RejectsFile:
 
 
 def envelope(reject: Reject) -> dict[str, object]:
-    """One line of the rejects file; `document` where it was parsed, else `raw`."""
+    """One line of the rejects file; `document` where it was parsed, else `raw`.
+
+    A raw row of a table has its `columns` and `separator` beside it.
+    """
     line: dict[str, object] = {
         "reason": reject.reason,
         "file": reject.origin.file,
@@ -59,4 +87,6 @@ def envelope(reject: Reject) -> dict[str, object]:
         line["document"] = reject.document
     else:
         line["raw"] = reject.raw
+        if reject.columns is not None:
+            line |= {"columns": reject.columns, "separator": reject.separator}
     return line

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import orjson
 
-from ingest.formats import kind_of, read_source
+from ingest.errors import SourceError
+from ingest.formats import read_source
+from ingest.jsonl import kind_of
 from ingest.records import Origin, Reading, Reject, Row
-from ingest.sources import Position, find_sources
+from ingest.rejects import REJECTS_ENDING
+from ingest.sources import Position, find_sources, shown
 
 Source = str | Path | Sequence[str | Path] | Iterable[dict[str, Any]]
 
@@ -34,16 +38,38 @@ class Rows:
             yield from read_source(file, self._reading, self.position)
         yield from _read_iterable(self._items)
 
+    def check(self, rejects: Path) -> None:
+        """Read the first row of every file, so that a wrong one is told before anything is made.
+
+        What can be read only once, pipes and standard input, is left alone. Raises SourceError;
+        also where the rejects file is one of the sources.
+        """
+        for file in self._files:
+            if file.path and file.path.exists() and rejects.exists():
+                self._check_apart(file.path, rejects)
+            if file.path and file.path.is_file():
+                next(read_source(file, self._reading, Position([])), None)
+
+    @staticmethod
+    def _check_apart(source: Path, rejects: Path) -> None:
+        # Whoever reads what is being written reads on for ever.
+        if source.samefile(rejects):
+            raise SourceError(
+                f"{shown(source)} is a source, and the rejects of this run would go there: leave "
+                "it out, ingest it by itself, or name another file with --rejects."
+            )
+
     @property
     def rejects_path(self) -> Path:
-        """Where refused documents go unless told: beside the first file."""
-        if not self._files:
-            return Path("documents.rejects.jsonl")
-        first = self._files[0].path
-        return first.with_name(f"{first.name}.rejects.jsonl") if first else _STDIN_REJECTS
+        """Where refused documents go unless told: beside the first file.
 
-
-_STDIN_REJECTS = Path("stdin.rejects.jsonl")
+        In the working folder where that one may not be written, and for other sources.
+        """
+        first = self._files[0].path if self._files else None
+        name = first.name if first else "stdin" if self._files else "documents"
+        beside = first and first.is_file() and os.access(first.parent, os.W_OK)
+        folder = first.parent if first and beside else Path()
+        return folder / f"{name}{REJECTS_ENDING}"
 
 
 def _read_iterable(items: Iterable[Any]) -> Iterator[Row | Reject]:

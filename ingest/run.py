@@ -4,30 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cluster.errors import ClusterError
 from ingest import aftercare
-from ingest.alias import index_for, switch
+from ingest.alias import switch
 from ingest.documents import DocumentMaker
 from ingest.encode import encode
-from ingest.errors import IncompleteError, IngestError, SourceError
+from ingest.errors import IncompleteError, SourceError
 from ingest.flow import Clock, Flow
 from ingest.index import OpenIndex, open_index
 from ingest.link import Link
+from ingest.plan import Plan, checked, named
 from ingest.prune import Confirm, check_prunable, prune
 from ingest.records import (
     Document,
     Passage,
     PassageEncoder,
-    Reading,
     Reject,
     Report,
     Row,
-    Splitting,
-    Writing,
 )
 from ingest.rejects import RejectsFile
 from ingest.rows import Rows, Source
@@ -35,8 +32,8 @@ from ingest.seen import Seen
 from ingest.send import Budget, Sender, actions, requests
 from ingest.skip import Skipper
 from ingest.split import Splitter
-from ingest.tally import RejectLimit, Tally
-from mappings import Fields, Shape
+from ingest.tally import Tally
+from mappings import Shape
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -48,22 +45,6 @@ PASSAGES_AHEAD = 256
 REQUESTS_AHEAD = 2
 
 OnProgress = Callable[[Report], None]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Everything that a run is asked to do, apart from its source, cluster and encoder."""
-
-    shape: Shape = field(default_factory=Shape)
-    reading: Reading = field(default_factory=Reading)
-    splitting: Splitting = field(default_factory=Splitting)
-    writing: Writing = field(default_factory=Writing)
-    max_rejects: RejectLimit = field(default_factory=RejectLimit)
-    rejects: Path | None = None
-    relax: bool = False
-    force_merge: bool = False
-    confirm_prune: Confirm | None = None
-    keep: int | None = None
 
 
 def ingest(
@@ -87,14 +68,10 @@ def ingest(
     Running it again writes and encodes only what is new or changed. Raises IngestError, the
     encoder's and the cluster's errors; KeyboardInterrupt after what was encoded is written.
     """
-    if (index is None) == (alias is None):
-        raise IngestError("one of index and alias is needed: say where to write.")
     plan = plan or Plan()
     plan = replace(plan, shape=shape) if shape else plan
-    name = index or index_for(cluster, str(alias), encoder.fingerprint)
-    rows = Rows(source, plan.reading)
-    # A wrong template is told before anything is made.
-    DocumentMaker(plan.reading, Fields())
+    rows = checked(source, plan)
+    name = named(cluster, encoder, index, alias)
     target = open_index(cluster, name, encoder, plan.shape, relax=plan.relax, alias=alias)
     run = _Run(rows, target, alias, cluster, encoder, plan, on_progress or (lambda report: None))
     try:
@@ -128,8 +105,8 @@ class _Run:
         self._rejects = RejectsFile(plan.rejects or rows.rejects_path)
         self._tally = Tally(index.name, self._rejects, plan.max_rejects)
         self._link = Link(cluster, index.name, self._flow, plan.writing.max_outage)
-        self._passages = 0
-        self._seconds: float | None = None
+        # What the report says beside the counts, once it is known.
+        self._known: dict[str, Any] = {}
         self._damage: SourceError | None = None
 
     def load(self) -> None:
@@ -137,6 +114,7 @@ class _Run:
 
         Ctrl-C writes what is encoded and raises KeyboardInterrupt; a second one ends at once.
         """
+        aftercare.rehearse(self._cluster, self._link, self._index)
         done = self._flow.background(self._pump)
         interrupted = False
         while not done.is_set():
@@ -161,11 +139,15 @@ class _Run:
         plan, clock, flow = self._plan, self._clock, self._flow
         sender = Sender(self._link, self._tally, Budget(self._largest_request()))
         changed = flow.buffered(self._changed(), PASSAGES_AHEAD, drains=False, weigh=_characters)
-        encoded = clock.timed(
-            "encode",
-            encode(clock.waited(changed, "encode"), self._encoder, self._tally, flow.stopping),
+        changed = clock.waited(changed, "encode")
+        encoded: Iterator[Passage] = flow.joined(
+            lambda pass_by: clock.timed(
+                "encode", encode(changed, self._encoder, self._tally, flow.stopping, pass_by)
+            ),
+            PASSAGES_AHEAD,
+            drains=True,
+            weigh=_characters,
         )
-        encoded = flow.buffered(encoded, PASSAGES_AHEAD, drains=True, weigh=_characters)
         packed = actions(clock.waited(encoded, "pack"), self._index.fields)
         groups = clock.timed("pack", requests(packed, plan.writing))
         groups = flow.buffered(groups, REQUESTS_AHEAD, drains=True)
@@ -229,14 +211,24 @@ class _Run:
             )
         aftercare.check_same(self._cluster, self._index)
         if confirm := self._confirm_prune():
+            self._tell("looking for documents to remove")
             prune(self._link, self._index, self._seen, self._tally, confirm)
         if self._plan.force_merge:
+            self._tell("merging into one segment")
             aftercare.merge(self._link, self._index)
+        self._tell("counting what is stored")
         aftercare.restore(self._cluster, self._index)
-        aftercare.verify(self._link, self._index, self._tally.stored)
+        self._known["held"] = aftercare.verify(self._link, self._index, self._tally.stored)
         if self._alias:
-            switch(self._cluster, self._alias, self._index.name, keep=self._plan.keep)
+            deleted = switch(
+                self._cluster, self._alias, self._index.name, keep=self._plan.keep, loaded=True
+            )
             aftercare.forget_note(self._cluster, self._index)
+            self._known |= {"alias": self._alias, "deleted": tuple(deleted)}
+
+    def _tell(self, finishing: str) -> None:
+        """Say what is being done now that the last document is stored: it may take long."""
+        self._on_progress(replace(self.report(), finishing=finishing))
 
     def _confirm_prune(self) -> Confirm | None:
         if self._alias and not self._index.created:
@@ -249,7 +241,7 @@ class _Run:
 
     def close(self) -> None:
         """In every ending: settings restored where the cluster answers, files closed."""
-        self._seconds = self._clock.seconds
+        self._known["seconds"] = self._clock.seconds
         self._flow.end()
         # Where the cluster does not answer, the note in the index stays and the next run restores.
         with suppress(ClusterError):
@@ -257,15 +249,19 @@ class _Run:
             if not self._alias:
                 aftercare.forget_note(self._cluster, self._index)
         self._rejects.close()
+        self._seen.close()
         self._on_progress(self.report())
 
     def report(self) -> Report:
         """The counts so far."""
-        return replace(
-            self._tally.report(),
-            seconds=self._seconds or self._clock.seconds,
-            retries=self._link.retries,
-            done=self._rows.position.share,
-            stages=self._clock.shares(),
-            warnings=self._index.warnings,
-        )
+        share, counts = self._rows.position.share, self._tally.report()
+        finished = counts.read / max(1, counts.read + counts.unfinished)
+        known = {
+            "seconds": self._clock.seconds,
+            "retries": self._link.retries,
+            # Reading is ahead of writing, by minutes where encoding is slow.
+            "done": None if share is None else share * finished,
+            "stages": self._clock.shares(),
+            "warnings": self._index.warnings,
+        }
+        return replace(counts, **known | self._known)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 
+from ingest.errors import IngestError
 from ingest.records import Origin
 
 _LINE_BITS = 44
@@ -36,22 +37,36 @@ class Seen:
         file = self._files.setdefault(origin.file, len(self._files))
         key = _key(document_id)
         place = file << _LINE_BITS | origin.line
-        if self._db.execute(_INSERT, (key, place)).rowcount:
+        if self._execute(_INSERT, (key, place)).rowcount:
             return None
-        row = self._db.execute("SELECT place FROM seen WHERE hash = ?", (key,)).fetchone()
+        row = self._execute("SELECT place FROM seen WHERE hash = ?", (key,)).fetchone()
         return Origin(list(self._files)[row[0] >> _LINE_BITS], row[0] & ((1 << _LINE_BITS) - 1))
 
     def note(self, document_id: str) -> None:
         """Remember an id that is in the source, but whose document was refused."""
-        self._db.execute("INSERT OR IGNORE INTO seen VALUES (?, NULL)", (_key(document_id),))
+        self._execute("INSERT OR IGNORE INTO seen VALUES (?, NULL)", (_key(document_id),))
 
     def __contains__(self, document_id: str) -> bool:
-        found = self._db.execute("SELECT 1 FROM seen WHERE hash = ?", (_key(document_id),))
+        found = self._execute("SELECT 1 FROM seen WHERE hash = ?", (_key(document_id),))
         return found.fetchone() is not None
+
+    def _execute(self, statement: str, values: tuple[int, ...]) -> sqlite3.Cursor:
+        try:
+            return self._db.execute(statement, values)
+        except sqlite3.OperationalError as error:
+            raise no_room(error) from error
 
     def close(self) -> None:
         """Forget everything."""
         self._db.close()
+
+
+def no_room(error: sqlite3.OperationalError) -> IngestError:
+    """The sentence for a temporary database that cannot grow."""
+    return IngestError(
+        f"the ids of this run cannot be kept in a temporary file ({error}): free space in the "
+        "folder for those, or name another in SQLITE_TMPDIR, and run the same command again."
+    )
 
 
 def _key(document_id: str) -> int:

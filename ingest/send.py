@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
@@ -18,6 +19,8 @@ from mappings import Fields
 _NUMPY = orjson.OPT_SERIALIZE_NUMPY
 _ITEMS = "errors,items.*.status,items.*.error"
 SMALLEST_REQUEST = 64_000
+# Seconds after which a request that is not full goes too.
+LONGEST_WAIT = 1.0
 _FATAL = (Fate.BLOCKED, Fate.FORBIDDEN, Fate.GONE)
 # How often an item is sent again whose failure (HTTP 500) may never pass.
 _DOUBT_TRIES = 5
@@ -36,15 +39,20 @@ def actions(passages: Iterator[Passage], fields: Fields) -> Iterator[Action]:
 
 
 def requests(items: Iterator[Action], writing: Writing) -> Iterator[list[Action]]:
-    """Actions in groups of at most max_count, and max_bytes unless one alone is larger."""
+    """Actions in groups of at most max_count, and max_bytes unless one alone is larger.
+
+    No action waits much longer than LONGEST_WAIT for others to come: what a slow encoder has made
+    is stored soon, and a kill costs little.
+    """
     group: list[Action] = []
-    size = 0
+    size, began = 0, 0.0
     for action in items:
-        if group and (
-            len(group) == writing.max_count or size + len(action.data) > writing.max_bytes
-        ):
+        full = len(group) == writing.max_count or size + len(action.data) > writing.max_bytes
+        if group and (full or time.monotonic() - began > LONGEST_WAIT):
             yield group
             group, size = [], 0
+        if not group:
+            began = time.monotonic()
         group.append(action)
         size += len(action.data)
     if group:

@@ -10,7 +10,9 @@ import glob
 import gzip
 import io
 import lzma
+import os
 import zlib
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,9 +20,11 @@ from pathlib import Path
 from typing import BinaryIO, Protocol, cast
 
 from ingest.errors import SourceError
+from ingest.rejects import REJECTS_ENDING
 
 STDIN = "-"
 BEIR_CORPUS = "corpus.jsonl"
+COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zstd")
 _GLOB_MARKS = "*?["
 
 
@@ -33,7 +37,12 @@ class Source:
     @property
     def name(self) -> str:
         """What messages call it."""
-        return str(self.path) if self.path else "stdin"
+        return shown(self.path) if self.path else "stdin"
+
+
+def shown(path: Path) -> str:
+    """The path as text that JSON and terminals can hold, whatever bytes are in it."""
+    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 def find_sources(named: str | Path | Sequence[str | Path]) -> list[Source]:
@@ -41,14 +50,21 @@ def find_sources(named: str | Path | Sequence[str | Path]) -> list[Source]:
 
     Raises SourceError for one that is not there, and for a file that is named twice.
     """
-    names = [named] if isinstance(named, str | Path) else list(named)
-    found = [source for name in names for source in _expand(str(name))]
+    names = [str(named)] if isinstance(named, str | Path) else [str(name) for name in named]
+    found = [source for name in names for source in _reached(name)]
     if not found:
         raise SourceError("no source is named: give a file, a folder, a glob, or - for stdin.")
-    doubles = {s.name for s in found if found.count(s) > 1}
-    if doubles:
-        raise SourceError(f"{min(doubles)} is named twice: name every source once.")
+    (commonest, times), *_ = Counter(source.name for source in found).most_common(1)
+    if times > 1:
+        raise SourceError(f"{commonest} is named twice: name every source once.")
     return found
+
+
+def _reached(name: str) -> list[Source]:
+    try:
+        return list(_expand(name))
+    except OSError as error:  # a folder that may not be entered, a name that is too long
+        raise SourceError(f"{name[:200]} cannot be reached: {error.strerror}.") from error
 
 
 def _expand(name: str) -> Iterator[Source]:
@@ -61,18 +77,24 @@ def _expand(name: str) -> Iterator[Source]:
     elif path.exists():
         yield Source(path)
     elif any(mark in name for mark in _GLOB_MARKS):
-        matches = sorted(glob.glob(name, recursive=True))
+        matches = [m for m in sorted(glob.glob(name, recursive=True)) if _is_meant(m, name)]
         if not matches:
             raise SourceError(f"no file matches {name}: check the pattern.")
-        yield from (Source(Path(match)) for match in matches if Path(match).is_file())
+        yield from (Source(Path(match)) for match in matches)
     else:
         raise SourceError(f"there is no file {name}: check the path.")
 
 
+def _is_meant(match: str, pattern: str) -> bool:
+    """Whether a pattern that matches means this file: a rejects file only where it says so."""
+    refused = match.endswith((REJECTS_ENDING, f"{REJECTS_ENDING}~"))
+    return Path(match).is_file() and (not refused or REJECTS_ENDING in pattern)
+
+
 def _corpus_of(folder: Path) -> Path:
-    """The corpus of a BEIR folder, compressed or not."""
-    matches = sorted(folder.glob(f"{BEIR_CORPUS}*"))
-    corpora = [path for path in matches if path.suffix in (".jsonl", ".gz", ".bz2", ".xz", ".zst")]
+    """The corpus of a BEIR folder, compressed or not; never the rejects file beside it."""
+    corpora = [folder / f"{BEIR_CORPUS}{ending}" for ending in ("", *COMPRESSED)]
+    corpora = [path for path in corpora if path.is_file()]
     if len(corpora) != 1:
         raise SourceError(
             f"the folder {folder} has {len(corpora)} files {BEIR_CORPUS} and a BEIR folder has "
@@ -158,9 +180,14 @@ def decompressed(buffer: io.BufferedReader, name: str) -> Stream:
 
         stream = pyarrow.CompressedInputStream(pyarrow.PythonFile(buffer, mode="r"), "zstd")
         return io.BufferedReader(stream, 1 << 16)
-    if start.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")) or _every_second_is_nul(start):
         raise SourceError(f"{name} is UTF-16: convert it first, with `iconv -f utf-16 -t utf-8`.")
     return buffer
+
+
+def _every_second_is_nul(start: bytes) -> bool:
+    """Whether Latin letters begin the text in UTF-16, without a byte order mark."""
+    return len(start) == 8 and (not any(start[::2]) or not any(start[1::2]))
 
 
 # What the five decompressors raise for a stream that is damaged or cut short.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections import Counter
 from dataclasses import dataclass
@@ -10,9 +11,12 @@ from enum import Enum
 from ingest.errors import TooManyRejectsError
 from ingest.records import Document, Passage, Reject, Report
 from ingest.rejects import RejectsFile
+from ingest.sources import shown
 
 # Reasons alike but for ids and numbers are counted together by their beginning.
 _REASON_KEY = 60
+_NUMBER = re.compile(r"\d[\d,.]*")
+_REASONS_SHOWN = 3
 _FATES = ("written", "skipped", "rejected")
 
 
@@ -117,7 +121,7 @@ class Tally:
 
     def _write_out(self, reject: Reject) -> None:
         self._rejects.write(reject)
-        key = reject.reason[:_REASON_KEY]
+        key = _NUMBER.sub("#", reject.reason)[:_REASON_KEY]
         self._reasons[key] += 1
         self._examples.setdefault(key, reject.reason)
 
@@ -130,7 +134,7 @@ class Tally:
             f"{rejected:,} of {self._counts['taken']:,} documents were rejected, which is more "
             f"than --max-rejects allows, {often:,} of them because: "
             f"{self._examples[reason]}; see "
-            f"{self._rejects.path}, mend the source or its options, or raise --max-rejects."
+            f"{shown(self._rejects.path)}, mend the source or its options, or raise --max-rejects."
         )
 
     @property
@@ -142,6 +146,7 @@ class Tally:
         """The counts so far; documents that are still on their way count as unfinished."""
         with self._lock:
             counts = dict(self._counts)
+            reasons = self._reasons.most_common(_REASONS_SHOWN)
         written, skipped, rejected = (counts.get(each, 0) for each in _FATES)
         read = written + skipped + rejected
         return Report(
@@ -156,5 +161,6 @@ class Tally:
             truncated=counts.get("truncated", 0),
             removed=counts.get("removed", 0),
             pruned=counts.get("pruned", 0),
-            rejects=str(self._rejects.path) if self._rejects.written else None,
+            rejects=shown(self._rejects.path) if self._rejects.written else None,
+            reasons={self._examples[key]: often for key, often in reasons},
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,14 @@ if TYPE_CHECKING:
     from ingest import Report
 
 LOG_SECONDS = 10.0
+# In a shorter run nobody needs to hear that it is being finished.
+SHORT_SECONDS = 2.0
+# The time left follows from the speed of the last minutes: a second run skips much faster than it
+# encodes. Reports come about five times a second.
+RECENT_REPORTS = 600
+# Before so many seconds, speed is a guess.
+FIRST_GUESS = 5.0
+BAR_WIDTH = 14
 
 
 class IngestProgress:
@@ -23,49 +32,82 @@ class IngestProgress:
     def __init__(self, bar: Any) -> None:
         self.last: Report | None = None
         self._bar = bar
-        self._task = bar.add_task("", total=None) if bar else None
+        self._task = bar.add_task("starting", total=None) if bar else None
         self._logged = time.monotonic()
+        self._recent: deque[tuple[float, float]] = deque(maxlen=RECENT_REPORTS)
 
     def __call__(self, report: Report) -> None:
-        """Draw, or log where ten seconds have passed."""
+        """Draw, or log where ten seconds have passed or something new begins."""
+        new = bool(report.finishing) and report.seconds > SHORT_SECONDS
         self.last = report
+        self._recent.append((report.seconds, report.done or 0.0))
         if self._bar:
-            total = None if report.done is None else 1.0
-            line = _line(report)
-            self._bar.update(self._task, total=total, completed=report.done or 0, description=line)
-        elif time.monotonic() - self._logged >= LOG_SECONDS:
+            self._draw(report)
+        elif new or time.monotonic() - self._logged >= LOG_SECONDS:
             self._logged = time.monotonic()
-            click.echo(f"{time.strftime('%H:%M:%S')} {_line(report)}{_left(report)}", err=True)
+            said = ", ".join([*self._pace(report), *_counts(report)])
+            click.echo(f"{time.strftime('%H:%M:%S')} {said}", err=True)
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """Leave the terminal to somebody else, who asks a question for instance."""
+        if self._bar:
+            self._bar.stop()
+        try:
+            yield
+        finally:
+            if self._bar:
+                self._bar.start()
+
+    def _draw(self, report: Report) -> None:
+        # A bar without a total moves to and fro.
+        total = None if report.done is None or report.finishing else 1.0
+        # Two lines, so that all of it fits into 80 columns.
+        text = ", ".join(self._pace(report)) + "\n" + ", ".join(_counts(report))
+        self._bar.update(self._task, total=total, completed=report.done or 0, description=text)
+
+    def _pace(self, report: Report) -> list[str]:
+        return [
+            f"{report.read:,} documents",
+            f"{report.docs_per_second:,.1f}/s",
+            *self._left(),
+        ]
+
+    def _left(self) -> list[str]:
+        """How much is done and how long the rest may take, empty where nobody knows."""
+        (then, before), (now, done) = self._recent[0], self._recent[-1]
+        guess = now - then < FIRST_GUESS or done <= before
+        if guess or self.last is None or self.last.finishing:
+            return []
+        left = (1 - done) * (now - then) / (done - before)
+        return [f"{done:.0%}", f"{_duration(left)} left"]
 
 
-def _line(report: Report) -> str:
+def _duration(seconds: float) -> str:
+    minutes, hours = seconds / 60, seconds / 3600
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    return f"{minutes:.0f} min" if minutes < 100 else f"{hours:.0f} h"
+
+
+def _counts(report: Report) -> list[str]:
     parts = [
-        f"{report.read:,} documents",
-        f"{report.docs_per_second:,.1f}/s",
         f"{report.skipped:,} unchanged" if report.skipped else "",
         f"{report.rejected:,} rejected",
         f"{report.retries:,} retries",
-        f"slowest: {report.slowest}" if report.slowest else "",
+        report.finishing or (f"slowest: {report.slowest}" if report.slowest else ""),
     ]
-    return ", ".join(part for part in parts if part)
-
-
-def _left(report: Report) -> str:
-    if not report.done:
-        return ""
-    left = report.seconds / report.done - report.seconds
-    return f", {report.done:.0%} read, about {left:,.0f} s left"
+    return [part for part in parts if part]
 
 
 @contextmanager
 def ingest_progress() -> Iterator[IngestProgress]:
     """Yield what `ingest` takes as on_progress."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, Progress, TextColumn
 
     err = console()
     if not err.is_terminal:
         yield IngestProgress(None)
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=err) as bar:
+    with Progress(BarColumn(BAR_WIDTH), TextColumn("{task.description}"), console=err) as bar:
         yield IngestProgress(bar)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from cluster import Cluster
+from ingest import Report, ingest
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -47,9 +48,48 @@ def stored(cluster: Cluster, index: str) -> dict[str, dict[str, Any]]:
     return found
 
 
-def adds_up(report: Any) -> bool:
-    """The promise of every ending."""
-    return report.read == report.written + report.skipped + report.rejected
+def ingested(source: Any, *, reports: list[Report] | None = None, **given: Any) -> Report:
+    """`ingest`, holding every ending, good or bad, to the promise that nothing is unaccounted for.
+
+    What was taken from the source (counted here) is written, skipped, rejected, or told to be on
+    its way; each reject has its line in the rejects file. reports: gets every Report.
+    """
+    seen = reports if reports is not None else []
+    counter = _Counter(source)
+    told = given.pop("on_progress", lambda report: None)
+
+    def on_progress(report: Report) -> None:
+        seen.append(report)
+        told(report)
+
+    try:
+        return ingest(counter if counter.counts else source, on_progress=on_progress, **given)
+    finally:
+        assert all(each.read == each.written + each.skipped + each.rejected for each in seen)
+        for last in seen[-1:]:  # none where it was refused before it began
+            # One that was just handed over when the run was stopped is not taken yet.
+            off = counter.taken - last.read - last.unfinished if counter.counts else 0
+            assert off in (0, 1), f"{off} documents are unaccounted for"
+            assert last.rejected == (len(lines_of(last.rejects)) if last.rejects else 0)
+
+
+class _Counter:
+    """An iterable of documents that knows how many were taken; paths are no such thing."""
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+        self.counts = not isinstance(source, str | Path)
+        self.taken = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        for each in self._source:
+            self.taken += 1
+            yield each
+
+
+def lines_of(path: str | Path) -> list[Any]:
+    """What a JSONL file holds."""
+    return [json.loads(line) for line in Path(path).read_bytes().splitlines()]
 
 
 def settings_of(cluster: Cluster, index: str) -> dict[str, Any]:

@@ -230,6 +230,8 @@ class SecuredServer(JavaServer):
             f"{security}.ssl.http.keystore_filepath": "node.p12",
             f"{security}.ssl.http.keystore_type": "PKCS12",
             f"{security}.allow_default_init_securityindex": True,
+            # Lets the admin make users.
+            f"{security}.restapi.roles_enabled": "all_access",
         }
 
     def command(self, folder: Path) -> list[str]:

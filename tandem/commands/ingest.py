@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass
+import sys
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from tandem.progress_ingest import IngestProgress
 
 SOME_REJECTED = 3
+# Of a reason, so many characters are shown; the rejects file has it whole.
+LONGEST_REASON = 200
 
 
 @click.command()
@@ -66,7 +69,7 @@ def command(
     request = _Request(list(source), index, alias, keep, settings)
     if dry_run:
         return request.show_dry_run(target, encoder_choice, as_json)
-    return request.run(target, encoder_choice, as_json, _confirmation(yes) if prune else None)
+    return request.run(target, encoder_choice, as_json, prune=prune, yes=yes)
 
 
 @dataclass(frozen=True)
@@ -80,61 +83,76 @@ class _Request:
     settings: dict[str, Any]
 
     def run(
-        self, target: Target, choice: EncoderChoice, as_json: bool, confirm: Confirm | None
+        self, target: Target, choice: EncoderChoice, as_json: bool, *, prune: bool, yes: bool
     ) -> int:
         """Ingest, and show the tally however it ends."""
-        from ingest import Plan, ingest
+        from ingest import Plan, checked, ingest
         from tandem.progress_ingest import ingest_progress
 
         # What docker stop and batch systems send: write what is encoded, as for Ctrl-C.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        plan = Plan(keep=self.keep, confirm_prune=confirm, **self.settings)
+        plan = Plan(keep=self.keep, **self.settings)
+        # Before a cluster is reached and a model is loaded: a wrong path is told at once.
+        checked(self.source, plan)
         progress: IngestProgress | None = None
         try:
             with target.connect() as cluster:
                 encoder = choice.load()
                 with ingest_progress() as progress:
+                    confirm = _confirmation(yes, progress) if prune else None
                     report = ingest(
-                        list(self.source),
+                        self.source,
                         cluster=cluster,
                         encoder=encoder,
                         index=self.index,
                         alias=self.alias,
-                        plan=plan,
+                        plan=replace(plan, confirm_prune=confirm),
                         on_progress=progress,
                     )
         finally:
-            if progress and progress.last:
+            if progress and progress.last and not progress.last.nothing_happened:
                 _show(progress.last, as_json)
         return SOME_REJECTED if report.rejected else 0
 
     def show_dry_run(self, target: Target, choice: EncoderChoice, as_json: bool) -> int:
         """Show what would be done."""
+        from ingest import Plan, checked
         from ingest.dry import dry_run
 
+        plan = Plan(**self.settings)
+        checked(self.source, plan)
         with target.connect() as cluster:
             found = dry_run(
-                list(self.source),
+                self.source,
                 cluster=cluster,
                 encoder=choice.load(),
-                index=str(self.index or self.alias),
-                shape=self.settings["shape"],
-                reading=self.settings["reading"],
-                splitting=self.settings["splitting"],
+                index=self.index,
+                alias=self.alias,
+                plan=plan,
             )
         if as_json:
             print_json(found.to_json())
         else:
-            _show_dry(found, self.settings["reading"].template)
+            _show_dry(found)
         return 0
 
 
-def _confirmation(yes: bool) -> Confirm:
+def _confirmation(yes: bool, progress: IngestProgress) -> Confirm:
     def confirm(count: int, sample: list[str]) -> bool:
-        names = ", ".join(sample)
-        return yes or click.confirm(
-            f"Remove {count:,} passages of documents that the source no longer has ({names}...)?",
-            err=True,
+        if yes:
+            return True
+        what = _number(count, "passage")
+        question = (
+            f"Remove {what} of documents that the source no longer has ({', '.join(sample)}...)?"
+        )
+        with progress.aside():
+            try:
+                return click.confirm(question, err=True)
+            except click.Abort:
+                if sys.stdin.isatty():
+                    raise
+        raise click.UsageError(
+            "--prune asks and nobody answered, so nothing was removed: add --yes."
         )
 
     return confirm
@@ -147,32 +165,52 @@ def _show(report: Report, as_json: bool) -> None:
         print_json(report.to_json())
         return
     click.echo(
-        f"{report.read:,} documents read: {report.written:,} written, {report.skipped:,} "
-        f"unchanged, {report.rejected:,} rejected, in {report.seconds:,.1f} seconds "
-        f"({report.docs_per_second:,.1f} documents per second), index {report.index}."
+        f"{_number(report.read, 'document')} read: {report.written:,} written, "
+        f"{report.skipped:,} unchanged, {report.rejected:,} rejected, in {report.seconds:,.1f} "
+        f"seconds ({report.docs_per_second:,.1f} documents per second), index {report.index}."
     )
     for line in _remarks(report):
-        click.echo(line)
+        click.echo(f"  {line}.")
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def _remarks(report: Report) -> list[str]:
-    passages = report.passages_written
-    said = {
-        f"{passages:,} passages written for {report.written:,} documents": passages
-        not in (0, report.written),
-        f"{report.truncated:,} passages are longer than the model reads and were cut off "
-        "(leave out --no-split to split them)": report.truncated,
-        f"{report.removed:,} left-over passages of shortened documents removed": report.removed,
-        f"{report.pruned:,} passages of documents gone from the source removed": report.pruned,
-        f"{report.retries:,} requests were sent again": report.retries,
-        f"{report.unfinished:,} documents were on their way: the same command takes them up "
-        "again": report.unfinished,
-        f"rejected documents and the reasons are in {report.rejects}": report.rejects,
-    }
-    return [f"  {line}." for line, holds in said.items() if holds]
+    """What there is to say beside the counts, each without its full stop."""
+    r, number = report, _number
+    gone = f"; deleted: {', '.join(r.deleted)}" if r.deleted else ""
+    said: list[tuple[object, str]] = [
+        (r.held is not None and not r.read, "the source has no documents"),
+        (
+            r.passages_written not in (0, r.written),
+            f"{number(r.passages_written, 'passage')} written for {number(r.written, 'document')}",
+        ),
+        (
+            r.truncated,
+            f"{number(r.truncated, 'passage')} cut off, being longer than the model reads (leave "
+            "out --no-split to split them)",
+        ),
+        (r.removed, f"{number(r.removed, 'left-over passage')} of shortened documents removed"),
+        (r.pruned, f"{number(r.pruned, 'passage')} of documents gone from the source removed"),
+        (r.retries, f"{number(r.retries, 'request')} sent again"),
+        (r.held, f"the index holds {number(r.held or 0, 'passage')}, each with its vector"),
+        (r.alias, f"{r.alias} now points to {r.index}{gone}"),
+        (
+            r.unfinished,
+            f"{number(r.unfinished, 'document')} on the way: the same command takes them up again",
+        ),
+        *(
+            (often, f"{often:,} rejected: {why[:LONGEST_REASON]}")
+            for why, often in r.reasons.items()
+        ),
+        (r.rejects, f"rejected documents, and why, are in {r.rejects}"),
+    ]
+    return [text for holds, text in said if holds]
 
 
-def _show_dry(found: DryRun, template: str | None) -> None:
+def _show_dry(found: DryRun) -> None:
     import json
 
     from rich.console import Console
@@ -180,13 +218,17 @@ def _show_dry(found: DryRun, template: str | None) -> None:
     from rich.text import Text
 
     out = Console()
-    shown = template or "{title}\\n{text}"
-    table = Table("Id", "Tokens", "Encoded", title=f"Template {shown}")
+    shown = found.template.replace("\n", "\\n")
+    table = Table("Id", "Tokens", "Encoded", title=Text(f"Template {shown}"))
     for passage, tokens in zip(found.passages, found.tokens, strict=True):
         table.add_row(Text(passage.id), str(tokens), Text(passage.encoded))
     out.print(table)
     for reject in found.rejects:
-        out.print(f"{reject.origin.file}:{reject.origin.line}: {reject.reason}", markup=False)
-    out.print("The index would be created with:")
-    out.print_json(json.dumps(found.body))
+        where = f"{reject.origin.file}:{reject.origin.line}"
+        out.print(f"{where} would be rejected: {reject.reason}", markup=False, highlight=False)
+    if found.body is None:
+        out.print(f"The index {found.index} is there: the documents would go into it.")
+    else:
+        out.print(f"The index {found.index} would be created with:")
+        out.print_json(json.dumps(found.body))
     out.print("Nothing was written.")

@@ -12,9 +12,8 @@ from ingest import (
     RejectLimit,
     SourceError,
     TooManyRejectsError,
-    ingest,
 )
-from tests.loads import adds_up, documents, stored, write_jsonl
+from tests.loads import documents, ingested, stored, write_jsonl
 from tests.stubs import StubEncoder
 
 
@@ -66,10 +65,10 @@ def corpus(tmp_path):
 def test_963_are_written_37_refused_and_mended_ones_taken(opensearch, index_name, corpus):
     path, wrong = corpus
     assert set(wrong.values()) == set(WAYS)
-    report = ingest(path, cluster=opensearch, index=index_name, encoder=StubEncoder())
+    report = ingested(path, cluster=opensearch, index=index_name, encoder=StubEncoder())
     assert (report.read, report.written, report.skipped, report.rejected) == (1000, 963, 0, 37)
     assert len(stored(opensearch, index_name)) == 963
-    refused = path.with_name("corpus.jsonl.rejects.jsonl")
+    refused = path.with_name("corpus.jsonl.rejects")
     assert report.rejects == str(refused)
     rejects = [json.loads(each) for each in refused.read_bytes().splitlines()]
     assert {each["line"]: each["file"] for each in rejects} == dict.fromkeys(wrong, str(path))
@@ -80,7 +79,7 @@ def test_963_are_written_37_refused_and_mended_ones_taken(opensearch, index_name
 
     mended = path.with_name("mended.jsonl")
     write_jsonl(mended, (mend(each) for each in rejects))
-    report = ingest(mended, cluster=opensearch, index=index_name, encoder=StubEncoder())
+    report = ingested(mended, cluster=opensearch, index=index_name, encoder=StubEncoder())
     assert (report.read, report.written, report.rejected) == (37, 37, 0)
     assert len(stored(opensearch, index_name)) == 1000
 
@@ -94,21 +93,21 @@ def mend(reject):
 
 def test_unmended_ones_are_refused_again(opensearch, index_name, corpus):
     path, _ = corpus
-    ingest(path, cluster=opensearch, index=index_name, encoder=StubEncoder())
-    refused = path.with_name("corpus.jsonl.rejects.jsonl")
-    again = ingest(refused, cluster=opensearch, index=index_name, encoder=StubEncoder())
+    ingested(path, cluster=opensearch, index=index_name, encoder=StubEncoder())
+    refused = path.with_name("corpus.jsonl.rejects")
+    again = ingested(refused, cluster=opensearch, index=index_name, encoder=StubEncoder())
     # All but the first of those whose id was taken: among these it is not.
     assert (again.rejected, again.written) == (36, 1)
 
 
 def test_an_earlier_rejects_file_is_kept(opensearch, index_name, corpus):
     path, _ = corpus
-    refused = path.with_name("corpus.jsonl.rejects.jsonl")
+    refused = path.with_name("corpus.jsonl.rejects")
     refused.write_text("precious\n")
-    ingest(path, cluster=opensearch, index=index_name, encoder=StubEncoder())
-    assert path.with_name("corpus.jsonl.rejects.jsonl~").read_text() == "precious\n"
+    ingested(path, cluster=opensearch, index=index_name, encoder=StubEncoder())
+    assert path.with_name("corpus.jsonl.rejects~").read_text() == "precious\n"
     # The same command again overwrites nothing with nothing: same rejects, nothing written.
-    report = ingest(path, cluster=opensearch, index=index_name, encoder=StubEncoder())
+    report = ingested(path, cluster=opensearch, index=index_name, encoder=StubEncoder())
     assert (report.skipped, report.rejected, report.written) == (963, 37, 0)
 
 
@@ -116,16 +115,15 @@ def test_too_many_rejects_stop_the_run_early(opensearch, index_name, tmp_path):
     source = write_jsonl(tmp_path / "bad.jsonl", ({"id": n, "txet": "x"} for n in range(5000)))
     reports = []
     with pytest.raises(TooManyRejectsError, match=r"101 of \d+ .*no text.*--max-rejects"):
-        ingest(
+        ingested(
             source,
             cluster=opensearch,
             index=index_name,
             encoder=StubEncoder(),
-            on_progress=reports.append,
+            reports=reports,
         )
-    assert adds_up(reports[-1])
     assert reports[-1].rejected == 101
-    assert len((tmp_path / "bad.jsonl.rejects.jsonl").read_text().splitlines()) == 101
+    assert len((tmp_path / "bad.jsonl.rejects").read_text().splitlines()) == 101
 
 
 def test_what_stands_before_a_damage_is_loaded(opensearch, index_name, tmp_path):
@@ -135,29 +133,30 @@ def test_what_stands_before_a_damage_is_loaded(opensearch, index_name, tmp_path)
     cut.write_bytes(packed[: len(packed) // 2])
     reports = []
     with pytest.raises(SourceError, match=r"cut short after line (\d+)") as caught:
-        ingest(
+        ingested(
             cut,
             cluster=opensearch,
             index=index_name,
             encoder=StubEncoder(),
-            on_progress=reports.append,
+            reports=reports,
         )
-    assert adds_up(reports[-1])
     lines = int(str(caught.value).split("after line ")[1].split()[0])
     assert reports[-1].read == reports[-1].written == lines > 500
     assert len(stored(opensearch, index_name)) == lines
-    report = ingest(whole, cluster=opensearch, index=index_name, encoder=StubEncoder())
+    report = ingested(whole, cluster=opensearch, index=index_name, encoder=StubEncoder())
     assert (report.skipped, report.written) == (lines, 2000 - lines)
 
 
 def test_a_wrong_template_is_told_before_anything_is_made(opensearch, index_name):
     plan = Plan(reading=Reading(template="{nope"))
     with pytest.raises(IngestError, match="template"):
-        ingest([], cluster=opensearch, index=index_name, encoder=StubEncoder(), plan=plan)
+        ingested([], cluster=opensearch, index=index_name, encoder=StubEncoder(), plan=plan)
     assert not opensearch.client.indices.exists(index=index_name)
 
 
 def test_a_limit_of_none_stops_at_the_first(opensearch, index_name, tmp_path):
     plan = Plan(max_rejects=RejectLimit(None, 0), rejects=tmp_path / "r")
     with pytest.raises(TooManyRejectsError):
-        ingest([{"id": 1}], cluster=opensearch, index=index_name, encoder=StubEncoder(), plan=plan)
+        ingested(
+            [{"id": 1}], cluster=opensearch, index=index_name, encoder=StubEncoder(), plan=plan
+        )

@@ -2,6 +2,9 @@
 
 import json
 import os
+import pty
+import re
+import select
 import signal
 import subprocess
 import sys
@@ -9,7 +12,10 @@ import time
 
 import pytest
 
+from ingest.index import create_index
+from mappings import Shape
 from tests.loads import ROOT, documents, stored, write_jsonl
+from tests.stubs import StubEncoder
 
 MODEL = ("--model", "sentence-transformers/all-MiniLM-L6-v2")
 
@@ -58,12 +64,22 @@ def test_files_in_and_the_promised_json_out(tandem, opensearch, index_name, tmp_
     assert "0 written, 20 unchanged" in " ".join(out.split())
 
 
-def test_rejected_documents_make_exit_code_3(tandem, opensearch, index_name, tmp_path):
-    source = write_jsonl(tmp_path / "a.jsonl", [*documents(3), {"id": "x"}])
-    code, out, _ = tandem(source, "--index", index_name)
-    assert code == 3
-    assert "3 written, 0 unchanged, 1 rejected" in " ".join(out.split())
-    assert "a.jsonl.rejects.jsonl" in "".join(out.split())
+def test_rejected_documents_make_exit_code_3_and_the_same_command_the_same_sources(
+    tandem, opensearch, index_name, tmp_path
+):
+    write_jsonl(tmp_path / "corpus.jsonl", [*documents(3), {"id": "x"}, {"id": "y"}])
+    for source, written, unchanged in [
+        (tmp_path, 3, 0),
+        (tmp_path, 0, 3),
+        (f"{tmp_path}/*.jsonl*", 0, 3),
+    ]:
+        code, out, _ = tandem(source, "--index", index_name)
+        assert code == 3
+        out = " ".join(out.split())
+        assert f"{written} written, {unchanged} unchanged, 2 rejected" in out
+        assert "2 rejected: no text (looked for" in out
+        assert "the index holds 3 passages, each with its vector" in out
+        assert str(tmp_path / "corpus.jsonl.rejects") in out
 
 
 def test_a_dry_run_shows_passages_and_mapping_and_touches_nothing(
@@ -82,8 +98,27 @@ def test_a_dry_run_shows_passages_and_mapping_and_touches_nothing(
     assert [each["id"] for each in found["passages"]] == ["d0", "d1", "d2"]
     assert all(5 < each["tokens"] < 40 for each in found["passages"])
     assert found["body"]["mappings"]["properties"]["vector"]["dimension"] == 384
+    assert found["template"] == "{title}: {text}"
     assert not opensearch.client.indices.exists(index=index_name)
     assert sorted(os.listdir(tmp_path)) == ["a.jsonl"]
+
+
+def test_a_dry_run_looks_at_the_index_that_is_there(tandem, opensearch, index_name, tmp_path):
+    create_index(opensearch, index_name, StubEncoder(), Shape())
+    source = write_jsonl(tmp_path / "a.jsonl", [{"id": 1, "name": "N", "a": "A.", "b": "B."}])
+    code, _, err = tandem(source, "--index", index_name, "--dry-run")
+    assert code == 1
+    assert "was encoded by stub" in err
+    opensearch.client.indices.delete(index=index_name)
+    words = ("--title-field", "name", "--text-field", "a", "--text-field", "b", "--json")
+    tandem(source, "--index", index_name, *words)
+    code, out, _ = tandem(source, "--index", index_name, "--dry-run", *words)
+    found = json.loads(out)
+    assert (found["index"], found["body"]) == (index_name, None)
+    assert found["template"] == "{name}\n{a}\n{b}"
+    assert found["passages"][0]["encoded"] == "N\nA.\nB."
+    code, out, _ = tandem(source, "--alias", f"{index_name}-a", "--dry-run", *words)
+    assert json.loads(out)["index"].startswith(f"{index_name}-a-2")
 
 
 @pytest.mark.parametrize(
@@ -97,6 +132,7 @@ def test_a_dry_run_shows_passages_and_mapping_and_touches_nothing(
         (("--index", "A*"), 1, "no name of one index"),
         (("--index", "x", "--engine", "faiss"), 1, "--engine lucene"),
         (("--index", "x", "--template", "none"), 1, "{text}"),
+        (("--index", "x", "--rejects", "/no/such/folder/r"), 1, "there is no folder /no/such"),
     ],
 )
 def test_wrong_use_is_one_sentence_with_the_cure(tandem, tmp_path, words, code, said):
@@ -104,6 +140,41 @@ def test_wrong_use_is_one_sentence_with_the_cure(tandem, tmp_path, words, code, 
     found, _, err = tandem(source, *words)
     assert found == code
     assert said in err
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "said"),
+    [
+        ("missing.jsonl", None, "there is no file"),
+        ("a.csv", b"a,b\n1,2\n", "--text-field"),
+        ("a", b"hello", "--format"),
+        ("a.jsonl", b"\xff\xfe{\0", "UTF-16"),
+    ],
+)
+def test_a_wrong_source_is_told_before_a_cluster_is_looked_for(tandem, tmp_path, name, data, said):
+    if data is not None:
+        (tmp_path / name).write_bytes(data)
+    nowhere = ("--url", "http://127.0.0.1:1")
+    for more in ((), ("--dry-run",)):
+        code, out, err = tandem(tmp_path / name, "--index", "x", *nowhere, *more)
+        assert (code, out) == (1, "")
+        assert said in err
+        assert len(err.splitlines()) == 1
+
+
+def test_rejects_into_a_device(tandem, opensearch, index_name, tmp_path):
+    source = write_jsonl(tmp_path / "a.jsonl", [*documents(1), {"id": "x"}])
+    null = tmp_path / "null"
+    null.symlink_to("/dev/null")
+    code, _, _ = tandem(source, "--index", index_name, "--rejects", null)
+    assert code == 3
+    assert null.is_symlink()
+
+
+def test_standard_input_of_an_unknown_format(tandem, opensearch, index_name):
+    code, _, err = tandem("-", "--index", index_name, stdin="hello")
+    assert code == 1
+    assert "the format of stdin is not known" in err
 
 
 def test_prune_asks_unless_told_and_never_on_the_source(tandem, opensearch, index_name, tmp_path):
@@ -119,6 +190,96 @@ def test_prune_asks_unless_told_and_never_on_the_source(tandem, opensearch, inde
     code, out, _ = tandem(few, "--index", index_name, "--prune", "--yes", "--json")
     assert json.loads(out)["passages"]["pruned"] == 2
     assert len(stored(opensearch, index_name)) == 4
+
+
+def on_a_terminal(environment, *words, answers=()):
+    """Run `tandem ingest` on a terminal of 80 columns; (question, answer) are given as they come.
+
+    Gives the exit code and what was shown, without the codes that move the cursor.
+    """
+    pid, terminal = pty.fork()
+    if pid == 0:  # the child
+        os.chdir(ROOT)
+        os.execvpe(sys.executable, command(*words), environment | {"COLUMNS": "80"})
+    shown, waiting = b"", list(answers)
+    deadline = time.monotonic() + 100
+    while time.monotonic() < deadline:
+        ready, _, _ = select.select([terminal], [], [], 1.0)
+        try:
+            if ready:
+                shown += os.read(terminal, 65536)
+        except OSError:  # the child has ended
+            break
+        if waiting and waiting[0][0].encode() in shown:
+            os.write(terminal, waiting.pop(0)[1].encode())
+    else:
+        os.kill(pid, signal.SIGKILL)
+    os.close(terminal)
+    _, status = os.waitpid(pid, 0)
+    assert not waiting, f"never asked: {waiting}"
+    plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+    return os.waitstatus_to_exitcode(status), plain.replace("\r", "\n")
+
+
+def test_the_bar_on_a_terminal_tells_what_is_going_on(
+    opensearch_server, opensearch, index_name, tmp_path
+):
+    source = write_jsonl(
+        tmp_path / "a.jsonl", ({**d, "text": d["text"] * 12} for d in documents(2500))
+    )
+    code, shown = on_a_terminal(opensearch_server.environment, source, "--index", index_name)
+    assert code == 0
+    for what in (
+        r"\d+ documents, [\d.,]+/s, \d+%, \d+ (s|min) left",
+        r"0 rejected, 0 retries, slowest: \w+",
+        "counting what is stored",
+        "2,500 documents read: 2,500 written",
+    ):
+        assert re.search(what, shown), what
+    # What is promised is what is stored, not what is read ahead.
+    seen = re.findall(r"([\d,]+) documents, [\d.,]+/s, (\d+)%", shown)
+    for count, share in seen:
+        assert int(share) == pytest.approx(int(count.replace(",", "")) / 25, abs=3)
+    assert len({count for count, _ in seen}) > 3
+
+
+def test_prune_asks_on_a_terminal_where_the_bar_was(
+    opensearch_server, opensearch, index_name, tmp_path
+):
+    many = write_jsonl(tmp_path / "many.jsonl", documents(6))
+    few = write_jsonl(tmp_path / "few.jsonl", documents(4))
+    environment = opensearch_server.environment
+    on_a_terminal(environment, many, "--index", index_name)
+    words = (few, "--index", index_name, "--prune")
+    code, shown = on_a_terminal(environment, *words, answers=[("[y/N]:", "n\n")])
+    assert code == 0
+    assert "Remove 2 passages of documents that the source no longer has (d4, d5" in shown
+    assert len(stored(opensearch, index_name)) == 6
+    code, shown = on_a_terminal(environment, *words, answers=[("[y/N]:", "y\n")])
+    assert "2 passages of documents gone from the source removed" in shown
+    assert len(stored(opensearch, index_name)) == 4
+
+
+def test_prune_without_anybody_to_ask_removes_nothing(tandem, opensearch, index_name, tmp_path):
+    tandem(write_jsonl(tmp_path / "many.jsonl", documents(3)), "--index", index_name)
+    few = write_jsonl(tmp_path / "few.jsonl", documents(2))
+    code, _, err = tandem(few, "--index", index_name, "--prune")
+    assert code == 2
+    assert "nobody answered, so nothing was removed: add --yes" in err
+    assert len(stored(opensearch, index_name)) == 3
+
+
+def test_an_alias_is_switched_and_old_indexes_go(tandem, opensearch, index_name, tmp_path):
+    source = write_jsonl(tmp_path / "a.jsonl", documents(3))
+    names = []
+    for _ in range(3):
+        code, out, _ = tandem(source, "--alias", index_name, "--keep", 1)
+        assert code == 0
+        assert f"{index_name} now points to {index_name}-2" in out
+        names += opensearch.client.indices.get_alias(name=index_name)
+    assert len(set(names)) == 3
+    assert f"deleted: {names[0]}" in out
+    assert sorted(opensearch.client.indices.get(index=f"{index_name}-*")) == names[1:]
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])

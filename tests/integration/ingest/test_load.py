@@ -6,11 +6,11 @@ import time
 import numpy as np
 import pytest
 
-from ingest import IndexRefusedError, IngestError, Plan, Reading, Splitting, ingest
+from ingest import IndexRefusedError, IngestError, Plan, Reading, Splitting
 from ingest.alias import switch
 from ingest.index import LOADING, create_index
 from mappings import Shape
-from tests.loads import adds_up, documents, meta_of, settings_of, stored, write_jsonl
+from tests.loads import documents, ingested, meta_of, settings_of, stored, write_jsonl
 from tests.stubs import StubEncoder
 
 LONG = " ".join(f"Sentence {n} says word{n}." for n in range(100))
@@ -27,8 +27,7 @@ def either(request, index_name):
 
 def load(cluster, index, source, plan=None, **encoder):
     encoder = StubEncoder(**encoder)
-    report = ingest(source, cluster=cluster, index=index, encoder=encoder, plan=plan)
-    assert adds_up(report)
+    report = ingested(source, cluster=cluster, index=index, encoder=encoder, plan=plan)
     return report, encoder.encoded
 
 
@@ -75,9 +74,9 @@ def test_an_edit_encodes_only_what_changed(either, index_name):
     assert (report.written, encoded) == (0, [])
 
 
-def test_long_documents_are_split_and_shrink_without_left_overs(opensearch, index_name):
-    report, _ = load(opensearch, index_name, [{"id": "a", "text": LONG}])
-    found = stored(opensearch, index_name)
+def test_long_documents_are_split_and_shrink_without_left_overs(either, index_name):
+    report, _ = load(either, index_name, [{"id": "a", "text": LONG}])
+    found = stored(either, index_name)
     assert report.written == 1
     assert len(found) == report.passages_written > 5
     assert {p["document_id"] for p in found.values()} == {"a"}
@@ -89,36 +88,36 @@ def test_long_documents_are_split_and_shrink_without_left_overs(opensearch, inde
     assert all(f"word{n}." in whole for n in range(100))
 
     shorter = LONG[: len(LONG) // 2]
-    report, _ = load(opensearch, index_name, [{"id": "a", "text": shorter}])
+    report, _ = load(either, index_name, [{"id": "a", "text": shorter}])
     assert report.removed > 0
-    assert len(stored(opensearch, index_name)) == len(found) - report.removed
-    load(opensearch, index_name, [{"id": "a", "text": "Now it is short."}])
-    found = stored(opensearch, index_name)
+    assert len(stored(either, index_name)) == len(found) - report.removed
+    load(either, index_name, [{"id": "a", "text": "Now it is short."}])
+    found = stored(either, index_name)
     assert list(found) == ["a"]
     assert "position" not in found["a"]
-    load(opensearch, index_name, [{"id": "a", "text": LONG}])
-    report, encoded = load(opensearch, index_name, [{"id": "a", "text": LONG}])
+    load(either, index_name, [{"id": "a", "text": LONG}])
+    report, encoded = load(either, index_name, [{"id": "a", "text": LONG}])
     assert (report.skipped, encoded) == (1, [])
 
 
-def test_best_passage_wins_when_search_collapses_to_documents(opensearch, index_name):
-    load(opensearch, index_name, [{"id": "a", "text": LONG}, {"id": "b", "text": "Sentence."}])
+def test_best_passage_wins_when_search_collapses_to_documents(either, index_name):
+    load(either, index_name, [{"id": "a", "text": LONG}, {"id": "b", "text": "Sentence."}])
     body = {"query": {"match": {"text": "word77"}}, "collapse": {"field": "document_id"}}
-    hits = opensearch.client.search(index=index_name, body=body)["hits"]["hits"]
+    hits = either.client.search(index=index_name, body=body)["hits"]["hits"]
     assert [hit["_source"]["document_id"] for hit in hits] == ["a"]
     assert "word77." in hits[0]["_source"]["text"]
 
 
-def test_truncated_passages_are_counted_when_splitting_is_off(opensearch, index_name):
+def test_truncated_passages_are_counted_when_splitting_is_off(either, index_name):
     source = [{"id": "a", "text": LONG}, {"id": "b", "text": "Short."}]
-    report, _ = load(opensearch, index_name, source, Plan(splitting=Splitting(split=False)))
+    report, _ = load(either, index_name, source, Plan(splitting=Splitting(split=False)))
     assert (report.truncated, report.passages_written) == (1, 2)
 
 
-def test_an_index_of_another_encoder_is_refused_naming_both(opensearch, index_name):
-    load(opensearch, index_name, documents(1))
+def test_an_index_of_another_encoder_is_refused_naming_both(either, index_name):
+    load(either, index_name, documents(1))
     with pytest.raises(IndexRefusedError, match=r"57ab.*beef.*--alias"):
-        load(opensearch, index_name, documents(1), fingerprint="beef")
+        load(either, index_name, documents(1), fingerprint="beef")
 
 
 def test_another_dimension_and_foreign_indexes_are_refused(opensearch, index_name):
@@ -148,55 +147,55 @@ def test_faiss_on_the_embedded_node_is_refused(opensearch, index_name):
         load(opensearch, index_name, documents(1), Plan(shape=Shape(engine="faiss")))
 
 
-def test_settings_are_relaxed_while_loading_and_restored(opensearch, index_name):
+def test_settings_are_relaxed_while_loading_and_restored(either, index_name):
     seen = []
 
     def watched():
         for n, document in enumerate(documents(300)):
             if n == 150:
-                seen.append(settings_of(opensearch, index_name))
-                seen.append(meta_of(opensearch, index_name))
+                seen.append(settings_of(either, index_name))
+                seen.append(meta_of(either, index_name))
             yield document
 
     plan = Plan(shape=Shape(replicas=2), force_merge=True)
-    load(opensearch, index_name, watched(), plan)
+    load(either, index_name, watched(), plan)
     assert seen[0]["refresh_interval"] == "-1"
     assert LOADING in seen[1]
-    assert "refresh_interval" not in settings_of(opensearch, index_name)
-    assert LOADING not in meta_of(opensearch, index_name)
-    segments = opensearch.client.indices.segments(index=index_name)
+    assert "refresh_interval" not in settings_of(either, index_name)
+    assert LOADING not in meta_of(either, index_name)
+    segments = either.client.indices.segments(index=index_name)
     assert len(segments["indices"][index_name]["shards"]["0"][0]["segments"]) == 1
 
 
-def test_settings_are_restored_in_a_failed_ending(opensearch, index_name):
+def test_settings_are_restored_in_a_failed_ending(either, index_name):
     def failing():
         yield from documents(300)
         raise RuntimeError("the source broke")
 
     with pytest.raises(RuntimeError, match="the source broke"):
-        load(opensearch, index_name, failing())
-    assert "refresh_interval" not in settings_of(opensearch, index_name)
-    assert LOADING not in meta_of(opensearch, index_name)
+        load(either, index_name, failing())
+    assert "refresh_interval" not in settings_of(either, index_name)
+    assert LOADING not in meta_of(either, index_name)
 
 
-def test_an_owners_settings_are_left_unless_asked(opensearch, index_name):
-    create_index(opensearch, index_name, StubEncoder(), Shape())
+def test_an_owners_settings_are_left_unless_asked(either, index_name):
+    create_index(either, index_name, StubEncoder(), Shape())
     mine = {"index": {"refresh_interval": "7s"}}
-    opensearch.client.indices.put_settings(index=index_name, body=mine)
+    either.client.indices.put_settings(index=index_name, body=mine)
     seen = []
 
     def watched():
-        seen.append(settings_of(opensearch, index_name)["refresh_interval"])
+        seen.append(settings_of(either, index_name)["refresh_interval"])
         yield from documents(3)
 
-    load(opensearch, index_name, watched())
-    load(opensearch, index_name, watched(), Plan(relax=True))
+    load(either, index_name, watched())
+    load(either, index_name, watched(), Plan(relax=True))
     assert seen == ["7s", "-1"]
-    assert settings_of(opensearch, index_name)["refresh_interval"] == "7s"
+    assert settings_of(either, index_name)["refresh_interval"] == "7s"
 
 
-def test_prune_asks_and_removes_what_the_source_lacks(opensearch, index_name):
-    load(opensearch, index_name, [*documents(20), {"id": "long", "text": LONG}])
+def test_prune_asks_and_removes_what_the_source_lacks(either, index_name):
+    load(either, index_name, [*documents(20), {"id": "long", "text": LONG}])
     asked = []
 
     def answering(answer):
@@ -206,44 +205,44 @@ def test_prune_asks_and_removes_what_the_source_lacks(opensearch, index_name):
 
         return Plan(confirm_prune=confirm)
 
-    report, _ = load(opensearch, index_name, documents(18), answering(False))
+    report, _ = load(either, index_name, documents(18), answering(False))
     assert report.pruned == 0
-    report, _ = load(opensearch, index_name, documents(18), answering(True))
+    report, _ = load(either, index_name, documents(18), answering(True))
     assert report.pruned == asked[0][0] == asked[1][0] > 2
-    assert stored(opensearch, index_name).keys() == {f"d{n}" for n in range(18)}
-    load(opensearch, index_name, documents(18), answering(True))
+    assert stored(either, index_name).keys() == {f"d{n}" for n in range(18)}
+    load(either, index_name, documents(18), answering(True))
     assert len(asked) == 2
 
 
-def test_prune_keeps_documents_whose_new_version_is_bad(opensearch, index_name, tmp_path):
-    load(opensearch, index_name, documents(3))
+def test_prune_keeps_documents_whose_new_version_is_bad(either, index_name, tmp_path):
+    load(either, index_name, documents(3))
     plan = Plan(confirm_prune=lambda count, sample: True, rejects=tmp_path / "r")
-    report, _ = load(opensearch, index_name, [*documents(2), {"id": "d2", "text": ""}], plan)
+    report, _ = load(either, index_name, [*documents(2), {"id": "d2", "text": ""}], plan)
     assert (report.rejected, report.pruned) == (1, 0)
     with pytest.raises(IngestError, match="nothing was pruned"):
-        load(opensearch, index_name, [*documents(2), {"text": "whose?"}], plan)
-    assert len(stored(opensearch, index_name)) == 3
+        load(either, index_name, [*documents(2), {"text": "whose?"}], plan)
+    assert len(stored(either, index_name)) == 3
 
 
-def test_an_alias_goes_to_a_new_index_when_all_is_there(opensearch, index_name):
+def test_an_alias_goes_to_a_new_index_when_all_is_there(either, index_name):
     def held():
-        return list(opensearch.client.indices.get_alias(name=index_name))
+        return list(either.client.indices.get_alias(name=index_name))
 
     def fill(source, **encoder):
-        return ingest(source, cluster=opensearch, alias=index_name, encoder=StubEncoder(**encoder))
+        return ingested(source, cluster=either, alias=index_name, encoder=StubEncoder(**encoder))
 
     first = fill(documents(10)).index
     assert held() == [first]
     second = fill(documents(12), dim=9, fingerprint="beef").index
     assert held() == [second] != [first]
-    assert opensearch.client.count(index=index_name)["count"] == 12
-    assert switch(opensearch, index_name, first, keep=None) == []
+    assert either.client.count(index=index_name)["count"] == 12
+    assert switch(either, index_name, first, keep=None) == []
     assert held() == [first]
-    assert switch(opensearch, index_name, second, keep=0) == [first]
+    assert switch(either, index_name, second, keep=0) == [first]
     assert held() == [second]
 
 
-def test_an_interrupted_alias_load_is_found_and_continued(opensearch, index_name):
+def test_an_interrupted_alias_load_is_found_and_continued(either, index_name):
     def breaking():
         yield from documents(1000)
         # What is on its way now gets there: a failure drops it.
@@ -252,40 +251,39 @@ def test_an_interrupted_alias_load_is_found_and_continued(opensearch, index_name
 
     first = StubEncoder()
     with pytest.raises(RuntimeError):
-        ingest(breaking(), cluster=opensearch, alias=index_name, encoder=first)
-    assert not opensearch.client.indices.exists_alias(name=index_name)
+        ingested(breaking(), cluster=either, alias=index_name, encoder=first)
+    assert not either.client.indices.exists_alias(name=index_name)
     second = StubEncoder()
     source = documents(900, first=100)
-    report = ingest(source, cluster=opensearch, alias=index_name, encoder=second)
-    assert adds_up(report)
+    report = ingested(source, cluster=either, alias=index_name, encoder=second)
     assert report.skipped > 0
     assert len(second.encoded) == 900 - report.skipped
     # What the source no longer has must not go live.
-    assert stored(opensearch, index_name).keys() == {d["id"] for d in source}
-    assert len(opensearch.client.indices.get(index=f"{index_name}-*")) == 1
+    assert stored(either, index_name).keys() == {d["id"] for d in source}
+    assert len(either.client.indices.get(index=f"{index_name}-*")) == 1
 
 
 def test_an_alias_cannot_have_an_indexs_name(opensearch, index_name):
     load(opensearch, index_name, documents(1))
     with pytest.raises(IndexRefusedError, match="is an index"):
-        ingest(documents(1), cluster=opensearch, alias=index_name, encoder=StubEncoder())
+        ingested(documents(1), cluster=opensearch, alias=index_name, encoder=StubEncoder())
 
 
-def test_writing_through_an_alias_of_one_index(opensearch, index_name):
-    load(opensearch, index_name, documents(2))
+def test_writing_through_an_alias_of_one_index(either, index_name):
+    load(either, index_name, documents(2))
     alias = f"{index_name}-alias"
-    opensearch.client.indices.put_alias(index=index_name, name=alias)
-    report, _ = load(opensearch, alias, documents(3))
+    either.client.indices.put_alias(index=index_name, name=alias)
+    report, _ = load(either, alias, documents(3))
     assert (report.index, report.written, report.skipped) == (index_name, 1, 2)
 
 
-def test_nothing_to_read_is_a_report_of_zeros(opensearch, index_name):
-    report, _ = load(opensearch, index_name, [])
+def test_nothing_to_read_is_a_report_of_zeros(either, index_name):
+    report, _ = load(either, index_name, [])
     assert (report.read, report.written) == (0, 0)
-    assert opensearch.client.count(index=index_name)["count"] == 0
+    assert either.client.count(index=index_name)["count"] == 0
 
 
-def test_an_encoders_failure_ends_the_run_with_its_own_error(opensearch, index_name):
+def test_an_encoders_failure_ends_the_run_with_its_own_error(either, index_name):
     class Broken(StubEncoder):
         def stream_passages(self, texts):
             for n, vector in enumerate(super().stream_passages(texts)):
@@ -295,18 +293,17 @@ def test_an_encoders_failure_ends_the_run_with_its_own_error(opensearch, index_n
 
     reports = []
     with pytest.raises(MemoryError, match="no memory for the model"):
-        ingest(
+        ingested(
             documents(5000),
-            cluster=opensearch,
+            cluster=either,
             index=index_name,
             encoder=Broken(),
-            on_progress=reports.append,
+            reports=reports,
         )
-    assert adds_up(reports[-1])
     assert reports[-1].unfinished > 0
 
 
-def test_bad_vectors_are_rejected_before_they_are_sent(opensearch, index_name, tmp_path):
+def test_bad_vectors_are_rejected_before_they_are_sent(either, index_name, tmp_path):
     source = documents(6)
     text = [f"{d['title']}\n{d['text']}" for d in source]
     zero = np.zeros(8, np.float32)
@@ -317,7 +314,7 @@ def test_bad_vectors_are_rejected_before_they_are_sent(opensearch, index_name, t
         text[3]: np.ones(7, np.float32),
     }
     plan = Plan(rejects=tmp_path / "rejects.jsonl")
-    report, _ = load(opensearch, index_name, source, plan, bad=bad)
+    report, _ = load(either, index_name, source, plan, bad=bad)
     assert (report.written, report.rejected) == (2, 4)
     lines = [json.loads(line) for line in (tmp_path / "rejects.jsonl").read_text().splitlines()]
     reasons = {line["id"]: line["reason"] for line in lines}
@@ -325,13 +322,13 @@ def test_bad_vectors_are_rejected_before_they_are_sent(opensearch, index_name, t
     assert "NaN" in reasons["d1"]
     assert "NaN" in reasons["d2"]
     assert "(7,)" in reasons["d3"]
-    report, _ = load(opensearch, index_name, tmp_path / "rejects.jsonl")
+    report, _ = load(either, index_name, tmp_path / "rejects.jsonl")
     assert (report.written, report.rejected) == (4, 0)
 
 
-def test_ids_from_content(opensearch, index_name, tmp_path):
+def test_ids_from_content(either, index_name, tmp_path):
     source = write_jsonl(tmp_path / "a.jsonl", [{"text": "one"}, {"text": "two"}])
     plan = Plan(reading=Reading(id_from_content=True))
-    load(opensearch, index_name, source, plan)
-    report, encoded = load(opensearch, index_name, source, plan)
+    load(either, index_name, source, plan)
+    report, encoded = load(either, index_name, source, plan)
     assert (report.skipped, encoded) == (2, [])

@@ -1,13 +1,16 @@
 """What networks and proxies do to bulk requests, done by a proxy before a real node."""
 
+import time
+
 import pytest
 
 from cluster import ClusterError, connect
-from ingest import IngestError, OutageError, Plan, Writing, ingest
+from ingest import IngestError, OutageError, Plan, Writing, skip, split
 from ingest.index import create_index
+from ingest.run import DOCUMENTS_AHEAD, PASSAGES_AHEAD, REQUESTS_AHEAD
 from mappings import Shape
 from tests.flaky import FlakyProxy
-from tests.loads import adds_up, documents, stored
+from tests.loads import documents, ingested, stored
 from tests.stubs import StubEncoder
 
 COUNT = 1000
@@ -16,21 +19,16 @@ SMALL = Writing(max_count=100, in_flight=2)
 
 def load(proxy, index, plan=None, timeout=1.0):
     encoder = StubEncoder()
-    reports = []
     with connect(proxy.url, timeout=timeout) as cluster:
-        try:
-            ingest(
-                documents(COUNT),
-                cluster=cluster,
-                index=index,
-                encoder=encoder,
-                plan=plan or Plan(writing=SMALL),
-                on_progress=reports.append,
-            )
-        finally:
-            assert adds_up(reports[-1])
+        report = ingested(
+            documents(COUNT),
+            cluster=cluster,
+            index=index,
+            encoder=encoder,
+            plan=plan or Plan(writing=SMALL),
+        )
     assert len(encoder.encoded) == COUNT
-    return reports[-1]
+    return report
 
 
 @pytest.mark.parametrize("fault", [429, 502, 503, 504, "drop", "lose", "stall"])
@@ -48,6 +46,34 @@ def test_a_request_that_is_too_large_is_sent_in_parts(opensearch, index_name):
         report = load(proxy, index_name)
     assert (report.written, report.rejected) == (COUNT, 0)
     assert len(stored(opensearch, index_name)) == COUNT
+
+
+def test_a_slow_cluster_slows_the_reader(opensearch, index_name):
+    """What is taken from the source and not stored is bounded, however far the source goes on."""
+
+    def slow(number):
+        time.sleep(0.1)
+
+    reports = []
+    plan = Plan(writing=SMALL)
+    with FlakyProxy(opensearch.url, slow) as proxy, connect(proxy.url) as cluster:
+        ingested(
+            documents(5000),
+            cluster=cluster,
+            index=index_name,
+            encoder=StubEncoder(),
+            plan=plan,
+            reports=reports,
+        )
+    # What waits, a handful more in the hands of who takes it, and what each stage has in work.
+    most = (
+        1.25 * (DOCUMENTS_AHEAD + 2 * PASSAGES_AHEAD)
+        + split.WINDOW
+        + skip.WINDOW
+        + StubEncoder().batch
+        + (1 + REQUESTS_AHEAD + SMALL.in_flight) * SMALL.max_count
+    )
+    assert max(report.unfinished for report in reports) <= most < 2000
 
 
 def test_a_refusal_in_the_middle_stops_with_the_clusters_sentence(opensearch, index_name):
@@ -78,7 +104,7 @@ def test_a_lost_answer_is_settled_by_the_next_look_up(opensearch, index_name):
     there = len(stored(opensearch, index_name))
     assert there >= 600
     encoder = StubEncoder()
-    report = ingest(documents(COUNT), cluster=opensearch, index=index_name, encoder=encoder)
+    report = ingested(documents(COUNT), cluster=opensearch, index=index_name, encoder=encoder)
     assert (report.skipped, report.written) == (there, COUNT - there)
     assert len(encoder.encoded) == COUNT - there
 
@@ -91,7 +117,7 @@ def test_an_index_deleted_in_the_middle_is_told(opensearch, index_name):
             yield document
 
     with pytest.raises(IngestError, match="was deleted during the load"):
-        ingest(
+        ingested(
             deleting(),
             cluster=opensearch,
             index=index_name,
@@ -122,7 +148,7 @@ def test_vectors_that_the_cluster_drops_silently_are_found_and_written_anew(open
 
     try:
         with pytest.raises(IngestError, match=r"have no vector.*ignore_malformed"):
-            ingest(
+            ingested(
                 tripping(),
                 cluster=opensearch,
                 index=index_name,
@@ -131,7 +157,7 @@ def test_vectors_that_the_cluster_drops_silently_are_found_and_written_anew(open
             )
     finally:
         trip(None)
-    report = ingest(documents(300), cluster=opensearch, index=index_name, encoder=StubEncoder())
+    report = ingested(documents(300), cluster=opensearch, index=index_name, encoder=StubEncoder())
     assert "ignore_malformed" in report.warnings[0]
     assert report.written > 0
     exists = {"query": {"exists": {"field": "vector"}}}

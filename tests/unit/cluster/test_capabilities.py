@@ -114,3 +114,12 @@ def test_wrong_options_are_said_before_anything_is_sent(url, options, said):
         connect(url, **options)
     assert said in str(caught.value)
     assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("number", "engines"), [("2.18.0", ("lucene",)), ("2.19.0", ("lucene", "faiss"))]
+)
+def test_faiss_knows_cosine_since_2_19(number, engines):
+    can = found({"/": opensearch(number), "/_cat/plugins": (200, [KNN])})
+    assert can.engines == engines
+    assert can.takes_ids

@@ -1,19 +1,25 @@
 """The small parts: identity, seen ids, tally, budget, threads."""
 
 import json
+import subprocess
+import sys
 import threading
 import time
+from dataclasses import replace
 
 import pytest
 
+from ingest.encode import encode
 from ingest.errors import IngestError, TooManyRejectsError
 from ingest.flow import HEAVIEST, CancelledError, Clock, Flow
 from ingest.identity import parse_stamp, passage_id, stamp
 from ingest.records import Action, Document, Origin, Passage, Reject, Report, Writing
 from ingest.rejects import RejectsFile
 from ingest.seen import Seen
-from ingest.send import SMALLEST_REQUEST, Budget, requests
+from ingest.send import LONGEST_WAIT, SMALLEST_REQUEST, Budget, requests
 from ingest.tally import Outcome, RejectLimit, Tally
+from tests.loads import ROOT
+from tests.stubs import StubEncoder
 
 HERE = Origin("a.jsonl", 1)
 
@@ -119,11 +125,89 @@ def test_limits(limit, rejected, read, allowed):
     assert limit.allows(rejected, read) is allowed
 
 
+def test_reasons_that_differ_in_numbers_are_told_together(tally):
+    for n in range(3):
+        tally.took()
+        tally.reject(Reject(f"the id is taken by line {n + 1} of f", HERE, raw="x"))
+    tally.took()
+    tally.reject(Reject("no text", HERE, raw="x"))
+    assert tally.report().reasons == {"the id is taken by line 1 of f": 3, "no text": 1}
+
+
 def test_no_rejects_make_no_file_and_a_bad_folder_is_one_sentence(tmp_path):
     RejectsFile(tmp_path / "none.jsonl").close()
     assert not (tmp_path / "none.jsonl").exists()
-    with pytest.raises(IngestError, match=r"cannot be written.*--rejects"):
-        RejectsFile(tmp_path / "no" / "folder").write(Reject("r", HERE))
+    nowhere = RejectsFile(tmp_path / "no" / "folder")
+    for act in (nowhere.check, lambda: nowhere.write(Reject("r", HERE))):
+        with pytest.raises(IngestError, match=r"cannot be written.*--rejects"):
+            act()
+
+
+def test_a_device_is_written_into_and_keeps_its_name(tmp_path):
+    path = tmp_path / "null"
+    path.symlink_to("/dev/null")
+    rejects = RejectsFile(path)
+    rejects.check()
+    rejects.write(Reject("r", HERE))
+    rejects.close()
+    assert [each.name for each in tmp_path.iterdir()] == ["null"]
+
+
+def test_a_full_disk_is_one_sentence(tmp_path):
+    path = tmp_path / "full"
+    path.symlink_to("/dev/full")
+    rejects = RejectsFile(path)
+    with pytest.raises(IngestError, match=r"full cannot be written \(no space left.*--rejects"):
+        rejects.write(Reject("r", HERE))
+    rejects.close()
+
+
+LIMITED = """
+import resource, sys
+from pathlib import Path
+from ingest import IngestError
+from ingest.records import Origin, Reject
+from ingest.rejects import RejectsFile
+from ingest.seen import Seen
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), int(sys.argv[1])))
+rejects, seen = RejectsFile(Path(sys.argv[2])), Seen()
+try:
+    if sys.argv[3] == "rejects":
+        for n in range(100):
+            rejects.write(Reject("r" * 300, Origin("f", n)))
+    for n in range(500_000):
+        seen.add(str(n), Origin("f", n))
+except IngestError as error:
+    print(error)
+print(rejects.written)
+"""
+
+
+def limited(path, what):
+    """What a process says whose files may have 1,000 bytes, and how many rejects it counted."""
+    done = subprocess.run(
+        [sys.executable, "-c", LIMITED, "1000", str(path), what],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    said, written = done.stdout.splitlines()
+    return said, int(written)
+
+
+def test_a_disk_that_takes_a_part_of_a_line_is_told_not_passed_over(tmp_path):
+    said, written = limited(tmp_path / "r", "rejects")
+    assert said.endswith("cannot be written (file too large): name another with --rejects.")
+    whole, part = (tmp_path / "r").read_bytes().rsplit(b"\n", 1)
+    assert part
+    assert written == len(whole.splitlines()) == 2
+
+
+def test_a_temporary_folder_that_is_full_is_one_sentence(tmp_path):
+    said, _ = limited(tmp_path / "r", "ids")
+    assert "SQLITE_TMPDIR" in said
 
 
 def test_requests_are_bounded_in_bytes_and_in_count():
@@ -132,6 +216,52 @@ def test_requests_are_bounded_in_bytes_and_in_count():
     ]
     sizes = [[len(a.data) for a in group] for group in requests(iter(items), Writing(10, 3))]
     assert sizes == [[4, 4], [4], [20], [1, 1, 1]]
+
+
+def test_what_a_slow_encoder_made_does_not_wait_for_a_full_request():
+    def slow():
+        for n in range(6):
+            time.sleep(0.3 * LONGEST_WAIT)
+            yield Action(passages(n, 1)[0], b"x")
+
+    groups = [len(group) for group in requests(slow(), Writing())]
+    assert sum(groups) == 6
+    assert max(groups) < 6
+
+
+def test_a_passage_with_a_vector_passes_the_encoder_by(tally):
+    """A change of metadata alone may be in every document of the source: none may pile up."""
+    encoder = StubEncoder()
+    source = [replace(passages(n, 1)[0], encoded=f"text {n}") for n in range(1000)]
+    ready = encoder.vector("ready")
+    source = [p if n % 100 == 0 else replace(p, vector=ready) for n, p in enumerate(source)]
+    passed = []
+    encoded = list(encode(iter(source), encoder, tally, threading.Event(), passed.append))
+    assert len(passed) == 990
+    assert all(p.vector is ready for p in passed)
+    assert (
+        [p.encoded for p in encoded]
+        == encoder.encoded
+        == [f"text {n}" for n in range(0, 1000, 100)]
+    )
+
+
+def test_items_by_a_short_cut_are_bounded_too():
+    made = []
+
+    def make(put):
+        for n in range(100):
+            made.append(n)
+            put(n) if n % 2 else None
+            if n % 2 == 0:
+                yield n
+
+    flow = Flow()
+    items = flow.joined(make, 3, drains=True)
+    time.sleep(0.2)
+    assert len(made) <= 6
+    assert sorted(items) == list(range(100))
+    flow.end()
 
 
 def test_the_budget_shrinks_and_grows_back_but_not_over_what_is_too_large():

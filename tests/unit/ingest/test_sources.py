@@ -4,6 +4,7 @@ import bz2
 import gzip
 import json
 import lzma
+import os
 from pathlib import Path
 
 import pyarrow
@@ -11,10 +12,14 @@ import pytest
 from pyarrow import parquet
 
 from ingest import Reading, SourceError
-from ingest.records import Reject
+from ingest.documents import unwrap
+from ingest.records import Reject, Row
+from ingest.rejects import envelope
 from ingest.rows import Rows
 from ingest.sources import find_sources
 
+# A user who may do nothing, and whom every system has.
+NOBODY = 65534
 ROWS = [{"id": "1", "text": "one"}, {"id": "2", "text": "zwei ü"}]
 JSONL = "".join(json.dumps(row) + "\n" for row in ROWS).encode()
 
@@ -255,3 +260,153 @@ def test_python_rows_that_json_cannot_hold():
         "the document cannot be JSON",
         "the document cannot be JSON",
     ]
+
+
+def test_a_beir_folder_is_the_same_source_after_a_run_with_rejects(tmp_path):
+    corpus = put(tmp_path, "corpus.jsonl", JSONL)
+    before = find_sources(tmp_path)
+    rejects = Rows(tmp_path, Reading()).rejects_path
+    assert rejects.parent == tmp_path
+    put(tmp_path, rejects.name, b"{}\n")
+    put(tmp_path, f"{rejects.name}~", b"{}\n")
+    assert find_sources(tmp_path) == before
+    assert [source.path for source in before] == [corpus]
+
+
+@pytest.mark.parametrize("ending", ["gz", "bz2", "xz", "zst", "zstd"])
+def test_a_beir_folder_may_be_compressed(tmp_path, ending):
+    packed = put(tmp_path, f"corpus.jsonl.{ending}", gzip.compress(JSONL))
+    assert [source.path for source in find_sources(tmp_path)] == [packed]
+
+
+def test_globs_leave_rejects_out_unless_they_name_them(tmp_path):
+    corpus = put(tmp_path, "a.jsonl", JSONL)
+    rejects = put(tmp_path, Rows(corpus, Reading()).rejects_path.name, JSONL)
+    old = put(tmp_path, f"{rejects.name}~", JSONL)
+    assert [s.path for s in find_sources(f"{tmp_path}/*")] == [corpus]
+    assert [s.path for s in find_sources(f"{tmp_path}/*.jsonl")] == [corpus]
+    assert [s.path for s in find_sources(f"{tmp_path}/*.rejects*")] == [rejects, old]
+    rejects.unlink()
+    corpus.unlink()
+    with pytest.raises(SourceError, match="no file matches"):
+        find_sources(f"{tmp_path}/*")
+
+
+def test_rejects_that_are_a_source_are_refused(tmp_path):
+    corpus = put(tmp_path, "a.jsonl", JSONL)
+    rejects = put(tmp_path, "a.jsonl.rejects", JSONL)
+    rows = Rows([corpus, rejects], Reading())
+    with pytest.raises(SourceError, match=r"a\.jsonl\.rejects is a source, and the rejects"):
+        rows.check(rows.rejects_path)
+    rows.check(tmp_path / "other")
+
+
+def test_every_file_is_looked_at_before_anything_is_made(tmp_path):
+    good = put(tmp_path, "a.jsonl", JSONL)
+    for name, data, said in [
+        ("b.txt", b"hello\n", "--format"),
+        ("b.csv", b"a,b,c\n1,2,3\n", "--text-field"),
+        ("b.parquet", b"PAR1" + b"x" * 100, "damaged"),
+        ("b.tsv", "id\ttext\n".encode("utf-16"), "UTF-16"),
+    ]:
+        bad = put(tmp_path, name, data)
+        rows = Rows([good, bad], Reading())
+        with pytest.raises(SourceError, match=said):
+            rows.check(tmp_path / "r")
+        # Looking reads nothing away.
+        assert rows.position.share == 0.0
+    assert values(read(good)) == ROWS
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_utf_16_without_a_mark_is_known_too(tmp_path, encoding):
+    with pytest.raises(SourceError, match=r"UTF-16.*iconv"):
+        read(put(tmp_path, "a.jsonl", JSONL.decode().encode(encoding)))
+
+
+def test_a_path_that_cannot_be_is_one_sentence():
+    with pytest.raises(SourceError, match="cannot be reached: File name too long"):
+        find_sources('{"id": 1, "text": "' + "x" * 300 + '"}')
+
+
+def test_a_folder_that_may_not_be_entered_is_one_sentence(tmp_path):
+    inner = tmp_path / "closed"
+    inner.mkdir()
+    corpus = put(inner, "a.jsonl", JSONL)
+    inner.chmod(0)
+    root = os.geteuid() == 0
+    if root:  # whom nothing is forbidden
+        os.seteuid(NOBODY)
+    try:
+        with pytest.raises(SourceError, match=r"cannot be (reached|read): Permission denied"):
+            read(corpus)
+    finally:
+        if root:
+            os.seteuid(0)
+        inner.chmod(0o700)
+
+
+def test_a_compressed_parquet_file_is_refused_with_the_cure(tmp_path):
+    plain = tmp_path / "a.parquet"
+    parquet.write_table(pyarrow.table({"id": ["1"], "text": ["one"]}), plain)
+    with pytest.raises(SourceError, match="parquet and compressed: decompress it first"):
+        read(put(tmp_path, "a.parquet.gz", gzip.compress(plain.read_bytes())))
+
+
+def test_the_share_of_an_arrow_file_follows_its_batches_and_rows(tmp_path):
+    path = tmp_path / "a.arrow"
+    table = pyarrow.table({"id": list(range(1000)), "text": ["x"] * 1000})
+    with pyarrow.ipc.new_file(str(path), table.schema) as writer:
+        writer.write_table(table)  # one batch
+    rows = Rows(path, Reading())
+    shares = [rows.position.share for _ in rows]
+    assert shares == sorted(shares)
+    assert 0.2 < shares[600] < 0.7
+
+
+def test_a_name_that_is_no_utf_8_can_be_told(tmp_path):
+    path = os.path.join(os.fsencode(tmp_path), b"caf\xe9.jsonl")
+    with open(path, "wb") as file:
+        file.write(JSONL + b"5\n")
+    rows = read(os.fsdecode(path))
+    assert rows[-1].origin.file.endswith("caf\\xe9.jsonl")
+    assert rows[-1].origin.file.encode()
+
+
+def test_a_quote_that_nothing_closes_tells_what_it_takes_in(tmp_path):
+    data = 'id,text\n1,good\n2,"open\n3,b\n4,c\n'
+    rows = read(put(tmp_path, "a.csv", data))
+    (bad,) = (row for row in rows if isinstance(row, Reject))
+    assert bad.origin.line == 3
+    assert "broken CSV in 3 lines from here" in bad.reason
+    assert bad.raw == '2,"open\n3,b\n4,c\n'
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "mended"),
+    [
+        ("a.csv", "id,text\n1,a, b\n", '1,"a, b"'),
+        ("a.csv", 'id,text\n1,"a, "b"\n', '1,"a, b"'),
+        ("a.tsv", "id\ttext\n1 a, b\n", "1\ta, b"),
+    ],
+)
+def test_a_row_of_a_table_is_mended_as_it_stood(tmp_path, name, data, mended):
+    (reject,) = read(put(tmp_path, name, data))
+    line = json.loads(json.dumps(envelope(reject)))
+    again = unwrap(Row(reject.origin, line))
+    assert isinstance(again, Reject)
+    assert envelope(again).keys() == line.keys()
+    assert unwrap(Row(reject.origin, line | {"raw": mended})).value == {"id": "1", "text": "a, b"}
+
+
+def test_rows_that_are_still_none_are_refused_again(tmp_path):
+    rows = read(put(tmp_path, "a.csv", b'id,text\n1,"a\n2,b\n'))
+    line = json.loads(json.dumps(envelope(rows[0])))
+    assert "raw has 2 rows" in unwrap(Row(rows[0].origin, line | {"raw": "1,a\n2,b\n"})).reason
+    (bad,) = read(put(tmp_path, "b.csv", b"id,text\n1,caf\xe9\n"))
+    assert isinstance(unwrap(Row(bad.origin, json.loads(json.dumps(envelope(bad))))), Reject)
+
+
+def test_a_header_that_is_no_utf_8_is_refused_with_the_cure(tmp_path):
+    with pytest.raises(SourceError, match=r"no UTF-8.*iconv"):
+        read(put(tmp_path, "a.csv", "id,text,catégorie\n1,one,x\n".encode("latin-1")))

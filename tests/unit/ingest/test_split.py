@@ -5,6 +5,7 @@ from itertools import pairwise
 
 import pytest
 
+from encoder import Encoder
 from ingest.records import Document, Origin, Splitting
 from ingest.split import Splitter, cut
 from mappings import Fields
@@ -120,3 +121,31 @@ def test_tokens_that_appear_at_a_cut_make_the_passages_shorter():
     (passages,) = splitter.split(iter([document(" ".join(f"w{n}" for n in range(50)))]))
     assert max(Merging().count_tokens([p.encoded for p in passages])) <= 12
     assert sum(truncated) == 0
+
+
+PROSE = (
+    "Lighthouse keepers logged every ship: its name, its flag, and the hour it passed. "
+    "Dr. Müller's étude — “naïve”, he said… — was never found! ภาษาไทยไม่มีช่องว่าง 日本語の文。"
+    "Supercalifragilisticexpialidocious 3,141.59 https://example.org/a/b?c=d 🙂🚀\n"
+)
+
+
+@pytest.mark.parametrize("overlap", [0, 32])
+def test_the_real_tokenizer_loses_nothing_and_exceeds_nothing(minilm, overlap):
+    encoder = Encoder.load(minilm)
+    text = "".join(f"{n}. {PROSE}" for n in range(60)) + "x" * 3000
+    truncated = []
+    splitter = Splitter(encoder, Splitting(overlap=overlap), Fields(), truncated.append)
+    (passages,) = splitter.split(iter([document(text, "A title of its own")]))
+    assert len(passages) > 10
+    assert max(encoder.count_tokens([p.encoded for p in passages])) <= encoder.max_length
+    assert sum(truncated) == 0
+    # Each passage goes on where the one before ended, or earlier.
+    reached = 0
+    for passage in passages:
+        part = passage.body["text"]
+        start = text.find(part, max(0, reached - 2000))
+        assert start >= 0
+        assert text[reached:start].strip() == ""
+        reached = max(reached, start + len(part))
+    assert text[reached:].strip() == ""

@@ -1,0 +1,61 @@
+"""What a run is asked to do, and all that can be wrong with it before anything is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ingest.alias import index_for
+from ingest.documents import DocumentMaker
+from ingest.errors import IngestError
+from ingest.prune import Confirm
+from ingest.records import PassageEncoder, Reading, Splitting, Writing
+from ingest.rejects import RejectsFile
+from ingest.rows import Rows, Source
+from ingest.tally import RejectLimit
+from mappings import Fields, Shape
+
+if TYPE_CHECKING:
+    from cluster import Cluster
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a run is asked to do, apart from its source, cluster and encoder."""
+
+    shape: Shape = field(default_factory=Shape)
+    reading: Reading = field(default_factory=Reading)
+    splitting: Splitting = field(default_factory=Splitting)
+    writing: Writing = field(default_factory=Writing)
+    max_rejects: RejectLimit = field(default_factory=RejectLimit)
+    rejects: Path | None = None
+    relax: bool = False
+    force_merge: bool = False
+    confirm_prune: Confirm | None = None
+    keep: int | None = None
+
+
+def checked(source: Source, plan: Plan) -> Rows:
+    """The rows of a source, once all is looked at that can be wrong without a cluster.
+
+    Raises IngestError: no such file, an unknown format, a wrong template, no place for rejects.
+    """
+    rows = Rows(source, plan.reading)
+    DocumentMaker(plan.reading, Fields())
+    if plan.rejects:
+        RejectsFile(plan.rejects).check()
+    rows.check(plan.rejects or rows.rejects_path)
+    return rows
+
+
+def named(cluster: Cluster, encoder: PassageEncoder, index: str | None, alias: str | None) -> str:
+    """Where to write: the index itself, or the one that an alias's load fills.
+
+    Raises IngestError unless exactly one is given.
+    """
+    if index is not None and alias is None:
+        return index
+    if alias is None or index is not None:
+        raise IngestError("one of index and alias is needed: say where to write.")
+    return index_for(cluster, alias, encoder.fingerprint)
