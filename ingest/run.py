@@ -127,6 +127,7 @@ class _Run:
                     raise
                 interrupted = True
                 self._flow.stopping.set()
+                self._known["finishing"] = "ending (Ctrl-C again: at once)"
         if self._flow.error:
             raise self._flow.error
         if interrupted:
@@ -241,7 +242,7 @@ class _Run:
 
     def close(self) -> None:
         """In every ending: settings restored where the cluster answers, files closed."""
-        self._known["seconds"] = self._clock.seconds
+        self._known |= {"seconds": self._clock.seconds, "finishing": None}
         self._flow.end()
         # Where the cluster does not answer, the note in the index stays and the next run restores.
         with suppress(ClusterError):

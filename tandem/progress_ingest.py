@@ -38,7 +38,8 @@ class IngestProgress:
 
     def __call__(self, report: Report) -> None:
         """Draw, or log where ten seconds have passed or something new begins."""
-        new = bool(report.finishing) and report.seconds > SHORT_SECONDS
+        before = self.last.finishing if self.last else None
+        new = report.finishing not in (None, before) and report.seconds > SHORT_SECONDS
         self.last = report
         self._recent.append((report.seconds, report.done or 0.0))
         if self._bar:

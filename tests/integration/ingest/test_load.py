@@ -6,7 +6,8 @@ import time
 import numpy as np
 import pytest
 
-from ingest import IndexRefusedError, IngestError, Plan, Reading, Splitting
+from encoder import Encoder
+from ingest import IndexRefusedError, IngestError, Plan, Reading, Splitting, ingest
 from ingest.alias import switch
 from ingest.index import LOADING, create_index
 from mappings import Shape
@@ -332,3 +333,24 @@ def test_ids_from_content(either, index_name, tmp_path):
     load(either, index_name, source, plan)
     report, encoded = load(either, index_name, source, plan)
     assert (report.skipped, encoded) == (2, [])
+
+
+def test_from_python_with_the_real_encoder_as_the_design_promises(either, index_name, minilm):
+    encoder = Encoder.load(minilm)
+    source = [{**d, "text": d["text"] * (1 + n % 7)} for n, d in enumerate(documents(300))]
+    report = ingest(source, index=index_name, cluster=either, encoder=encoder)
+    promised = {"read": 300, "written": 300, "skipped": 0, "rejected": 0, "index": index_name}
+    assert report.to_json().items() >= promised.items()
+    assert report.docs_per_second == pytest.approx(300 / report.seconds)
+    texts = [f"{d['title']}\n{d['text']}" for d in source]
+    expected = encoder.encode_passages(texts)
+    ids = [d["id"] for d in source]
+    body = {"ids": ids}
+    answer = either.client.mget(index=index_name, body=body, _source_includes="vector")
+    found = {d["_id"]: d["_source"]["vector"] for d in answer["docs"]}
+    vectors = np.array([found[each] for each in ids], np.float32)
+    # The encoder batches by what else is there, and in bfloat16 that shows in the last digits.
+    assert np.sum(vectors * expected, axis=1).min() > 0.9999
+    assert np.linalg.norm(vectors, axis=1) == pytest.approx(1.0, abs=1e-5)
+    again = ingest(source, index=index_name, cluster=either, encoder=encoder)
+    assert (again.written, again.skipped, again.encoded) == (0, 300, 0)
