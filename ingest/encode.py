@@ -51,6 +51,8 @@ def fault_of(vector: Vector, dim: int) -> str | None:
     """Why the cluster would refuse a vector, or None; vector: float32 [dim]."""
     if vector.shape != (dim,):
         return f"the vector has shape {vector.shape} and must have ({dim},)"
+    if 0.0 < float(vector @ vector) < np.inf:  # nearly all: one quick look tells
+        return None
     if not np.isfinite(vector).all():
         return "the vector has NaN or infinite components"
     if not vector.any():
