@@ -7,7 +7,7 @@ import os
 import platform
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -56,7 +56,10 @@ class Measured:
 
 @dataclass(frozen=True)
 class Wish:
-    """What the user asked for; None leaves the choice to us."""
+    """What the user asked for; None leaves the choice to us.
+
+    device: one, or several of one kind with commas between, such as "cuda:0,cuda:1".
+    """
 
     backend: str | None = None
     precision: str | None = None
@@ -70,6 +73,23 @@ class Wish:
         ):
             if value is not None and value not in known:
                 raise EncoderError(f"unknown {name} {value!r}: use one of {', '.join(known)}.")
+        named = self.devices
+        if len({each.partition(":")[0] for each in named}) > 1:
+            raise EncoderError(f"--device {self.device} names several kinds: name only one.")
+        if len(named) > 1 and self.backend == "openvino":
+            raise EncoderError("several devices need --backend torch: leave out --backend.")
+
+    @property
+    def devices(self) -> list[str]:
+        """Each by itself; empty where none was asked for."""
+        return [each.strip() for each in self.device.split(",")] if self.device else []
+
+    @property
+    def of_one(self) -> Wish:
+        """The wish of which way to run: measured on the first device, good for the others."""
+        if len(self.devices) < 2:
+            return self
+        return replace(self, backend="torch", device=self.devices[0])
 
     def allows(self, candidate: Candidate) -> bool:
         """Whether a candidate is what was asked for; what was left open is any but int8."""

@@ -72,8 +72,9 @@ class Encoder:
         """Load a model by its name on the hub or by its folder.
 
         backend: "torch" or "openvino"; precision: "float32", "bfloat16", "float16" or "int8";
-        device: "cpu", "cuda", "cuda:1", "mps"; what is None is chosen: the fastest that keeps the
-        cosine to float32 at least 0.9999 on this machine, measured once and remembered.
+        device: "cpu", "cuda", "cuda:1", "mps", or several, "cuda:0,cuda:1", with a process each;
+        what is None is chosen: the fastest that keeps the cosine to float32 at least 0.9999 on this
+        machine, measured once and remembered.
         truncate_dim: keep the first components only; query_prompt, passage_prompt: put before each
         text, None for the model's own; only_queries: open what encodes passages when it is first
         needed; on_progress: called with what takes longer. Raises EncoderError.

@@ -51,8 +51,10 @@ class Model:
     def __init__(
         self, blueprint: Blueprint, fingerprint: str, wish: Wish, on_progress: OnProgress
     ) -> None:
-        self._blueprint, self._wish, self._say = blueprint, wish, on_progress
-        self._device = wish.device or best_device()
+        self._blueprint, self._wish, self._say = blueprint, wish.of_one, on_progress
+        # One query keeps no more than one device busy.
+        self._device = self._wish.device or best_device()
+        self._devices = wish.devices
         self._folder = cache_folder() / fingerprint
         self._lock = threading.RLock()
         self._choice: Choice | None = None
@@ -80,7 +82,12 @@ class Model:
             if self._choice is None:
                 shop = self._shop("passages")
                 choice = choose(self._wish, self._measured(shop))
-                engine = self._engine(shop, "passages", choice.taken)
+                several = len(self._devices) > 1
+                engine = (
+                    shop.processes(choice.taken.precision, self._devices)
+                    if several
+                    else self._engine(shop, "passages", choice.taken)
+                )
                 tokens = shop.tokens(self._blueprint.passage_prompt)
                 self._ways["passages"] = Way(tokens, engine)
                 self._choice = choice

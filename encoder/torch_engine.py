@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 import numpy as np
 import torch
@@ -13,37 +11,36 @@ from encoder.batches import Batch
 from encoder.engine import Vectors
 from encoder.errors import EncoderError
 from encoder.network import Network
-
-CPU_BUDGET = 2048
-GPU_BUDGET = 65_536
-_threads_lock = threading.Lock()
-_threads_held = 0
-_threads_before = 0
+from encoder.places import place
 
 
 class TorchEngine:
     """A network on one device, in one type of numbers.
 
-    On a processor each lane is one thread, because two small products side by side need no waiting
-    for each other; a GPU has one lane.
+    lanes: of a processor; a GPU has its own.
     """
 
     def __init__(self, network: Network, device: str, dtype: torch.dtype, lanes: int) -> None:
         self.device = torch.device(device)
         self._network = network.to(self.device, dtype)
-        self.on_cpu = self.device.type == "cpu"
-        self.lanes = lanes if self.on_cpu else 1
-        self.budget = CPU_BUDGET if self.on_cpu else GPU_BUDGET
+        self._place = place(self.device, lanes)
+        self.lanes = self._place.lanes
+        self.budget = self._place.budget(self._network)
 
     def one(self, batch: Batch) -> Vectors:
         """See Engine."""
         return self.many(batch)
 
     def many(self, batch: Batch) -> Vectors:
-        """See Engine; a batch that does not fit into a GPU's memory is halved until it does."""
+        """See Engine; a batch that does not fit into the device's memory is halved until it does.
+
+        Other errors of torch are raised as they are.
+        """
         try:
             return self._run(batch)
-        except torch.OutOfMemoryError as error:
+        except (RuntimeError, MemoryError) as error:
+            if not _no_room(error):
+                raise
             if len(batch.numbers) == 1:
                 raise EncoderError(
                     f"a text of {batch.ids.shape[1]:,} tokens does not fit into the memory of "
@@ -55,47 +52,25 @@ class TorchEngine:
         return np.concatenate([self.many(_part(batch, half)) for half in halves])
 
     def _run(self, batch: Batch) -> Vectors:
-        with torch.inference_mode():
-            ids, kept = self._moved(batch.ids), self._moved(batch.kept)
-            mask = self._moved(batch.mask) if batch.padded else None
+        with torch.inference_mode(), self._place.turn():
+            ids, kept = self._place.moved(batch.ids), self._place.moved(batch.kept)
+            mask = self._place.moved(batch.mask) if batch.padded else None
             vectors: Vectors = self._network(ids, mask, kept).float().cpu().numpy()
         return vectors
 
-    def _moved(self, array: np.ndarray[tuple[int, ...], np.dtype[np.int64]]) -> torch.Tensor:
-        return torch.from_numpy(array).to(self.device)
+    def open_lanes(self) -> AbstractContextManager[None]:
+        """See Engine."""
+        return self._place.open_lanes()
 
-    @contextmanager
-    def open_lanes(self) -> Iterator[None]:
-        """One thread for each lane while any stream is open; then as many as before."""
-        if not self.on_cpu:
-            yield
-            return
-        _hold_threads()
-        try:
-            yield
-        finally:
-            _free_threads()
+
+def _no_room(error: Exception) -> bool:
+    """Whether memory ran out: CUDA has an error for it, the others have words."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return any(words in str(error) for words in ("out of memory", "allocate memory"))
 
 
 def _part(batch: Batch, rows: slice) -> Batch:
     lengths = batch.lengths[rows]
     longest = max(1, int(lengths.max()))
     return Batch(batch.numbers[rows], batch.ids[rows, :longest], lengths, batch.left_out)
-
-
-def _hold_threads() -> None:
-    """Set one thread, which holds for the whole process, unless another stream has done so."""
-    global _threads_held, _threads_before
-    with _threads_lock:
-        if not _threads_held:
-            _threads_before = torch.get_num_threads()
-            torch.set_num_threads(1)
-        _threads_held += 1
-
-
-def _free_threads() -> None:
-    global _threads_held
-    with _threads_lock:
-        _threads_held -= 1
-        if not _threads_held:
-            torch.set_num_threads(_threads_before)

@@ -87,6 +87,12 @@ class Workshop:
         openvino_engine.require()
         return OpenVinoEngine(self._converted(candidate.precision), candidate.precision, cores())
 
+    def processes(self, precision: str, devices: list[str]) -> Engine:
+        """An engine of several devices; raises EncoderError where one of them cannot run."""
+        from encoder.processes import ProcessesEngine
+
+        return ProcessesEngine(self._route, devices, precision)
+
     def _torch(self, candidate: Candidate) -> Engine:
         import torch
 

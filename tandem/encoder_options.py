@@ -79,7 +79,10 @@ _OPTIONS = [
         type=click.Choice(PRECISIONS),
         help="Numbers to encode with (default: the fastest that agrees with float32 here).",
     ),
-    click.option("--device", help="cpu, cuda, cuda:1 or mps (default: the best there is)."),
+    click.option(
+        "--device",
+        help="cpu, cuda, cuda:1, mps, or several: cuda:0,cuda:1 (default: the best there is).",
+    ),
     click.option(
         "--truncate-dim",
         type=click.IntRange(min=1),

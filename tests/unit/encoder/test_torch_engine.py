@@ -12,15 +12,15 @@ from encoder.torch_engine import TorchEngine
 class Small(torch.nn.Module):
     """A network whose device holds so many tokens; the vector of a text is [sum of ids, tokens]."""
 
-    def __init__(self, room):
+    def __init__(self, room, error=torch.OutOfMemoryError("out of memory")):  # noqa: B008
         super().__init__()
-        self.room = room
+        self.room, self.error = room, error
         self.seen = []
 
     def forward(self, ids, mask, kept):
         self.seen.append(tuple(ids.shape))
         if ids.numel() > self.room:
-            raise torch.OutOfMemoryError("out of memory")
+            raise self.error
         return torch.stack([(ids * kept).sum(1), kept.sum(1)], 1).float()
 
 
@@ -37,6 +37,20 @@ def test_a_batch_that_does_not_fit_is_halved_until_it_does():
     assert network.seen == [(5, 5), (2, 5), (3, 4), (1, 4), (2, 4)]
     # What follows is made smaller from the start.
     assert engine.budget == before // 4
+
+
+@pytest.mark.parametrize("said", ["MPS backend out of memory", "can't allocate memory: 9 bytes"])
+def test_want_of_memory_is_known_by_its_words_too(said):
+    engine = TorchEngine(Small(10, RuntimeError(said)), "cpu", torch.float32, lanes=1)
+    assert engine.many(batch(5, 5, 5)).tolist() == [[15, 5]] * 3
+
+
+def test_other_errors_are_not_taken_for_want_of_memory():
+    network = Small(10, RuntimeError("index out of range"))
+    engine = TorchEngine(network, "cpu", torch.float32, lanes=1)
+    with pytest.raises(RuntimeError, match="index out of range"):
+        engine.many(batch(5, 5, 5))
+    assert len(network.seen) == 1
 
 
 def test_one_text_that_does_not_fit_is_told():
