@@ -34,6 +34,8 @@ from encoder import Encoder
 from encoder.batches import Item, Pool
 from encoder.choice import BACKENDS
 from encoder.locate import locate
+from encoder.openvino_engine import BUDGET
+from encoder.streams import POOL_TEXTS
 
 ROOT = Path(__file__).resolve().parents[1]
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"
@@ -110,15 +112,15 @@ def measure(every: list[Way], texts: list[str], operations: float, rounds: int) 
                     way.of_fastest.append(fastest)
 
 
-def padding(lengths: list[int], characters: list[int], budget: int) -> tuple[float, float]:
+def padding(lengths: list[int], characters: list[int]) -> tuple[float, float]:
     """Share of computed tokens that are padding: ours, and in batches sorted by characters."""
-    pool = Pool(budget)
+    pool = Pool(BUDGET)
     waiting = iter(enumerate(lengths))
     area = 0
     while True:
         for number, length in waiting:
             pool.add(Item(number, range(length)))
-            if len(pool) >= 1024:
+            if len(pool) >= POOL_TEXTS:
                 break
         if not pool:
             break
@@ -253,7 +255,7 @@ def main() -> None:
         f"{statistics.mean(lengths):.0f} tokens; torch {torch.__version__}, "
         f"{torch.get_num_threads()} threads"
     )
-    share, theirs = padding(lengths, [len(text) for text in texts], 2048)
+    share, theirs = padding(lengths, [len(text) for text in texts])
     print(f"padding: ours {share:.2%}, batches of {BATCH} sorted by characters {theirs:.2%}")
     measure(every, texts, needed_operations(locate(given.model), lengths), given.rounds)
     memory: dict[str, float] = {}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from queue import SimpleQueue
 from typing import Any, Protocol
 
 import numpy as np
@@ -83,7 +84,10 @@ class Cuda:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._streams = threading.local()
+        # Kept, because torch keeps the memory of each stream for that stream.
+        self._streams: SimpleQueue[torch.cuda.Stream] = SimpleQueue()
+        for _ in range(self.lanes):
+            self._streams.put(torch.cuda.Stream(device))  # type: ignore[no-untyped-call]
 
     def budget(self, network: torch.nn.Module) -> int:
         """See Place; what fits into the free memory, by what a small batch takes."""
@@ -106,10 +110,12 @@ class Cuda:
     @contextmanager
     def turn(self) -> Iterator[None]:
         """See Place."""
-        if not hasattr(self._streams, "own"):
-            self._streams.own = torch.cuda.Stream(self._device)  # type: ignore[no-untyped-call]
-        with torch.cuda.stream(self._streams.own):
-            yield
+        stream = self._streams.get()
+        try:
+            with torch.cuda.stream(stream):
+                yield
+        finally:
+            self._streams.put(stream)
 
     def open_lanes(self) -> AbstractContextManager[None]:
         """See Place."""

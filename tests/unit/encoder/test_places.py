@@ -22,4 +22,3 @@ def test_each_kind_of_device_has_its_own():
     assert isinstance(place(torch.device("cpu"), 3), Processor)
     assert place(torch.device("cpu"), 3).lanes == 3
     assert isinstance(place(torch.device("mps"), 3), Mps)
-    assert place(torch.device("cuda:1"), 3).lanes == 2
