@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
+from ingest import amend
 from ingest.errors import IncompleteError, IndexRefusedError
 from ingest.index import LOADING, RELAXED, OpenIndex, uuid_of
 from ingest.link import Link
@@ -130,8 +129,8 @@ def _forget_stamps(link: Link, index: OpenIndex) -> list[str]:
     body = {"size": 1000, "_source": False, "query": stamped}
     while hits := link.ask("POST", f"/{index.name}/_search", body)["hits"]["hits"]:
         ids = [hit["_id"] for hit in hits]
-        empty = orjson.dumps({"doc": {index.fields.content_hash: ""}})
-        lines = [orjson.dumps({"update": {"_id": each}}) + b"\n" + empty + b"\n" for each in ids]
-        link.ask("POST", f"/{index.name}/_bulk", b"".join(lines), refresh="true")
         names += ids
+        # None where others deleted them all meanwhile.
+        if not amend.update(link, ids, {index.fields.content_hash: ""}):
+            break
     return names

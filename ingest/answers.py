@@ -15,8 +15,7 @@ DOUBTFUL = 500
 TOO_LARGE = 413
 # k-NN's own breaker answers 400, as a document with a wrong field would.
 _BREAKER = "circuit breaker triggered"
-# What no document is to blame for.
-_FATAL = {401: "forbidden", 403: "forbidden", 404: "gone"}
+_REFUSALS = {401: "forbidden", 403: "forbidden", 404: "gone"}
 # k-NN quotes the whole vector in its complaint.
 _PREVIEW = re.compile(r" ?Preview of field's value: '.*?'(?=$|:)", re.S)
 _LONGEST_REASON = 500
@@ -32,6 +31,10 @@ class Fate(Enum):
     BLOCKED = "blocked"
     FORBIDDEN = "forbidden"
     GONE = "gone"
+
+
+# What ends a run, because no document is to blame.
+FATAL = (Fate.BLOCKED, Fate.FORBIDDEN, Fate.GONE)
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,8 @@ def judge(status: int, error: Any) -> Verdict:
         return Verdict(Fate.BLOCKED, reason)
     if status in TRANSIENT or _BREAKER in reason.lower():
         return Verdict(Fate.RETRY, reason)
-    if status in _FATAL:
-        return Verdict(Fate(_FATAL[status]), reason)
+    if status in _REFUSALS:
+        return Verdict(Fate(_REFUSALS[status]), reason)
     return Verdict(Fate.DOUBT if status == DOUBTFUL else Fate.REJECT, reason)
 
 

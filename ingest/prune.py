@@ -6,8 +6,7 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import orjson
-
+from ingest import amend
 from ingest.errors import IngestError
 from ingest.index import OpenIndex
 from ingest.link import Link, TransientError
@@ -21,7 +20,16 @@ Confirm = Callable[[int, list[str]], bool]
 
 
 def check_prunable(tally: Tally) -> None:
-    """Raise IngestError where rejected lines without an id may be documents that seem gone."""
+    """Raise IngestError where it is not sure what is gone.
+
+    Rejected lines without an id may be documents that seem gone, and a source without a single
+    document is one that went wrong.
+    """
+    if not tally.report().read:
+        raise IngestError(
+            "nothing was pruned, because the source has no documents: look whether it is the right "
+            "one; `tandem index delete` removes an index with all it holds."
+        )
     if tally.anonymous_rejects:
         raise IngestError(
             f"nothing was pruned, because {tally.anonymous_rejects:,} rejected lines have no "
@@ -43,8 +51,8 @@ def prune(link: Link, index: OpenIndex, seen: Seen, tally: Tally, confirm: Confi
         (count,) = gone.execute("SELECT count(*) FROM gone").fetchone()
         sample = [d for (d,) in gone.execute("SELECT DISTINCT document FROM gone LIMIT 3")]
         if count and confirm(count, sample):
-            _delete(link, (row for row in gone.execute("SELECT passage FROM gone")))
-            tally.count("pruned", count)
+            rows = gone.execute("SELECT passage FROM gone")
+            tally.count("pruned", amend.delete(link, (passage for (passage,) in rows)))
     except sqlite3.OperationalError as error:
         raise no_room(error) from error
     finally:
@@ -75,14 +83,3 @@ def _next_page(link: Link, scroll: dict[str, str]) -> Any:
             f"nothing was pruned, because the cluster stopped answering ({error}): run the same "
             "command again."
         ) from error
-
-
-def _delete(link: Link, rows: Iterator[tuple[str]]) -> None:
-    lines: list[bytes] = []
-    for (passage,) in rows:
-        lines.append(orjson.dumps({"delete": {"_id": passage}}) + b"\n")
-        if len(lines) == PAGE:
-            link.ask("POST", f"/{link.index}/_bulk", b"".join(lines))
-            lines = []
-    if lines:
-        link.ask("POST", f"/{link.index}/_bulk", b"".join(lines))

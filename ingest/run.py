@@ -15,10 +15,12 @@ from ingest.encode import encode
 from ingest.errors import IncompleteError, SourceError
 from ingest.flow import Clock, Flow
 from ingest.index import OpenIndex, open_index
+from ingest.leftovers import Leftovers
 from ingest.link import Link
 from ingest.plan import Plan, checked, named
 from ingest.prune import Confirm, check_prunable, prune
 from ingest.records import (
+    Action,
     Document,
     Passage,
     PassageEncoder,
@@ -139,7 +141,15 @@ class _Run:
         """Join the stages: each runs in its own thread, a bounded part ahead of the next."""
         plan, clock, flow = self._plan, self._clock, self._flow
         sender = Sender(self._link, self._tally, Budget(self._largest_request()))
-        changed = flow.buffered(self._changed(), PASSAGES_AHEAD, drains=False, weigh=_characters)
+        leftovers = Leftovers(self._link, self._tally)
+
+        def deliver(group: list[Action]) -> None:
+            sender.deliver(group)
+            leftovers.sweep()
+
+        changed = flow.buffered(
+            self._changed(leftovers), PASSAGES_AHEAD, drains=False, weigh=_characters
+        )
         changed = clock.waited(changed, "encode")
         encoded: Iterator[Passage] = flow.joined(
             lambda pass_by: clock.timed(
@@ -152,15 +162,19 @@ class _Run:
         packed = actions(clock.waited(encoded, "pack"), self._index.fields)
         groups = clock.timed("pack", requests(packed, plan.writing))
         groups = flow.buffered(groups, REQUESTS_AHEAD, drains=True)
-        flow.workers(plan.writing.in_flight, groups, self._timed_deliver(sender))
+        lanes = plan.writing.in_flight
+        flow.workers(
+            lanes, groups, lambda group: clock.measure("write", lambda: deliver(group), lanes)
+        )
+        # Of documents that needed no writing, because a killed run had written them.
+        leftovers.sweep()
 
-    def _changed(self) -> Iterator[Passage]:
+    def _changed(self, leftovers: Leftovers) -> Iterator[Passage]:
         """Read, split, and skip what is stored."""
         clock, fields = self._clock, self._index.fields
         splitter = Splitter(self._encoder, self._plan.splitting, fields, self._count_truncated)
-        skipper = Skipper(
-            self._link, self._tally, fields, fresh=self._index.created, dim=self._encoder.dim
-        )
+        fresh, dim = self._index.created, self._encoder.dim
+        skipper = Skipper(self._link, self._tally, leftovers, fields, fresh=fresh, dim=dim)
         documents = clock.waited(clock.timed("read", self._documents()), "split")
         split = clock.timed("split", splitter.split(documents))
         split = self._flow.buffered(
@@ -171,10 +185,6 @@ class _Run:
     def _largest_request(self) -> int:
         most = self._plan.writing.max_bytes
         return min(most, self._link.largest_request() or most)
-
-    def _timed_deliver(self, sender: Sender) -> Callable[[Any], None]:
-        lanes = self._plan.writing.in_flight
-        return lambda group: self._clock.measure("write", lambda: sender.deliver(group), lanes)
 
     def _documents(self) -> Iterator[Document]:
         """Documents that are the first with their id; the rest goes to the rejects file."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from ingest.answers import Fate, Verdict, judge
+from ingest.answers import FATAL, Fate, Verdict, judge
 from ingest.link import Link, TooLargeError, TransientError
 from ingest.records import Action, Passage, Writing
 from ingest.tally import Outcome, Tally
@@ -21,7 +21,6 @@ _ITEMS = "errors,items.*.status,items.*.error"
 SMALLEST_REQUEST = 64_000
 # Seconds after which a request that is not full goes too.
 LONGEST_WAIT = 1.0
-_FATAL = (Fate.BLOCKED, Fate.FORBIDDEN, Fate.GONE)
 # How often an item is sent again whose failure (HTTP 500) may never pass.
 _DOUBT_TRIES = 5
 
@@ -156,7 +155,7 @@ class Sender:
         again: list[Action] = []
         reason = ""
         for action, verdict in pairs:
-            if verdict.fate in _FATAL:
+            if verdict.fate in FATAL:
                 raise self._link.fatal(verdict)
             if verdict.fate is Fate.REJECT or self._given_up(action, verdict, doubts):
                 self._reject(action, verdict.reason)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ingest.identity import Stamp, parse_stamp, passage_id
+from ingest.leftovers import Leftovers
 from ingest.link import Link
 from ingest.records import Passage
 from ingest.tally import Outcome, Tally
@@ -25,9 +26,19 @@ class Skipper:
     whose answer was lost may have been carried out: the next run's look-up settles it.
     """
 
-    def __init__(self, link: Link, tally: Tally, fields: Fields, *, fresh: bool, dim: int) -> None:
+    def __init__(
+        self,
+        link: Link,
+        tally: Tally,
+        leftovers: Leftovers,
+        fields: Fields,
+        *,
+        fresh: bool,
+        dim: int,
+    ) -> None:
         self._link = link
         self._tally = tally
+        self._leftovers = leftovers
         self._fields = fields
         self._fresh = fresh
         self._dim = dim
@@ -41,8 +52,11 @@ class Skipper:
             yield from self._changed(window) if not self._fresh else _flat(window)
 
     def _changed(self, window: list[list[Passage]]) -> Iterator[Passage]:
-        stored = self._stamps([p.id for passages in window for p in passages])
-        self._remove_leftovers(window, stored)
+        beyond = [passage_id(p[0].document.id, len(p)) for p in window]
+        stored = self._stamps([*(p.id for p in _flat(window)), *beyond])
+        for passages in window:
+            if names := _leftovers(passages, stored):
+                self._leftovers.hold(passages[0].document.number, names)
         same = [p for p in _flat(window) if _matches(p, stored.get(p.id))]
         self._tally.settle(same, Outcome.SKIPPED)
         unchanged = {p.id for p in same}
@@ -76,25 +90,6 @@ class Skipper:
         )
         return {d["_id"]: d.get("_source", {}) for d in answer.get("docs", []) if d.get("found")}
 
-    def _remove_leftovers(self, window: list[list[Passage]], stored: dict[str, str]) -> None:
-        """Delete the passages beyond the new count of documents that shrank.
-
-        They go before the new passages come: once those are stored with the new count, nothing
-        would tell that there are left-overs.
-        """
-        gone = [name for passages in window for name in _leftovers(passages, stored)]
-        if not gone:
-            return
-        lines = b"".join(_delete_line(name) for name in gone)
-        self._link.ask("POST", f"/{self._link.index}/_bulk", lines)
-        self._tally.count("removed", len(gone))
-
-
-def _delete_line(name: str) -> bytes:
-    import orjson
-
-    return orjson.dumps({"delete": {"_id": name}}) + b"\n"
-
 
 def _windows(documents: Iterator[list[Passage]]) -> Iterator[list[list[Passage]]]:
     window: list[list[Passage]] = []
@@ -123,7 +118,9 @@ def _encodes_same(passage: Passage, stored: str | None) -> bool:
 
 
 def _leftovers(passages: list[Passage], stored: dict[str, str]) -> list[str]:
-    found: list[Stamp | None] = [parse_stamp(stored.get(p.id)) for p in passages]
-    most = max((old.count for old in found if old), default=0)
+    """Ids beyond the new count, in order; the passage behind the last tells if a run was killed."""
     document_id = passages[0].document.id
+    ids = [*(p.id for p in passages), passage_id(document_id, len(passages))]
+    found: list[Stamp | None] = [parse_stamp(stored.get(each)) for each in ids]
+    most = max((old.count for old in found if old), default=0)
     return [passage_id(document_id, n) for n in range(len(passages), most)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
@@ -64,6 +65,11 @@ class Tally:
         self._examples: dict[str, str] = {}
         self._index = index
         self.anonymous_rejects = 0
+        self._when_stored: Callable[[int], None] = lambda document: None
+
+    def on_stored(self, call: Callable[[int], None]) -> None:
+        """Call with the number of every document whose passages are all stored."""
+        self._when_stored = call
 
     def took(self) -> None:
         """A document was taken from the source."""
@@ -118,6 +124,8 @@ class Tally:
         del self._pending[document.number]
         fate = "rejected" if pending.rejected else "written" if pending.written else "skipped"
         self._counts[fate] += 1
+        if not pending.rejected:
+            self._when_stored(document.number)
 
     def _write_out(self, reject: Reject) -> None:
         self._rejects.write(reject)

@@ -101,6 +101,34 @@ def test_long_documents_are_split_and_shrink_without_left_overs(either, index_na
     assert (report.skipped, encoded) == (1, [])
 
 
+def test_a_refused_new_version_leaves_the_old_one_whole(either, index_name, tmp_path):
+    load(either, index_name, [{"id": "a", "text": LONG, "year": 1}])
+    before = stored(either, index_name)
+    plan = Plan(rejects=tmp_path / "r")
+    bad = [{"id": "a", "text": LONG[: len(LONG) // 2], "year": "no number"}]
+    report, _ = load(either, index_name, bad, plan)
+    assert (report.rejected, report.removed) == (1, 0)
+    assert stored(either, index_name) == before
+    good = [{"id": "a", "text": "Short now.", "year": 2}]
+    report, _ = load(either, index_name, good, plan)
+    assert report.removed == len(before) - 1
+    assert list(stored(either, index_name)) == ["a"]
+
+
+def test_left_overs_of_a_killed_run_are_found_by_the_next(either, index_name):
+    """As a kill leaves them: the new version is stored, and of the old one the next passage."""
+    load(either, index_name, [{"id": "a", "text": LONG}])
+    old = stored(either, index_name)
+    short = [{"id": "a", "text": "Short now."}]
+    load(either, index_name, short)
+    for position in (1, 4):
+        body = old[f"a##{position}"]
+        either.client.index(index=index_name, id=f"a##{position}", body=body, refresh=True)
+    report, encoded = load(either, index_name, short)
+    assert (report.skipped, report.removed, encoded) == (1, 2, [])
+    assert list(stored(either, index_name)) == ["a"]
+
+
 def test_best_passage_wins_when_search_collapses_to_documents(either, index_name):
     load(either, index_name, [{"id": "a", "text": LONG}, {"id": "b", "text": "Sentence."}])
     body = {"query": {"match": {"text": "word77"}}, "collapse": {"field": "document_id"}}
@@ -213,6 +241,39 @@ def test_prune_asks_and_removes_what_the_source_lacks(either, index_name):
     assert stored(either, index_name).keys() == {f"d{n}" for n in range(18)}
     load(either, index_name, documents(18), answering(True))
     assert len(asked) == 2
+
+
+def test_prune_of_a_blocked_index_is_no_success(either, index_name):
+    load(either, index_name, documents(5))
+    block = {"index.blocks.write": True}
+
+    def confirm(count, sample):
+        either.client.indices.put_settings(index=index_name, body=block)
+        return True
+
+    reports = []
+    plan = Plan(confirm_prune=confirm)
+    with pytest.raises(IngestError, match="takes no writes"):
+        ingested(
+            documents(3),
+            cluster=either,
+            index=index_name,
+            encoder=StubEncoder(),
+            plan=plan,
+            reports=reports,
+        )
+    assert reports[-1].pruned == 0
+    assert len(stored(either, index_name)) == 5
+
+
+def test_a_source_without_documents_prunes_nothing(either, index_name):
+    load(either, index_name, documents(5))
+    plan = Plan(confirm_prune=lambda count, sample: True)
+    with pytest.raises(
+        IngestError, match="nothing was pruned, because the source has no documents"
+    ):
+        load(either, index_name, [], plan)
+    assert len(stored(either, index_name)) == 5
 
 
 def test_prune_keeps_documents_whose_new_version_is_bad(either, index_name, tmp_path):
