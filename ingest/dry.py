@@ -70,8 +70,8 @@ def dry_run(
     """
     plan = plan or Plan()
     rows = checked(source, plan)
-    name = named(cluster, encoder, index, alias)
-    there = existing(cluster, name, encoder) is not None
+    name = named(cluster, encoder, index, alias, plan.shape)
+    there = existing(cluster, name, encoder, plan.shape) is not None
     body = None if there else planned_body(cluster, name, encoder, plan.shape)
     rejects: list[Reject] = []
     maker = DocumentMaker(plan.reading, Fields())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import Event
 from typing import Any, Protocol
 
 import numpy as np
@@ -41,8 +42,14 @@ class PassageEncoder(Protocol):
     def passage_room(self) -> int:
         """Most tokens of a passage's own text."""
 
-    def stream_passages(self, texts: Iterable[str]) -> Iterator[Vector]:
-        """Unit vectors, float32 [dim] each, lazily and in the order of the texts."""
+    def stream_passages(
+        self, texts: Iterable[str], stopping: Event | None = None
+    ) -> Iterator[Vector]:
+        """Unit vectors, float32 [dim] each, lazily and in the order of the texts.
+
+        Once it is stopping, those that are there still come, with an empty one, float32 [0], for
+        each text in between that has none.
+        """
 
     def token_spans(self, text: str) -> list[tuple[int, int]]:
         """The characters that each token of the text alone stands for."""

@@ -47,6 +47,10 @@ class RejectLimit:
         share = self.share * read if self.share is not None else 0
         return rejected <= max(self.number, share)
 
+    def allows_in_the_end(self, rejected: int, read: int) -> bool:
+        """Whether so many of all may be missing: the share exactly, where one was given."""
+        return rejected <= (self.number if self.share is None else self.share * read)
+
 
 class Tally:
     """Counts documents as their passages are settled; safe to use from several threads.

@@ -1,6 +1,6 @@
 """Index bodies and search pipelines: JSON files to read and copy, and what fills them in."""
 
-from mappings.body import Shape, index_body
+from mappings.body import Shape, index_body, laid_out
 from mappings.errors import MappingError
 from mappings.pipeline import Fusion, pipeline_body, read_pipeline
 from mappings.record import EncoderRecord, Fields, IndexRecord, read_record
@@ -13,6 +13,7 @@ __all__ = [
     "MappingError",
     "Shape",
     "index_body",
+    "laid_out",
     "pipeline_body",
     "read_pipeline",
     "read_record",
