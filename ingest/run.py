@@ -15,7 +15,7 @@ from ingest.alias import check_whole, switch
 from ingest.documents import DocumentMaker
 from ingest.encode import encode
 from ingest.errors import IncompleteError
-from ingest.flow import Clock, Flow
+from ingest.flow import Clock, Flow, wait_for
 from ingest.index import OpenIndex, open_index
 from ingest.intake import Intake
 from ingest.leftovers import Leftovers
@@ -126,7 +126,7 @@ class _Run:
         interrupted = False
         while not done.is_set():
             try:
-                done.wait(REPORT_SECONDS)
+                wait_for(done, REPORT_SECONDS)
                 self._on_progress(self.report())
             except KeyboardInterrupt:
                 if interrupted:
@@ -245,7 +245,7 @@ class _Run:
         done = ending.background(self._end)
         while not done.is_set() and time.monotonic() < deadline:
             try:
-                done.wait(REPORT_SECONDS)
+                wait_for(done, REPORT_SECONDS)
             except KeyboardInterrupt:
                 deadline = min(deadline, time.monotonic() + RESTORE_SECONDS)
         if not done.is_set():
