@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -18,6 +16,7 @@ from query.export import answer_json, trec_lines
 from query.queries import parse_queries
 from tandem.options import print_json
 from tandem.progress import bar
+from tandem.run_file import is_screen, opened
 from tandem.show_hits import printable
 
 if TYPE_CHECKING:
@@ -30,7 +29,8 @@ SOME_FAILED = 3
 class ManyQueries:
     """What to read and what to write; counts what came of it.
 
-    source: a file of queries, or "-"; run: the file to write, None for standard output.
+    source: a file of queries, or "-"; run: the file to write, None or "-" for standard
+    output.
     """
 
     source: str
@@ -48,7 +48,7 @@ class ManyQueries:
         as_trec = self.run is None or self.run.suffix != ".jsonl"
         # A TREC run has ids and scores alone: nothing else need come over the network.
         asked["source"] = not as_trec
-        with self._output() as out, bar("Searching", len(queries)) as advance:
+        with opened(self.run) as out, bar("Searching", len(queries)) as advance:
             for answer in searcher.search_many(queries, **asked):
                 self._count(answer)
                 out.writelines(self._lines(answer, f"tandem-{asked['mode']}" if as_trec else None))
@@ -66,22 +66,6 @@ class ManyQueries:
             raise QueryError(
                 f"the queries {self.source} cannot be read: {error.strerror}."
             ) from error
-
-    @contextmanager
-    def _output(self) -> Iterator[TextIO]:
-        """Where the run goes; a file appears when it is whole, or not at all."""
-        if self.run is None:
-            yield sys.stdout
-            return
-        unfinished = self.run.with_name(self.run.name + ".tmp")
-        try:
-            with open(unfinished, "w", encoding="utf-8", newline="\n") as file:
-                yield file
-            os.replace(unfinished, self.run)
-        except OSError as error:
-            raise QueryError(f"the run {self.run} cannot be written: {error.strerror}.") from error
-        finally:
-            unfinished.unlink(missing_ok=True)
 
     def _lines(self, answer: Answer, tag: str | None) -> Iterator[str]:
         import orjson
@@ -111,7 +95,7 @@ class ManyQueries:
             told |= {"partial": self.partial, "hits": self.hits, "seconds": round(seconds, 3)}
             print_json({**told, "run": str(self.run)})
             return
-        where = f", run {self.run}" if self.run else ""
+        where = "" if is_screen(self.run) else f", run {self.run}"
         click.echo(
             f"{read:,} queries: {self.answered:,} answered, {len(self.failed):,} failed, "
             f"{self.hits:,} hits, in {seconds:,.1f} seconds{where}.",

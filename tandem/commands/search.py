@@ -10,6 +10,7 @@ import click
 from query.export import result_json
 from query.records import MOST, Tuning
 from tandem.options import Target, cluster_options, json_option, print_json
+from tandem.run_file import is_same, is_screen
 from tandem.search_options import asking_options, tuning_options
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ SOME_MISSING = 3
     "--run",
     metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="With --queries: write a TREC run, or JSONL to *.jsonl (default: standard output).",
+    help="With --queries: write a TREC run, or JSONL to *.jsonl; - is standard output (default).",
 )
 @tuning_options
 @cluster_options
@@ -101,5 +102,7 @@ def _check_usage(text: str | None, queries: str | None, run: Path | None, as_jso
         raise click.UsageError("The query is empty: say what to look for.")
     if run is not None and queries is None:
         raise click.UsageError("--run is for --queries.")
-    if as_json and queries is not None and run is None:
+    if queries is not None and is_same(run, queries):
+        raise click.UsageError(f"--run would write over the queries {queries}: name another file.")
+    if as_json and queries is not None and is_screen(run):
         raise click.UsageError("--json and the run would both go to standard output: add --run.")

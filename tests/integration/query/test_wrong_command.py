@@ -54,6 +54,8 @@ def search(opensearch, books):
         (("a", "--from", "1", "--page", "2"), 2, "give one of them"),
         (("a", "--run", "x"), 2, "--run is for --queries"),
         (("--queries", "-", "--json"), 2, "add --run"),
+        (("--queries", "-", "--json", "--run", "-"), 2, "add --run"),
+        (("--queries", "README.md", "--run", "./README.md"), 2, "write over the queries"),
         (("a", "--weights", "much"), 2, "not two numbers"),
         (("a", "--weights", "0.5,0.6"), 1, "add up to 1.1"),
         (("a", "--weights", "0.5"), 1, "1 weights are given for 2 legs"),
