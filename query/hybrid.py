@@ -39,3 +39,12 @@ def leg_body(clause: dict[str, Any], depth: int, *, opensearch: bool) -> dict[st
     body = {"from": 0, "size": depth, "query": clause}
     # The index's default pipeline must not change a leg: it does not see hybrid's legs either.
     return {**body, "search_pipeline": "_none"} if opensearch else body
+
+
+def only_in(index: str, clause: dict[str, Any]) -> dict[str, Any]:
+    """A leg in one of several indexes, with the same scores.
+
+    The name that is searched stays what it was, for an alias may have a filter, or be all that the
+    user may search. The filter is around the clause, so that neighbours are found as without it.
+    """
+    return {"bool": {"must": [clause], "filter": [{"term": {"_index": index}}]}}

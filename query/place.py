@@ -21,7 +21,7 @@ RRF_WEIGHTS_SINCE = (3, 1)
 # A search of more shards is reduced in parts, which hybrid queries did not survive before 3.5 and
 # not in _msearch (neural-search#1738).
 MOST_SHARDS = 512
-# More legs would not pay: beyond this the client's legs are of whole indexes.
+# More legs would not pay: beyond this the client's legs are of all shards together.
 MOST_SHARDS_APART = 32
 
 
@@ -58,7 +58,7 @@ def _obstacle(tuning: Tuning, target: Target, can: Capabilities) -> str | None:
         return hybrid_obstacle(can)
     if obstacle := fusion_obstacle(tuning.fusion, can):
         return obstacle
-    shards = target.shards * len(target.indexes)
+    shards = target.all_shards
     if tuning.fusion.technique == RRF and shards > 1 and not can.rrf_is_global:
         return f"before OpenSearch 3.5 rrf ranks within each shard, and here are {shards}"
     if shards > MOST_SHARDS:

@@ -12,7 +12,7 @@ from query.cosine import CosineScale, cosine_scale
 from query.errors import QueryError, TargetError
 from query.filters import combined_filter
 from query.highlight import highlight_body
-from query.hybrid import LEGS, hybrid_body, leg_body
+from query.hybrid import LEGS, hybrid_body, leg_body, only_in
 from query.knn import check_vector, knn_clause
 from query.place import MOST_SHARDS_APART, Place, place_of_fusion
 from query.records import BM25, HYBRID, KNN, MOST, Question, Vector
@@ -131,7 +131,7 @@ class _Planner:
         clauses = {leg: self._clause(leg) for leg in LEGS}
         main: list[Item] = []
         if place.on_server:
-            start, size = self._page(self.depth * 2 * self._shards())
+            start, size = self._page(self.depth * 2 * self.target.all_shards)
             body = hybrid_body(clauses, self.question.tuning, self.depth, start, size)
             main = [self._item(body)]
         legs: list[Item] = []
@@ -184,9 +184,6 @@ class _Planner:
             "Tandem's own: name one that does both with --pipeline.",
         )
 
-    def _shards(self) -> int:
-        return self.target.shards * len(self.target.indexes)
-
     def _page(self, collapsed: int) -> tuple[int, int]:
         """(from, size): the page, or all candidates where we collapse them ourselves."""
         if self.question.collapse:
@@ -221,17 +218,26 @@ class _Planner:
         return body
 
     def _knn_body(self) -> dict[str, Any]:
-        start, size = self._page(self.depth * self._shards())
+        start, size = self._page(self.depth * self.target.all_shards)
         return {"from": start, "size": size, "query": self._clause(KNN)}
 
     def _leg_items(self, clause: dict[str, Any], *, bare: bool) -> list[Item]:
         """A leg's searches: one a shard, so that each gives as many candidates as to the server."""
+        if not 1 < self.target.all_shards <= MOST_SHARDS_APART:
+            return [self._leg_item(clause, bare=bare)]
+        several = len(self.target.indexes) > 1
+        items = []
+        for index, shards in self.target.shards.items():
+            own = self._leg_item(only_in(index, clause) if several else clause, bare=bare)
+            if shards == 1:  # or it is not known how many there are
+                items.append(own)
+            else:
+                items += [Item(own.index, own.body, shard) for shard in range(shards)]
+        return items
+
+    def _leg_item(self, clause: dict[str, Any], *, bare: bool) -> Item:
         body = leg_body(clause, self.depth, opensearch=self.can.distribution == "opensearch")
-        item = self._item(body, bare=bare)
-        shards = self.target.shards
-        if not 1 < shards <= MOST_SHARDS_APART:
-            return [item]
-        return [Item(item.index, item.body, shard) for shard in range(shards)]
+        return self._item(body, bare=bare)
 
     def _item(self, body: dict[str, Any], *, bare: bool = False) -> Item:
         """Complete a body; bare: only ids and scores are wanted."""

@@ -39,8 +39,9 @@ class Target:
 
     name: as it was given; indexes: what stands behind it; types: dotted field name -> type;
     vectors: all that can be searched; record: who encoded it; refusal: why its vectors cannot be
-    searched, though its text can; shards: of one index; window: index.max_result_window; pipeline:
-    the index's own default search pipeline; loading: an ingestion has not finished.
+    searched, though its text can; shards: index -> how many it has, 1 where that may not be read;
+    window: index.max_result_window; pipeline: the index's own default search pipeline; loading: an
+    ingestion has not finished.
     """
 
     name: str
@@ -50,11 +51,16 @@ class Target:
     vectors: tuple[VectorField, ...]
     record: EncoderRecord | None
     refusal: str | None
-    shards: int
+    shards: Mapping[str, int]
     replicas: int
     window: int
     pipeline: str | None
     loading: bool
+
+    @cached_property
+    def all_shards(self) -> int:
+        """Shards of all indexes together."""
+        return sum(self.shards.values())
 
     @cached_property
     def hidden_fields(self) -> tuple[str, ...]:
@@ -110,7 +116,7 @@ def read_target(name: str, found: Mapping[str, Any]) -> Target:
     records = {index: read_record(_mapping(found, index), index) for index in found}
     first = sorted(found)[0]
     record = records[first]
-    settings = [each.get("settings", {}).get("index", {}) for each in found.values()]
+    settings = [_settings(found, index) for index in found]
     return Target(
         name=name,
         indexes=frozenset(found),
@@ -119,7 +125,7 @@ def read_target(name: str, found: Mapping[str, Any]) -> Target:
         vectors=tuple(_vectors(_mapping(found, first))),
         record=record.encoder if record else None,
         refusal=_refusal(name, found, records),
-        shards=max(int(each.get("number_of_shards", 1)) for each in settings),
+        shards={i: int(_settings(found, i).get("number_of_shards", 1)) for i in sorted(found)},
         replicas=max(int(each.get("number_of_replicas", 0)) for each in settings),
         window=min(int(each.get("max_result_window", MOST)) for each in settings),
         pipeline=next((p for each in settings if (p := _default_pipeline(each))), None),
@@ -130,6 +136,11 @@ def read_target(name: str, found: Mapping[str, Any]) -> Target:
 def _mapping(found: Mapping[str, Any], index: str) -> Mapping[str, Any]:
     mapping: Mapping[str, Any] = found[index].get("mappings") or {}
     return mapping
+
+
+def _settings(found: Mapping[str, Any], index: str) -> Mapping[str, Any]:
+    settings: Mapping[str, Any] = found[index].get("settings", {}).get("index", {})
+    return settings
 
 
 def _default_pipeline(settings: Mapping[str, Any]) -> str | None:
@@ -210,8 +221,8 @@ def _refusal(
             f"{name!r} stands for indexes that different models encoded ({told}), whose vectors do "
             "not compare: search them one by one, or point the alias at one."
         )
-    for index, each in sorted(found.items()):
-        settings = each.get("settings", {}).get("index", {})
+    for index in sorted(found):
+        settings = _settings(found, index)
         kinds = [kind for _, kind in _types(_mapping(found, index))]
         if settings and "knn_vector" in kinds and str(settings.get("knn")) != "true":
             return (

@@ -10,7 +10,7 @@ from query.knn import check_vector, knn_clause
 from query.plan import make_plan
 from query.records import Bm25, Knn, Question, Tuning
 from query.target import VectorField, read_target
-from tests.unit.query.targets import ELASTICSEARCH, OPENSEARCH, opensearch, target
+from tests.unit.query.targets import ELASTICSEARCH, OPENSEARCH, described, opensearch, target
 
 FILTER = {"term": {"lang": "en"}}
 VECTOR = np.array([1, 0, 0], dtype=np.float32)
@@ -192,6 +192,18 @@ def test_elsewhere_the_legs_are_sent_as_deep_from_each_shard(shards):
     wanted = [None, None] if shards == 1 else [f"_shards:{n}" for n in (0, 1, 2)] * 2
     assert [item.preference for item in made.items] == wanted
     assert not any("search_pipeline" in item.body for item in made.items)
+
+
+def test_each_shard_of_each_index_is_asked_under_the_one_name():
+    both = read_target(
+        "both", {"a": described("elasticsearch", 1), "b": described("elasticsearch", 3)}
+    )
+    bm25 = make_plan(Question("a"), both, ELASTICSEARCH, VECTOR).items[:4]
+    assert {item.index for item in bm25} == {"both"}
+    assert [item.shard for item in bm25] == [None, 0, 1, 2]
+    told = [item.body["query"]["bool"]["filter"] for item in bm25]
+    assert told == [[{"term": {"_index": name}}] for name in "abbb"]
+    assert [item.body["size"] for item in bm25] == [100] * 4
 
 
 def test_explaining_on_the_server_adds_bare_legs_without_the_indexs_own_pipeline():

@@ -21,7 +21,7 @@ VECTOR = {
 
 def test_an_index_that_tandem_made():
     found = target(shards=3, number_of_replicas="2", max_result_window="500")
-    assert (found.shards, found.replicas, found.window) == (3, 2, 500)
+    assert (found.all_shards, found.replicas, found.window) == (3, 2, 500)
     assert found.record.fingerprint == "57ab"
     assert found.text_fields == ("text", "title")
     field = found.vector_field(None)
@@ -39,7 +39,7 @@ def test_an_index_on_elasticsearch():
 
 def test_defaults_where_settings_may_not_be_read():
     found = read_target("books", {"books": {"mappings": described()["mappings"]}})
-    assert (found.shards, found.window, found.refusal) == (1, 10_000, None)
+    assert (found.all_shards, found.window, found.refusal) == (1, 10_000, None)
 
 
 def test_a_foreign_index_is_searched_by_what_it_has():
@@ -98,7 +98,7 @@ def test_compressed_fields_are_known(spec):
 def test_an_alias_of_one_encoder_is_one_target():
     found = read_target("both", {"a": described(shards=2), "b": described(shards=3)})
     assert found.indexes == {"a", "b"}
-    assert (found.shards, found.refusal) == (3, None)
+    assert (found.shards, found.all_shards, found.refusal) == ({"a": 2, "b": 3}, 5, None)
 
 
 def test_an_alias_of_two_encoders_is_refused_naming_both():
