@@ -1,15 +1,14 @@
-"""Everyday conditions such as `year>=2019`, and checks of filters written in query DSL."""
+"""Everyday conditions such as `year>=2019` as query DSL."""
 
 from __future__ import annotations
 
-import difflib
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from query.errors import FilterError
+from query.fields import Types, known_type
 
 INTEGERS = ("byte", "short", "integer", "long", "unsigned_long")
 NUMBERS = (*INTEGERS, "half_float", "float", "double", "scaled_float")
@@ -19,82 +18,6 @@ _RANGES = {">=": "gte", "<=": "lte", ">": "gt", "<": "lt"}
 _CONDITION = re.compile(r"\s*([^\s=!<>]+)\s*(!=|>=|<=|=|>|<)\s*(.*?)\s*", re.S)
 # A value in quotes may hold commas.
 _VALUE = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[^,"][^,]*)\s*(?:,|$)')
-# Clauses whose keys are names of fields.
-_LEAVES = (
-    *("term", "terms", "range", "match", "match_phrase", "match_phrase_prefix"),
-    *("prefix", "wildcard", "regexp", "fuzzy", "terms_set", "match_bool_prefix"),
-)
-_OCCURRENCES = ("must", "should", "filter", "must_not")
-# Keys beside the field's name.
-_NOT_FIELDS = ("boost", "_name")
-
-Types = Mapping[str, str]
-
-
-def combined_filter(
-    dsl: Mapping[str, Any] | None, where: Iterable[str], types: Types, index: str
-) -> dict[str, Any] | None:
-    """One filter of query DSL and conditions, all of which must hold; None where there is none.
-
-    types: dotted field name -> type. Raises FilterError.
-    """
-    clauses = [condition(each, types, index) for each in where]
-    if dsl is not None:
-        check_dsl(dsl, types, index)
-        clauses.insert(0, dict(dsl))
-    if len(clauses) < 2:
-        return clauses[0] if clauses else None
-    return {"bool": {"filter": clauses}}
-
-
-def parse_dsl(text: str) -> dict[str, Any]:
-    """A filter from JSON; raises FilterError with the position of what is wrong."""
-    try:
-        found = json.loads(text)
-    except json.JSONDecodeError as error:
-        near = text[max(0, error.pos - 10) : error.pos + 10]
-        raise FilterError(
-            f"the filter is not valid JSON at line {error.lineno}, column {error.colno}, near "
-            f'{near!r}: {error.msg}; write it as \'{{"term": {{"lang": "en"}}}}\'.'
-        ) from error
-    if not isinstance(found, dict) or not found:
-        raise FilterError(
-            f"the filter must be one JSON object of query DSL and is {text.strip()[:40]!r}: write "
-            'it as \'{"term": {"lang": "en"}}\'.'
-        )
-    return found
-
-
-def check_dsl(dsl: Mapping[str, Any], types: Types, index: str) -> None:
-    """Refuse fields that the index lacks: the cluster would find nothing and say nothing."""
-    if len(dsl) != 1:
-        raise FilterError(
-            f"a filter has one clause and this one has {len(dsl)} ({', '.join(map(str, dsl))}): "
-            'put them in {"bool": {"filter": [...]}}.'
-        )
-    for name in _fields_of(dsl):
-        if "*" not in name:
-            known_type(name, types, index)
-
-
-def _fields_of(clause: Any) -> Iterator[str]:
-    """Names of fields in the clauses that everyday filters are made of; others are left alone."""
-    if not isinstance(clause, Mapping):
-        return
-    for kind, body in clause.items():
-        if not isinstance(body, Mapping):
-            continue
-        if kind in _LEAVES:
-            yield from (name for name in body if name not in _NOT_FIELDS)
-        elif kind == "exists":
-            yield str(body.get("field", "*"))
-        elif kind == "bool":
-            for occurrence in _OCCURRENCES:
-                inner = body.get(occurrence) or []
-                for each in inner if isinstance(inner, list) else [inner]:
-                    yield from _fields_of(each)
-        elif kind == "constant_score":
-            yield from _fields_of(body.get("filter"))
 
 
 def condition(text: str, types: Types, index: str) -> dict[str, Any]:
@@ -192,19 +115,3 @@ def _exact_field(name: str, types: Types, index: str) -> tuple[str, str]:
         cure = f"name a field in it, such as {inside[0]}" if inside else "use --filter"
         raise FilterError(f"field {name!r} is of type {kind}, which has no single value: {cure}.")
     return name, kind
-
-
-def known_type(name: str, types: Types, index: str) -> str:
-    """The type of a field; raises FilterError naming near ones where the index lacks it."""
-    if name in ("_id", "_index"):
-        return "_id"
-    if name in types:
-        return types[name]
-    parts = name.split(".")
-    for end in range(len(parts) - 1, 0, -1):  # a flat object's keys are not in the mapping
-        if types.get(".".join(parts[:end])) in ("flat_object", "flattened"):
-            return "keyword"
-    near = difflib.get_close_matches(name, types, n=3)
-    known = ", ".join(sorted(types)) or "none"
-    hint = f"did you mean {' or '.join(near)}?" if near else f"it has {known}."
-    raise FilterError(f"index {index!r} has no field {name!r}: {hint}")

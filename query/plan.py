@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from mappings import Fusion
 from query.bm25 import bm25_clause, search_fields, words
 from query.cosine import CosineScale, cosine_scale
+from query.dsl import combined_filter
 from query.errors import QueryError, TargetError
-from query.filters import combined_filter
 from query.highlight import highlight_body
 from query.hybrid import LEGS, hybrid_body, leg_body, only_in
 from query.knn import check_vector, knn_clause

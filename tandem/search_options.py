@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from query.filters import parse_dsl
+from query.dsl import parse_dsl
 from query.records import DEPTH, HYBRID, MODES, MOST, PLACES, Bm25, Knn, Tuning
 from tandem.fusion_options import fusion_options
 from tandem.options import Command

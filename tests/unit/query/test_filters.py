@@ -2,8 +2,9 @@
 
 import pytest
 
+from query.dsl import check_dsl, combined_filter, parse_dsl
 from query.errors import FilterError
-from query.filters import check_dsl, combined_filter, condition, parse_dsl
+from query.filters import condition
 from tests.unit.query.targets import target
 
 TYPES = target().types

@@ -1,0 +1,86 @@
+"""Filters written in query DSL: read, checked, and joined with conditions."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from query.errors import FilterError
+from query.fields import Types, known_type
+from query.filters import condition
+
+# Clauses whose keys are names of fields.
+_LEAVES = (
+    *("term", "terms", "range", "match", "match_phrase", "match_phrase_prefix"),
+    *("prefix", "wildcard", "regexp", "fuzzy", "terms_set", "match_bool_prefix"),
+)
+_OCCURRENCES = ("must", "should", "filter", "must_not")
+# Keys beside the field's name.
+_NOT_FIELDS = ("boost", "_name")
+
+
+def combined_filter(
+    dsl: Mapping[str, Any] | None, where: Iterable[str], types: Types, index: str
+) -> dict[str, Any] | None:
+    """One filter of query DSL and conditions, all of which must hold; None where there is none.
+
+    types: dotted field name -> type. Raises FilterError.
+    """
+    clauses = [condition(each, types, index) for each in where]
+    if dsl is not None:
+        check_dsl(dsl, types, index)
+        clauses.insert(0, dict(dsl))
+    if len(clauses) < 2:
+        return clauses[0] if clauses else None
+    return {"bool": {"filter": clauses}}
+
+
+def parse_dsl(text: str) -> dict[str, Any]:
+    """A filter from JSON; raises FilterError with the position of what is wrong."""
+    try:
+        found = json.loads(text)
+    except json.JSONDecodeError as error:
+        near = text[max(0, error.pos - 10) : error.pos + 10]
+        raise FilterError(
+            f"the filter is not valid JSON at line {error.lineno}, column {error.colno}, near "
+            f'{near!r}: {error.msg}; write it as \'{{"term": {{"lang": "en"}}}}\'.'
+        ) from error
+    if not isinstance(found, dict) or not found:
+        raise FilterError(
+            f"the filter must be one JSON object of query DSL and is {text.strip()[:40]!r}: write "
+            'it as \'{"term": {"lang": "en"}}\'.'
+        )
+    return found
+
+
+def check_dsl(dsl: Mapping[str, Any], types: Types, index: str) -> None:
+    """Refuse fields that the index lacks: the cluster would find nothing and say nothing."""
+    if len(dsl) != 1:
+        raise FilterError(
+            f"a filter has one clause and this one has {len(dsl)} ({', '.join(map(str, dsl))}): "
+            'put them in {"bool": {"filter": [...]}}.'
+        )
+    for name in _fields_of(dsl):
+        if "*" not in name:
+            known_type(name, types, index)
+
+
+def _fields_of(clause: Any) -> Iterator[str]:
+    """Names of fields in the clauses that everyday filters are made of; others are left alone."""
+    if not isinstance(clause, Mapping):
+        return
+    for kind, body in clause.items():
+        if not isinstance(body, Mapping):
+            continue
+        if kind in _LEAVES:
+            yield from (name for name in body if name not in _NOT_FIELDS)
+        elif kind == "exists":
+            yield str(body.get("field", "*"))
+        elif kind == "bool":
+            for occurrence in _OCCURRENCES:
+                inner = body.get(occurrence) or []
+                for each in inner if isinstance(inner, list) else [inner]:
+                    yield from _fields_of(each)
+        elif kind == "constant_score":
+            yield from _fields_of(body.get("filter"))
