@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from query.errors import FilterError
 from query.fields import Types, known_type
 from query.filters import condition
+from query.text import is_text
 
 # Clauses whose keys are names of fields.
 _LEAVES = (
@@ -27,10 +29,13 @@ def combined_filter(
 
     types: dotted field name -> type. Raises FilterError.
     """
-    clauses = [condition(each, types, index) for each in where]
+    clauses = []
     if dsl is not None:
         check_dsl(dsl, types, index)
-        clauses.insert(0, dict(dsl))
+        clauses.append(dict(dsl))
+    for each in where:
+        clauses.append(condition(each, types, index))
+        _check_values(clauses[-1])
     if len(clauses) < 2:
         return clauses[0] if clauses else None
     return {"bool": {"filter": clauses}}
@@ -61,9 +66,30 @@ def check_dsl(dsl: Mapping[str, Any], types: Types, index: str) -> None:
             f"a filter has one clause and this one has {len(dsl)} ({', '.join(map(str, dsl))}): "
             'put them in {"bool": {"filter": [...]}}.'
         )
+    _check_values(dsl)
     for name in _fields_of(dsl):
         if "*" not in name:
             known_type(name, types, index)
+
+
+def _check_values(value: Any) -> None:
+    """Refuse, anywhere in a filter, what JSON cannot hold: half a character, or no finite number."""
+    if isinstance(value, str) and not is_text(value):
+        raise FilterError(
+            f"the filter's {value[:60]!r} is no text, for it has half a character: write "
+            "it in UTF-8."
+        )
+    if isinstance(value, float) and not math.isfinite(value):
+        raise FilterError(
+            f"the filter has the number {value}, which JSON lacks: give a finite one."
+        )
+    if isinstance(value, Mapping):
+        for name, each in value.items():
+            _check_values(name)
+            _check_values(each)
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            _check_values(each)
 
 
 def _fields_of(clause: Any) -> Iterator[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from query.errors import QueryError
 from query.records import Answer, Explanation, Hit, Result
+from query.text import visible
 
 
 def result_json(result: Result) -> dict[str, Any]:
@@ -68,7 +69,8 @@ def _explanation_json(explanation: Explanation) -> dict[str, Any]:
 
 def answer_json(answer: Answer) -> dict[str, Any]:
     """One line of a JSONL run: the query, and its hits or its error."""
-    found: dict[str, Any] = {"id": answer.query.id, "query": answer.query.text}
+    query = answer.query
+    found: dict[str, Any] = {"id": visible(query.id), "query": visible(query.text)}
     if answer.result is None:
         return {**found, "error": answer.error}
     return {**found, **result_json(answer.result)}

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mappings import Fusion
 from query.errors import QueryError, TextError
+from query.text import is_text
 
 Vector = NDArray[np.float32]
 
@@ -149,8 +150,7 @@ class Question:
 
     def __post_init__(self) -> None:
         """Refuse an empty text, an unknown mode, and numbers out of range."""
-        if not self.text.strip():
-            raise TextError("the query is empty: say what to look for.")
+        self._check_text()
         if self.mode not in MODES:
             raise QueryError(f"unknown mode {self.mode!r}: use {', '.join(MODES)}.")
         if not 1 <= self.k <= MOST:
@@ -159,6 +159,15 @@ class Question:
             raise QueryError(f"where is {self.where!r}: give a list of conditions.")
         if self.start < 0:
             raise QueryError(f"the first hit is number {self.start} and must be at least 0.")
+
+    def _check_text(self) -> None:
+        if not self.text.strip():
+            raise TextError("the query is empty: say what to look for.")
+        if not is_text(self.text):
+            raise TextError(
+                f"the query {self.text[:60]!r} is no text, for it has half a character: "
+                "write it in UTF-8."
+            )
 
     @property
     def end(self) -> int:

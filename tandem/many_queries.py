@@ -14,6 +14,7 @@ import click
 from query.errors import QueryError
 from query.export import answer_json, trec_lines
 from query.queries import parse_queries
+from query.text import visible
 from tandem.options import print_json
 from tandem.progress import bar
 from tandem.run_file import is_screen, opened
@@ -78,7 +79,7 @@ class ManyQueries:
 
     def _count(self, answer: Answer) -> None:
         if answer.result is None:
-            self.failed.append({"id": answer.query.id, "error": str(answer.error)})
+            self.failed.append({"id": visible(answer.query.id), "error": str(answer.error)})
             return
         self.answered += 1
         self.hits += len(answer.result)

@@ -127,3 +127,19 @@ def test_all_must_hold():
     assert combined_filter(dsl, (), TYPES, "books") == dsl
     assert combined_filter(None, ("year>1",), TYPES, "books") == year
     assert combined_filter(dsl, ("year>1",), TYPES, "books") == {"bool": {"filter": [dsl, year]}}
+
+
+@pytest.mark.parametrize(
+    ("dsl", "where", "said"),
+    [
+        ({"term": {"lang": "\ud800"}}, (), r"'\\ud800' is no text"),
+        ({"bool": {"filter": [{"terms": {"lang": ["a", "\udcff"]}}]}}, (), r"'\\udcff' is no text"),
+        ({"term": {"\ud800": "a"}}, (), r"'\\ud800' is no text"),
+        (None, ('lang="\\ud800"',), r"'\\ud800' is no text"),
+        ({"range": {"price": {"gt": float("nan")}}}, (), "number nan, which JSON lacks"),
+        ({"range": {"price": {"lt": float("inf")}}}, (), "number inf, which JSON lacks"),
+    ],
+)
+def test_what_json_cannot_hold_is_refused(dsl, where, said):
+    with pytest.raises(FilterError, match=said):
+        combined_filter(dsl, where, TYPES, "books")

@@ -130,3 +130,13 @@ def test_a_given_vector_may_be_a_list_or_a_column():
     with searching() as (searcher, _):
         for vector in ([1.0, 0.0, 0.0], columns[:, 1]):
             assert len(searcher.search("x", "knn", vector=vector)) == 1
+
+
+def test_half_a_character_in_one_of_many_queries_is_told_by_its_id():
+    hits = answer("a")[1]
+    with searching(encoder(), **{"/_msearch": (200, {"responses": [hits, hits]})}) as (searcher, _):
+        asked = [("1", "x"), ("2", "\ud800"), ("3", "y")]
+        found = list(searcher.search_many(asked, "knn"))
+    assert [each.query.id for each in found] == ["1", "2", "3"]
+    assert [each.error is None for each in found] == [True, False, True]
+    assert "is no text" in found[1].error

@@ -24,6 +24,7 @@ from tests.unit.query.targets import target
     [
         (lambda: Question(""), "the query is empty"),
         (lambda: Question(" \n"), "the query is empty"),
+        (lambda: Question("cat \udcff"), r"the query 'cat \\udcff' is no text"),
         (lambda: Question("a", "both"), "unknown mode 'both': use hybrid, knn, bm25"),
         (lambda: Question("a", k=0), "k is 0 and must be from 1 to 10,000"),
         (lambda: Question("a", k=100_000), "k is 100,000 and must be from 1 to 10,000"),
@@ -183,6 +184,8 @@ def test_json_of_results_leaves_out_what_a_search_does_not_tell():
     failed = answer_json(Answer(Query("q", "a"), None, "bad"))
     assert failed == {"id": "q", "query": "a", "error": "bad"}
     json.dumps(result)
+    half = answer_json(Answer(Query("q\ud800", "\ud800 a"), None, "bad"))
+    assert (half["id"], half["query"]) == (r"q\ud800", r"\ud800 a")
 
 
 def test_reranking_reads_all_and_says_what_moved():
