@@ -3,18 +3,8 @@
 from query.asynchronous import AsyncSearcher
 from query.errors import AnswerError, FilterError, QueryError, TargetError, TextError
 from query.flow import Rerank
-from query.records import (
-    Answer,
-    Bm25,
-    Hit,
-    Knn,
-    PassageScorer,
-    Query,
-    QueryEncoder,
-    Question,
-    Result,
-    Tuning,
-)
+from query.records import Bm25, Knn, PassageScorer, Query, QueryEncoder, Question, Tuning
+from query.results import Answer, Hit, Result
 from query.searcher import Searcher
 
 __all__ = [

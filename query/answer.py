@@ -12,8 +12,9 @@ from query.explain import explain_hit
 from query.hybrid import LEGS
 from query.legs import Leg, Raw, fuse, make_leg
 from query.plan import INNER, Plan
-from query.records import BM25, HYBRID, KNN, Hit, Result
+from query.records import BM25, HYBRID, KNN
 from query.request import failure, hits_of, innermost, partial_of
+from query.results import Hit, Result
 
 # How far the cluster's fused score may be from ours: it computes in float32.
 AGREEMENT = 1e-4

@@ -73,7 +73,7 @@ def check_dsl(dsl: Mapping[str, Any], types: Types, index: str) -> None:
 
 
 def _check_values(value: Any) -> None:
-    """Refuse, anywhere in a filter, what JSON cannot hold: half a character, or no finite number."""
+    """Refuse what JSON cannot hold, anywhere in a filter."""
     if isinstance(value, str) and not is_text(value):
         raise FilterError(
             f"the filter's {value[:60]!r} is no text, for it has half a character: write "

@@ -8,7 +8,8 @@ from query.fusion import combine, formula
 from query.highlight import highlights
 from query.legs import Leg, Raw, key_of, values_of
 from query.plan import Plan
-from query.records import HYBRID, KNN, Explanation, Hit, LegScore
+from query.records import HYBRID, KNN
+from query.results import Explanation, Hit, LegScore
 
 
 def explain_hit(plan: Plan, found: Hit, hit: Raw, legs: Sequence[Leg]) -> Explanation:

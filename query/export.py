@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from query.errors import QueryError
-from query.records import Answer, Explanation, Hit, Result
+from query.results import Answer, Explanation, Hit, Result
 from query.text import visible
 
 

@@ -19,9 +19,10 @@ from query.encoders import Encoders
 from query.errors import QueryError
 from query.place import hybrid_obstacle
 from query.plan import Plan, check_question, make_plan
-from query.records import BM25, HYBRID, MOST, PassageScorer, Question, Result, Vector
+from query.records import BM25, HYBRID, MOST, PassageScorer, Question, Vector
 from query.request import PAST_THE_END, Request, description_of, quoted, request_of, responses_of
 from query.rerank import reranked
+from query.results import Result
 from query.target import Target, read_target
 
 if TYPE_CHECKING:

@@ -10,9 +10,10 @@ from query.answer import Responses, read
 from query.errors import QueryError, TextError
 from query.flow import Flow, Flows, Rerank, Work
 from query.plan import Plan
-from query.records import BM25, Answer, Query, Question, Result
+from query.records import BM25, Query, Question
 from query.request import request_of, responses_of
 from query.rerank import reranked
+from query.results import Answer, Result
 from query.target import Target
 
 BATCH = 32

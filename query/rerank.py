@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 
 from query.errors import AnswerError
-from query.records import Hit, PassageScorer, Question, Reranked, Result
+from query.records import PassageScorer, Question
+from query.results import Hit, Reranked, Result
 
 
 def reranked(result: Result, question: Question, model: PassageScorer) -> Result:

@@ -12,8 +12,9 @@ from query.encoders import Encoders, OnProgress
 from query.failures import explained
 from query.flow import Flow, Flows, Rerank, Work
 from query.many import BATCH, IN_FLIGHT, Many, answers, batches
-from query.records import HYBRID, Answer, QueryEncoder, Question, Result, Vector
+from query.records import HYBRID, QueryEncoder, Question, Vector
 from query.request import Request
+from query.results import Answer, Result
 from query.vectors import SIZE
 
 if TYPE_CHECKING:

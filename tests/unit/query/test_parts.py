@@ -12,8 +12,9 @@ from query.errors import AnswerError, QueryError, TargetError, TextError
 from query.export import answer_json, result_json, trec_lines
 from query.highlight import highlight_body, highlights
 from query.queries import parse_queries
-from query.records import Answer, Bm25, Hit, Knn, Query, Question, Result, Tuning
+from query.records import Bm25, Knn, Query, Question, Tuning
 from query.rerank import reranked
+from query.results import Answer, Hit, Result
 from query.vectors import VectorCache
 from tests.stubs import StubEncoder, WordScorer
 from tests.unit.query.targets import target

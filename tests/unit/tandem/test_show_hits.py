@@ -2,7 +2,7 @@
 
 import pytest
 
-from query.records import Explanation, Hit, LegScore, Reranked, Result
+from query.results import Explanation, Hit, LegScore, Reranked, Result
 from tandem.show_hits import printable, show_result
 
 
