@@ -44,7 +44,7 @@ def combined_filter(
 def parse_dsl(text: str) -> dict[str, Any]:
     """A filter from JSON; raises FilterError with the position of what is wrong."""
     try:
-        found = json.loads(text)
+        found = json.loads(text, object_pairs_hook=_each_key_once)
     except json.JSONDecodeError as error:
         near = text[max(0, error.pos - 10) : error.pos + 10]
         raise FilterError(
@@ -59,8 +59,31 @@ def parse_dsl(text: str) -> dict[str, Any]:
     return found
 
 
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; of a key that is there twice, the first value would be lost."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise FilterError(
+            f"the filter has the key {twice!r} twice in one object, so that one of them would be "
+            'lost: put both conditions in {"bool": {"filter": [...]}}.'
+        )
+    return found
+
+
 def check_dsl(dsl: Mapping[str, Any], types: Types, index: str) -> None:
     """Refuse fields that the index lacks: the cluster would find nothing and say nothing."""
+    if not isinstance(dsl, Mapping):
+        raise FilterError(
+            f"the filter is {str(dsl)[:40]!r} and must be a dict of query DSL: give it as "
+            '{"term": {"lang": "en"}}.'
+        )
+    if list(dsl) == ["query"]:
+        raise FilterError(
+            'the filter is a whole request: leave out the outer "query", as in '
+            '\'{"term": {"lang": "en"}}\'.'
+        )
     if len(dsl) != 1:
         raise FilterError(
             f"a filter has one clause and this one has {len(dsl)} ({', '.join(map(str, dsl))}): "

@@ -82,6 +82,8 @@ def test_conditions_that_are_wrong(text, said):
         ("[1]", "must be one JSON object.*'\\[1\\]'"),
         ("{}", "must be one JSON object"),
         ("en", "line 1, column 1"),
+        ('{"term": {"lang": "en"}, "term": {"lang": "de"}}', "the key 'term' twice"),
+        ('{"bool": {"filter": {"term": {"a": 1}}, "filter": {}}}', "the key 'filter' twice"),
     ],
 )
 def test_a_filter_that_is_no_json_says_where(text, said):
@@ -143,3 +145,17 @@ def test_all_must_hold():
 def test_what_json_cannot_hold_is_refused(dsl, where, said):
     with pytest.raises(FilterError, match=said):
         combined_filter(dsl, where, TYPES, "books")
+
+
+def test_numbers_in_json_that_are_none():
+    for number in ("NaN", "-Infinity", "1e999"):
+        dsl = parse_dsl(f'{{"range": {{"price": {{"gt": {number}}}}}}}')
+        with pytest.raises(FilterError, match="which JSON lacks"):
+            combined_filter(dsl, (), TYPES, "books")
+
+
+def test_a_whole_request_and_what_is_no_dict():
+    with pytest.raises(FilterError, match='leave out the outer "query"'):
+        check_dsl({"query": {"term": {"lang": "en"}}}, TYPES, "books")
+    with pytest.raises(FilterError, match="'lang=en' and must be a dict"):
+        check_dsl("lang=en", TYPES, "books")
