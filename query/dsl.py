@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from query.errors import FilterError
-from query.fields import Types, known_type
+from query.fields import Types, known_type, nested_in
 from query.filters import condition
 from query.text import is_text
 
@@ -93,6 +93,15 @@ def check_dsl(dsl: Mapping[str, Any], types: Types, index: str) -> None:
     for name in _fields_of(dsl):
         if "*" not in name:
             known_type(name, types, index)
+            _check_nested(name, types)
+
+
+def _check_nested(name: str, types: Types) -> None:
+    if path := nested_in(name, types):
+        raise FilterError(
+            f"field {name!r} is inside the nested field {path!r}, where a filter finds nothing "
+            f'unless it says so: put it in {{"nested": {{"path": "{path}", "query": {{...}}}}}}.'
+        )
 
 
 def _check_values(value: Any) -> None:

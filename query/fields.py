@@ -24,3 +24,10 @@ def known_type(name: str, types: Types, index: str) -> str:
     known = ", ".join(sorted(types)) or "none"
     hint = f"did you mean {' or '.join(near)}?" if near else f"it has {known}."
     raise FilterError(f"index {index!r} has no field {name!r}: {hint}")
+
+
+def nested_in(name: str, types: Types) -> str | None:
+    """The nearest nested field that a field is, or is in: nothing outside of it sees the field."""
+    parts = name.split(".")
+    above = (".".join(parts[:end]) for end in range(len(parts), 0, -1))
+    return next((each for each in above if types.get(each) == "nested"), None)

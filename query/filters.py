@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from query.errors import FilterError
-from query.fields import Types, known_type
+from query.fields import Types, known_type, nested_in
 
 INTEGERS = ("byte", "short", "integer", "long", "unsigned_long")
 NUMBERS = (*INTEGERS, "half_float", "float", "double", "scaled_float")
@@ -102,6 +102,12 @@ def _finite(value: str) -> float:
 def _exact_field(name: str, types: Types, index: str) -> tuple[str, str]:
     """The field that a condition compares with, and its type."""
     kind = known_type(name, types, index)
+    if path := nested_in(name, types):
+        inner = f'{{"term": {{"{name if name != path else path + ".FIELD"}": "..."}}}}'
+        raise FilterError(
+            f"field {name!r} is inside the nested field {path!r}, which conditions do not reach: "
+            f'use --filter \'{{"nested": {{"path": "{path}", "query": {inner}}}}}\'.'
+        )
     if kind == "text":
         exact = [sub for sub, t in types.items() if sub.startswith(f"{name}.") and t == "keyword"]
         if exact:

@@ -9,6 +9,7 @@ from typing import Any
 
 from mappings import EncoderRecord, Fields, IndexRecord, read_record
 from query.errors import TargetError
+from query.fields import nested_in
 from query.records import MOST
 
 # What an ingestion notes in the mapping's `_meta` while it loads, or was killed while it did.
@@ -77,7 +78,11 @@ class Target:
     @cached_property
     def text_fields(self) -> tuple[str, ...]:
         """What BM25 searches by default: text and title, else every field of full text."""
-        full = [name for name, kind in self.types.items() if kind == "text"]
+        full = [
+            name
+            for name, kind in self.types.items()
+            if kind == "text" and not nested_in(name, self.types)
+        ]
         usual = [name for name in (self.fields.text, self.fields.title) if name in full]
         return tuple(usual or full)
 
@@ -171,10 +176,17 @@ def _types(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
     """(dotted name, type) of every field, sub-fields and multi-fields included."""
     for name, spec in (mapping.get("properties") or {}).items():
         whole = prefix + name
-        yield whole, spec.get("type", "object")
+        yield whole, _type(spec)
         yield from _types(spec, f"{whole}.")
         for sub, sub_spec in (spec.get("fields") or {}).items():
             yield f"{whole}.{sub}", sub_spec["type"]
+
+
+def _type(spec: Mapping[str, Any]) -> str:
+    """A field's type; nested objects that are also part of what they are in are like others."""
+    kind: str = spec.get("type", "object")
+    both = spec.get("include_in_root") or spec.get("include_in_parent")
+    return "object" if kind == "nested" and both else kind
 
 
 def _vectors(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[VectorField]:

@@ -16,6 +16,12 @@ FIELDS = {
     "name": {"type": "text", "fields": {"raw": {"type": "keyword"}}},
     "author": {"properties": {"name": {"type": "keyword"}}},
     "tags": {"type": "flat_object"},
+    "parts": {"type": "nested", "properties": {"of": {"type": "keyword"}}},
+    "seen": {
+        "type": "nested",
+        "include_in_parent": True,
+        "properties": {"by": {"type": "keyword"}},
+    },
 }
 
 

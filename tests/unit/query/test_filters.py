@@ -39,6 +39,7 @@ def made(text):
         ("tags.any.key=x", {"term": {"tags.any.key": "x"}}),
         ("_id=d1,d2", {"terms": {"_id": ["d1", "d2"]}}),
         ("lang=*", {"term": {"lang": "*"}}),
+        ("seen.by=Ann", {"term": {"seen.by": "Ann"}}),
     ],
 )
 def test_conditions(text, query):
@@ -64,6 +65,8 @@ def test_conditions(text, query):
         ("notes=x", "full text.*--filter"),
         ("author=Ann", r"object.*such as author\.name"),
         ("vector=1", "knn_vector, which has no single value: use --filter"),
+        ("parts.of=x", r'nested field \'parts\'.*"path": "parts", "query": {"term": {"parts.of"'),
+        ("parts=x", r"nested field 'parts'"),
         ('lang="open', "cannot be read from"),
         ('lang="\\q"', "no JSON string"),
     ],
@@ -107,10 +110,23 @@ def test_an_unknown_field_in_query_dsl_is_seen(dsl):
         check_dsl(dsl, TYPES, "books")
 
 
+@pytest.mark.parametrize(
+    "dsl",
+    [
+        {"term": {"parts.of": "x"}},
+        {"bool": {"must_not": [{"exists": {"field": "parts"}}]}},
+    ],
+)
+def test_a_nested_field_is_named_with_its_form(dsl):
+    with pytest.raises(FilterError, match=r'put it in \{"nested": \{"path": "parts"'):
+        check_dsl(dsl, TYPES, "books")
+
+
 def test_query_dsl_that_we_do_not_know_is_the_clusters_to_judge():
     for dsl in (
         {"script": {"script": {"source": "true"}}},
-        {"nested": {"path": "x", "query": {}}},
+        {"nested": {"path": "parts", "query": {"term": {"parts.of": "x"}}}},
+        {"term": {"seen.by": "Ann"}},
         {"exists": {"field": "lan*"}},
         {"match_all": {}},
     ):
