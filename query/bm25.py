@@ -7,12 +7,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from query.errors import QueryError, TargetError
+from query.fields import DATES, NUMBERS, nested_in
 from query.records import Bm25
-from query.target import Target
+from query.target import VECTOR_TYPES, Target
 
 # What a passage gains from its fields beside the best one; measured on SciFact's training queries
 # (nDCG@10 0.698 with the english analyzer; best field alone 0.682, sum of fields 0.674).
 TIE_BREAKER = 0.3
+# Types of fields that the cluster refuses to match words in.
+WORDLESS = (*NUMBERS, *DATES, *VECTOR_TYPES, "boolean", "object", "nested")
 
 
 def search_fields(bm25: Bm25, target: Target) -> list[str]:
@@ -29,7 +32,22 @@ def search_fields(bm25: Bm25, target: Target) -> list[str]:
             near = difflib.get_close_matches(name, target.types, n=3)
             hint = f"did you mean {' or '.join(near)}?" if near else "see `tandem index show`."
             raise TargetError(f"index {target.name!r} has no field {name!r}: {hint}")
+        _check_words(name, target)
     return list(bm25.fields)
+
+
+def _check_words(name: str, target: Target) -> None:
+    kind = target.types.get(name)
+    if kind in WORDLESS:
+        raise TargetError(
+            f"field {name!r} is of type {kind}, which has no words to match: name one of "
+            f"{', '.join(target.text_fields) or 'full text'} with -f, and use --where for values."
+        )
+    if path := nested_in(name, target.types):
+        raise TargetError(
+            f"field {name!r} is inside the nested field {path!r}, where words are not looked for: "
+            "name another with -f."
+        )
 
 
 def _is_number(text: str) -> bool:

@@ -9,6 +9,10 @@ from query.errors import FilterError
 
 Types = Mapping[str, str]
 
+INTEGERS = ("byte", "short", "integer", "long", "unsigned_long")
+NUMBERS = (*INTEGERS, "half_float", "float", "double", "scaled_float")
+DATES = ("date", "date_nanos")
+
 
 def known_type(name: str, types: Types, index: str) -> str:
     """The type of a field; raises FilterError naming near ones where the index lacks it."""

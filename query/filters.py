@@ -8,12 +8,9 @@ import re
 from typing import Any
 
 from query.errors import FilterError
-from query.fields import Types, known_type, nested_in
+from query.fields import DATES, INTEGERS, NUMBERS, Types, known_type, nested_in
 
-INTEGERS = ("byte", "short", "integer", "long", "unsigned_long")
-NUMBERS = (*INTEGERS, "half_float", "float", "double", "scaled_float")
 EXACT = ("keyword", "constant_keyword", "wildcard", "ip", "version")
-DATES = ("date", "date_nanos")
 _RANGES = {">=": "gte", "<=": "lte", ">": "gt", "<": "lt"}
 _CONDITION = re.compile(r"\s*([^\s=!<>]+)\s*(!=|>=|<=|=|>|<)\s*(.*?)\s*", re.S)
 # A value in quotes may hold commas.

@@ -66,6 +66,11 @@ def test_fields_that_bm25_cannot_search():
         words(Bm25(("titel^2",)))
     with pytest.raises(QueryError, match=r"boost of 'title\^x' is no number"):
         words(Bm25(("title^x",)))
+    for name, kind in (("year^2", "long"), ("vector", "knn_vector"), ("author", "object")):
+        with pytest.raises(TargetError, match=rf"of type {kind}, which has no words.*text, title"):
+            words(Bm25((name,)))
+    with pytest.raises(TargetError, match="inside the nested field 'parts'"):
+        words(Bm25(("parts.of",)))
     bare = read_target("x", {"x": {"mappings": {"properties": {"n": {"type": "long"}}}}})
     with pytest.raises(TargetError, match="'x' has no field of full text"):
         bm25_clause("a", Bm25(), bare, None)
