@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any
 
 from query.errors import QueryError
 from query.results import Answer, Explanation, Hit, Result
-from query.text import visible
+from query.text import is_text, visible
 
 
 def result_json(result: Result) -> dict[str, Any]:
@@ -76,17 +75,30 @@ def answer_json(answer: Answer) -> dict[str, Any]:
     return {**found, **result_json(answer.result)}
 
 
-def trec_lines(answer: Answer, tag: str) -> Iterator[str]:
+def trec_lines(answer: Answer, tag: str) -> list[str]:
     """`qid Q0 docid rank score tag` for each hit; the document's id where hits are collapsed.
 
-    Raises QueryError for an id with white space, which the format cannot hold.
+    Raises QueryError for an id that the format cannot hold.
     """
+    lines = []
     for hit in answer.result or ():
         name = hit.document_id if hit.others is not None and hit.document_id else hit.id
         for each in (answer.query.id, name):
-            if re.search(r"\s", each) or not each:
-                raise QueryError(
-                    f"the id {each!r} has white space, which a TREC run cannot hold: write the run "
-                    "as JSONL, into a file whose name ends in .jsonl."
-                )
-        yield f"{answer.query.id} Q0 {name} {hit.rank} {hit.score!r} {tag}"
+            if fault := fault_of_id(each):
+                raise QueryError(fault)
+        lines.append(f"{answer.query.id} Q0 {name} {hit.rank} {hit.score!r} {tag}")
+    return lines
+
+
+def fault_of_id(name: str) -> str | None:
+    """Why a TREC run cannot hold an id, with the cure, or None: white space separates its columns.
+
+    The format has no way to escape it.
+    """
+    if name and is_text(name) and not re.search(r"\s", name):
+        return None
+    what = "white space" if is_text(name) else "half a character"
+    return (
+        f"the id {name!r} {f'has {what}' if name else 'is empty'}, which a TREC run cannot hold: "
+        "write the run as JSONL, into a file whose name ends in .jsonl."
+    )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from query.errors import QueryError
-from query.export import answer_json, trec_lines
+from query.export import answer_json, fault_of_id, trec_lines
 from query.queries import parse_queries
 from query.text import visible
 from tandem.options import print_json
@@ -44,17 +43,17 @@ class ManyQueries:
 
     def search(self, searcher: Searcher, asked: dict[str, Any]) -> int:
         """Answer all queries as `asked` says, the arguments of a search; return the exit code."""
-        queries = self._queries()
+        read = self._queries()
         began = time.monotonic()
         as_trec = self.run is None or self.run.suffix != ".jsonl"
         # A TREC run has ids and scores alone: nothing else need come over the network.
         asked["source"] = not as_trec
+        queries = [each for each in read if not (as_trec and self._cannot_be_held(each))]
         with opened(self.run) as out, bar("Searching", len(queries)) as advance:
             for answer in searcher.search_many(queries, **asked):
-                self._count(answer)
                 out.writelines(self._lines(answer, f"tandem-{asked['mode']}" if as_trec else None))
                 advance(1)
-        self._show(len(queries), time.monotonic() - began)
+        self._show(len(read), time.monotonic() - began)
         return SOME_FAILED if self.failed or self.partial else 0
 
     def _queries(self) -> list[Query]:
@@ -68,23 +67,38 @@ class ManyQueries:
                 f"the queries {self.source} cannot be read: {error.strerror}."
             ) from error
 
-    def _lines(self, answer: Answer, tag: str | None) -> Iterator[str]:
+    def _cannot_be_held(self, query: Query) -> bool:
+        """Whether a TREC run cannot hold the query's id; then it is told, and not searched for."""
+        fault = fault_of_id(query.id)
+        if fault:
+            self._fail(query, fault)
+        return fault is not None
+
+    def _lines(self, answer: Answer, tag: str | None) -> list[str]:
+        """What of an answer goes into the run: all of its hits, or none where one does not fit."""
         import orjson
 
-        if tag is None:
-            yield orjson.dumps(answer_json(answer), option=orjson.OPT_APPEND_NEWLINE).decode()
-            return
-        for line in trec_lines(answer, tag):
-            yield line + "\n"
+        try:
+            trec = [] if tag is None else [line + "\n" for line in trec_lines(answer, tag)]
+        except QueryError as error:
+            self._fail(answer.query, str(error))
+            return []
+        self._count(answer)
+        if tag is not None:
+            return trec
+        return [orjson.dumps(answer_json(answer), option=orjson.OPT_APPEND_NEWLINE).decode()]
 
     def _count(self, answer: Answer) -> None:
         if answer.result is None:
-            self.failed.append({"id": visible(answer.query.id), "error": str(answer.error)})
+            self._fail(answer.query, str(answer.error))
             return
         self.answered += 1
         self.hits += len(answer.result)
         if answer.result.partial:
             self.partial.append({"id": answer.query.id, "why": answer.result.partial})
+
+    def _fail(self, query: Query, error: str) -> None:
+        self.failed.append({"id": visible(query.id), "error": error})
 
     def _show(self, read: int, seconds: float) -> None:
         for each in self.failed:

@@ -165,7 +165,14 @@ def test_a_trec_run():
     assert list(trec_lines(whole, "t")) == ["q1 Q0 x 1 1.0 t"]
     assert list(trec_lines(Answer(Query("q", "a"), None, "bad"), "t")) == []
     with pytest.raises(QueryError, match=r"'x y' has white space.*\.jsonl"):
-        list(trec_lines(Answer(Query("q1", "a"), Result("bm25", found("x y"), 1)), "t"))
+        trec_lines(Answer(Query("q1", "a"), Result("bm25", found("x y"), 1)), "t")
+    for name, said in (
+        ("a\u00a0b", "white space"),
+        ("\ud800", "half a character"),
+        ("", "is empty"),
+    ):
+        with pytest.raises(QueryError, match=said):
+            trec_lines(Answer(Query(name, "a"), Result("bm25", found("x"), 1)), "t")
 
 
 def test_json_of_results_leaves_out_what_a_search_does_not_tell():
