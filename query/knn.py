@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,6 +18,8 @@ EF_SEARCH_SINCE = (2, 16)
 RESCORE_SINCE = (2, 17)
 # Elasticsearch's knn query took its k from `size` before (elasticsearch-java#861).
 K_SINCE = (8, 15)
+# Sums of squares that float32 holds with all of its digits; beyond, cosines are 0 or no number.
+LEAST_SQUARES, MOST_SQUARES = 1e-30, 1e30
 
 
 def check_vector(vector: Vector, field: VectorField, target: Target) -> None:
@@ -33,6 +36,13 @@ def check_vector(vector: Vector, field: VectorField, target: Target) -> None:
         raise TextError(
             "the query's vector is zero, which has no cosine: use words that the model knows, or "
             "mode bm25."
+        )
+    squares = float(np.square(vector, dtype=np.float64).sum())
+    if not LEAST_SQUARES <= squares <= MOST_SQUARES:
+        raise TextError(
+            f"the query's vector has the length {math.sqrt(squares):.3g}, which the cluster cannot "
+            f"square in 32 bits: scale it to one from {math.sqrt(LEAST_SQUARES):.0e} to "
+            f"{math.sqrt(MOST_SQUARES):.0e}, such as 1."
         )
 
 

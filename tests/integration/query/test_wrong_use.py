@@ -187,6 +187,19 @@ def test_a_query_whose_vector_is_zero_or_no_number(cluster, books):
         assert words in said(cluster, books, TextError, "hybrid", by=by)
 
 
+def test_a_vector_whose_length_float32_cannot_square(cluster, books):
+    unit = encoder().vector("Paris")
+    for length in (1e-23, 1e30):
+        vector = unit * np.float32(length)
+        for mode in ("knn", "hybrid"):
+            assert "length 1e" in said(cluster, books, TextError, mode, vector=vector)
+    with Searcher(cluster, books) as searcher:
+        usual = [hit.score for hit in searcher.search("Paris", "knn", vector=unit)]
+        for length in (2e-15, 5e14):  # just within the bounds, cosines are what they are
+            found = searcher.search("Paris", "knn", vector=unit * np.float32(length))
+            assert [hit.score for hit in found] == pytest.approx(usual, abs=1e-5)
+
+
 def test_an_empty_query(cluster, books):
     assert "the query is empty" in said(cluster, books, TextError, text="")
 

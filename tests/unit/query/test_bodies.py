@@ -5,8 +5,8 @@ import pytest
 
 from mappings import Fusion, pipeline_body
 from query.bm25 import bm25_clause
-from query.errors import QueryError, TargetError, TextError
-from query.knn import check_vector, knn_clause
+from query.errors import QueryError, TargetError
+from query.knn import knn_clause
 from query.plan import make_plan
 from query.records import Bm25, Knn, Question, Tuning
 from query.target import VectorField, read_target
@@ -140,21 +140,6 @@ def test_oversampling_is_for_compressed_fields():
         neighbours(LUCENE, Knn(oversample=3.0))
     with pytest.raises(TargetError, match=r"older than OpenSearch 2\.17"):
         neighbours(ON_DISK, Knn(oversample=3.0), version=(2, 16))
-
-
-@pytest.mark.parametrize(
-    ("vector", "kind", "said"),
-    [
-        ([1, 0], TargetError, "has 3 dimensions and the query's vector has 2"),
-        ([[1, 0, 0]], TargetError, "has 3 dimensions and the query's vector has 1 x 3"),
-        ([0, 0, 0], TextError, "zero, which has no cosine"),
-        ([1, float("nan"), 0], TextError, "NaN or infinite"),
-        ([1, float("inf"), 0], TextError, "NaN or infinite"),
-    ],
-)
-def test_vectors_that_the_cluster_would_refuse(vector, kind, said):
-    with pytest.raises(kind, match=said):
-        check_vector(np.array(vector, dtype=np.float32), LUCENE, target())
 
 
 def plan(question, can=OPENSEARCH, **options):
