@@ -18,6 +18,8 @@ from query.results import Hit, Result
 
 # How far the cluster's fused score may be from ours: it computes in float32.
 AGREEMENT = 1e-4
+# No engine's score of a cosine is above 1 (query/cosine.py), but for its rounding.
+TOO_HIGH = 1 + AGREEMENT
 
 Responses = Sequence[Mapping[str, Any]]
 
@@ -47,6 +49,7 @@ def read(plan: Plan, responses: Responses) -> Reading:
 
     Raises opensearch-py's TransportError for a failed search, AnswerError for a useless answer.
     """
+    plan = _without_false_cosines(plan, responses)
     question = plan.question
     legs = _legs(plan, responses)
     found = _found(plan, responses, legs)
@@ -68,6 +71,20 @@ def read(plan: Plan, responses: Responses) -> Reading:
     )
     short = len(page) < question.k and _might_have_more(plan, used)
     return Reading(result, short, frozenset(each.hit["_index"] for each in found))
+
+
+def _without_false_cosines(plan: Plan, responses: Responses) -> Plan:
+    """A plan that shows no cosine where the scores of neighbours cannot be of one alone."""
+    shown = plan.question.mode == KNN or plan.question.explain
+    answers = [responses[position] for position in plan.legs.get(KNN, ())]
+    hits = [hit for each in answers if "error" not in each for hit in hits_of(each)]
+    if not shown or plan.scale is None or not any(hit["_score"] > TOO_HIGH for hit in hits):
+        return plan
+    note = (
+        "no cosine is shown: the cluster's scores are above 1, the highest of a cosine, as where "
+        "document-level security adds 1 to each; their order is right."
+    )
+    return replace(plan, scale=None, notes=(*plan.notes, note))
 
 
 def _might_have_more(plan: Plan, responses: Responses) -> bool:

@@ -51,6 +51,18 @@ def test_knn_hits_show_the_cosine_beside_the_engines_score():
     assert result.partial is None
 
 
+def test_scores_that_are_of_no_cosine_show_none():
+    raised = response(hit("x", 1.9), hit("y", 1.0))
+    result = answered(Question("a", "knn", 2), raised).result
+    assert [(h.score, h.cosine) for h in result] == [(1.9, None), (1.0, None)]
+    assert "above 1" in result.notes[0]
+    rounded = answered(Question("a", "knn", 2), response(hit("x", 1.000001))).result
+    assert rounded[0].cosine == pytest.approx(1, abs=1e-5)
+    both = answered(Question("a", explain=True), response(hit("x", 1.0)), response(), raised).result
+    assert both[0].explanation.legs[1].cosine is None
+    assert "above 1" in both.notes[0]
+
+
 def test_equal_scores_on_a_page_are_in_the_order_of_ids():
     found = answered(Question("a", "bm25"), response(hit("z", 2.0), hit("b", 1.0), hit("a", 1.0)))
     assert [h.id for h in found.result] == ["z", "a", "b"]
