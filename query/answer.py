@@ -171,6 +171,7 @@ def _hit(plan: Plan, group: Group[Found], rank: int, legs: Sequence[Leg]) -> Hit
         cosine=score if mode == KNN and plan.scale else None,
         document_id=source.get(plan.target.fields.document_id),
         others=group.others,
+        index=hit["_index"] if len(plan.target.indexes) > 1 else None,
     )
     if not plan.question.explain:
         return found

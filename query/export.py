@@ -32,6 +32,7 @@ def hit_json(hit: Hit) -> dict[str, Any]:
         "source": hit.source,
     }
     more = {
+        "index": hit.index,
         "raw_score": hit.raw_score,
         "cosine": hit.cosine,
         "document_id": hit.document_id,
@@ -78,16 +79,19 @@ def answer_json(answer: Answer) -> dict[str, Any]:
 def trec_lines(answer: Answer, tag: str) -> list[str]:
     """`qid Q0 docid rank score tag` for each hit; the document's id where hits are collapsed.
 
-    Raises QueryError for an id that the format cannot hold.
+    Of an id that several indexes have, the best hit alone, as a run holds no id twice. Raises
+    QueryError for an id that the format cannot hold.
     """
-    lines = []
+    lines: dict[str, str] = {}
+    rank = answer.result.hits[0].rank if answer.result else 0
     for hit in answer.result or ():
         name = hit.document_id if hit.others is not None and hit.document_id else hit.id
         for each in (answer.query.id, name):
             if fault := fault_of_id(each):
                 raise QueryError(fault)
-        lines.append(f"{answer.query.id} Q0 {name} {hit.rank} {hit.score!r} {tag}")
-    return lines
+        line = f"{answer.query.id} Q0 {name} {rank + len(lines)} {hit.score!r} {tag}"
+        lines.setdefault(name, line)
+    return list(lines.values())
 
 
 def fault_of_id(name: str) -> str | None:

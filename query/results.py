@@ -54,7 +54,7 @@ class Hit:
     rank: from 1 over all pages; score: what the hits are ordered by; raw_score: the engine's, of
     BM25 or kNN; cosine: where a vector was compared and is known; source: the stored document
     without vector and content hash; others: further passages of the same document that were found,
-    where hits are collapsed to documents.
+    where hits are collapsed to documents; index: where several are searched, the one it is in.
     """
 
     rank: int
@@ -67,6 +67,7 @@ class Hit:
     cosine: float | None = None
     document_id: str | None = None
     others: int | None = None
+    index: str | None = None
     explanation: Explanation | None = None
     before: Reranked | None = None
 

@@ -94,6 +94,8 @@ def _passage(hit: Hit) -> Text:
 
     shown = Text(printable(str(hit.title)) if hit.title else "", style="bold")
     shown.append(("  " if hit.title else "") + printable(hit.id), style="cyan")
+    if hit.index:
+        shown.append(f"  in {printable(hit.index)}", style="dim")
     if hit.others:
         shown.append(f"  and {hit.others} more of this document", style="dim")
     text = printable(hit.text)

@@ -7,6 +7,7 @@ from opensearchpy.exceptions import RequestError, TransportError
 from mappings import Fusion
 from query.answer import read
 from query.errors import AnswerError
+from query.export import hit_json
 from query.plan import make_plan
 from query.records import Question, Tuning
 from query.request import (
@@ -16,7 +17,8 @@ from query.request import (
     request_of,
     responses_of,
 )
-from tests.unit.query.targets import ELASTICSEARCH, OPENSEARCH, target
+from query.target import read_target
+from tests.unit.query.targets import ELASTICSEARCH, OPENSEARCH, described, target
 
 VECTOR = np.array([1, 0, 0], dtype=np.float32)
 
@@ -66,6 +68,16 @@ def test_scores_that_are_of_no_cosine_show_none():
 def test_equal_scores_on_a_page_are_in_the_order_of_ids():
     found = answered(Question("a", "bm25"), response(hit("z", 2.0), hit("b", 1.0), hit("a", 1.0)))
     assert [h.id for h in found.result] == ["z", "a", "b"]
+
+
+def test_hits_of_several_indexes_name_theirs():
+    both = read_target("both", {"books": described(), "maps": described()})
+    hits = response(hit("a", 2.0), {**hit("a", 1.0), "_index": "maps"})
+    found = read(make_plan(Question("q", "bm25"), both, OPENSEARCH, None), (hits,)).result
+    assert [(h.id, h.index) for h in found] == [("a", "books"), ("a", "maps")]
+    assert hit_json(found[1])["index"] == "maps"
+    alone = answered(Question("q", "bm25"), response(hit("a", 2.0))).result
+    assert "index" not in hit_json(alone[0])
 
 
 def test_ranks_go_on_over_pages():

@@ -77,6 +77,7 @@ def test_columns_name_what_the_numbers_are(capsys):
     assert "kNN score" in shown("knn", raw_score=0.5)
     assert "Score" in shown("hybrid")
     assert "up 3, was 4" in shown("hybrid", before=Reranked(4, 0.1))
+    assert "d1  in maps" in shown("bm25", raw_score=1.0, index="maps")
     assert "and 3 more of this document" in shown("bm25", raw_score=1.0, others=3)
 
 
