@@ -2,7 +2,7 @@
 
 from mappings.body import Shape, index_body, laid_out
 from mappings.errors import MappingError
-from mappings.pipeline import Fusion, pipeline_body, read_pipeline
+from mappings.pipeline import Fusion, fault_of_pipeline_name, pipeline_body, read_pipeline
 from mappings.record import EncoderRecord, Fields, IndexRecord, read_record
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "IndexRecord",
     "MappingError",
     "Shape",
+    "fault_of_pipeline_name",
     "index_body",
     "laid_out",
     "pipeline_body",

@@ -68,7 +68,12 @@ class Fusion:
                 "for kNN, such as 0.3,0.7."
             )
         total = sum(self.weights)
-        if not all(0 <= weight <= 1 for weight in self.weights) or abs(total - 1) > _SLACK:
+        if not all(0 <= weight <= 1 for weight in self.weights):
+            raise MappingError(
+                f"the weights are {self.weights[0]:g} and {self.weights[1]:g} and each must be "
+                "from 0 to 1, such as 0.3,0.7."
+            )
+        if abs(total - 1) > _SLACK:
             raise MappingError(
                 f"the weights {self.weights[0]:g} and {self.weights[1]:g} add up to {total:g}: "
                 "give two numbers from 0 to 1 that add up to 1."
@@ -78,6 +83,20 @@ class Fusion:
     def effective_weights(self) -> tuple[float, float]:
         """The factors that the legs are multiplied by; rrf without weights adds whole scores."""
         return self.weights or ((1.0, 1.0) if self.technique == RRF else WEIGHTS)
+
+
+def fault_of_pipeline_name(name: str) -> str | None:
+    """Why no search pipeline can be called so, with the cure, or None."""
+    if not name:
+        return "it is empty: give a name"
+    if name in ("_none", "_all", ".", ".."):
+        return "the cluster means something else by it: give another name"
+    wrong = next(
+        (c for c in name if c in '*,?"<>|\\/#' or c.isspace() or not c.isprintable()), None
+    )
+    if wrong is not None:
+        return f"it has {wrong!r} in it: give one plain name"
+    return None
 
 
 def pipeline_body(fusion: Fusion) -> dict[str, Any]:

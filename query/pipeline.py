@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mappings import Fusion, pipeline_body
+from mappings import Fusion, fault_of_pipeline_name, pipeline_body
 from query.errors import QueryError
 from query.place import fusion_obstacle
 from query.request import quoted
@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 def put_pipeline(cluster: Cluster, name: str, fusion: Fusion) -> dict[str, Any]:
     """Create or replace a search pipeline that fuses hybrid searches, and return its body.
 
-    Raises QueryError where the cluster cannot fuse like this, and ClusterError where it refuses.
+    Raises QueryError for a name that none can have, and where the cluster cannot fuse like this,
+    and ClusterError where it refuses.
     """
+    if fault := fault_of_pipeline_name(name):
+        raise QueryError(f"{name!r} cannot be the name of a search pipeline: {fault}.")
     if obstacle := fusion_obstacle(fusion, cluster.capabilities):
         raise QueryError(
             f"the cluster cannot use such a pipeline: {obstacle}; search without one, and Tandem "

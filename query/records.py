@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from mappings import Fusion
+from mappings import Fusion, fault_of_pipeline_name
 from query.errors import QueryError, TextError
 from query.text import is_text
 
@@ -122,6 +122,11 @@ class Tuning:
             raise QueryError(f"the depth is {self.depth} and must be from 1 to {MOST:,}.")
         if self.place not in PLACES:
             raise QueryError(f"unknown place {self.place!r} of fusion: use {', '.join(PLACES)}.")
+        if self.pipeline is not None and (fault := fault_of_pipeline_name(self.pipeline)):
+            raise QueryError(
+                f"{self.pipeline!r} cannot be the name of a search pipeline: {fault}, or leave out "
+                "--pipeline."
+            )
         if self.pipeline and self.place == "client":
             raise QueryError(
                 f"pipeline {self.pipeline!r} fuses on the server: leave it out, or do not ask for "

@@ -20,6 +20,7 @@ COMMANDS = {
     "search": "Search an index by kNN, by BM25, or by both.",
 }
 
+FAILED, WRONG_USAGE = 1, 2
 # Ctrl-C: the shell's own convention, 128 + SIGINT.
 INTERRUPTED = 130
 
@@ -134,17 +135,19 @@ def _told_errors() -> tuple[type[Exception], ...]:
 
 
 def _say(error: Exception) -> int:
+    from query.errors import FilterError
+
     if isinstance(error, _told_errors()):
         click.echo(f"Error: {error}", err=True)
-    else:
-        if "--debug" in sys.argv or os.environ.get("TANDEM_DEBUG"):
-            raise error
-        click.echo(
-            f"Error: unexpected {type(error).__name__}: {error}. "
-            "This is a defect in Tandem; --debug shows where.",
-            err=True,
-        )
-    return 1
+        return WRONG_USAGE if isinstance(error, FilterError) else FAILED
+    if "--debug" in sys.argv or os.environ.get("TANDEM_DEBUG"):
+        raise error
+    click.echo(
+        f"Error: unexpected {type(error).__name__}: {error}. "
+        "This is a defect in Tandem; --debug shows where.",
+        err=True,
+    )
+    return FAILED
 
 
 def main(args: list[str] | None = None) -> None:

@@ -7,11 +7,18 @@ from typing import Any
 
 import click
 
-from mappings import Fusion
+from mappings import Fusion, MappingError
 from mappings.pipeline import COMBINATIONS, TECHNIQUES, WEIGHTS
 from tandem.options import Command
 
 _DEFAULT = Fusion()
+# Parameter -> the option by which people know it.
+FUSION_NAMES = {
+    "technique": "--fusion",
+    "combination": "--combination",
+    "weights": "--weights",
+    "rank_constant": "--rank-constant",
+}
 
 
 def _weights(
@@ -70,7 +77,10 @@ def fusion_options(command: Command) -> Command:
         rank_constant: int,
         **kwargs: Any,
     ) -> Any:
-        fusion = Fusion(technique, combination, weights, rank_constant)
+        try:
+            fusion = Fusion(technique, combination, weights, rank_constant)
+        except MappingError as error:
+            raise click.UsageError(str(error)) from error
         return command(*args, fusion=fusion, **kwargs)
 
     for option in reversed(_OPTIONS):

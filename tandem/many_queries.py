@@ -16,7 +16,7 @@ from query.queries import parse_queries
 from query.text import visible
 from tandem.options import print_json
 from tandem.progress import bar
-from tandem.run_file import is_screen, opened
+from tandem.run_file import is_screen, is_trec, opened
 from tandem.show_hits import printable
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class ManyQueries:
         """Answer all queries as `asked` says, the arguments of a search; return the exit code."""
         read = self._queries()
         began = time.monotonic()
-        as_trec = self.run is None or self.run.suffix != ".jsonl"
+        as_trec = is_trec(self.run)
         # A TREC run has ids and scores alone: nothing else need come over the network.
         asked["source"] = not as_trec
         queries = [each for each in read if not (as_trec and self._cannot_be_held(each))]

@@ -18,6 +18,11 @@ def is_screen(run: Path | None) -> bool:
     return run is None or str(run) == "-"
 
 
+def is_trec(run: Path | None) -> bool:
+    """Whether a run is written in TREC's format, and not as JSONL."""
+    return run is None or run.suffix != ".jsonl"
+
+
 def is_same(run: Path | None, source: str) -> bool:
     """Whether a run would be written over the file of queries that it answers."""
     if run is None or is_screen(run) or source == "-":

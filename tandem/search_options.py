@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from query.dsl import parse_dsl
+from query.errors import QueryError
 from query.records import DEPTH, HYBRID, MODES, MOST, PLACES, Bm25, Knn, Tuning
-from tandem.fusion_options import fusion_options
+from tandem.fusion_options import FUSION_NAMES, fusion_options
 from tandem.options import Command
 
 
@@ -116,23 +119,43 @@ _OPTIONS = [
 ]
 
 
+def _check_pipeline(pipeline: str | None) -> None:
+    """Refuse to be told twice how to fuse: a pipeline of the cluster does it in its own way."""
+    context = click.get_current_context()
+    told = [
+        option
+        for name, option in FUSION_NAMES.items()
+        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
+    ]
+    if pipeline is not None and told:
+        raise click.UsageError(
+            f"--pipeline {pipeline} fuses in its own way, so {told[0]} would do nothing: leave out "
+            "one of them."
+        )
+
+
+def _tuning(take: Callable[[str], Any]) -> Tuning:
+    bm25 = Bm25(
+        take("field"),
+        take("operator"),
+        take("minimum_should_match"),
+        take("phrase_boost"),
+        take("fuzziness"),
+    )
+    knn = Knn(take("vector_field"), take("ef_search"), take("oversample"), take("min_cosine"))
+    return Tuning(bm25, knn, take("fusion"), take("depth"), take("fusion_at"), take("pipeline"))
+
+
 def tuning_options(command: Command) -> Command:
     """Add the options of a tuning, and hand the command a `tuning` made of them."""
 
     @functools.wraps(command)
     def wrapped(*args: Any, **options: Any) -> Any:
-        take = options.pop
-        bm25 = Bm25(
-            take("field"),
-            take("operator"),
-            take("minimum_should_match"),
-            take("phrase_boost"),
-            take("fuzziness"),
-        )
-        knn = Knn(take("vector_field"), take("ef_search"), take("oversample"), take("min_cosine"))
-        tuning = Tuning(
-            bm25, knn, take("fusion"), take("depth"), take("fusion_at"), take("pipeline")
-        )
+        _check_pipeline(options["pipeline"])
+        try:
+            tuning = _tuning(options.pop)
+        except QueryError as error:
+            raise click.UsageError(str(error)) from error
         return command(*args, tuning=tuning, **options)
 
     wrapped = fusion_options(wrapped)

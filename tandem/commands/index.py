@@ -151,8 +151,17 @@ def delete(name: str, yes: bool, target: Target, as_json: bool) -> None:
         click.echo(f"Deleted {name} with {facts['documents']} documents.")
 
 
+def _pipeline_name(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    from mappings import fault_of_pipeline_name
+
+    if fault := fault_of_pipeline_name(value):
+        message = f"{value!r} cannot be the name of a search pipeline: {fault}."
+        raise click.BadParameter(message, ctx, param)
+    return value
+
+
 @command.command()
-@click.argument("name", callback=_one_name)
+@click.argument("name", callback=_pipeline_name)
 @fusion_options
 @cluster_options
 @json_option

@@ -10,7 +10,7 @@ import click
 from query.export import result_json
 from query.records import MOST, Tuning
 from tandem.options import Target, cluster_options, json_option, print_json
-from tandem.run_file import is_same, is_screen
+from tandem.run_file import is_same, is_screen, is_trec
 from tandem.search_options import asking_options, tuning_options
 
 if TYPE_CHECKING:
@@ -69,7 +69,8 @@ def command(
     from tandem.progress import tell
     from tandem.show_hits import show_result
 
-    _check_usage(text, queries, run, as_json)
+    _check_usage(text, queries)
+    _check_run(queries, run, as_json, explain=asked["explain"])
     many = ManyQueries(queries, run, as_json) if queries is not None else None
     with (
         target.connect() as cluster,
@@ -95,14 +96,23 @@ def _reranker(model: str | None, depth: int) -> Rerank | None:
     return Rerank(CrossEncoder.load(model), depth)
 
 
-def _check_usage(text: str | None, queries: str | None, run: Path | None, as_json: bool) -> None:
+def _check_usage(text: str | None, queries: str | None) -> None:
     if (text is None) == (queries is None):
         raise click.UsageError("Say what to look for: either TEXT or --queries FILE.")
     if text is not None and not text.strip():
         raise click.UsageError("The query is empty: say what to look for.")
-    if run is not None and queries is None:
-        raise click.UsageError("--run is for --queries.")
-    if queries is not None and is_same(run, queries):
+
+
+def _check_run(queries: str | None, run: Path | None, as_json: bool, *, explain: bool) -> None:
+    if queries is None:
+        if run is not None:
+            raise click.UsageError("--run is for --queries.")
+        return
+    if explain and is_trec(run):
+        raise click.UsageError(
+            "A TREC run has no place for --explain: leave it out, or add --run FILE.jsonl."
+        )
+    if is_same(run, queries):
         raise click.UsageError(f"--run would write over the queries {queries}: name another file.")
-    if as_json and queries is not None and is_screen(run):
+    if as_json and is_screen(run):
         raise click.UsageError("--json and the run would both go to standard output: add --run.")

@@ -168,7 +168,7 @@ def test_a_run_that_fails_leaves_no_file(search, tmp_path):
     source.write_text("ISO 4217\n")
     run = tmp_path / "out.run"
     code, _, err = search("--queries", source, "--run", run, "--where", "langg=en")
-    assert code == 1
+    assert code == 2
     assert "did you mean lang?" in err
     assert os.listdir(tmp_path) == ["q.txt"]
 
