@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,19 @@ FAILED, WRONG_USAGE = 1, 2
 INTERRUPTED = 130
 
 
+class ReaderGoneError(Exception):
+    """What reads our output (head, less) has gone."""
+
+
+@contextmanager
+def _noticing_readers() -> Iterator[None]:
+    """Not click's way with a broken pipe, which is to exit with 1."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise ReaderGoneError from error
+
+
 class LazyGroup(click.Group):
     """A group that imports a command's file only when that command is used."""
 
@@ -39,6 +55,18 @@ class LazyGroup(click.Group):
         module = importlib.import_module(f"tandem.commands.{cmd_name}")
         command: click.Command = module.command
         return command
+
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Read the command line, which may already print: --help, --version."""
+        with _noticing_readers():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command, and write out what it printed."""
+        with _noticing_readers():
+            code = super().invoke(ctx)
+            sys.stdout.flush()
+        return code
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the table of commands from COMMANDS alone."""
@@ -134,12 +162,24 @@ def _told_errors() -> tuple[type[Exception], ...]:
     return (ClusterError, EncoderError, IngestError, MappingError, QueryError)
 
 
+def _forget_output() -> None:
+    """Send what is still to be written nowhere, so that Python does not try again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
 def _say(error: Exception) -> int:
     from query.errors import FilterError
 
     if isinstance(error, _told_errors()):
         click.echo(f"Error: {error}", err=True)
         return WRONG_USAGE if isinstance(error, FilterError) else FAILED
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
+        _forget_output()
+        click.echo(
+            "Error: there is no room left where the output goes: free some, or send it elsewhere.",
+            err=True,
+        )
+        return FAILED
     if "--debug" in sys.argv or os.environ.get("TANDEM_DEBUG"):
         raise error
     click.echo(
@@ -160,9 +200,8 @@ def main(args: list[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)
         code = INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output (head, less) has gone: not a failure, and nothing to say.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except ReaderGoneError:
+        _forget_output()  # not a failure, and nothing to say
         code = 0
     except Exception as error:
         code = _say(error)

@@ -59,3 +59,29 @@ def test_several_indexes_are_not_deleted_at_once():
         done = tandem("index", "delete", name, "--yes")
         assert done.returncode == 2
         assert "one name" in done.stderr
+
+
+def piped(command):
+    """A pipeline of the shell, as people write it; the exit code is that of its first part."""
+    done = subprocess.run(
+        [
+            "bash",
+            "-c",
+            f"set -o pipefail; {command.replace('TANDEM', f'{sys.executable} -m tandem')}",
+        ],
+        capture_output=True,
+        text=True,
+    )
+    return done.returncode, done.stderr
+
+
+def test_a_reader_that_goes_is_no_failure():
+    assert piped("(sleep 0.1; TANDEM --help) | true") == (0, "")
+
+
+def test_no_room_where_the_output_goes_is_one_sentence():
+    code, err = piped("TANDEM --help > /dev/full")
+    assert err == (
+        "Error: there is no room left where the output goes: free some, or send it elsewhere.\n"
+    )
+    assert code == 1
