@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 
 from query.answer import Responses, read
 from query.errors import QueryError, TextError
@@ -31,18 +30,38 @@ class Many:
     rerank: Rerank | None = None
 
 
-def batches(queries: Iterable[tuple[str, str]], size: int) -> Iterator[list[Query]]:
-    """Lists of at most `size` queries, lazily."""
-    waiting = iter(queries)
-    while batch := [Query(*each) for each in islice(waiting, size)]:
+def batches(queries: Iterable[tuple[str, str]], size: int) -> Iterator[Sequence[Query] | Exception]:
+    """Lists of at most `size` queries, lazily; raises QueryError for a size below 1.
+
+    What their source raises comes last, in its place in the order, so that the queries before it
+    are answered first.
+    """
+    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        raise QueryError(f"a batch is {size!r} queries and must be a whole number of at least 1.")
+    batch: list[Query] = []
+    try:
+        for each in queries:
+            batch.append(Query(*each))
+            if len(batch) == size:
+                yield batch
+                batch = []
+    except Exception as error:
+        if batch:
+            yield batch
+        yield error
+        return
+    if batch:
         yield batch
 
 
-def answers(flows: Flows, batch: Sequence[Query], many: Many) -> Flow[list[Answer]]:
+def answers(flows: Flows, batch: Sequence[Query] | Exception, many: Many) -> Flow[list[Answer]]:
     """One answer a query, in their order; what is wrong with one is told in its own.
 
-    Raises what is wrong with all of them: the index, the encoder, the filter, the connection.
+    batch: of `batches`. Raises what is wrong with all of them: the index, the encoder, the filter,
+    the connection.
     """
+    if isinstance(batch, Exception):
+        raise batch
     found: dict[Query, Answer] = {}
     target = yield from flows.target()
     questions: dict[Query, Question] = {}

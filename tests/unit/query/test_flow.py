@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cluster import ClusterError, UnreachableError, connect
-from query import AnswerError, AsyncSearcher, Searcher, TargetError
+from query import AnswerError, AsyncSearcher, QueryError, Searcher, TargetError
 from tests.stubs import StubEncoder
 from tests.unit.cluster.fakes import error, serving
 from tests.unit.query.targets import described
@@ -140,3 +140,39 @@ def test_half_a_character_in_one_of_many_queries_is_told_by_its_id():
     assert [each.query.id for each in found] == ["1", "2", "3"]
     assert [each.error is None for each in found] == [True, False, True]
     assert "is no text" in found[1].error
+
+
+def test_what_was_asked_before_its_source_failed_is_answered_first():
+    def queries():
+        yield ("1", "a")
+        yield ("2", "b")
+        yield ("3", "c")
+        raise KeyError("lost")
+
+    hits = answer("a")[1]
+    prepared = {"/_msearch": (200, {"responses": [hits, hits]})}
+    found = []
+    with searching(encoder(), **prepared) as (searcher, _):
+
+        def ask_here():
+            for each in searcher.search_many(queries(), "knn", batch=2):
+                found.append(each)
+
+        with pytest.raises(KeyError, match="lost"):
+            ask_here()
+        assert [each.query.id for each in found] == ["1", "2", "3"]
+
+        async def ask():
+            async with AsyncSearcher(searcher._cluster, "books", encoder=encoder()) as other:
+                async for each in other.search_many(queries(), "knn", batch=2):
+                    found.append(each)
+
+        with pytest.raises(KeyError, match="lost"):
+            asyncio.run(ask())
+    assert len(found) == 6
+
+
+@pytest.mark.parametrize("batch", [0, -1, 2.5, None])
+def test_a_batch_that_holds_no_query(batch):
+    with searching(encoder()) as (searcher, _), pytest.raises(QueryError, match="a batch is"):
+        next(searcher.search_many([("1", "a")], "knn", batch=batch))
