@@ -61,9 +61,12 @@ def read_record(mapping: Mapping[str, Any], index: str) -> IndexRecord | None:
     Returns None where the index has no Tandem record. Raises MappingError where the record is of a
     newer format or lacks a part.
     """
-    meta = (mapping.get("_meta") or {}).get("tandem")
+    whole = mapping.get("_meta")
+    meta = whole.get("tandem") if isinstance(whole, Mapping) else None
     if not meta:
         return None
+    if not isinstance(meta, Mapping):
+        raise _damaged(index, f"it is {str(meta)[:40]!r}")
     if meta.get("format") != FORMAT:
         raise MappingError(
             f"index {index!r} has a Tandem record of format {meta.get('format')!r} and this "
@@ -72,7 +75,11 @@ def read_record(mapping: Mapping[str, Any], index: str) -> IndexRecord | None:
     try:
         return IndexRecord(EncoderRecord(**meta["encoder"]), Fields(**meta["fields"]))
     except (KeyError, TypeError) as error:
-        raise MappingError(
-            f"index {index!r} has a damaged Tandem record in its mapping's _meta ({error}): "
-            "ingest into a new index, or put the record back."
-        ) from error
+        raise _damaged(index, error) from error
+
+
+def _damaged(index: str, why: object) -> MappingError:
+    return MappingError(
+        f"index {index!r} has a damaged Tandem record in its mapping's _meta ({why}): ingest into "
+        "a new index, or put the record back."
+    )

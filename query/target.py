@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from mappings import EncoderRecord, Fields, IndexRecord, read_record
+from mappings import EncoderRecord, Fields, IndexRecord, MappingError, read_record
 from query.errors import TargetError
 from query.fields import nested_in
 from query.records import MOST
@@ -118,7 +118,7 @@ def read_target(name: str, found: Mapping[str, Any]) -> Target:
     """
     if not found:
         raise TargetError(f"no index is called {name!r}: check the name.")
-    records = {index: read_record(_mapping(found, index), index) for index in found}
+    records, damage = _records(found)
     first = sorted(found)[0]
     record = records[first]
     settings = [_settings(found, index) for index in found]
@@ -129,13 +129,32 @@ def read_target(name: str, found: Mapping[str, Any]) -> Target:
         types={k: t for index in found for k, t in _resolved(_mapping(found, index)).items()},
         vectors=tuple(_vectors(_mapping(found, first))),
         record=record.encoder if record else None,
-        refusal=_refusal(name, found, records),
+        refusal=damage or _refusal(name, found, records),
         shards={i: int(_settings(found, i).get("number_of_shards", 1)) for i in sorted(found)},
         replicas=max(int(each.get("number_of_replicas", 0)) for each in settings),
         window=min(int(each.get("max_result_window", MOST)) for each in settings),
         pipeline=next((p for each in settings if (p := _default_pipeline(each))), None),
-        loading=any((_mapping(found, index).get("_meta") or {}).get(LOADING) for index in found),
+        loading=any(_is_loading(_mapping(found, index)) for index in found),
     )
+
+
+def _records(
+    found: Mapping[str, Any],
+) -> tuple[dict[str, IndexRecord | None], str | None]:
+    """Each index's record, and what is wrong with one where several are searched.
+
+    Its words can be found with those of the others; alone, its fields would not be known.
+    """
+    records: dict[str, IndexRecord | None] = {}
+    damage = None
+    for index in sorted(found):
+        try:
+            records[index] = read_record(_mapping(found, index), index)
+        except MappingError as error:
+            if len(found) == 1:
+                raise
+            records[index], damage = None, damage or str(error)
+    return records, damage
 
 
 def _mapping(found: Mapping[str, Any], index: str) -> Mapping[str, Any]:
@@ -146,6 +165,11 @@ def _mapping(found: Mapping[str, Any], index: str) -> Mapping[str, Any]:
 def _settings(found: Mapping[str, Any], index: str) -> Mapping[str, Any]:
     settings: Mapping[str, Any] = found[index].get("settings", {}).get("index", {})
     return settings
+
+
+def _is_loading(mapping: Mapping[str, Any]) -> bool:
+    meta = mapping.get("_meta")
+    return isinstance(meta, Mapping) and bool(meta.get(LOADING))
 
 
 def _default_pipeline(settings: Mapping[str, Any]) -> str | None:

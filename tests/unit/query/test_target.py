@@ -150,3 +150,23 @@ def test_vectors_of_nested_documents_are_left_alone():
     found = read_target("x", {"x": foreign(body={"type": "text"}, parts=nested)})
     with pytest.raises(TargetError, match="has no field of vectors"):
         found.vector_field(None)
+
+
+@pytest.mark.parametrize("meta", [{"tandem": "2024"}, {"tandem": ["a"]}])
+def test_a_record_that_is_none_is_damaged_and_does_not_hide_other_indexes(meta):
+    bad = described()
+    bad["mappings"]["_meta"] = meta
+    with pytest.raises(
+        MappingError, match=r"'bad' has a damaged Tandem record.*put the record back"
+    ):
+        read_target("bad", {"bad": bad})
+    both = read_target("*", {"bad": bad, "good": described()})
+    assert both.text_fields == ("text", "title")
+    with pytest.raises(TargetError, match="'bad' has a damaged Tandem record"):
+        both.vector_field(None)
+
+
+def test_meta_of_others_is_left_alone():
+    other = described()
+    other["mappings"]["_meta"] = "ours"
+    assert read_target("x", {"x": other}).record is None
