@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from encoder.batches import Batch
 
 Vectors = NDArray[np.float32]
+# Of a processor; more do not help one short text, however many cores there are.
+MOST_THREADS = 4
 
 
 class Engine(Protocol):
@@ -23,7 +25,7 @@ class Engine(Protocol):
     budget: int
 
     def one(self, batch: Batch) -> Vectors:
-        """float32 [n, dim], not made unit length, with all of the machine, as soon as possible."""
+        """float32 [n, dim], not made unit length, as soon as `MOST_THREADS` can."""
 
     def many(self, batch: Batch) -> Vectors:
         """float32 [n, dim], not made unit length; within `open_lanes` only."""

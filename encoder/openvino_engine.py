@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from encoder.batches import Batch
-from encoder.engine import Vectors
+from encoder.engine import MOST_THREADS, Vectors
 from encoder.errors import EncoderError
 
 BUDGET = 1024
@@ -21,8 +21,6 @@ MODEL = "model.xml"
 # What OpenVINO calls our precisions. What is int8 is said in the converted model; the rest of it
 # runs in bfloat16 where the processor can.
 _HINTS = {"float32": ("f32",), "bfloat16": ("bf16",), "int8": ("bf16", "f32")}
-# More threads do not help one short text, however many cores there are.
-MOST_THREADS = 4
 
 
 def present() -> bool:

@@ -160,6 +160,26 @@ def fitting(free: int, of_token: float, lanes: int) -> int:
     return min(GPU_BUDGET, max(LEAST_GPU_BUDGET, fits))
 
 
+@contextmanager
+def few_threads(most: int) -> Iterator[None]:
+    """At most so many threads for what the calling thread computes, unless lanes are open.
+
+    torch's number is a thread's own, and what was last set is the number of new threads.
+    """
+    before = torch.get_num_threads()
+    with _threads_lock:
+        fewer = before > most and not _threads_held
+        if fewer:
+            torch.set_num_threads(most)
+    try:
+        yield
+    finally:
+        with _threads_lock:
+            # Lanes that were opened meanwhile have one each, and this thread has all that help.
+            if fewer and not _threads_held:
+                torch.set_num_threads(before)
+
+
 def _hold_threads() -> None:
     """Set one thread, which holds for the whole process, unless another stream has done so."""
     global _threads_held, _threads_before

@@ -8,10 +8,10 @@ import numpy as np
 import torch
 
 from encoder.batches import Batch
-from encoder.engine import Vectors
+from encoder.engine import MOST_THREADS, Vectors
 from encoder.errors import EncoderError
 from encoder.network import Network
-from encoder.places import place
+from encoder.places import few_threads, place
 
 
 class TorchEngine:
@@ -29,7 +29,8 @@ class TorchEngine:
 
     def one(self, batch: Batch) -> Vectors:
         """See Engine."""
-        return self.many(batch)
+        with few_threads(MOST_THREADS):
+            return self.many(batch)
 
     def many(self, batch: Batch) -> Vectors:
         """See Engine; a batch that does not fit into the device's memory is halved until it does.

@@ -79,3 +79,51 @@ def test_lanes_have_a_thread_each_and_give_the_others_back():
 def test_vectors_are_float32_whatever_the_network_computes_in():
     found = TorchEngine(Small(room=99), "cpu", torch.bfloat16, lanes=1).one(batch(3))
     assert found.dtype == np.float32
+
+
+@pytest.fixture
+def sixteen():
+    """As many threads as a machine of 16 cores has."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(16)
+    yield
+    torch.set_num_threads(before)
+
+
+class Counting(Small):
+    """Notes how many threads torch would use for it."""
+
+    def forward(self, ids, mask, kept):
+        self.seen.append(torch.get_num_threads())
+        return torch.stack([(ids * kept).sum(1), kept.sum(1)], 1).float()
+
+
+@pytest.mark.usefixtures("sixteen")
+def test_one_text_takes_no_more_threads_than_help():
+    network = Counting(room=99)
+    engine = TorchEngine(network, "cpu", torch.float32, lanes=16)
+    engine.one(batch(3))
+    assert network.seen == [4]
+    assert torch.get_num_threads() == 16
+    with engine.open_lanes():
+        engine.one(batch(3))
+        assert torch.get_num_threads() == 1
+    assert network.seen == [4, 1]
+    torch.set_num_threads(2)
+    engine.one(batch(3))
+    assert network.seen == [4, 1, 2]
+
+
+@pytest.mark.usefixtures("sixteen")
+def test_lanes_that_open_while_one_text_is_encoded_keep_their_threads():
+    engine = TorchEngine(Small(room=99), "cpu", torch.float32, lanes=16)
+    lanes = engine.open_lanes()
+
+    class Opening(Small):
+        def forward(self, ids, mask, kept):
+            lanes.__enter__()
+            return super().forward(ids, mask, kept)
+
+    TorchEngine(Opening(room=99), "cpu", torch.float32, lanes=16).one(batch(3))
+    assert torch.get_num_threads() == 1
+    lanes.__exit__(None, None, None)

@@ -11,7 +11,9 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from encoder import Encoder, EncoderError
+from encoder.batches import Item, make_batch
 from encoder.choice import Candidate, Measured, Wish, choose
+from encoder.openvino_engine import OpenVinoEngine
 from tests import models
 from tests.parity import TEXTS, theirs
 
@@ -162,3 +164,18 @@ def test_a_fingerprint_is_of_what_decides_vectors_alone(tmp_path):
     weights["embeddings.word_embeddings.weight"][7, 7] += 1
     save_file(weights, same / "model.safetensors", {"format": "pt"})
     assert len(seen | {of(same)}) == 8
+
+
+def test_one_text_takes_no_more_threads_than_help_on_openvino(home, tmp_path):
+    folder = models.old_layout(tmp_path / "model", "bert", max_length=200)
+    Encoder.load(folder, backend="openvino", precision="float32")
+    (converted,) = home.rglob("model.xml")
+    asked = []
+
+    class Noting(OpenVinoEngine):
+        def _compile(self, streams, threads):
+            asked.append((streams, threads))  # OpenVINO itself cuts this to the machine's cores
+            return super()._compile(streams, threads)
+
+    Noting(converted.parent, "float32", lanes=16).one(make_batch([Item(0, [1, 2, 3])]))
+    assert asked == [(1, 4)]
