@@ -65,7 +65,7 @@ def read(plan: Plan, responses: Responses) -> Reading:
         mode=question.mode,
         hits=tuple(hits),
         took_ms=max(int(each.get("took", 0)) for each in responses),
-        fusion=_fusion(plan),
+        fusion=_fusion(plan, legs),
         partial=_partial(plan, responses),
         notes=(*plan.notes, *_notes(plan, groups), *_doubts(hits)),
     )
@@ -188,7 +188,7 @@ def _text(source: Mapping[str, Any], plan: Plan) -> str:
     return ""
 
 
-def _fusion(plan: Plan) -> dict[str, Any] | None:
+def _fusion(plan: Plan, legs: Sequence[Leg]) -> dict[str, Any] | None:
     """How and where a hybrid search was fused, for people and for --json."""
     if plan.place is None:
         return None
@@ -199,7 +199,12 @@ def _fusion(plan: Plan) -> dict[str, Any] | None:
     }
     if pipeline := plan.question.tuning.pipeline:
         told["pipeline"] = pipeline
-    return {**told, **describe(plan.fusion)} if plan.fusion else told
+    if plan.fusion is None:
+        return told
+    told |= describe(plan.fusion)
+    if plan.question.explain and any(leg.basis for leg in legs):
+        told["normalised_by"] = {leg.name: dict(leg.basis) for leg in legs}
+    return told
 
 
 def describe(fusion: Fusion) -> dict[str, Any]:

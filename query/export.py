@@ -38,13 +38,15 @@ def hit_json(hit: Hit) -> dict[str, Any]:
         "document_id": hit.document_id,
         "others": hit.others,
         "before": hit.before and {"rank": hit.before.rank, "score": hit.before.score},
-        "explain": hit.explanation and _explanation_json(hit.explanation),
+        "explain": hit.explanation and _explanation_json(hit.explanation, hit),
     }
     return {**found, **{name: value for name, value in more.items() if value is not None}}
 
 
-def _explanation_json(explanation: Explanation) -> dict[str, Any]:
+def _explanation_json(explanation: Explanation, hit: Hit) -> dict[str, Any]:
     return {
+        # A cross-encoder's score has no legs.
+        "explains": "before.score" if hit.before else "score",
         "legs": {
             leg.leg: {
                 "rank": leg.rank,

@@ -46,9 +46,13 @@ def l2(scores: Scores) -> Scores:
     """
     if not scores.any():
         return np.zeros_like(scores)
+    return scores / _norm(scores)
+
+
+def _norm(scores: Scores) -> np.float32:
     # One after another and in float32, as the server adds them up.
     squares = np.cumsum(scores * scores, dtype=np.float32)[-1]
-    return scores / np.float32(math.sqrt(float(squares)))
+    return np.float32(math.sqrt(float(squares)))
 
 
 def z_score(scores: Scores) -> Scores:
@@ -60,9 +64,7 @@ def z_score(scores: Scores) -> Scores:
     """
     if not scores.size:
         return scores
-    exact = scores.astype(np.float64)
-    mean = np.float32(exact.mean())
-    deviation = np.float32(exact.std(ddof=1)) if scores.size > 1 else np.float32(0)
+    mean, deviation = _mean_and_deviation(scores)
     if deviation == 0:
         equal: Scores = np.where(scores == mean, scores.max(), scores.min())
         return equal
@@ -70,6 +72,24 @@ def z_score(scores: Scores) -> Scores:
     found: Scores = np.where(standard <= 0, FLOOR, standard)
     found[scores == mean] = scores.max()
     return found
+
+
+def _mean_and_deviation(scores: Scores) -> tuple[np.float32, np.float32]:
+    exact = scores.astype(np.float64)
+    deviation = np.float32(exact.std(ddof=1)) if scores.size > 1 else np.float32(0)
+    return np.float32(exact.mean()), deviation
+
+
+def basis(technique: str, scores: Scores) -> dict[str, float]:
+    """The numbers of a list that its scores are normalised by; scores: float32 [n], 0 give none."""
+    if not scores.size or technique == RRF:
+        return {}
+    if technique == "min_max":
+        return {"minimum": float(scores.min()), "maximum": float(scores.max())}
+    if technique == "l2":
+        return {"norm": float(_norm(scores))}
+    mean, deviation = _mean_and_deviation(scores)
+    return {"mean": float(mean), "deviation": float(deviation), "maximum": float(scores.max())}
 
 
 NORMALISATIONS: dict[str, Callable[[Scores], Scores]] = {

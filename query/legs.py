@@ -10,7 +10,7 @@ import numpy as np
 
 from mappings import Fusion
 from mappings.pipeline import RRF
-from query.fusion import NORMALISATIONS, Scores, combine, reciprocal_ranks
+from query.fusion import NORMALISATIONS, Scores, basis, combine, reciprocal_ranks
 
 Raw = Mapping[str, Any]
 Key = tuple[str, str]
@@ -26,13 +26,14 @@ class Leg:
     """One leg's hits over all shards, best first; the place in the list is the rank less 1.
 
     hits: as the cluster gave them; normalised: float32 [hits], what each counts in the fusion;
-    places: key -> place in the lists.
+    places: key -> place in the lists; basis: the numbers that the scores were normalised by.
     """
 
     name: str
     hits: Sequence[Raw]
     normalised: Scores
     places: Mapping[Key, int]
+    basis: Mapping[str, float]
 
 
 def make_leg(name: str, shards: Iterable[Sequence[Raw]], fusion: Fusion) -> Leg:
@@ -48,7 +49,8 @@ def make_leg(name: str, shards: Iterable[Sequence[Raw]], fusion: Fusion) -> Leg:
     else:
         normalised = NORMALISATIONS[fusion.technique](scores)[order]
     hits = [found[place] for place in order.tolist()]
-    return Leg(name, hits, normalised, {key_of(hit): place for place, hit in enumerate(hits)})
+    places = {key_of(hit): place for place, hit in enumerate(hits)}
+    return Leg(name, hits, normalised, places, basis(fusion.technique, scores))
 
 
 @dataclass(frozen=True)

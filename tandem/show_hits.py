@@ -113,7 +113,7 @@ def _show_explanations(out: Any, result: Result) -> None:
     table.add_column("#", justify="right")
     for leg in result.hits[0].explanation.legs if result.hits[0].explanation else ():
         table.add_column(_NAMES[leg.leg])
-    table.add_column("Score", ratio=1)
+    table.add_column("Score before reranking" if result.hits[0].before else "Score", ratio=1)
     digits = _digits(result)
     for hit in result:
         if hit.explanation:
@@ -132,18 +132,24 @@ def _how(result: Result) -> Text:
         return Text("How each score came about", style="bold")
     told = dict(result.fusion)
     where, why, depth = told.pop("place"), told.pop("reason"), told.pop("depth")
+    basis = told.pop("normalised_by", {})
     told["weights"] = ", ".join(f"{_NAMES[leg]} {w:g}" for leg, w in told["weights"].items())
     text = Text("How each score came about", style="bold")
     settings = "; ".join(f"{name.replace('_', ' ')}: {value}" for name, value in told.items())
     text.append(f"\nfused on the {where} ({why}), {depth} candidates a leg; ", style="dim not bold")
     text.append(settings, style="dim not bold")
+    for leg, numbers in basis.items():
+        shown = ", ".join(f"{name} {value:.6g}" for name, value in numbers.items())
+        text.append(f"\n{_NAMES[leg]} scores: {shown or 'none'}", style="dim not bold")
     return text
 
 
 def _leg(leg: Any, digits: int) -> str:
     if leg.rank is None:
         return "not found"
-    score = f"score {leg.score:.4f}" if leg.cosine is None else f"cosine {leg.cosine:.4f}"
+    score = f"score {leg.score:.4f}"
+    if leg.cosine is not None:
+        score = f"cosine {leg.cosine:.4f},\n{score}"
     became = "" if leg.normalised is None else f"\nbecomes {leg.normalised:.{digits}f}"
     return f"rank {leg.rank}, {score}{became}"
 

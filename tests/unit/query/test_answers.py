@@ -117,6 +117,26 @@ def test_equal_scores_of_a_leg_keep_the_order_of_the_shard():
     assert [h.id for h in sorted(result, key=lambda h: h.explanation.legs[0].rank)] == names
 
 
+@pytest.mark.parametrize("technique", ["min_max", "l2", "z_score"])
+def test_what_scores_become_can_be_computed_from_what_is_told(technique):
+    bm25 = response(hit("a", 8.0), hit("b", 5.0), hit("c", 4.0))
+    knn = response(hit("b", 0.9), hit("c", 0.7))
+    question = Question("q", explain=True, tuning=Tuning(fusion=Fusion(technique)))
+    result = answered(question, bm25, knn, can=ELASTICSEARCH).result
+    by = result.fusion["normalised_by"]
+    again = {
+        "min_max": lambda s, n: (s - n["minimum"]) / (n["maximum"] - n["minimum"]),
+        "l2": lambda s, n: s / n["norm"],
+        "z_score": lambda s, n: (s - n["mean"]) / n["deviation"],
+    }[technique]
+    for leg in (leg for each in result for leg in each.explanation.legs if leg.rank):
+        wanted = max(0.001, again(leg.score, by[leg.leg]))
+        assert leg.normalised == pytest.approx(wanted, abs=1e-6)
+    assert (
+        "normalised_by" not in answered(Question("q"), bm25, knn, can=ELASTICSEARCH).result.fusion
+    )
+
+
 def test_hits_of_score_0_are_no_candidates():
     result = answered(
         Question("q"), response(), response(hit("a", 0.9), hit("z", 0.0)), can=ELASTICSEARCH

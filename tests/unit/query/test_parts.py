@@ -9,12 +9,12 @@ import pytest
 from query.collapse import collapsed
 from query.encoders import Encoders
 from query.errors import AnswerError, QueryError, TargetError, TextError
-from query.export import answer_json, result_json, trec_lines
+from query.export import answer_json, hit_json, result_json, trec_lines
 from query.highlight import highlight_body, highlights
 from query.queries import parse_queries
 from query.records import Bm25, Knn, Query, Question, Tuning
 from query.rerank import reranked
-from query.results import Answer, Hit, Result
+from query.results import Answer, Explanation, Hit, LegScore, Result
 from query.vectors import VectorCache
 from tests.stubs import StubEncoder, WordScorer
 from tests.unit.query.targets import target
@@ -211,6 +211,14 @@ def test_reranking_reads_all_and_says_what_moved():
     second = reranked(Result("bm25", hits, 1), Question("cat sat", k=2, start=2), model)
     assert [(h.rank, h.id) for h in second] == [(3, "one")]
     assert len(reranked(Result("bm25", (), 1), question, model)) == 0
+
+
+def test_an_explanation_of_a_reranked_hit_says_what_it_explains():
+    why = Explanation((LegScore("bm25", 1, 1.0),), 1.0, "1.0", {})
+    hits = found("x", explanation=why)
+    assert hit_json(hits[0])["explain"]["explains"] == "score"
+    result = reranked(Result("bm25", hits, 1), Question("x"), WordScorer())
+    assert hit_json(result[0])["explain"]["explains"] == "before.score"
 
 
 def test_reranked_alike_keep_their_order():

@@ -53,6 +53,7 @@ def test_every_line_fits_a_terminal_of_100_columns(capsys):
         "technique": "min_max",
         "combination": "arithmetic_mean",
         "weights": {"bm25": 0.3, "knn": 0.7},
+        "normalised_by": {"bm25": {"minimum": 1.5, "maximum": 9.25}, "knn": {}},
     }
     many = tuple(hit(n, "word " * 200, "t" * 90, explanation=explanation) for n in (1, 2))
     show_result(Result("hybrid", many, 1, fusion), "q " * 80, "books")
@@ -62,6 +63,8 @@ def test_every_line_fits_a_terminal_of_100_columns(capsys):
     assert "not found" in text
     assert "rank 12, score 123.4567" in text
     assert "BM25 0.3, kNN 0.7" in text
+    assert "BM25 scores: minimum 1.5, maximum 9.25" in text
+    assert "kNN scores: none" in text
 
 
 def test_columns_name_what_the_numbers_are(capsys):
