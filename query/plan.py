@@ -87,10 +87,12 @@ def _check_window(question: Question, target: Target, depth: int) -> None:
     """Refuse what lies beyond the index's window, or beyond the candidates of a leg."""
     first, last = question.start + 1, question.end
     if max(last, depth if question.mode == HYBRID else 0) > target.window:
-        what = f"hits {first:,} to {last:,}" if last > target.window else f"{depth:,} candidates"
+        far = last > target.window
+        what = f"hits {first:,} to {last:,}" if far else f"{depth:,} candidates"
+        cure = "page less far" if far else f"ask for --depth {target.window} at most"
         raise QueryError(
-            f"{what} lie beyond the window of index {target.name!r}: its setting "
-            f"index.max_result_window is {target.window:,}."
+            f"{what} lie beyond the window of index {target.name!r}, whose setting "
+            f"index.max_result_window is {target.window:,}: {cure}, or raise the setting."
         )
     if question.mode != BM25 and last > depth:
         raise QueryError(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Integral
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
@@ -21,6 +23,8 @@ MODES = (HYBRID, KNN, BM25)
 MOST = 10_000
 DEPTH = 100
 PLACES = ("auto", "server", "client")
+# What the clusters take: a number or a share, or such for queries of more than so many words.
+_MINIMUM = re.compile(r"\s*(-?\d+%?|\d+<-?\d+%?(\s+\d+<-?\d+%?)*)\s*")
 
 
 class QueryEncoder(Protocol):
@@ -53,6 +57,11 @@ class PassageScorer(Protocol):
         """One score for each passage, float32 [n]; higher is better."""
 
 
+def _check_whole(what: str, value: object) -> None:
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise QueryError(f"{what} {value!r} and must be a whole number.")
+
+
 @dataclass(frozen=True)
 class Bm25:
     """How words are matched.
@@ -73,6 +82,11 @@ class Bm25:
         """Refuse an unknown operator and a phrase boost below 0."""
         if self.operator not in ("or", "and"):
             raise QueryError(f"unknown operator {self.operator!r}: use or, and.")
+        minimum = self.minimum_should_match
+        if minimum is not None and not _MINIMUM.fullmatch(str(minimum)):
+            raise QueryError(
+                f"{str(minimum)!r} is not how many words must match: write 2, 75%, -1 or 3<75%."
+            )
         if self.phrase_boost < 0:
             raise QueryError(f"the phrase boost is {self.phrase_boost:g} and must be at least 0.")
 
@@ -118,6 +132,7 @@ class Tuning:
 
     def __post_init__(self) -> None:
         """Refuse a depth out of range, an unknown place, and a pipeline that would not be used."""
+        _check_whole("the depth is", self.depth)
         if not 1 <= self.depth <= MOST:
             raise QueryError(f"the depth is {self.depth} and must be from 1 to {MOST:,}.")
         if self.place not in PLACES:
@@ -158,14 +173,18 @@ class Question:
         self._check_text()
         if self.mode not in MODES:
             raise QueryError(f"unknown mode {self.mode!r}: use {', '.join(MODES)}.")
+        _check_whole("k is", self.k)
         if not 1 <= self.k <= MOST:
             raise QueryError(f"k is {self.k:,} and must be from 1 to {MOST:,}.")
-        if isinstance(self.where, str):
+        if isinstance(self.where, str) or not isinstance(self.where, Sequence):
             raise QueryError(f"where is {self.where!r}: give a list of conditions.")
+        _check_whole("the first hit is number", self.start)
         if self.start < 0:
             raise QueryError(f"the first hit is number {self.start} and must be at least 0.")
 
     def _check_text(self) -> None:
+        if not isinstance(self.text, str):
+            raise TextError(f"the query is {self.text!r}: give a text.")
         if not self.text.strip():
             raise TextError("the query is empty: say what to look for.")
         if not is_text(self.text):

@@ -36,7 +36,11 @@ _ASKING = [
     ),
     click.option("--from", "start", type=click.IntRange(min=0), help="Skip so many hits."),
     click.option("--page", type=click.IntRange(min=1), help="The page of k hits, from 1."),
-    click.option("--collapse", is_flag=True, help="One hit a document: its best passage."),
+    click.option(
+        "--collapse",
+        is_flag=True,
+        help="One hit a document: its best passage; in hybrid, of those among --depth candidates.",
+    ),
     click.option("--explain", is_flag=True, help="Show where each score comes from."),
 ]
 

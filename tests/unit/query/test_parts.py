@@ -27,6 +27,15 @@ from tests.unit.query.targets import target
         (lambda: Question(" \n"), "the query is empty"),
         (lambda: Question("cat \udcff"), r"the query 'cat \\udcff' is no text"),
         (lambda: Question("a", "both"), "unknown mode 'both': use hybrid, knn, bm25"),
+        (lambda: Question(None), "the query is None: give a text"),
+        (lambda: Question("a", k=2.5), r"k is 2\.5 and must be a whole number"),
+        (lambda: Question("a", k=True), "k is True and must be a whole number"),
+        (lambda: Question("a", k="10"), "k is '10' and must be a whole number"),
+        (lambda: Question("a", start=1.0), r"number 1\.0 and must be a whole"),
+        (lambda: Question("a", where=None), "where is None: give a list"),
+        (lambda: Tuning(depth=1e3), r"depth is 1000\.0 and must be a whole"),
+        (lambda: Bm25(minimum_should_match="abc"), "'abc' is not how many words.*75%"),
+        (lambda: Bm25(minimum_should_match="2<abc"), "is not how many words"),
         (lambda: Question("a", k=0), "k is 0 and must be from 1 to 10,000"),
         (lambda: Question("a", k=100_000), "k is 100,000 and must be from 1 to 10,000"),
         (lambda: Question("a", start=-1), "number -1"),
@@ -44,6 +53,12 @@ from tests.unit.query.targets import target
 def test_numbers_out_of_range_are_told(make, said):
     with pytest.raises(QueryError, match=said):
         make()
+
+
+def test_how_many_words_must_match_as_the_clusters_take_it():
+    for text in ("2", "-1", "75%", "-25%", "3<90%", "2<-25% 9<-3"):
+        assert Bm25(minimum_should_match=text).minimum_should_match == text
+    assert Question("a", k=np.int64(3)).end == 3
 
 
 def test_highlights_are_pieces_whatever_the_text_says():
