@@ -17,6 +17,10 @@ _SIGNS = (
         "the query has more words than the cluster matches at once: shorten it, or search with "
         "mode knn.",
     ),
+    (
+        r"index_closed_exception.*?'index': '([^']+)'",
+        r"index '\1' is closed, so that nothing in it can be found: open it (POST /\1/_open).",
+    ),
 )
 
 
@@ -28,6 +32,6 @@ def explained(error: Exception, cluster: Cluster) -> Exception:
         return error
     text = str(getattr(error, "info", ""))
     for pattern, sentence in _SIGNS:
-        if re.search(pattern, text):
-            return QueryError(sentence)
+        if match := re.search(pattern, text):
+            return QueryError(match.expand(sentence))
     return cluster.explain(error)

@@ -9,6 +9,8 @@ from typing import Any
 from query.errors import QueryError
 from query.records import Query
 
+# First bytes of a compressed file -> what unpacks it.
+_PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 _IDS, _TEXTS = ("_id", "id", "qid", "query_id"), ("text", "query", "title")
 
 
@@ -17,7 +19,8 @@ def parse_queries(lines: Iterable[bytes], name: str) -> list[Query]:
 
     The form follows from the file's name (.jsonl, .tsv), else from the first line that is not
     empty: a JSON object, an id and a text with a tab between them, or a text, whose id then is the
-    line's number. Raises QueryError for a line that is not of that form, and for an id met twice.
+    line's number. A first line that names the columns of a table is no query. Raises QueryError for
+    a line that is not of that form, and for an id met twice.
     """
     queries: dict[str, Query] = {}
     form = "jsonl" if name.endswith((".jsonl", ".ndjson")) else None
@@ -26,7 +29,9 @@ def parse_queries(lines: Iterable[bytes], name: str) -> list[Query]:
         text = _decoded(raw, name, number).strip("\r\n\ufeff")
         if not text.strip():
             continue
-        form = form or ("jsonl" if text.startswith("{") else "tsv" if "\t" in text else "plain")
+        form = form or _form(text, name, number)
+        if number == 1 and form == "tsv" and _is_header(text):
+            continue
         query = _query(text, form, name, number)
         if query.id in queries:
             raise QueryError(
@@ -38,7 +43,31 @@ def parse_queries(lines: Iterable[bytes], name: str) -> list[Query]:
     return list(queries.values())
 
 
+def _form(text: str, name: str, number: int) -> str:
+    if text.lstrip().startswith("["):
+        try:
+            is_array = isinstance(json.loads(text), list)
+        except json.JSONDecodeError:
+            is_array = text.strip() in ("[", "[{")
+        if is_array:
+            raise QueryError(
+                f"{name}:{number}: a JSON array, whose queries would be taken for one: write one "
+                "JSON object a line, as `jq -c '.[]'` does."
+            )
+    return "jsonl" if text.startswith("{") else "tsv" if "\t" in text else "plain"
+
+
+def _is_header(text: str) -> bool:
+    id_, _, rest = text.lower().partition("\t")
+    return id_.strip() in _IDS and rest.strip() in _TEXTS
+
+
 def _decoded(raw: bytes, name: str, number: int) -> str:
+    if number == 1 and (program := next((p for m, p in _PACKED.items() if raw.startswith(m)), "")):
+        raise QueryError(
+            f"{name} is compressed: unpack it, as in `{program} -dc {name} | tandem search "
+            "--queries -`."
+        )
     try:
         return raw.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -79,5 +108,9 @@ def _of_object(found: dict[str, Any], name: str, number: int) -> Query:
         raise QueryError(
             f"{name}:{number}: the query has no {'id' if id_ is None else 'text'}: write it as "
             '{"_id": "q1", "text": "..."}.'
+        )
+    if isinstance(id_, bool) or not isinstance(id_, (str, int)):
+        raise QueryError(
+            f"{name}:{number}: the query's id is {json.dumps(id_)[:40]}: give a text or a number."
         )
     return Query(str(id_), text)

@@ -11,7 +11,6 @@ from query.encoders import Encoders
 from query.errors import AnswerError, QueryError, TargetError, TextError
 from query.export import answer_json, hit_json, result_json, trec_lines
 from query.highlight import highlight_body, highlights
-from query.queries import parse_queries
 from query.records import Bm25, Knn, Query, Question, Tuning
 from query.rerank import reranked
 from query.results import Answer, Explanation, Hit, LegScore, Result
@@ -138,32 +137,6 @@ def test_another_encoder_is_refused_naming_both_fingerprints():
     for encode in (encoders.encode, encoders.kept):
         with pytest.raises(TargetError, match=r"57ab.*beef.*two models do not compare"):
             encode(["a"], target())
-
-
-def test_queries_of_every_form():
-    jsonl = [b'{"_id": "q1", "text": "a"}\n', b"\n", b'{"id": 2, "query": "b c"}\n']
-    assert parse_queries(jsonl, "q.jsonl") == [("q1", "a"), ("2", "b c")]
-    assert parse_queries(jsonl, "standard input") == [("q1", "a"), ("2", "b c")]
-    assert parse_queries([b"q1\ta\r\n", b"q2\tb\tc\n"], "q.tsv") == [("q1", "a"), ("q2", "b\tc")]
-    assert parse_queries([b"\xef\xbb\xbfa b\n", b"\n", b"c"], "q.txt") == [("1", "a b"), ("3", "c")]
-
-
-@pytest.mark.parametrize(
-    ("lines", "said"),
-    [
-        ([b"q1\ta", b"q2 b"], "q:2: no tab"),
-        ([b'{"_id": "a", "text": "b"}', b'{"_id": "c", "text"}'], "q:2: not valid JSON at column"),
-        ([b'{"_id": "a"}'], "q:1: the query has no text"),
-        ([b'{"text": "a"}'], "q:1: the query has no id"),
-        ([b'{"_id": "a", "text": "b"}', b"[1]"], "q:2: not a JSON object"),
-        ([b"caf\xe9"], "q:1: byte 0xe9 is not UTF-8"),
-        ([b"q1\ta", b"q1\tb"], "q:2: the query id 'q1' was met before"),
-        ([b"\n"], "q has no queries"),
-    ],
-)
-def test_files_of_queries_that_are_wrong_say_where(lines, said):
-    with pytest.raises(QueryError, match=said):
-        parse_queries(lines, "q")
 
 
 def found(*ids, **more):

@@ -1,0 +1,46 @@
+"""Files of queries: what is read of them, and what is wrong with them."""
+
+import bz2
+import gzip
+import lzma
+
+import pytest
+
+from query.errors import QueryError
+from query.queries import parse_queries
+
+
+def test_queries_of_every_form():
+    jsonl = [b'{"_id": "q1", "text": "a"}\n', b"\n", b'{"id": 2, "query": "b c"}\n']
+    assert parse_queries(jsonl, "q.jsonl") == [("q1", "a"), ("2", "b c")]
+    assert parse_queries(jsonl, "standard input") == [("q1", "a"), ("2", "b c")]
+    assert parse_queries([b"q1\ta\r\n", b"q2\tb\tc\n"], "q.tsv") == [("q1", "a"), ("q2", "b\tc")]
+    assert parse_queries([b"Query_ID\ttext\n", b"q1\ta\n"], "q.tsv") == [("q1", "a")]
+    assert parse_queries([b"qid\tquery\n", b"q1\ta\n"], "-") == [("q1", "a")]
+    assert parse_queries([b"[note] a b\n"], "q.txt") == [("1", "[note] a b")]
+    assert parse_queries([b"\xef\xbb\xbfa b\n", b"\n", b"c"], "q.txt") == [("1", "a b"), ("3", "c")]
+
+
+@pytest.mark.parametrize(
+    ("lines", "said"),
+    [
+        ([b"q1\ta", b"q2 b"], "q:2: no tab"),
+        ([b'{"_id": "a", "text": "b"}', b'{"_id": "c", "text"}'], "q:2: not valid JSON at column"),
+        ([b'{"_id": "a"}'], "q:1: the query has no text"),
+        ([b'{"text": "a"}'], "q:1: the query has no id"),
+        ([b'{"_id": "a", "text": "b"}', b"[1]"], "q:2: not a JSON object"),
+        ([b"caf\xe9"], "q:1: byte 0xe9 is not UTF-8"),
+        ([b"q1\ta", b"q1\tb"], "q:2: the query id 'q1' was met before"),
+        ([b"\n"], "q has no queries"),
+        ([b'[{"_id": "a", "text": "b"}, {"_id": "c", "text": "d"}]'], "q:1: a JSON array.*jq -c"),
+        ([b"[", b'{"_id": "a", "text": "b"}', b"]"], "q:1: a JSON array"),
+        ([b'{"_id": {"a": 1}, "text": "b"}'], r'q:1: the query\'s id is \{"a": 1\}: give'),
+        ([b'{"_id": true, "text": "b"}'], "id is true"),
+        ([gzip.compress(b"q1\ta")], "q is compressed: unpack it, as in `gzip -dc q"),
+        ([bz2.compress(b"q1\ta")], "q is compressed: .*bzip2"),
+        ([lzma.compress(b"q1\ta")], "q is compressed: .*xz"),
+    ],
+)
+def test_files_of_queries_that_are_wrong_say_where(lines, said):
+    with pytest.raises(QueryError, match=said):
+        parse_queries(lines, "q")
