@@ -183,8 +183,9 @@ def _text(source: Mapping[str, Any], plan: Plan) -> str:
         value: Any = source
         for part in path:
             value = value.get(part) if isinstance(value, Mapping) else None
-        if isinstance(value, str):
-            return value
+        texts = value if isinstance(value, list) else [value]
+        if texts and all(isinstance(each, str) for each in texts):
+            return " ".join(texts)
     return ""
 
 

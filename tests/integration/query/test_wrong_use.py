@@ -223,6 +223,37 @@ def test_a_missing_index(cluster, books):
     assert f"did you mean {books}?" in found
 
 
+def test_a_closed_index(cluster):
+    with loaded(cluster, corpus()[:5]) as name:
+        cluster.client.indices.close(index=name)
+        for mode in ("bm25", "knn", "hybrid"):
+            assert f"'{name}' is closed" in said(cluster, name, QueryError, mode)
+
+
+def test_nested_fields_are_reached_by_their_own_form(cluster, made):
+    name = made(
+        {
+            "text": {"type": "text"},
+            "n": {"type": "nested", "properties": {"x": {"type": "keyword"}}},
+            "m": {
+                "type": "nested",
+                "include_in_root": True,
+                "properties": {"x": {"type": "keyword"}},
+            },
+        },
+        knn=False,
+    )
+    row = {"text": "Paris", "n": {"x": "nx"}, "m": {"x": "mx"}}
+    cluster.client.index(index=name, id="1", body=row, params={"refresh": "true"})
+    term = {"term": {"n.x": "nx"}}
+    for asked in ({"where": ("n.x=nx",)}, {"filter": term}):
+        assert "nested field 'n'" in said(cluster, name, FilterError, "bm25", **asked)
+    nested = {"nested": {"path": "n", "query": term}}
+    with Searcher(cluster, name) as searcher:
+        for asked in ({"filter": nested}, {"where": ("m.x=mx",)}):
+            assert len(searcher.search("Paris", "bm25", **asked)) == 1
+
+
 def test_oversampling_whole_vectors(cluster, books):
     tuning = Tuning(knn=Knn(oversample=2))
     assert "holds whole vectors" in said(cluster, books, TargetError, tuning=tuning)

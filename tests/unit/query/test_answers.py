@@ -53,6 +53,12 @@ def test_knn_hits_show_the_cosine_beside_the_engines_score():
     assert result.partial is None
 
 
+def test_a_text_in_several_pieces_is_shown_whole():
+    pieces = {"_source": {"text": ["One.", "Two."]}}
+    (found,) = answered(Question("a", "bm25", 2), response({**hit("x", 1.0), **pieces})).result
+    assert found.text == "One. Two."
+
+
 def test_scores_that_are_of_no_cosine_show_none():
     raised = response(hit("x", 1.9), hit("y", 1.0))
     result = answered(Question("a", "knn", 2), raised).result
