@@ -11,6 +11,7 @@ from query.collapse import Group, collapsed
 from query.explain import explain_hit
 from query.hybrid import LEGS
 from query.legs import Leg, Raw, fuse, make_leg
+from query.place import MOST_SHARDS_APART
 from query.plan import INNER, Plan
 from query.records import BM25, HYBRID, KNN
 from query.request import failure, hits_of, innermost, partial_of
@@ -67,7 +68,7 @@ def read(plan: Plan, responses: Responses) -> Reading:
         took_ms=max(int(each.get("took", 0)) for each in responses),
         fusion=_fusion(plan, legs),
         partial=_partial(plan, responses),
-        notes=(*plan.notes, *_notes(plan, groups), *_doubts(hits)),
+        notes=(*plan.notes, *_notes(plan, groups), *_doubts(plan, hits)),
     )
     short = len(page) < question.k and _might_have_more(plan, used)
     return Reading(result, short, frozenset(each.hit["_index"] for each in found))
@@ -228,7 +229,7 @@ def _notes(plan: Plan, groups: Sequence[Group[Found]]) -> tuple[str, ...]:
     )
 
 
-def _doubts(hits: Sequence[Hit]) -> tuple[str, ...]:
+def _doubts(plan: Plan, hits: Sequence[Hit]) -> tuple[str, ...]:
     """Where the cluster's score is not what follows from the legs."""
     off = [
         hit.rank
@@ -238,7 +239,10 @@ def _doubts(hits: Sequence[Hit]) -> tuple[str, ...]:
     if not off:
         return ()
     ranks = ", ".join(map(str, off))
+    why = "as it does where a shard's segments are searched concurrently"
+    if (shards := plan.target.all_shards) > MOST_SHARDS_APART:
+        why = f"of each of the {shards} shards, and more than {MOST_SHARDS_APART} are not explained"
     return (
         f"the cluster's score of rank {ranks} differs from what its legs give: it normalised other "
-        "candidates, as it does where a shard's segments are searched concurrently.",
+        f"candidates, {why}.",
     )

@@ -85,7 +85,9 @@ class ManyQueries:
             return []
         self._count(answer)
         if tag is not None:
+            self.hits += len(trec)
             return trec
+        self.hits += len(answer.result or ())
         return [orjson.dumps(answer_json(answer), option=orjson.OPT_APPEND_NEWLINE).decode()]
 
     def _count(self, answer: Answer) -> None:
@@ -93,7 +95,6 @@ class ManyQueries:
             self._fail(answer.query, str(answer.error))
             return
         self.answered += 1
-        self.hits += len(answer.result)
         if answer.result.partial:
             self.partial.append({"id": answer.query.id, "why": answer.result.partial})
 

@@ -163,6 +163,29 @@ def test_many_queries_from_standard_input_and_as_jsonl(search, tmp_path):
     assert found["hits"][0]["id"] == "std-003"
 
 
+@pytest.mark.parametrize("cluster", ["opensearch"], indirect=True)
+def test_a_run_into_what_is_no_file(search, tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with subprocess.Popen(["cat", pipe], stdout=subprocess.PIPE, text=True) as reader:
+        asked = {"stdin": "ISO 4217\nBWV 1043\n"}
+        code, _, err = search("--queries", "-", "--mode", "bm25", "--run", pipe, **asked)
+        assert code == 0, err
+        assert {line.split()[0] for line in reader.stdout} == {"1", "2"}
+    assert pipe.is_fifo()
+
+
+@pytest.mark.parametrize("cluster", ["opensearch"], indirect=True)
+def test_a_reader_that_has_enough_is_no_failure(cluster, books):
+    words = f"search --queries - --index {books} --mode bm25 --url {cluster.url}"
+    line = f"seq 1 2000 | {sys.executable} -m tandem {words} | head -1"
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {line}"], cwd=ROOT, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("1 Q0 ")
+
+
 def test_a_run_that_fails_leaves_no_file(search, tmp_path):
     source = tmp_path / "q.txt"
     source.write_text("ISO 4217\n")

@@ -177,6 +177,9 @@ def test_a_score_that_does_not_follow_from_its_legs_is_told():
     fused = response(hit("a", 0.8))
     found = answered(Question("q", explain=True), fused, *legs).result
     assert "rank 1 differs" in found.notes[0]
+    assert "concurrently" in found.notes[0]
+    many = answered(Question("q", explain=True), fused, *legs, shards=33).result
+    assert "of each of the 33 shards, and more than 32 are not explained" in many.notes[0]
     assert found[0].explanation.computed == 1.0
 
 

@@ -64,3 +64,8 @@ def test_jsonl_holds_any_id(run):
     assert code == 0
     assert [each["id"] for each in found] == ["a b", r"\ud800"]
     assert [each["hits"][0]["id"] for each in found] == ["x y", "w"]
+
+
+def test_hits_that_are_written_are_counted(run):
+    code, written, many = run([query("a")], answer("x", "x", "y"))
+    assert (code, many.hits, len(written.splitlines())) == (0, 2, 2)
