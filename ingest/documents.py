@@ -11,7 +11,8 @@ from typing import Any
 from ingest.errors import IngestError
 from ingest.identity import PASSAGE_ID
 from ingest.jsonl import ID_FIELDS, TEXT_FIELDS, TITLE_FIELDS, kind_of, parse_json
-from ingest.records import Document, Reading, Reject, Row
+from ingest.limits import fault_of
+from ingest.records import Document, Reading, Reject, Row, rejected
 from ingest.tables import CSV_SEPARATOR, parse_row
 from mappings import Fields
 
@@ -29,19 +30,19 @@ class BadDocumentError(Exception):
 def unwrap(row: Row) -> Row | Reject:
     """The document in a line of a rejects file; any other row as it is."""
     value = row.value
-    kept = value.keys() - _ENVELOPE
-    if not value.keys() >= _ENVELOPE or kept not in _CONTENTS:
+    if not value.keys() >= _ENVELOPE or (kept := value.keys() - _ENVELOPE) not in _CONTENTS:
         return row
     if "document" in kept:
         document = value["document"]
         if isinstance(document, dict):
-            return Row(row.origin, document)
+            return Row(row.origin, document, row.raw)
         return Reject(f"document is {kind_of(document)} and must be an object", row.origin)
     raw, columns = str(value["raw"]), value.get("columns")
     if isinstance(columns, list):
         quoted = value["separator"] == CSV_SEPARATOR
         return parse_row(raw, list(map(str, columns)), row.origin, quoted=quoted)
-    return parse_json(raw, row.origin)
+    found = parse_json(raw, row.origin)
+    return unwrap(found) if isinstance(found, Row) else found
 
 
 class Template:
@@ -126,7 +127,7 @@ class DocumentMaker:
             try:
                 yield self._document(number, row)
             except BadDocumentError as error:
-                yield Reject(str(error), row.origin, self._id_if_any(row.value), row.value)
+                yield rejected(str(error), row.origin, self._id_if_any(row.value), row.source)
 
     def _id_if_any(self, value: dict[str, Any]) -> str | None:
         try:
@@ -146,10 +147,12 @@ class DocumentMaker:
                 f"the field {min(clash)!r} has a name that Tandem writes itself: rename it, or "
                 f"leave it out with --drop-field {min(clash)}"
             )
+        if row.raw is not None and (fault := fault_of(rest)):
+            raise BadDocumentError(fault)
         before, after = self._around(value, title)
         document_id = document_id or hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
         return Document(
-            number, document_id, text, title, rest, before, after, row.origin, row.value
+            number, document_id, text, title, rest, before, after, row.origin, row.source
         )
 
     def _around(self, value: dict[str, Any], title: str | None) -> tuple[str, str]:

@@ -189,7 +189,7 @@ class _Run:
                 self._tally.reject(found)
             elif first := self._seen.add(found.id, found.origin):
                 reason = f"the id is taken by line {first.line} of {first.file}"
-                self._tally.reject(Reject(reason, found.origin, found.id, found.source))
+                self._tally.reject(found.rejected(reason))
             else:
                 yield found
 

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol, cast
+from typing import BinaryIO, NamedTuple, Protocol, cast
 
 from ingest.errors import SourceError
 from ingest.rejects import REJECTS_ENDING
@@ -194,11 +194,11 @@ def _every_second_is_nul(start: bytes) -> bool:
 DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError)
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """One line of a file, from 1, with its line end; `rest` bytes of a too long one are left out.
 
-    At most the allowed number of bytes is kept, whatever the file holds.
+    At most the allowed number of bytes is kept, whatever the file holds. A tuple, for that is made
+    in half the time.
     """
 
     number: int

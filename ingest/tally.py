@@ -98,8 +98,7 @@ class Tally:
             pending = self._pending[document.number]
             first, pending.rejected = not pending.rejected, True
             if first:
-                reject = Reject(reason, document.origin, document.id, document.source)
-                self._write_out(reject)
+                self._write_out(document.rejected(reason))
             self._one_less(document, pending)
             self._check_limit()
 

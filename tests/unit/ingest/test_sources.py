@@ -5,7 +5,6 @@ import gzip
 import json
 import lzma
 import os
-from pathlib import Path
 
 import pyarrow
 import pytest
@@ -17,6 +16,7 @@ from ingest.records import Reject, Row
 from ingest.rejects import envelope
 from ingest.rows import Rows
 from ingest.sources import find_sources
+from tests.files import put, read, values
 
 # A user who may do nothing, and whom every system has.
 NOBODY = 65534
@@ -32,21 +32,6 @@ def zstd(data: bytes) -> bytes:
 
 
 PACK = {"gzip": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress, "zstd": zstd}
-
-
-def read(path, **reading):
-    return list(Rows(path, Reading(**reading)))
-
-
-def values(rows):
-    assert not [row for row in rows if isinstance(row, Reject)]
-    return [row.value for row in rows]
-
-
-def put(folder: Path, name: str, data: bytes | str) -> Path:
-    path = folder / name
-    path.write_bytes(data if isinstance(data, bytes) else data.encode())
-    return path
 
 
 @pytest.mark.parametrize("pack", PACK.values(), ids=PACK)
