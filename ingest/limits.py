@@ -35,7 +35,7 @@ def is_odd(values: Iterable[Any], levels: int = MOST_LEVELS - 1) -> bool:
     """Whether a document's values want a closer look, which few do; this one must be quick.
 
     Some are nested in more than so many levels, or there is, at any depth, a float that is not
-    finite or may be a rounded integer.
+    finite or may be a rounded integer, or a value that is Unfit.
     """
     for value in values:
         kind = type(value)
@@ -48,6 +48,8 @@ def is_odd(values: Iterable[Any], levels: int = MOST_LEVELS - 1) -> bool:
             inner = value.values() if kind is dict else value
             if not levels or is_odd(inner, levels - 1):
                 return True
+        elif kind is Unfit:
+            return True
     return False
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -98,13 +99,13 @@ def _columns(cells: list[str], reading: Reading, quoted: bool, name: str) -> lis
     """The header; or, for two columns with no known name among them, what MS MARCO's are."""
     known = {*ID_FIELDS, *TEXT_FIELDS, *TITLE_FIELDS, reading.id_field, *reading.text_fields}
     if known & set(cells):
-        if len(set(cells)) != len(cells):
-            raise SourceError(f"{name} has a column twice in its header: rename one of them.")
         if not all(map(_is_utf_8, cells)):
             raise SourceError(
                 f"the header of {name} is no UTF-8: convert the file first, such as with "
                 "`iconv -f latin1 -t utf-8`."
             )
+        if twice := repeated(cells):
+            raise column_twice(name, twice)
         return cells
     if not quoted and len(cells) == 2 and not reading.id_field and not reading.text_fields:
         return ["id", "text"]
@@ -112,6 +113,17 @@ def _columns(cells: list[str], reading: Reading, quoted: bool, name: str) -> lis
         f"the header of {name} ({_shown(', '.join(cells)[:200])}) has no column for the text: name "
         "it with --text-field, or say --format msmarco for two columns without a header."
     )
+
+
+def repeated(names: list[str]) -> list[str]:
+    """The names that are there more than once."""
+    return [name for name, times in Counter(names).items() if times > 1]
+
+
+def column_twice(file: str, names: list[str]) -> SourceError:
+    """The sentence for columns of which one would hide the other."""
+    named = ", ".join(map(repr, names))
+    return SourceError(f"{file} has the column {named} twice: rename one of them.")
 
 
 def _table_row(
