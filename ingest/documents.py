@@ -106,6 +106,7 @@ class DocumentMaker:
         self._reading = reading
         self._taken = frozenset(fields.names())
         self._ids = (reading.id_field,) if reading.id_field else ID_FIELDS
+        self._special = self._taken.union(self._ids)
         self._titles = (reading.title_field,) if reading.title_field else TITLE_FIELDS
         self._template = Template(reading.template) if reading.template else None
 
@@ -142,11 +143,8 @@ class DocumentMaker:
         title, rest = self._title(value, rest)
         for field in self._reading.drop_fields:
             rest = without(rest, field)
-        if clash := self._taken & rest.keys():
-            raise BadDocumentError(
-                f"the field {min(clash)!r} has a name that Tandem writes itself: rename it, or "
-                f"leave it out with --drop-field {min(clash)}"
-            )
+        if named := self._special & rest.keys():
+            rest = self._without_nulls(rest, named)
         if row.raw is not None and (fault := fault_of(rest)):
             raise BadDocumentError(fault)
         before, after = self._around(value, title)
@@ -154,6 +152,16 @@ class DocumentMaker:
         return Document(
             number, document_id, text, title, rest, before, after, row.origin, row.source
         )
+
+    def _without_nulls(self, rest: dict[str, Any], named: frozenset[str]) -> dict[str, Any]:
+        """What is carried along, where it has names of Tandem's or of ids: null means absent."""
+        null = {name for name in named if rest[name] is None}
+        if clash := self._taken & named - null:
+            raise BadDocumentError(
+                f"the field {min(clash)!r} has a name that Tandem writes itself: rename it, or "
+                f"leave it out with --drop-field {min(clash)}"
+            )
+        return {name: value for name, value in rest.items() if name not in null}
 
     def _around(self, value: dict[str, Any], title: str | None) -> tuple[str, str]:
         if self._template:
