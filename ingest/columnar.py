@@ -34,6 +34,8 @@ def read_columnar(source: Source, kind: str, position: Position) -> Iterator[Row
                 for value, raw in rows_of(batch.slice(start, BATCH_ROWS)):
                     number += 1
                     yield Row(Origin(source.name, number), value, raw)
+    except FileNotFoundError as error:
+        raise SourceError(f"{source.name} cannot be read: it was removed meanwhile.") from error
     except (pyarrow.ArrowException, OSError, EOFError) as error:
         said = " ".join(str(error).split())[:200].rstrip(".")
         raise SourceError(

@@ -7,7 +7,9 @@ import pytest
 from pyarrow import parquet
 
 from ingest import SourceError
+from ingest.columnar import read_columnar
 from ingest.records import Document, Reject
+from ingest.sources import Position, Source
 from tests.files import again, made, read, values
 
 KINDS = ["parquet", "arrow"]
@@ -194,3 +196,9 @@ def test_a_file_without_columns_loses_no_row(tmp_path):
     path = tmp_path / "a.arrow"
     path.write_bytes(sink.getvalue())
     assert values(read(path)) == [{}, {}]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_that_is_gone_is_not_called_damaged(tmp_path, kind):
+    with pytest.raises(SourceError, match=r"cannot be read: it was removed meanwhile\."):
+        list(read_columnar(Source(tmp_path / "gone"), kind, Position([])))

@@ -147,6 +147,39 @@ def test_the_share_of_a_parquet_file_follows_its_rows(tmp_path):
     assert rows.position.share == 1.0
 
 
+@pytest.mark.parametrize("name", ["a.jsonl", "a.parquet", "a.arrow"])
+def test_a_file_that_is_removed_while_it_is_read_is_read_to_its_end(tmp_path, name):
+    path = tmp_path / name
+    table = pyarrow.table({"id": list(range(1000)), "text": ["x" * 1000] * 1000})
+    if name == "a.jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in table.to_pylist()))
+    elif name == "a.parquet":
+        parquet.write_table(table, path)
+    else:
+        with pyarrow.ipc.new_file(str(path), table.schema) as writer:
+            writer.write_table(table, max_chunksize=100)
+    other = put(tmp_path, "b.jsonl", JSONL)
+    rows = Rows([path, other], Reading())
+    shares = []
+    for n, _ in enumerate(rows):
+        if n == 0:
+            path.unlink()
+        shares.append(rows.position.share)
+    assert len(shares) == 1000 + len(ROWS)
+    assert shares == sorted(shares)
+    assert rows.position.share == 1.0
+
+
+@pytest.mark.parametrize("name", ["b.jsonl", "b.parquet"])
+def test_a_file_that_is_removed_before_its_turn_is_one_sentence(tmp_path, name):
+    first, gone = put(tmp_path, "a.jsonl", JSONL), tmp_path / name
+    parquet.write_table(pyarrow.table({"id": ["1"]}), gone)
+    rows = Rows([first, gone], Reading())
+    gone.unlink()
+    with pytest.raises(SourceError, match=rf"{name} cannot be read: No such file"):
+        list(rows)
+
+
 def test_a_parquet_file_is_known_whatever_its_name(tmp_path):
     path = tmp_path / "corpus"
     parquet.write_table(pyarrow.table({"id": ["1"], "text": ["one"]}), path)
