@@ -40,7 +40,8 @@ def unwrap(row: Row) -> Row | Reject:
     raw, columns = str(value["raw"]), value.get("columns")
     if isinstance(columns, list):
         quoted = value["separator"] == CSV_SEPARATOR
-        return parse_row(raw, list(map(str, columns)), row.origin, quoted=quoted)
+        names, reason = list(map(str, columns)), str(value["reason"])
+        return parse_row(raw, names, row.origin, reason, quoted=quoted)
     found = parse_json(raw, row.origin)
     return unwrap(found) if isinstance(found, Row) else found
 

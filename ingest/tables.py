@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
 from ingest.errors import SourceError
-from ingest.jsonl import ID_FIELDS, RAW_KEPT, TEXT_FIELDS, TITLE_FIELDS, Rows, too_long
+from ingest.jsonl import ID_FIELDS, TEXT_FIELDS, TITLE_FIELDS, Rows, too_long
 from ingest.records import Origin, Reading, Reject, Row
 from ingest.sources import Line
 
 CSV_SEPARATOR, TSV_SEPARATOR = ",", "\t"
+INVALID = "invalid UTF-8"
+_SHOWN_BYTE = re.compile(r"\\x[89a-f][0-9a-f]")
 
 
 class _Table:
@@ -69,7 +72,7 @@ def _split(line: str) -> list[str]:
 
 
 def _shown(raw: str) -> str:
-    return raw[:RAW_KEPT].encode(errors="surrogateescape").decode(errors="backslashreplace")
+    return raw.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def _is_utf_8(text: str) -> bool:
@@ -130,8 +133,7 @@ def _table_row(
     columns: list[str], cells: list[str], origin: Origin, raw: str, *, quoted: bool
 ) -> Row | Reject:
     if not _is_utf_8(raw):
-        # Without the columns: what is shown of it would pass for mended.
-        return Reject("invalid UTF-8", origin, raw=_shown(raw))
+        return _of_table(Reject(INVALID, origin, raw=_shown(raw)), columns, quoted=quoted)
     if len(cells) != len(columns):
         reason = f"the row has {len(cells)} columns and the header has {len(columns)}"
         return _of_table(Reject(reason, origin, raw=_shown(raw)), columns, quoted=quoted)
@@ -144,8 +146,14 @@ def _of_table(reject: Reject, columns: list[str], *, quoted: bool) -> Reject:
     return replace(reject, columns=tuple(columns), separator=separator)
 
 
-def parse_row(raw: str, columns: list[str], origin: Origin, *, quoted: bool) -> Row | Reject:
-    """A raw row out of a rejects file, mended or not."""
+def parse_row(
+    raw: str, columns: list[str], origin: Origin, reason: str, *, quoted: bool
+) -> Row | Reject:
+    """A raw row out of a rejects file, mended or not, and why it was refused."""
+    if reason.startswith(INVALID) and (left := _SHOWN_BYTE.search(raw)):
+        # What is shown of a byte is text, and would pass for mended.
+        still = f"{INVALID}: {left[0]} still stands for a byte, put the character there"
+        return _of_table(Reject(still, origin, raw=raw), columns, quoted=quoted)
     try:
         rows = list(csv.reader(raw.splitlines(True), strict=True)) if quoted else [_split(raw)]
     except csv.Error as error:

@@ -406,10 +406,13 @@ def test_a_quote_that_nothing_closes_tells_what_it_takes_in(tmp_path):
         ("a.csv", "id,text\n1,a, b\n", '1,"a, b"'),
         ("a.csv", 'id,text\n1,"a, "b"\n', '1,"a, b"'),
         ("a.tsv", "id\ttext\n1 a, b\n", "1\ta, b"),
+        ("a.csv", b'id,text\n1,"a, b\xe9"\n', '1,"a, b"'),
+        ("a.tsv", b"id\ttext\n1\ta, b\xe9\n", "1\ta, b"),
+        ("collection.tsv", b"1\ta, b\n1\ta, b\xe9\n", "1\ta, b"),
     ],
 )
 def test_a_row_of_a_table_is_mended_as_it_stood(tmp_path, name, data, mended):
-    (reject,) = read(put(tmp_path, name, data))
+    *_, reject = read(put(tmp_path, name, data))
     line = json.loads(json.dumps(envelope(reject)))
     again = unwrap(Row(reject.origin, line))
     assert isinstance(again, Reject)
@@ -417,12 +420,20 @@ def test_a_row_of_a_table_is_mended_as_it_stood(tmp_path, name, data, mended):
     assert unwrap(Row(reject.origin, line | {"raw": mended})).value == {"id": "1", "text": "a, b"}
 
 
+def test_a_long_row_is_kept_whole(tmp_path):
+    long = "x" * 2_000_000
+    (reject,) = read(put(tmp_path, "a.csv", f"id,text\n1,{long},y\n"))
+    assert reject.raw == f"1,{long},y\n"
+
+
 def test_rows_that_are_still_none_are_refused_again(tmp_path):
     rows = read(put(tmp_path, "a.csv", b'id,text\n1,"a\n2,b\n'))
     line = json.loads(json.dumps(envelope(rows[0])))
     assert "raw has 2 rows" in unwrap(Row(rows[0].origin, line | {"raw": "1,a\n2,b\n"})).reason
     (bad,) = read(put(tmp_path, "b.csv", b"id,text\n1,caf\xe9\n"))
-    assert isinstance(unwrap(Row(bad.origin, json.loads(json.dumps(envelope(bad))))), Reject)
+    still = unwrap(Row(bad.origin, json.loads(json.dumps(envelope(bad)))))
+    assert still.reason == ("invalid UTF-8: \\xe9 still stands for a byte, put the character there")
+    assert envelope(still).keys() == envelope(bad).keys()
 
 
 def test_a_header_that_is_no_utf_8_is_refused_with_the_cure(tmp_path):
