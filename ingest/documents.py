@@ -133,7 +133,7 @@ class DocumentMaker:
 
     def _id_if_any(self, value: dict[str, Any]) -> str | None:
         try:
-            return self._id(value)[0]
+            return self._id(value)[0] or None
         except BadDocumentError:
             return None
 
@@ -149,7 +149,7 @@ class DocumentMaker:
         if row.raw is not None and (fault := fault_of(rest)):
             raise BadDocumentError(fault)
         before, after = self._around(value, title)
-        document_id = document_id or hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+        document_id = document_id or content_id(text)
         return Document(
             number, document_id, text, title, rest, before, after, row.origin, row.source
         )
@@ -225,6 +225,11 @@ class DocumentMaker:
             raise BadDocumentError(f"{path} is {kind_of(title)} and must be a string")
         _encoded(title)
         return title.strip() or None, without(rest, path)
+
+
+def content_id(text: str) -> str:
+    """The id of a document that has none, under --id-from-content."""
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
 def _encoded(text: str) -> bytes:

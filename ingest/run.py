@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cluster.errors import ClusterError
 from ingest import aftercare
 from ingest.alias import switch
-from ingest.documents import DocumentMaker
+from ingest.documents import DocumentMaker, content_id
 from ingest.encode import encode
 from ingest.errors import IncompleteError, SourceError
 from ingest.flow import Clock, Flow
@@ -177,7 +177,10 @@ class _Run:
         return lambda group: self._clock.measure("write", lambda: sender.deliver(group), lanes)
 
     def _documents(self) -> Iterator[Document]:
-        """Documents that are the first with their id; the rest goes to the rejects file."""
+        """Documents that are the first with their id; the rest goes to the rejects file.
+
+        But a text that is there twice, and whose id is made of it, is one document.
+        """
         maker = DocumentMaker(self._plan.reading, self._index.fields)
         for found in maker.make(self._sound_rows()):
             if self._flow.stopping.is_set():
@@ -187,11 +190,13 @@ class _Run:
                 if found.id:
                     self._seen.note(found.id)
                 self._tally.reject(found)
-            elif first := self._seen.add(found.id, found.origin):
+            elif not (first := self._seen.add(found.id, found.origin)):
+                yield found
+            elif self._plan.reading.id_from_content and found.id == content_id(found.text):
+                self._tally.skip()
+            else:
                 reason = f"the id is taken by line {first.line} of {first.file}"
                 self._tally.reject(found.rejected(reason))
-            else:
-                yield found
 
     def _sound_rows(self) -> Iterator[Row | Reject]:
         """The rows up to a damage, if there is one: what stands before it is still loaded."""

@@ -91,6 +91,11 @@ class Tally:
             if outcome is Outcome.WRITTEN:
                 self._counts["passages_written"] += len(passages)
 
+    def skip(self) -> None:
+        """A document was taken that is the same as one before it."""
+        with self._lock:
+            self._counts["skipped"] += 1
+
     def reject_passage(self, passage: Passage, reason: str) -> None:
         """A passage was refused, and so its document is; the document is written out once."""
         document = passage.document

@@ -101,6 +101,10 @@ def test_ids_from_content_follow_from_the_text():
     assert first != make({"text": "y"}, id_from_content=True).id
 
 
+def test_a_reject_without_an_id_has_none_even_if_one_would_be_made():
+    assert make({"text": "x", "vector": 1}, id_from_content=True).id is None
+
+
 def test_templates():
     template = Template("{title}: {text} [{tags}]")
     assert template.around({"title": "T", "tags": ["a", "b"]}) == ("T: ", " [a, b]")

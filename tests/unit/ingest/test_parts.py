@@ -84,6 +84,13 @@ def test_a_document_counts_once_when_its_last_passage_is_settled(tally, tmp_path
     assert (report.unfinished, report.passages_written, tally.stored) == (0, 2, 6)
 
 
+def test_a_document_that_is_there_twice_counts_as_skipped(tally):
+    tally.took()
+    tally.skip()
+    report = tally.report()
+    assert (report.read, report.skipped, report.unfinished, tally.stored) == (1, 1, 0, 0)
+
+
 def test_a_document_with_two_bad_passages_is_written_out_once(tally, tmp_path):
     both = passages(0, 2)
     tally.took()
