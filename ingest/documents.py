@@ -146,6 +146,11 @@ class DocumentMaker:
             rest = without(rest, field)
         if named := self._special & rest.keys():
             rest = self._without_nulls(rest, named)
+        if "" in rest:
+            raise BadDocumentError(
+                "a field has no name, which the cluster does not take: give it one, or leave it "
+                "out with --drop-field ''"
+            )
         if row.raw is not None and (fault := fault_of(rest)):
             raise BadDocumentError(fault)
         before, after = self._around(value, title)

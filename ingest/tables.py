@@ -109,6 +109,11 @@ def _columns(cells: list[str], reading: Reading, quoted: bool, name: str) -> lis
             )
         if twice := repeated(cells):
             raise column_twice(name, twice)
+        if not cells[0] and "" not in reading.drop_fields:
+            raise SourceError(
+                f"the first column of {name} has no name, as that of an index written by pandas: "
+                "leave it out with --drop-field '', or give it a name."
+            )
         return cells
     if not quoted and len(cells) == 2 and not reading.id_field and not reading.text_fields:
         return ["id", "text"]

@@ -84,6 +84,12 @@ def test_a_name_that_tandem_writes_itself_is_refused_with_the_cure():
     assert make({"id": 1, "text": "x", "vector": [1]}, drop_fields=("vector",)).metadata == {}
 
 
+def test_a_field_without_a_name_is_refused_with_the_cure():
+    value = {"": 0, "id": 1, "text": "x"}
+    assert "--drop-field ''" in reason(value)
+    assert make(value, drop_fields=("",)).metadata == {}
+
+
 def test_null_means_absent():
     found = make({"id": 5, "title": None, "text": "x", "vector": None, "_id": None, "n": None})
     assert (found.id, found.title, found.text) == ("5", None, "x")

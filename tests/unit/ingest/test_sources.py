@@ -16,7 +16,7 @@ from ingest.records import Reject, Row
 from ingest.rejects import envelope
 from ingest.rows import Rows
 from ingest.sources import find_sources
-from tests.files import put, read, values
+from tests.files import made, put, read, values
 
 # A user who may do nothing, and whom every system has.
 NOBODY = 65534
@@ -112,6 +112,25 @@ def test_a_header_without_text_is_refused_naming_its_columns(tmp_path):
         read(put(tmp_path, "a.csv", "a,b,c\n1,2,3\n"))
     rows = read(put(tmp_path, "a.csv", "a,b,c\n1,2,3\n"), text_fields=("b",))
     assert values(rows) == [{"a": "1", "b": "2", "c": "3"}]
+
+
+def test_the_index_of_pandas_is_told_once_and_dropped_at_will(tmp_path):
+    path = put(tmp_path, "a.csv", ",id,text\n0,1,one\n1,2,two\n")
+    with pytest.raises(
+        SourceError, match=r"first column of \S+a\.csv has no name.*--drop-field ''"
+    ):
+        read(path)
+    found = made(path, drop_fields=("",))
+    assert [(each.id, each.text, each.metadata) for each in found] == [
+        ("1", "one", {}),
+        ("2", "two", {}),
+    ]
+
+
+def test_a_last_column_that_has_neither_name_nor_values_is_none(tmp_path):
+    good, bad = made(put(tmp_path, "a.csv", "id,text,\n1,one,\n2,two,x\n"))
+    assert (good.id, good.metadata) == ("1", {})
+    assert "--drop-field ''" in bad.reason
 
 
 def test_a_column_that_is_there_twice_is_refused(tmp_path):
