@@ -15,6 +15,8 @@ from ingest.sources import Line
 
 CSV_SEPARATOR, TSV_SEPARATOR = ",", "\t"
 INVALID = "invalid UTF-8"
+# A header, cells quoted or not, that goes on after a CR.
+_CR_ALONE = re.compile(rb'(?:"[^"]*"|[^"\r\n])*\r+[^\r\n]')
 _SHOWN_BYTE = re.compile(r"\\x[89a-f][0-9a-f]")
 
 
@@ -57,13 +59,19 @@ def _cells(table: _Table, most: int, *, quoted: bool) -> Iterator[list[str] | Re
             origin, raw = table.taken()
             # A quote that nothing closes takes in the lines that follow.
             where = f" in {count:,} lines from here" if count > 1 else ""
-            yield Reject(f"broken CSV{where}: {error}", origin, raw=_shown(raw))
+            yield Reject(f"broken CSV{where}: {_said(error)}", origin, raw=_shown(raw))
             continue
         yield from table.refused
         table.refused.clear()
         if cells is None:
             return
         yield cells
+
+
+def _said(error: csv.Error) -> str:
+    """Python's sentence, but for the one that speaks to programmers."""
+    said = str(error)
+    return "a CR outside of quotes" if said.startswith("new-line character") else said
 
 
 def _split(line: str) -> list[str]:
@@ -162,7 +170,7 @@ def parse_row(
     try:
         rows = list(csv.reader(raw.splitlines(True), strict=True)) if quoted else [_split(raw)]
     except csv.Error as error:
-        reject = Reject(f"broken CSV: {error}", origin, raw=raw)
+        reject = Reject(f"broken CSV: {_said(error)}", origin, raw=raw)
         return _of_table(reject, columns, quoted=quoted)
     if len(rows) != 1:
         reason = f"raw has {len(rows)} rows and must have one: give each a line of its own"
@@ -170,15 +178,26 @@ def parse_row(
     return _table_row(columns, rows[0], origin, raw, quoted=quoted)
 
 
+def _of_lines(lines: Iterator[Line], name: str) -> Iterator[Line]:
+    """The lines of a table that has any; raises SourceError where they end with CR alone."""
+    for line in lines:
+        if line.number == 1 and _CR_ALONE.match(line.data):
+            raise SourceError(
+                f"{name} ends its lines with CR alone: convert it first, such as with "
+                "`tr '\\r' '\\n'`."
+            )
+        yield line
+
+
 def read_csv(lines: Iterator[Line], name: str, reading: Reading) -> Rows:
     """Rows of CSV with a header, quoted as RFC 4180 has it."""
-    return _read_table(lines, name, reading, quoted=True)
+    return _read_table(_of_lines(lines, name), name, reading, quoted=True)
 
 
 def read_tsv(lines: Iterator[Line], name: str, reading: Reading) -> Rows:
     """Rows of a tab-separated file with a header, or of MS MARCO's two columns without one."""
     # A tab-separated file has no quoting: MS MARCO's texts begin with quotes that are their own.
-    return _read_table(lines, name, reading, quoted=False)
+    return _read_table(_of_lines(lines, name), name, reading, quoted=False)
 
 
 def read_msmarco(lines: Iterator[Line], name: str, reading: Reading) -> Rows:

@@ -114,6 +114,28 @@ def test_a_header_without_text_is_refused_naming_its_columns(tmp_path):
     assert values(rows) == [{"a": "1", "b": "2", "c": "3"}]
 
 
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.csv", "id,text\r1,one\r2,two\r"),
+        ("a.csv", '"id","te""xt","text"\r"1","x","one"\r'),
+        ("a.csv", "id,text\r" + "1,one\r" * 1000),  # longer than a document may be
+        ("a.tsv", "id\ttext\r1\tone\r"),
+    ],
+)
+def test_lines_that_end_with_cr_alone_are_one_sentence(tmp_path, name, data):
+    with pytest.raises(SourceError, match=r"lines with CR alone.*`tr '\\r' '\\n'`\."):
+        read(put(tmp_path, name, data), max_bytes=1000)
+
+
+def test_other_line_ends_and_a_cr_in_a_row(tmp_path):
+    assert values(read(put(tmp_path, "a.csv", "id,text\r\n1,one\r\n"))) == [ROWS[0]]
+    assert values(read(put(tmp_path, "a.tsv", "id\ttext\r\r\n1\tone\r\r\n"))) == [ROWS[0]]
+    quoted, bad = read(put(tmp_path, "a.csv", 'id,text\n1,"a\rb"\n2,a\rb\n'))
+    assert quoted.value["text"] == "a\rb"
+    assert bad.reason == "broken CSV: a CR outside of quotes"
+
+
 def test_the_index_of_pandas_is_told_once_and_dropped_at_will(tmp_path):
     path = put(tmp_path, "a.csv", ",id,text\n0,1,one\n1,2,two\n")
     with pytest.raises(
