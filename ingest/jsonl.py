@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from ingest.errors import SourceError
 from ingest.limits import Unfit, fault_of, is_odd, levels_of, too_deep
 from ingest.records import MEGABYTE, Origin, Reading, Reject, Row
 from ingest.sources import Line
@@ -16,6 +17,9 @@ from ingest.sources import Line
 ID_FIELDS = ("_id", "id", "docid", "doc_id", "pid")
 TEXT_FIELDS = ("text", "contents", "content", "body", "passage")
 TITLE_FIELDS = ("title",)
+FROM_ARRAY = "convert it with `jq -c '.[]'`"
+# A first line that only opens a value, and what makes lines of such a file.
+_CURES = {b"[": FROM_ARRAY, b"{": "convert it with `jq -c .`"}
 # Of an unreadable line, so much is kept in the rejects file.
 RAW_KEPT = 1 * MEGABYTE
 
@@ -33,11 +37,21 @@ def too_long(line: Line, origin: Origin, most: int) -> Reject | None:
 
 
 def read_jsonl(lines: Iterator[Line], name: str, reading: Reading) -> Rows:
-    """One row a line; blank lines are none."""
+    """One row a line; blank lines are none.
+
+    Raises SourceError where the first line only opens a value that goes on in the next.
+    """
+    first = True
     for line in lines:
         data = line.data.strip()
         if not data:
             continue
+        if first and data in _CURES:
+            raise SourceError(
+                f"{name} is JSON over several lines and must have one document a line: "
+                f"{_CURES[data]}."
+            )
+        first = False
         origin = Origin(name, line.number)
         yield too_long(line, origin, reading.max_bytes) or parse_json(data, origin)
 

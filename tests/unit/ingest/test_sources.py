@@ -160,12 +160,13 @@ def test_a_column_that_is_there_twice_is_refused(tmp_path):
         read(put(tmp_path, "a.csv", "id,text,text\n1,2,3\n"))
 
 
-@pytest.mark.parametrize("kind", ["parquet", "arrow", "stream"])
+@pytest.mark.parametrize("kind", ["parquet", "arrow", "stream", "nameless"])
 def test_columnar_files(tmp_path, kind):
     table = pyarrow.table(
         {"id": [1, 2], "text": ["one", "two"], "tags": [["a"], None], "raw": [b"\x00", None]}
     )
-    path = tmp_path / ("a.parquet" if kind == "parquet" else "a.arrow")
+    endings = {"parquet": "parquet", "arrow": "arrow", "stream": "arrows", "nameless": ""}
+    path = tmp_path / f"a.{endings[kind]}"
     if kind == "parquet":
         parquet.write_table(table, path)
     else:
@@ -257,6 +258,31 @@ def test_a_line_beyond_the_limit_is_refused_without_holding_it(tmp_path):
 def test_a_json_array_is_refused_with_the_cure(tmp_path):
     with pytest.raises(SourceError, match=r"one document a line.*jq"):
         read(put(tmp_path, "a.json", json.dumps(ROWS)))
+
+
+@pytest.mark.parametrize("named", [{}, {"format": "jsonl"}])
+@pytest.mark.parametrize("indent", [1, 4])
+def test_json_over_several_lines_is_refused_with_the_cure(tmp_path, named, indent):
+    path = put(tmp_path, "a.json", "\n" + json.dumps(ROWS[0], indent=indent) + "\n")
+    with pytest.raises(SourceError, match=r"one document a line: convert it with `jq -c \.`\."):
+        read(path, **named)
+    path = put(tmp_path, "a.json", json.dumps(ROWS, indent=indent))
+    with pytest.raises(SourceError, match=r"one document a line: convert it with `jq -c '\.\[\]'`"):
+        read(path, **named)
+
+
+def test_a_brace_alone_is_one_bad_line_where_others_stand_before_it(tmp_path):
+    rows = read(put(tmp_path, "a.jsonl", JSONL + b"{\n}\n"))
+    assert values(rows[:2]) == ROWS
+    assert ["broken JSON" in row.reason for row in rows[2:]] == [True, True]
+
+
+@pytest.mark.parametrize("pack", [bytes, *PACK.values()], ids=["plain", *PACK])
+def test_jsonl_may_begin_with_blank_lines(tmp_path, pack):
+    rows = read(put(tmp_path, "nameless", pack(b"\n" * 10 + b" \r\n" * 10 + JSONL)))
+    assert values(rows) == ROWS
+    assert rows[0].origin.line == 21
+    assert read(put(tmp_path, "nameless", pack(b"\n" * 300_000))) == []
 
 
 def test_an_unknown_format_names_the_option(tmp_path):
