@@ -31,6 +31,7 @@ from ingest.rows import Rows, Source
 from ingest.seen import Seen
 from ingest.send import Budget, Sender, actions, requests
 from ingest.skip import Skipper
+from ingest.sources import shown
 from ingest.split import Splitter
 from ingest.tally import Tally
 from mappings import Shape
@@ -216,6 +217,10 @@ class _Run:
                 "run the same command again, which writes what is missing."
             )
         aftercare.check_same(self._cluster, self._index)
+        if self._rejects.retire():
+            kept = shown(self._rejects.path)
+            note = f"nothing was rejected: {kept} of an earlier run is {kept}~ now."
+            self._known["warnings"] = (*self._index.warnings, note)
         if confirm := self._confirm_prune():
             self._tell("looking for documents to remove")
             prune(self._link, self._index, self._seen, self._tally, confirm)

@@ -90,7 +90,7 @@ _OPTIONS = [
     click.option(
         "--rejects",
         type=click.Path(path_type=Path, dir_okay=False),
-        help="File of refused documents (default: beside the source).",
+        help="File of refused documents, not - (default: beside the source).",
     ),
     click.option(
         "--max-rejects",
