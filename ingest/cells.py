@@ -89,6 +89,7 @@ def _cell(scalar: Any) -> Any:
 
 
 def _exact(scalar: Any) -> Any:
+    import pyarrow
     from pyarrow import types
 
     kind = scalar.type
@@ -100,7 +101,7 @@ def _exact(scalar: Any) -> Any:
         return _object((_exact(each["key"]), _exact(each["value"])) for each in scalar.values)
     if types.is_struct(kind):
         return _object((name, _exact(each)) for name, each in scalar.items())
-    if types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+    if isinstance(scalar, pyarrow.ListScalar):  # of whatever kind of list
         return [_exact(each) for each in scalar]
     if types.is_duration(kind):
         return _duration(scalar.value, kind.unit)

@@ -86,6 +86,8 @@ def test_times_inside_of_lists_structs_and_dictionaries(tmp_path, kind):
     listed = pyarrow.ListArray.from_arrays([0, 2, 2], times)
     first, second = "1970-01-01T00:00:00.000000001", "1970-01-01T00:00:00.000000002"
     assert stored(tmp_path, kind, listed) == [[first, second], []]
+    wide = listed.cast(pyarrow.large_list(times.type))
+    assert stored(tmp_path, kind, wide) == [[first, second], []]
     made_of = pyarrow.StructArray.from_arrays([times, pyarrow.array([None, 1])], ["at", "n"])
     assert stored(tmp_path, kind, made_of) == [{"at": first}, {"at": second, "n": 1}]
     assert stored(tmp_path, kind, times.dictionary_encode()) == [first, second]
