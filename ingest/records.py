@@ -100,7 +100,7 @@ class Writing:
     max_outage: float = 600.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Origin:
     """Where a document came from; line counts from 1, and is the row in a columnar file."""
 
@@ -110,15 +110,24 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One parsed row of a source."""
+    """One parsed row of a source; raw: as it stood, where JSON could not hold the value again."""
 
     origin: Origin
     value: dict[str, Any]
+    raw: str | None = None
+
+    @property
+    def source(self) -> dict[str, Any] | str:
+        """What a reject shows of it: the parsed row, or its raw form."""
+        return self.value if self.raw is None else self.raw
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One document: `before` + text + `after` is what a passage encodes; source: as it was read."""
+    """One document: `before` + text + `after` is what a passage encodes.
+
+    source: as it was read, parsed or raw.
+    """
 
     number: int
     id: str
@@ -128,7 +137,11 @@ class Document:
     before: str
     after: str
     origin: Origin
-    source: dict[str, Any]
+    source: dict[str, Any] | str
+
+    def rejected(self, reason: str) -> Reject:
+        """The document as a reject."""
+        return rejected(reason, self.origin, self.id, self.source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +184,15 @@ class Reject:
     raw: str | None = None
     columns: tuple[str, ...] | None = None
     separator: str | None = None
+
+
+def rejected(
+    reason: str, origin: Origin, document_id: str | None, source: dict[str, Any] | str
+) -> Reject:
+    """A reject of a document as it was read, parsed or raw."""
+    if isinstance(source, str):
+        return Reject(reason, origin, document_id, raw=source)
+    return Reject(reason, origin, document_id, source)
 
 
 @dataclass(frozen=True)

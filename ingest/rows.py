@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -12,6 +13,7 @@ import orjson
 from ingest.errors import SourceError
 from ingest.formats import read_source
 from ingest.jsonl import kind_of
+from ingest.limits import fault_of, is_odd
 from ingest.records import Origin, Reading, Reject, Row
 from ingest.rejects import REJECTS_ENDING
 from ingest.sources import Position, find_sources, shown
@@ -83,6 +85,20 @@ def _read_iterable(items: Iterable[Any]) -> Iterator[Row | Reject]:
             orjson.dumps(value)
         except TypeError as error:
             # The rejects file is JSON too, so the document goes there as Python shows it.
-            yield Reject(f"the document cannot be JSON: {error}", origin, raw=repr(value))
+            yield Reject(f"the document cannot be JSON: {error}", origin, raw=_shown(value))
         else:
-            yield Row(origin, value)
+            odd = is_odd(value.values()) and fault_of(value)
+            yield Row(origin, value, _as_text(value) if odd else None)
+
+
+def _shown(value: Any) -> str:
+    try:
+        return repr(value)
+    except RecursionError:
+        return "nested too deeply to be shown"
+
+
+def _as_text(value: dict[str, Any]) -> str:
+    """JSON, but for what JSON cannot hold; dates and the like as orjson writes them."""
+    plain = orjson.dumps
+    return json.dumps(value, ensure_ascii=False, default=lambda each: orjson.loads(plain(each)))

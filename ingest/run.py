@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from cluster.errors import ClusterError
 from ingest import aftercare
 from ingest.alias import check_whole, switch
-from ingest.documents import DocumentMaker
 from ingest.encode import encode
 from ingest.errors import IncompleteError
 from ingest.flow import Clock, Flow, wait_for
@@ -34,6 +33,7 @@ from ingest.rows import Rows, Source
 from ingest.seen import Seen
 from ingest.send import Budget, Sender, actions, requests
 from ingest.skip import Skipper
+from ingest.sources import shown
 from ingest.split import Splitter
 from ingest.tally import Tally
 from mappings import Shape
@@ -112,8 +112,9 @@ class _Run:
         self._link = Link(cluster, index.name, self._flow, plan.writing.max_outage)
         # What the report says beside the counts, once it is known.
         self._known: dict[str, Any] = {}
-        maker = DocumentMaker(plan.reading, index.fields)
-        self._intake = Intake(rows, maker, self._seen, self._tally, self._flow.stopping)
+        self._intake = Intake(
+            rows, plan.reading, index.fields, self._seen, self._tally, self._flow.stopping
+        )
         self._heart = Heart(cluster, index.name) if alias else None
 
     def load(self) -> None:
@@ -202,6 +203,10 @@ class _Run:
                 "run the same command again, which writes what is missing."
             )
         aftercare.check_same(self._cluster, self._index)
+        if self._rejects.retire():
+            kept = shown(self._rejects.path)
+            note = f"nothing was rejected: {kept} of an earlier run is {kept}~ now."
+            self._known["warnings"] = (*self._index.warnings, note)
         if confirm := self._confirm_prune():
             self._tell("looking for documents to remove")
             prune(self._link, self._index, self._seen, self._tally, confirm)

@@ -101,6 +101,11 @@ class Tally:
             if outcome is Outcome.WRITTEN:
                 self._counts["passages_written"] += len(passages)
 
+    def skip(self) -> None:
+        """A document was taken that is the same as one before it."""
+        with self._lock:
+            self._counts["skipped"] += 1
+
     def reject_passage(self, passage: Passage, reason: str) -> None:
         """A passage was refused, and so its document is; the document is written out once."""
         document = passage.document
@@ -108,8 +113,7 @@ class Tally:
             pending = self._pending[document.number]
             first, pending.rejected = not pending.rejected, True
             if first:
-                reject = Reject(reason, document.origin, document.id, document.source)
-                self._write_out(reject)
+                self._write_out(document.rejected(reason))
             self._one_less(document, pending)
             self._check_limit()
 

@@ -40,7 +40,9 @@ _OPTIONS = [
     ),
     click.option("--drop-field", multiple=True, help="Do not carry this field into the index."),
     click.option(
-        "--id-from-content", is_flag=True, help="Give documents without an id one of their text."
+        "--id-from-content",
+        is_flag=True,
+        help="Give documents without an id one of their text; equal texts are one document.",
     ),
     click.option(
         "--max-document-mb",
@@ -88,7 +90,7 @@ _OPTIONS = [
     click.option(
         "--rejects",
         type=click.Path(path_type=Path, dir_okay=False),
-        help="File of refused documents (default: beside the source).",
+        help="File of refused documents, not - (default: beside the source).",
     ),
     click.option(
         "--max-rejects",

@@ -84,10 +84,31 @@ def test_a_name_that_tandem_writes_itself_is_refused_with_the_cure():
     assert make({"id": 1, "text": "x", "vector": [1]}, drop_fields=("vector",)).metadata == {}
 
 
+def test_a_field_without_a_name_is_refused_with_the_cure():
+    value = {"": 0, "id": 1, "text": "x"}
+    assert "--drop-field ''" in reason(value)
+    assert make(value, drop_fields=("",)).metadata == {}
+
+
+def test_null_means_absent():
+    found = make({"id": 5, "title": None, "text": "x", "vector": None, "_id": None, "n": None})
+    assert (found.id, found.title, found.text) == ("5", None, "x")
+    assert found.metadata == {"n": None}
+    found = make({"id": 5, "text": None, "body": "b"}, text_fields=("body",))
+    assert (found.text, found.metadata) == ("b", {})
+    found = make({"id": 5, "title": None, "name": "T", "text": "x"}, title_field="name")
+    assert (found.title, found.metadata) == ("T", {})
+    assert "'vector'" in reason({"id": 5, "text": "x", "title": None, "vector": 1})
+
+
 def test_ids_from_content_follow_from_the_text():
     first = make({"text": "x"}, id_from_content=True).id
     assert first == make({"text": "x", "year": 2}, id_from_content=True).id
     assert first != make({"text": "y"}, id_from_content=True).id
+
+
+def test_a_reject_without_an_id_has_none_even_if_one_would_be_made():
+    assert make({"text": "x", "vector": 1}, id_from_content=True).id is None
 
 
 def test_templates():
