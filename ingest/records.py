@@ -73,7 +73,11 @@ class Reading:
 
 @dataclass(frozen=True)
 class Splitting:
-    """How documents become passages; overlap: tokens that neighbouring passages share."""
+    """How documents become passages; overlap: tokens that neighbouring passages share.
+
+    What is encoded around a text, its title for instance, is repeated in each of its passages where
+    it fills at most a quarter of one; else it is split with the text, as one text.
+    """
 
     split: bool = True
     overlap: int = 32

@@ -36,7 +36,9 @@ _OPTIONS = [
     click.option("--title-field", help="Field of the title (default: title)."),
     click.option(
         "--template",
-        help="What is encoded, such as '{title}: {text}' (default: title and text on two lines).",
+        help="What is encoded, such as '{title}: {text}' (default: title and text on two lines). "
+        "What is around {text} is repeated in each passage of a long text, or split with it where "
+        "it would fill more than a quarter of each.",
     ),
     click.option("--drop-field", multiple=True, help="Do not carry this field into the index."),
     click.option(

@@ -111,7 +111,7 @@ class _Request:
                     )
         finally:
             if progress and progress.last and not progress.last.nothing_happened:
-                _show(progress.last, as_json)
+                _show(progress.last, as_json, split=self.settings["splitting"].split)
         return SOME_REJECTED if report.rejected else 0
 
     def show_dry_run(self, target: Target, choice: EncoderChoice, as_json: bool) -> int:
@@ -158,7 +158,7 @@ def _confirmation(yes: bool, progress: IngestProgress) -> Confirm:
     return confirm
 
 
-def _show(report: Report, as_json: bool) -> None:
+def _show(report: Report, as_json: bool, *, split: bool) -> None:
     for warning in report.warnings:
         click.echo(f"Warning: {warning}", err=True)
     if as_json:
@@ -169,7 +169,7 @@ def _show(report: Report, as_json: bool) -> None:
         f"{report.skipped:,} unchanged, {report.rejected:,} rejected, in {report.seconds:,.1f} "
         f"seconds ({report.docs_per_second:,.1f} documents per second), index {report.index}."
     )
-    for line in _remarks(report):
+    for line in _remarks(report, split):
         click.echo(f"  {line}.")
 
 
@@ -177,10 +177,11 @@ def _number(count: int, what: str) -> str:
     return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
-def _remarks(report: Report) -> list[str]:
+def _remarks(report: Report, split: bool) -> list[str]:
     """What there is to say beside the counts, each without its full stop."""
     r, number = report, _number
     gone = f"; deleted: {', '.join(r.deleted)}" if r.deleted else ""
+    cure = "" if split else " (leave out --no-split to split them)"
     said: list[tuple[object, str]] = [
         (r.held is not None and not r.read, "the source has no documents"),
         (
@@ -189,8 +190,7 @@ def _remarks(report: Report) -> list[str]:
         ),
         (
             r.truncated,
-            f"{number(r.truncated, 'passage')} cut off, being longer than the model reads (leave "
-            "out --no-split to split them)",
+            f"{number(r.truncated, 'passage')} cut off, being longer than the model reads{cure}",
         ),
         (r.removed, f"{number(r.removed, 'left-over passage')} of shortened documents removed"),
         (r.pruned, f"{number(r.pruned, 'passage')} of documents gone from the source removed"),
