@@ -103,6 +103,7 @@ class _Run:
         self._encoder, self._plan, self._on_progress = encoder, plan, on_progress
         self._flow, self._clock, self._seen = Flow(), Clock(), Seen()
         self._rejects = RejectsFile(plan.rejects or rows.rejects_path)
+        self._maker = DocumentMaker(plan.reading, index.fields)
         self._tally = Tally(index.name, self._rejects, plan.max_rejects)
         self._link = Link(cluster, index.name, self._flow, plan.writing.max_outage)
         # What the report says beside the counts, once it is known.
@@ -178,8 +179,7 @@ class _Run:
 
     def _documents(self) -> Iterator[Document]:
         """Documents that are the first with their id; the rest goes to the rejects file."""
-        maker = DocumentMaker(self._plan.reading, self._index.fields)
-        for found in maker.make(self._sound_rows()):
+        for found in self._maker.make(self._sound_rows()):
             if self._flow.stopping.is_set():
                 return
             self._tally.took()
@@ -263,6 +263,6 @@ class _Run:
             # Reading is ahead of writing, by minutes where encoding is slow.
             "done": None if share is None else share * finished,
             "stages": self._clock.shares(),
-            "warnings": self._index.warnings,
+            "warnings": (*self._index.warnings, *self._maker.warnings),
         }
         return replace(counts, **known | self._known)

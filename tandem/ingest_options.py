@@ -8,9 +8,11 @@ from typing import Any
 
 import click
 
+from ingest.errors import IngestError
 from ingest.formats import FORMATS
 from ingest.records import MEGABYTE, Reading, Splitting, Writing
 from ingest.tally import RejectLimit
+from ingest.template import Template
 from tandem.options import Command
 
 _READING, _SPLITTING, _WRITING = Reading(), Splitting(), Writing()
@@ -27,6 +29,15 @@ def _reject_limit(ctx: click.Context, param: click.Parameter, value: str) -> Rej
         raise click.BadParameter(message, ctx, param) from error
 
 
+def _template(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    try:
+        if value:
+            Template(value)
+    except IngestError as error:
+        raise click.BadParameter(str(error), ctx, param) from error
+    return value
+
+
 _OPTIONS = [
     click.option("--format", type=click.Choice(FORMATS), help="Of the sources (default: found)."),
     click.option("--id-field", help="Field of the id, dots for nested ones (default: _id, id...)."),
@@ -36,6 +47,7 @@ _OPTIONS = [
     click.option("--title-field", help="Field of the title (default: title)."),
     click.option(
         "--template",
+        callback=_template,
         help="What is encoded, such as '{title}: {text}' (default: title and text on two lines). "
         "What is around {text} is repeated in each passage of a long text, or split with it where "
         "it would fill more than a quarter of each.",

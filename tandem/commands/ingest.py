@@ -130,6 +130,8 @@ class _Request:
                 alias=self.alias,
                 plan=plan,
             )
+        for warning in found.warnings:
+            click.echo(f"Warning: {warning}", err=True)
         if as_json:
             print_json(found.to_json())
         else:
@@ -159,8 +161,6 @@ def _confirmation(yes: bool, progress: IngestProgress) -> Confirm:
 
 
 def _show(report: Report, as_json: bool, *, split: bool) -> None:
-    for warning in report.warnings:
-        click.echo(f"Warning: {warning}", err=True)
     if as_json:
         print_json(report.to_json())
         return
