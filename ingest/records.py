@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -9,9 +10,21 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.errors import IngestError
+
 Vector = NDArray[np.float32]
 
 MEGABYTE = 1_000_000
+# No cluster takes a larger request: http.max_content_length is a Java int.
+LARGEST = 2_000 * MEGABYTE
+
+
+def check_number(what: str, value: float, least: float, most: float = math.inf) -> None:
+    """Raise IngestError for NaN, for infinity, and for a number out of range."""
+    if least <= value <= most and value != math.inf:
+        return
+    above = f"at least {least:,}" if most == math.inf else f"from {least:,} to {most:,}"
+    raise IngestError(f"{what} is {value:,} and must be a number {above}.")
 
 
 class PassageEncoder(Protocol):
@@ -70,6 +83,10 @@ class Reading:
     id_from_content: bool = False
     max_bytes: int = 10 * MEGABYTE
 
+    def __post_init__(self) -> None:
+        """Refuse a limit that no document can meet, or no cluster."""
+        check_number("max_bytes (--max-document-mb)", self.max_bytes, 1, LARGEST)
+
 
 @dataclass(frozen=True)
 class Splitting:
@@ -81,6 +98,10 @@ class Splitting:
 
     split: bool = True
     overlap: int = 32
+
+    def __post_init__(self) -> None:
+        """Refuse an overlap below 0."""
+        check_number("overlap", self.overlap, 0)
 
 
 @dataclass(frozen=True)
@@ -95,6 +116,13 @@ class Writing:
     max_count: int = 500
     in_flight: int = 3
     max_outage: float = 600.0
+
+    def __post_init__(self) -> None:
+        """Refuse numbers out of range."""
+        check_number("max_bytes (--request-mb)", self.max_bytes, 1, LARGEST)
+        check_number("max_count (--request-count)", self.max_count, 1)
+        check_number("in_flight (--in-flight)", self.in_flight, 1)
+        check_number("max_outage (--max-outage)", self.max_outage, 0)
 
 
 @dataclass(frozen=True)

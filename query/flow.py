@@ -51,6 +51,11 @@ class Rerank:
     model: PassageScorer
     depth: int = 50
 
+    def __post_init__(self) -> None:
+        """Refuse a depth out of range."""
+        if not 1 <= self.depth <= MOST:
+            raise QueryError(f"the rerank depth is {self.depth:,} and must be from 1 to {MOST:,}.")
+
 
 class Flows:
     """The steps of searches of one index; what they learn of it is shared by threads.

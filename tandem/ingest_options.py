@@ -10,10 +10,10 @@ import click
 
 from ingest.errors import IngestError
 from ingest.formats import FORMATS
-from ingest.records import MEGABYTE, Reading, Splitting, Writing
+from ingest.records import LARGEST, MEGABYTE, Reading, Splitting, Writing
 from ingest.tally import RejectLimit
 from ingest.template import Template
-from tandem.options import Command
+from tandem.options import Command, Number
 
 _READING, _SPLITTING, _WRITING = Reading(), Splitting(), Writing()
 
@@ -26,6 +26,9 @@ def _reject_limit(ctx: click.Context, param: click.Parameter, value: str) -> Rej
         return RejectLimit(share=None, number=int(value))
     except ValueError as error:
         message = f"{value!r} is neither a number nor a share such as 1%."
+        raise click.BadParameter(message, ctx, param) from error
+    except IngestError as error:
+        message = f"{value!r} is neither a number from 0 nor a share from 0% to 100%."
         raise click.BadParameter(message, ctx, param) from error
 
 
@@ -58,7 +61,7 @@ _OPTIONS = [
     ),
     click.option(
         "--max-document-mb",
-        type=click.FloatRange(min=0.001),
+        type=Number(0.001, LARGEST / MEGABYTE),
         default=_READING.max_bytes / MEGABYTE,
         show_default=True,
         help="Reject larger documents.",
@@ -73,7 +76,7 @@ _OPTIONS = [
     ),
     click.option(
         "--request-mb",
-        type=click.FloatRange(min=0.01),
+        type=Number(0.01, LARGEST / MEGABYTE),
         default=_WRITING.max_bytes / MEGABYTE,
         show_default=True,
         help="Largest bulk request.",
@@ -94,7 +97,7 @@ _OPTIONS = [
     ),
     click.option(
         "--max-outage",
-        type=click.FloatRange(min=0),
+        type=Number(min=0),
         default=_WRITING.max_outage,
         show_default=True,
         help="Give up when the cluster accepted nothing for so many seconds.",

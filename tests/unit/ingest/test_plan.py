@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ingest import IngestError, Plan, checked
+from ingest import IngestError, Plan, Reading, RejectLimit, Splitting, Writing, checked
 from tests.loads import documents, write_jsonl
 
 NOBODY = 65534
@@ -62,3 +62,31 @@ def test_a_name_that_is_too_long_for_its_rejects_is_told(tmp_path):
     source = write_jsonl(tmp_path / ("a" * 245 + ".jsonl"), documents(2))
     with pytest.raises(IngestError, match=r"cannot be written \(file name too long\).*--rejects"):
         checked(source, Plan())
+
+
+NAN, INF = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: Reading(max_bytes=NAN),
+        lambda: Reading(max_bytes=0),
+        lambda: Reading(max_bytes=10**19),
+        lambda: Splitting(overlap=-1),
+        lambda: Splitting(overlap=INF),
+        lambda: Writing(max_bytes=INF),
+        lambda: Writing(max_count=0),
+        lambda: Writing(in_flight=NAN),
+        lambda: Writing(max_outage=NAN),
+        lambda: Writing(max_outage=INF),
+        lambda: Writing(max_outage=-1.0),
+        lambda: RejectLimit(NAN),
+        lambda: RejectLimit(2.0),
+        lambda: RejectLimit(None, -5),
+        lambda: RejectLimit(None, INF),
+    ],
+)
+def test_numbers_that_are_none_are_one_sentence(make):
+    with pytest.raises(IngestError, match=r"is .* and must be a number (at least|from) "):
+        make()
