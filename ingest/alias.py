@@ -17,8 +17,9 @@ if TYPE_CHECKING:
 def index_for(cluster: Cluster, alias: str, fingerprint: str) -> str:
     """The index that an alias's load fills: an interrupted one of this encoder, or a new name.
 
-    Raises IndexRefusedError where the alias's name is that of an index.
+    Raises IndexRefusedError where the alias's name is that of an index, or cannot begin one.
     """
+    check_name(alias, new=True)
     generations = _generations(cluster, alias)
     live = _holders(cluster, alias)
     for name in sorted(generations.keys() - live, reverse=True):
@@ -65,6 +66,7 @@ def switch(
     alias's name is that of an index or its load has not ended, ClusterError where the index is not
     there.
     """
+    check_name(index)
     generations = _generations(cluster, alias)
     if not loaded and index in generations and LOADING in _meta(generations[index]):
         raise IndexRefusedError(

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from mappings import Fusion, read_pipeline
+from mappings import Fusion, fault_of_pattern, read_pipeline
 from query.answer import Reading, read
 from query.encoders import Encoders
-from query.errors import QueryError
+from query.errors import QueryError, TargetError
 from query.place import hybrid_obstacle
 from query.plan import Plan, check_question, make_plan
 from query.records import BM25, HYBRID, MOST, PassageScorer, Question, Result, Vector
@@ -70,6 +70,8 @@ class Flows:
         encoders: Encoders,
         explain: Callable[[Exception], Exception],
     ) -> None:
+        if fault := fault_of_pattern(index):
+            raise TargetError(f"{index!r} cannot be the name of an index: {fault}.")
         self.index = index
         self.explain = explain
         self._can = can

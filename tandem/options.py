@@ -34,6 +34,28 @@ class Number(click.FloatRange):
         return number
 
 
+def index_name(
+    *, new: bool = False, pattern: bool = False
+) -> Callable[[click.Context, click.Parameter, str | None], str | None]:
+    """A callback of an option or argument that refuses what no index or alias can be called.
+
+    new: of an index that is to be made; pattern: several may be named.
+    """
+
+    def check(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+        from mappings import fault_of_name, fault_of_pattern
+
+        if value is None:
+            return None
+        fault = fault_of_pattern(value) if pattern else fault_of_name(value, new=new)
+        if fault:
+            message = f"{value!r} cannot be the name of an index: {fault}."
+            raise click.BadParameter(message, ctx, param)
+        return value
+
+    return check
+
+
 @dataclass(frozen=True)
 class Target:
     """Where the cluster is and who we are there; without a url, the embedded node."""

@@ -11,7 +11,7 @@ import click
 
 from tandem.encoder_options import encoder_options
 from tandem.ingest_options import ingest_options
-from tandem.options import Target, cluster_options, json_option, print_json
+from tandem.options import Target, cluster_options, index_name, json_option, print_json
 from tandem.shape_options import shape_options
 
 if TYPE_CHECKING:
@@ -28,8 +28,16 @@ LONGEST_REASON = 200
 
 @click.command()
 @click.argument("source", nargs=-1, required=True)
-@click.option("--index", help="Write into this index; it is created where it is not there.")
-@click.option("--alias", help="Fill a new index and point this alias at it when all is written.")
+@click.option(
+    "--index",
+    callback=index_name(),
+    help="Write into this index; it is created where it is not there.",
+)
+@click.option(
+    "--alias",
+    callback=index_name(new=True),
+    help="Fill a new index and point this alias at it when all is written.",
+)
 @click.option("--keep", type=click.IntRange(min=0), help="With --alias: older indexes to keep.")
 @click.option("--prune", is_flag=True, help="Remove documents that the source no longer has.")
 @click.option("--yes", is_flag=True, help="With --prune: do not ask.")

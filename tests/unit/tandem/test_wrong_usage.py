@@ -51,6 +51,60 @@ def test_a_wrong_template(template, said):
     assert said in " ".join(refused(*INGEST, "--template", template).split())
 
 
+NAMES = [
+    ("", "it is empty"),
+    ("a b", "it has ' ' in it"),
+    ("<a>", "it has '<' in it"),
+    ("a/b", "it has '/' in it"),
+    ("a#b", "it has '#' in it"),
+    ("_all", "it begins with '_'"),
+    ("+a", "it begins with '+'"),
+    ("..", "it is a path"),
+    ("ä" * 128, "it has 256 bytes and at most 255"),
+    ("a\udcff", "it has '\\udcff' in it"),
+]
+
+
+@pytest.mark.parametrize(("name", "fault"), [*NAMES, ("a,b", "it has ','"), ("a*", "it has '*'")])
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("ingest", "no-such-file", "--index"),
+        ("ingest", "no-such-file", "--alias"),
+        ("index", "create", "--model", "no-such-model", "--"),
+        ("index", "show", "--"),
+        ("index", "delete", "--yes", "--"),
+        ("index", "switch", "--", "good"),
+        ("index", "switch", "--keep", "1"),
+    ],
+)
+def test_a_name_that_no_index_can_have(words, name, fault):
+    more = ("good",) if "--keep" in words else ()
+    assert fault in " ".join(refused(*words, name, *more).split())
+
+
+@pytest.mark.parametrize(("name", "fault"), [n for n in NAMES if n[0] not in ("_all", "<a>")])
+def test_a_name_that_nothing_can_be_searched_under(name, fault):
+    said = refused("search", "query", "--url", "http://127.0.0.1:1", "--index", name)
+    assert fault in " ".join(said.split())
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("ingest", "no-such-file", "--alias", "Books"),
+        ("index", "create", "Books", "--model", "no-such-model"),
+    ],
+)
+def test_a_new_index_has_no_capitals(words):
+    assert "an index has no capitals: write 'books'" in " ".join(refused(*words).split())
+
+
+def test_a_pipeline_is_one():
+    for name in ("", "a*", "a,b"):
+        assert "is not one name" in refused("index", "pipeline", name)
+
+
 def test_every_broken_number_is_of_the_one_type():
     found = list(numbers())
     assert {option.name for _, option in found} == {
