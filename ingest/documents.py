@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
-from string import Formatter
+from collections.abc import Iterator
 from typing import Any
 
-from ingest.errors import IngestError
 from ingest.identity import PASSAGE_ID
 from ingest.jsonl import ID_FIELDS, TEXT_FIELDS, TITLE_FIELDS, kind_of, parse_json
 from ingest.limits import fault_of
 from ingest.records import Document, Reading, Reject, Row, rejected
 from ingest.tables import CSV_SEPARATOR, parse_row
+from ingest.template import Template, Unfilled, lookup
 from mappings import Fields
 
 # The cluster's limit for an `_id`, less room for a passage's number.
@@ -46,50 +45,6 @@ def unwrap(row: Row) -> Row | Reject:
     return unwrap(found) if isinstance(found, Row) else found
 
 
-class Template:
-    """What of a document is encoded: literal text and fields around {text}."""
-
-    def __init__(self, template: str) -> None:
-        try:
-            parts = [(text, name) for text, name, _, _ in Formatter().parse(template)]
-        except ValueError as error:
-            raise IngestError(f"the template {template!r} is not valid: {error}.") from error
-        names = [name for _, name in parts]
-        if names.count("text") != 1:
-            raise IngestError(
-                f"the template {template!r} has {{text}} {names.count('text')} times and must "
-                "have it once, such as '{title}\\n{text}'."
-            )
-        at = names.index("text")
-        # The text's own literal stands before it.
-        self._before = [*parts[:at], (parts[at][0], None)]
-        self._after = parts[at + 1 :]
-
-    def around(self, value: Mapping[str, Any]) -> tuple[str, str]:
-        """What comes before and after the text, with a row's fields filled in; missing is empty."""
-        before = "".join(text + self._shown(value, name) for text, name in self._before)
-        after = "".join(text + self._shown(value, name) for text, name in self._after)
-        return before.lstrip(), after.rstrip()
-
-    @staticmethod
-    def _shown(value: Mapping[str, Any], name: str | None) -> str:
-        found = lookup(value, name) if name else None
-        if found is None:
-            return ""
-        return ", ".join(map(str, found)) if isinstance(found, list) else str(found)
-
-
-def lookup(value: Any, path: str) -> Any:
-    """The value at a dotted path, or None; a key that itself holds the dots comes first."""
-    if isinstance(value, Mapping):
-        if path in value:
-            return value[path]
-        head, dot, rest = path.partition(".")
-        if dot and head in value:
-            return lookup(value[head], rest)
-    return None
-
-
 def without(value: dict[str, Any], path: str) -> dict[str, Any]:
     """A copy without the value at a dotted path; nothing happens where there is none."""
     if path in value:
@@ -110,6 +65,8 @@ class DocumentMaker:
         self._special = self._taken.union(self._ids)
         self._titles = (reading.title_field,) if reading.title_field else TITLE_FIELDS
         self._template = Template(reading.template) if reading.template else None
+        self._unfilled = Unfilled(self._template) if self._template else None
+        self._ended = False
 
     @property
     def template(self) -> str:
@@ -130,6 +87,12 @@ class DocumentMaker:
                 yield self._document(number, row)
             except BadDocumentError as error:
                 yield rejected(str(error), row.origin, self._id_if_any(row.value), row.source)
+        self._ended = True
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Fields of the template that none of the first documents had; all threads may ask."""
+        return self._unfilled.warnings(ended=self._ended) if self._unfilled else ()
 
     def _id_if_any(self, value: dict[str, Any]) -> str | None:
         try:
@@ -170,7 +133,8 @@ class DocumentMaker:
         return {name: value for name, value in rest.items() if name not in null}
 
     def _around(self, value: dict[str, Any], title: str | None) -> tuple[str, str]:
-        if self._template:
+        if self._template and self._unfilled:
+            self._unfilled.see(value)
             return self._template.around(value)
         return (f"{title}\n" if title else ""), ""
 

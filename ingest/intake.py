@@ -35,6 +35,11 @@ class Intake:
         self._tally, self._stopping = tally, stopping
         self.damage: SourceError | None = None
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was odd about the first documents, once it is known."""
+        return self._maker.warnings
+
     def documents(self) -> Iterator[Document]:
         """Documents that are the first with their id, until the run is stopping."""
         for found in self._maker.make(self._sound_rows()):

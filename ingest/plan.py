@@ -43,9 +43,9 @@ def checked(source: Source, plan: Plan) -> Rows:
     """
     rows = Rows(source, plan.reading)
     DocumentMaker(plan.reading, Fields())
-    if plan.rejects:
-        RejectsFile(plan.rejects).check()
-    rows.check(plan.rejects or rows.rejects_path)
+    rejects = plan.rejects or rows.rejects_path
+    RejectsFile(rejects).check()
+    rows.check(rejects)
     return rows
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Event
@@ -10,9 +11,21 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.errors import IngestError
+
 Vector = NDArray[np.float32]
 
 MEGABYTE = 1_000_000
+# No cluster takes a larger request: http.max_content_length is a Java int.
+LARGEST = 2_000 * MEGABYTE
+
+
+def check_number(what: str, value: float, least: float, most: float = math.inf) -> None:
+    """Raise IngestError for NaN, for infinity, and for a number out of range."""
+    if least <= value <= most and value != math.inf:
+        return
+    above = f"at least {least:,}" if most == math.inf else f"from {least:,} to {most:,}"
+    raise IngestError(f"{what} is {value:,} and must be a number {above}.")
 
 
 class PassageEncoder(Protocol):
@@ -77,13 +90,25 @@ class Reading:
     id_from_content: bool = False
     max_bytes: int = 10 * MEGABYTE
 
+    def __post_init__(self) -> None:
+        """Refuse a limit that no document can meet, or no cluster."""
+        check_number("max_bytes (--max-document-mb)", self.max_bytes, 1, LARGEST)
+
 
 @dataclass(frozen=True)
 class Splitting:
-    """How documents become passages; overlap: tokens that neighbouring passages share."""
+    """How documents become passages; overlap: tokens that neighbouring passages share.
+
+    What is encoded around a text, its title for instance, is repeated in each of its passages where
+    it fills at most a quarter of one; else it is split with the text, as one text.
+    """
 
     split: bool = True
     overlap: int = 32
+
+    def __post_init__(self) -> None:
+        """Refuse an overlap below 0."""
+        check_number("overlap", self.overlap, 0)
 
 
 @dataclass(frozen=True)
@@ -98,6 +123,13 @@ class Writing:
     max_count: int = 500
     in_flight: int = 3
     max_outage: float = 600.0
+
+    def __post_init__(self) -> None:
+        """Refuse numbers out of range."""
+        check_number("max_bytes (--request-mb)", self.max_bytes, 1, LARGEST)
+        check_number("max_count (--request-count)", self.max_count, 1)
+        check_number("in_flight (--in-flight)", self.in_flight, 1)
+        check_number("max_outage (--max-outage)", self.max_outage, 0)
 
 
 @dataclass(frozen=True, slots=True)

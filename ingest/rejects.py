@@ -30,16 +30,21 @@ class RejectsFile:
         self._file: IO[bytes] | None = None
 
     def check(self) -> None:
-        """Raise IngestError where the file could not be written, before there is a reject."""
+        """Raise IngestError where the file could not be written, before there is a reject.
+
+        Nothing is made for it.
+        """
         if str(self.path) == STDOUT:
             raise IngestError(
                 "--rejects - would make a file of that name: name another file, or /dev/stdout."
             )
-        folder = self.path.absolute().parent
         try:
+            folder = self.path.absolute().parent
             if not folder.is_dir():
                 raise self._unwritable(f"there is no folder {folder}")
-            may = os.access(self.path if self._stays() else folder, os.W_OK)
+            if self.path.is_dir():
+                raise self._unwritable("it is a folder")
+            may = may_write(self.path if self._stays() else folder)
         except OSError as error:
             raise self._unwritable(str(error.strerror).lower()) from error
         if not may:
@@ -91,6 +96,11 @@ class RejectsFile:
         """Finish the file, if there is one."""
         if self._file:
             self._file.close()
+
+
+def may_write(path: Path) -> bool:
+    """Whether who runs this may write there, as far as can be told without trying."""
+    return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def envelope(reject: Reject) -> dict[str, object]:

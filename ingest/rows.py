@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -15,7 +14,7 @@ from ingest.formats import read_source
 from ingest.jsonl import kind_of
 from ingest.limits import fault_of, is_odd
 from ingest.records import Origin, Reading, Reject, Row
-from ingest.rejects import REJECTS_ENDING
+from ingest.rejects import REJECTS_ENDING, may_write
 from ingest.sources import Position, find_sources, shown
 
 Source = str | Path | Sequence[str | Path] | Iterable[dict[str, Any]]
@@ -69,7 +68,7 @@ class Rows:
         """
         first = self._files[0].path if self._files else None
         name = first.name if first else "stdin" if self._files else "documents"
-        beside = first and first.is_file() and os.access(first.parent, os.W_OK)
+        beside = first and first.is_file() and may_write(first.parent)
         folder = first.parent if first and beside else Path()
         return folder / f"{name}{REJECTS_ENDING}"
 

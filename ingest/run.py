@@ -112,6 +112,7 @@ class _Run:
         self._link = Link(cluster, index.name, self._flow, plan.writing.max_outage)
         # What the report says beside the counts, once it is known.
         self._known: dict[str, Any] = {}
+        self._notes: list[str] = []
         self._intake = Intake(
             rows, plan.reading, index.fields, self._seen, self._tally, self._flow.stopping
         )
@@ -206,7 +207,7 @@ class _Run:
         if self._rejects.retire():
             kept = shown(self._rejects.path)
             note = f"nothing was rejected: {kept} of an earlier run is {kept}~ now."
-            self._known["warnings"] = (*self._index.warnings, note)
+            self._notes.append(note)
         if confirm := self._confirm_prune():
             self._tell("looking for documents to remove")
             prune(self._link, self._index, self._seen, self._tally, confirm)
@@ -255,7 +256,7 @@ class _Run:
                 deadline = min(deadline, time.monotonic() + RESTORE_SECONDS)
         if not done.is_set():
             left = f"the settings of index {self._index.name!r} stay relaxed until the next run"
-            self._known["warnings"] = (*self._index.warnings, f"{left}, which restores them.")
+            self._notes.append(f"{left}, which restores them.")
         self._on_progress(self.report())
         if ending.error:
             raise ending.error
@@ -284,6 +285,6 @@ class _Run:
             # Reading is ahead of writing, by minutes where encoding is slow.
             "done": None if share is None else share * finished,
             "stages": self._clock.shares(),
-            "warnings": self._index.warnings,
+            "warnings": (*self._index.warnings, *self._intake.warnings, *self._notes),
         }
         return replace(counts, **known | self._known)

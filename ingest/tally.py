@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from ingest.errors import TooManyRejectsError
-from ingest.records import Document, Passage, Reject, Report
+from ingest.records import Document, Passage, Reject, Report, check_number
 from ingest.rejects import RejectsFile
 from ingest.sources import shown
 
@@ -41,6 +41,12 @@ class RejectLimit:
 
     share: float | None = 0.01
     number: int = 100
+
+    def __post_init__(self) -> None:
+        """Refuse a number below 0 and a share that is none."""
+        check_number("the number of rejects (--max-rejects)", self.number, 0)
+        if self.share is not None:
+            check_number("the share of rejects (--max-rejects)", self.share, 0, 1)
 
     def allows(self, rejected: int, read: int) -> bool:
         """Whether the run may go on."""
