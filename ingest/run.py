@@ -26,9 +26,9 @@ from ingest.records import (
     Action,
     Passage,
     PassageEncoder,
-    Report,
 )
 from ingest.rejects import RejectsFile
+from ingest.report import Report
 from ingest.rows import Rows, Source
 from ingest.seen import Seen
 from ingest.send import Budget, Sender, actions, requests
