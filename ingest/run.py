@@ -75,7 +75,7 @@ def ingest(
     """
     plan = plan or Plan()
     plan = replace(plan, shape=shape) if shape else plan
-    rows = checked(source, plan)
+    rows = checked(source, plan, alias)
     name = named(cluster, encoder, index, alias, plan.shape)
     target = open_index(cluster, name, encoder, plan.shape, relax=plan.relax, alias=alias)
     run = _Run(rows, target, alias, cluster, encoder, plan, on_progress or (lambda report: None))
