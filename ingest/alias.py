@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ingest.errors import IncompleteError, IndexRefusedError
 from ingest.index import check_name
 from ingest.owner import LOADING, SILENT_SECONDS, busy
-from ingest.records import Report
+from ingest.report import Report
 from ingest.tally import RejectLimit
 from mappings import Shape, laid_out, read_record
 
@@ -21,8 +21,10 @@ def index_for(cluster: Cluster, alias: str, fingerprint: str, shape: Shape) -> s
     """The index that an alias's load fills: an interrupted one, or a new name.
 
     An interrupted one of another encoder or shape is left alone. Raises IndexRefusedError where the
-    alias's name is that of an index, and where another process is filling the one to go on with.
+    alias's name is that of an index or cannot begin one, and where another process is filling the
+    one to go on with.
     """
+    check_name(alias, new=True)
     generations = _generations(cluster, alias)
     live = _holders(cluster, alias)
     for name in sorted(generations.keys() - live, reverse=True):
@@ -101,6 +103,7 @@ def switch(
     IndexRefusedError where the alias's name is that of an index or its load has not ended,
     ClusterError where the index is not there.
     """
+    check_name(index)
     generations = _generations(cluster, alias)
     if not loaded and index in generations and LOADING in _meta(generations[index]):
         raise IndexRefusedError(

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Any
 from ingest.errors import IndexRefusedError
 from ingest.owner import LOADING, mark
 from ingest.records import PassageEncoder
-from mappings import EncoderRecord, Fields, IndexRecord, Shape, index_body, laid_out, read_record
+from mappings import (
+    EncoderRecord,
+    Fields,
+    IndexRecord,
+    Shape,
+    fault_of_name,
+    index_body,
+    laid_out,
+    read_record,
+)
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -61,10 +70,13 @@ def create_index(
     return body
 
 
-def check_name(name: str) -> None:
-    """Raise IndexRefusedError for a pattern, a list, or a name that no index or alias can have."""
-    if any(mark in name for mark in "*,?") or name.startswith(("_", "-", "+")):
-        raise IndexRefusedError(f"{name!r} is no name of one index: give a plain name.")
+def check_name(name: str, *, new: bool = False) -> None:
+    """Raise IndexRefusedError for a name that no index or alias can have.
+
+    new: of an index that is to be made.
+    """
+    if fault := fault_of_name(name, new=new):
+        raise IndexRefusedError(f"{name!r} cannot be the name of an index: {fault}.")
 
 
 def planned_body(
@@ -72,7 +84,7 @@ def planned_body(
 ) -> dict[str, Any]:
     """The body that `create_index` would send; the same refusals."""
     can = cluster.capabilities
-    check_name(name)
+    check_name(name, new=True)
     if not can.knn:
         raise IndexRefusedError(
             f"the cluster ({can.distribution} {can.version_text}) has no k-NN: install its k-NN "

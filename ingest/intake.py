@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from threading import Event
 
-from ingest.documents import DocumentMaker
+from ingest.documents import DocumentMaker, content_id
 from ingest.errors import SourceError
-from ingest.records import Document, Reject, Row
+from ingest.records import Document, Reading, Reject, Row
 from ingest.rows import Rows
 from ingest.seen import Seen
 from ingest.tally import Tally
+from mappings import Fields
 
 
 class Intake:
@@ -20,11 +21,24 @@ class Intake:
     """
 
     def __init__(
-        self, rows: Rows, maker: DocumentMaker, seen: Seen, tally: Tally, stopping: Event
+        self,
+        rows: Rows,
+        reading: Reading,
+        fields: Fields,
+        seen: Seen,
+        tally: Tally,
+        stopping: Event,
     ) -> None:
-        self._rows, self._maker, self._seen = rows, maker, seen
+        self._rows, self._seen = rows, seen
+        self._maker = DocumentMaker(reading, fields)
+        self._by_content = reading.id_from_content
         self._tally, self._stopping = tally, stopping
         self.damage: SourceError | None = None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was odd about the first documents, once it is known."""
+        return self._maker.warnings
 
     def documents(self) -> Iterator[Document]:
         """Documents that are the first with their id, until the run is stopping."""
@@ -36,11 +50,14 @@ class Intake:
                 if found.id:
                     self._seen.note(found.id)
                 self._tally.reject(found)
-            elif first := self._seen.add(found.id, found.origin):
-                reason = f"the id is taken by line {first.line} of {first.file}"
-                self._tally.reject(Reject(reason, found.origin, found.id, found.source))
-            else:
+            elif not (first := self._seen.add(found.id, found.origin)):
                 yield found
+            elif self._by_content and found.id == content_id(found.text):
+                # The same text, whose id is made of it, is the same document.
+                self._tally.skip()
+            else:
+                reason = f"the id is taken by line {first.line} of {first.file}"
+                self._tally.reject(found.rejected(reason))
 
     def _sound_rows(self) -> Iterator[Row | Reject]:
         try:

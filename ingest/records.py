@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from threading import Event
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.errors import IngestError
+
 Vector = NDArray[np.float32]
 
 MEGABYTE = 1_000_000
+# No cluster takes a larger request: http.max_content_length is a Java int.
+LARGEST = 2_000 * MEGABYTE
+
+
+def check_number(what: str, value: float, least: float, most: float = math.inf) -> None:
+    """Raise IngestError for NaN, for infinity, and for a number out of range."""
+    if least <= value <= most and value != math.inf:
+        return
+    above = f"at least {least:,}" if most == math.inf else f"from {least:,} to {most:,}"
+    raise IngestError(f"{what} is {value:,} and must be a number {above}.")
 
 
 class PassageEncoder(Protocol):
@@ -77,13 +90,25 @@ class Reading:
     id_from_content: bool = False
     max_bytes: int = 10 * MEGABYTE
 
+    def __post_init__(self) -> None:
+        """Refuse a limit that no document can meet, or no cluster."""
+        check_number("max_bytes (--max-document-mb)", self.max_bytes, 1, LARGEST)
+
 
 @dataclass(frozen=True)
 class Splitting:
-    """How documents become passages; overlap: tokens that neighbouring passages share."""
+    """How documents become passages; overlap: tokens that neighbouring passages share.
+
+    What is encoded around a text, its title for instance, is repeated in each of its passages where
+    it fills at most a quarter of one; else it is split with the text, as one text.
+    """
 
     split: bool = True
     overlap: int = 32
+
+    def __post_init__(self) -> None:
+        """Refuse an overlap below 0."""
+        check_number("overlap", self.overlap, 0)
 
 
 @dataclass(frozen=True)
@@ -99,8 +124,15 @@ class Writing:
     in_flight: int = 3
     max_outage: float = 600.0
 
+    def __post_init__(self) -> None:
+        """Refuse numbers out of range."""
+        check_number("max_bytes (--request-mb)", self.max_bytes, 1, LARGEST)
+        check_number("max_count (--request-count)", self.max_count, 1)
+        check_number("in_flight (--in-flight)", self.in_flight, 1)
+        check_number("max_outage (--max-outage)", self.max_outage, 0)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class Origin:
     """Where a document came from; line counts from 1, and is the row in a columnar file."""
 
@@ -110,15 +142,24 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One parsed row of a source."""
+    """One parsed row of a source; raw: as it stood, where JSON could not hold the value again."""
 
     origin: Origin
     value: dict[str, Any]
+    raw: str | None = None
+
+    @property
+    def source(self) -> dict[str, Any] | str:
+        """What a reject shows of it: the parsed row, or its raw form."""
+        return self.value if self.raw is None else self.raw
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One document: `before` + text + `after` is what a passage encodes; source: as it was read."""
+    """One document: `before` + text + `after` is what a passage encodes.
+
+    source: as it was read, parsed or raw.
+    """
 
     number: int
     id: str
@@ -128,7 +169,11 @@ class Document:
     before: str
     after: str
     origin: Origin
-    source: dict[str, Any]
+    source: dict[str, Any] | str
+
+    def rejected(self, reason: str) -> Reject:
+        """The document as a reject."""
+        return rejected(reason, self.origin, self.id, self.source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,85 +218,10 @@ class Reject:
     separator: str | None = None
 
 
-@dataclass(frozen=True)
-class Report:
-    """What came of an ingestion, at its end or so far.
-
-    read, written, skipped, rejected: documents, and read = written + skipped + rejected;
-    unfinished: taken from the source and not finished when the run ended early, all of which the
-    same command takes up again; encoded, passages_written: passages; truncated: passages of which
-    the model saw only the beginning; retries: requests sent again; removed: left-over passages of
-    documents that shrank; pruned: passages of documents that the source no longer has; held:
-    passages in the index at the end, each with its vector, None before they are counted; done: the
-    share of the source that is finished, None where unknown; finishing: what is done after the last
-    document; stages: the share of the time that each stage was busy; reasons: the commonest of the
-    rejects, and how many there are of each; alias: what points to the index now, and deleted: the
-    older indexes that went for it.
-    """
-
-    index: str
-    read: int = 0
-    written: int = 0
-    skipped: int = 0
-    rejected: int = 0
-    unfinished: int = 0
-    seconds: float = 0.0
-    encoded: int = 0
-    passages_written: int = 0
-    truncated: int = 0
-    retries: int = 0
-    removed: int = 0
-    pruned: int = 0
-    held: int | None = None
-    done: float | None = None
-    finishing: str | None = None
-    stages: Mapping[str, float] = field(default_factory=dict)
-    rejects: str | None = None
-    reasons: Mapping[str, int] = field(default_factory=dict)
-    alias: str | None = None
-    deleted: tuple[str, ...] = ()
-    warnings: tuple[str, ...] = ()
-
-    @property
-    def docs_per_second(self) -> float:
-        """Documents read in one second; 0 before anything was."""
-        return self.read / self.seconds if self.seconds else 0.0
-
-    @property
-    def slowest(self) -> str | None:
-        """The stage that was busy for the largest share of the time, or None before any was."""
-        return max(self.stages, key=lambda name: self.stages[name]) if self.stages else None
-
-    @property
-    def nothing_happened(self) -> bool:
-        """Whether the run ended before it took its first document."""
-        return self.held is None and not self.read + self.unfinished
-
-    def to_json(self) -> dict[str, Any]:
-        """The object of `tandem ingest --json`."""
-        return {
-            "read": self.read,
-            "written": self.written,
-            "skipped": self.skipped,
-            "rejected": self.rejected,
-            "seconds": round(self.seconds, 3),
-            "docs_per_second": round(self.docs_per_second, 2),
-            "index": self.index,
-            "unfinished": self.unfinished,
-            "passages": {
-                "encoded": self.encoded,
-                "written": self.passages_written,
-                "truncated": self.truncated,
-                "removed": self.removed,
-                "pruned": self.pruned,
-                "held": self.held,
-            },
-            "retries": self.retries,
-            "stages": {name: round(share, 3) for name, share in self.stages.items()},
-            "slowest": self.slowest,
-            "rejects": self.rejects,
-            "reasons": dict(self.reasons),
-            "alias": self.alias,
-            "deleted": list(self.deleted),
-            "warnings": list(self.warnings),
-        }
+def rejected(
+    reason: str, origin: Origin, document_id: str | None, source: dict[str, Any] | str
+) -> Reject:
+    """A reject of a document as it was read, parsed or raw."""
+    if isinstance(source, str):
+        return Reject(reason, origin, document_id, raw=source)
+    return Reject(reason, origin, document_id, source)

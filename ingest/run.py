@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from cluster.errors import ClusterError
 from ingest import aftercare
 from ingest.alias import check_whole, switch
-from ingest.documents import DocumentMaker
 from ingest.encode import encode
 from ingest.errors import IncompleteError
 from ingest.flow import Clock, Flow, wait_for
@@ -27,13 +26,14 @@ from ingest.records import (
     Action,
     Passage,
     PassageEncoder,
-    Report,
 )
 from ingest.rejects import RejectsFile
+from ingest.report import Report
 from ingest.rows import Rows, Source
 from ingest.seen import Seen
 from ingest.send import Budget, Sender, actions, requests
 from ingest.skip import Skipper
+from ingest.sources import shown
 from ingest.split import Splitter
 from ingest.tally import Tally
 from mappings import Shape
@@ -75,7 +75,7 @@ def ingest(
     """
     plan = plan or Plan()
     plan = replace(plan, shape=shape) if shape else plan
-    rows = checked(source, plan)
+    rows = checked(source, plan, alias)
     name = named(cluster, encoder, index, alias, plan.shape)
     target = open_index(cluster, name, encoder, plan.shape, relax=plan.relax, alias=alias)
     run = _Run(rows, target, alias, cluster, encoder, plan, on_progress or (lambda report: None))
@@ -112,8 +112,10 @@ class _Run:
         self._link = Link(cluster, index.name, self._flow, plan.writing.max_outage)
         # What the report says beside the counts, once it is known.
         self._known: dict[str, Any] = {}
-        maker = DocumentMaker(plan.reading, index.fields)
-        self._intake = Intake(rows, maker, self._seen, self._tally, self._flow.stopping)
+        self._notes: list[str] = []
+        self._intake = Intake(
+            rows, plan.reading, index.fields, self._seen, self._tally, self._flow.stopping
+        )
         self._heart = Heart(cluster, index.name) if alias else None
 
     def load(self) -> None:
@@ -202,6 +204,10 @@ class _Run:
                 "run the same command again, which writes what is missing."
             )
         aftercare.check_same(self._cluster, self._index)
+        if self._rejects.retire():
+            kept = shown(self._rejects.path)
+            note = f"nothing was rejected: {kept} of an earlier run is {kept}~ now."
+            self._notes.append(note)
         if confirm := self._confirm_prune():
             self._tell("looking for documents to remove")
             prune(self._link, self._index, self._seen, self._tally, confirm)
@@ -250,7 +256,7 @@ class _Run:
                 deadline = min(deadline, time.monotonic() + RESTORE_SECONDS)
         if not done.is_set():
             left = f"the settings of index {self._index.name!r} stay relaxed until the next run"
-            self._known["warnings"] = (*self._index.warnings, f"{left}, which restores them.")
+            self._notes.append(f"{left}, which restores them.")
         self._on_progress(self.report())
         if ending.error:
             raise ending.error
@@ -279,6 +285,6 @@ class _Run:
             # Reading is ahead of writing, by minutes where encoding is slow.
             "done": None if share is None else share * finished,
             "stages": self._clock.shares(),
-            "warnings": self._index.warnings,
+            "warnings": (*self._index.warnings, *self._intake.warnings, *self._notes),
         }
         return replace(counts, **known | self._known)

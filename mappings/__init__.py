@@ -2,6 +2,7 @@
 
 from mappings.body import Shape, index_body, laid_out
 from mappings.errors import MappingError
+from mappings.names import fault_of_name, fault_of_pattern
 from mappings.pipeline import Fusion, fault_of_pipeline_name, pipeline_body, read_pipeline
 from mappings.record import EncoderRecord, Fields, IndexRecord, read_record
 
@@ -12,6 +13,8 @@ __all__ = [
     "IndexRecord",
     "MappingError",
     "Shape",
+    "fault_of_name",
+    "fault_of_pattern",
     "fault_of_pipeline_name",
     "index_body",
     "laid_out",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -79,7 +80,7 @@ class Bm25:
     fuzziness: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse an unknown operator and a phrase boost below 0."""
+        """Refuse an unknown operator and a phrase boost that is below 0 or not finite."""
         if self.operator not in ("or", "and"):
             raise QueryError(f"unknown operator {self.operator!r}: use or, and.")
         minimum = self.minimum_should_match
@@ -87,8 +88,10 @@ class Bm25:
             raise QueryError(
                 f"{str(minimum)!r} is not how many words must match: write 2, 75%, -1 or 3<75%."
             )
-        if self.phrase_boost < 0:
-            raise QueryError(f"the phrase boost is {self.phrase_boost:g} and must be at least 0.")
+        if not 0 <= self.phrase_boost < math.inf:
+            raise QueryError(
+                f"the phrase boost is {self.phrase_boost:g} and must be a number of at least 0."
+            )
 
 
 @dataclass(frozen=True)

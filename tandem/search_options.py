@@ -13,7 +13,7 @@ from query.dsl import parse_dsl
 from query.errors import QueryError
 from query.records import DEPTH, HYBRID, MODES, MOST, PLACES, Bm25, Knn, Tuning
 from tandem.fusion_options import FUSION_NAMES, fusion_options
-from tandem.options import Command
+from tandem.options import Command, Number
 
 
 def _hits(ctx: click.Context, param: click.Parameter, value: int) -> int:
@@ -95,7 +95,7 @@ _OPTIONS = [
     click.option("--minimum-should-match", help="BM25: how many words must match, as 2 or 75%."),
     click.option(
         "--phrase-boost",
-        type=click.FloatRange(min=0),
+        type=Number(min=0),
         default=0.0,
         help="BM25: what a passage gains that has all words in a row.",
     ),
@@ -112,12 +112,12 @@ _OPTIONS = [
     ),
     click.option(
         "--oversample",
-        type=click.FloatRange(1, 100),
+        type=Number(1, 100),
         help="kNN: times k candidates of a compressed field to score again in full.",
     ),
     click.option(
         "--min-cosine",
-        type=click.FloatRange(-1, 1),
+        type=Number(-1, 1),
         help="kNN: leave out neighbours below this cosine.",
     ),
 ]

@@ -8,7 +8,7 @@ import click
 
 from tandem.encoder_options import encoder_options
 from tandem.fusion_options import fusion_options
-from tandem.options import Target, cluster_options, json_option, print_json
+from tandem.options import Target, cluster_options, index_name, json_option, print_json
 from tandem.shape_options import shape_options
 
 if TYPE_CHECKING:
@@ -22,14 +22,8 @@ def command() -> None:
     """Create, show, switch or delete an index, or write a search pipeline."""
 
 
-def _one_name(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    if any(mark in value for mark in "*,?") or value == "_all":
-        raise click.BadParameter(f"{value!r} names several indexes: give one name.", ctx, param)
-    return value
-
-
 @command.command()
-@click.argument("name", callback=_one_name)
+@click.argument("name", callback=index_name(new=True))
 @encoder_options(default_model=None)
 @shape_options
 @cluster_options
@@ -50,7 +44,7 @@ def create(
 
 
 @command.command()
-@click.argument("name", callback=_one_name)
+@click.argument("name", callback=index_name())
 @cluster_options
 @json_option
 def show(name: str, target: Target, as_json: bool) -> None:
@@ -106,8 +100,8 @@ def _vectors(cluster: Cluster, index: str, mapping: dict[str, Any]) -> int | Non
 
 
 @command.command()
-@click.argument("alias")
-@click.argument("name", callback=_one_name)
+@click.argument("alias", callback=index_name())
+@click.argument("name", callback=index_name())
 @click.option(
     "--keep",
     type=click.IntRange(min=0),
@@ -129,7 +123,7 @@ def switch(alias: str, name: str, keep: int | None, target: Target, as_json: boo
 
 
 @command.command()
-@click.argument("name", callback=_one_name)
+@click.argument("name", callback=index_name())
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @cluster_options
 @json_option

@@ -14,6 +14,7 @@ import pytest
 
 from ingest.index import create_index
 from mappings import Shape
+from tests.flaky import FlakyProxy
 from tests.loads import ROOT, documents, stored, write_jsonl
 from tests.stubs import StubEncoder
 
@@ -129,9 +130,10 @@ def test_a_dry_run_looks_at_the_index_that_is_there(tandem, opensearch, index_na
         (("--index", "a", "--keep", "1"), 2, "--keep is for --alias"),
         (("--index", "a", "--max-rejects", "many"), 2, "neither a number nor a share"),
         (("--index", "a", "--format", "docx"), 2, "docx"),
-        (("--index", "A*"), 1, "no name of one index"),
+        (("--index", "a*"), 2, "'a*' cannot be the name of an index: it has '*' in it"),
+        (("--index", "Books"), 1, "an index has no capitals: write 'books'"),
         (("--index", "x", "--engine", "faiss"), 1, "--engine lucene"),
-        (("--index", "x", "--template", "none"), 1, "{text}"),
+        (("--index", "x", "--template", "none"), 2, "{text}"),
         (("--index", "x", "--rejects", "/no/such/folder/r"), 1, "there is no folder /no/such"),
     ],
 )
@@ -282,6 +284,18 @@ def test_an_alias_is_switched_and_old_indexes_go(tandem, opensearch, index_name,
     assert sorted(opensearch.client.indices.get(index=f"{index_name}-*")) == names[1:]
 
 
+def test_a_misspelt_field_of_a_template_is_told_once(tandem, opensearch, index_name, tmp_path):
+    source = write_jsonl(tmp_path / "a.jsonl", documents(5))
+    words = (source, "--index", index_name, "--template", "{titel}: {text}")
+    for more in (("--dry-run",), ("--dry-run", "--json"), (), ("--json",)):
+        code, out, err = tandem(*words, *more)
+        assert code == 0
+        assert err.count("Warning: no document has the field 'titel'") == 1
+        assert "did you mean {title}?" in err
+        if "--json" in more:
+            assert len(json.loads(out)["warnings"]) == 1
+
+
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
 def test_an_interrupt_prints_the_tally_and_exits_130(
     opensearch_server, opensearch, index_name, tmp_path, sign
@@ -307,3 +321,27 @@ def test_an_interrupt_prints_the_tally_and_exits_130(
     assert len(stored(opensearch, index_name)) == found["written"]
     refresh = opensearch.client.indices.get_settings(index=index_name)[index_name]["settings"]
     assert "refresh_interval" not in refresh["index"]
+
+
+def test_what_was_sent_again_is_printed(tandem, opensearch, index_name, tmp_path):
+    source = write_jsonl(tmp_path / "a.jsonl", documents(30))
+    with FlakyProxy(opensearch.url, lambda n: 429 if n < 2 else None) as proxy:
+        words = (source, "--index", index_name, "--url", proxy.url, "--engine", "lucene")
+        code, out, _ = tandem(*words)
+    assert code == 0
+    assert "2 requests sent again" in out
+
+
+def test_a_blocked_index_is_one_sentence_and_exit_code_1(tandem, opensearch, index_name, tmp_path):
+    source = write_jsonl(tmp_path / "a.jsonl", documents(3))
+    assert tandem(source, "--index", index_name)[0] == 0
+    body = {"index.blocks.read_only": True}
+    opensearch.client.indices.put_settings(index=index_name, body=body)
+    write_jsonl(source, documents(5))
+    code, out, err = tandem(source, "--index", index_name)
+    opensearch.client.indices.put_settings(index=index_name, body={"index.blocks.read_only": None})
+    assert code == 1
+    assert "takes no writes" in err
+    assert "PUT /" in err
+    assert "5 documents read" not in out
+    assert "2 written" in tandem(source, "--index", index_name)[1]

@@ -362,6 +362,24 @@ def test_ids_from_content(either, index_name, tmp_path):
     assert (report.skipped, encoded) == (2, [])
 
 
+def test_equal_texts_are_one_document_where_ids_are_made_of_them(either, index_name, tmp_path):
+    rows = [{"text": "one"}] * 150 + [{"text": "two"}, {"id": "a", "text": "x"}]
+    rows += [{"id": "a", "text": "y"}]
+    source = write_jsonl(tmp_path / "a.jsonl", rows)
+    plan = Plan(reading=Reading(id_from_content=True))
+    report, _ = load(either, index_name, source, plan)
+    counts = (report.read, report.written, report.skipped, report.rejected)
+    assert counts == (153, 3, 149, 1)
+    assert report.reasons == {f"the id is taken by line 152 of {source}": 1}
+    assert sorted(each["text"] for each in stored(either, index_name).values()) == [
+        "one",
+        "two",
+        "x",
+    ]
+    report, encoded = load(either, index_name, source, plan)
+    assert (report.skipped, report.rejected, encoded) == (152, 1, [])
+
+
 def test_from_python_with_the_real_encoder_as_the_design_promises(either, index_name, minilm):
     encoder = Encoder.load(minilm)
     source = [{**d, "text": d["text"] * (1 + n % 7)} for n, d in enumerate(documents(300))]

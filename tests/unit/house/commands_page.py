@@ -15,7 +15,11 @@ Written by `make docs` from the commands' own `--help`; a test compares the two.
 def help_of(command: click.Command, path: list[str]) -> list[tuple[str, str]]:
     """The help text of a command and of everything below it, under its whole name."""
     context = click.Context(
-        command, info_name=" ".join(path), terminal_width=100, max_content_width=100
+        command,
+        info_name=" ".join(path),
+        terminal_width=100,
+        max_content_width=100,
+        help_option_names=cli.context_settings["help_option_names"],
     )
     pages = [(" ".join(path), command.get_help(context))]
     if isinstance(command, click.Group) and command is not cli:
