@@ -19,7 +19,14 @@ class AccessError(ClusterError):
 
 
 class MissingIndexError(ClusterError):
-    """The index is not there (404)."""
+    """The index is not there (404).
+
+    what: the sentence without its cure and full stop, for who knows a better cure.
+    """
+
+    def __init__(self, what: str, cure: str) -> None:
+        super().__init__(f"{what}: {cure}.")
+        self.what = what
 
 
 class NodeError(ClusterError):

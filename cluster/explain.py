@@ -125,7 +125,7 @@ def _answered(error: Any, where: Circumstances, index_names: IndexNames | None) 
     if status == 401:
         return AccessError(_who(where))
     if kind == "index_not_found_exception":
-        return MissingIndexError(_missing_index(error, where, index_names))
+        return _missing_index(error, where, index_names)
     if "block" in kind or "blocked by" in reason:
         return ClusterError(_block(reason, where))
     if status == 403:
@@ -180,14 +180,16 @@ def _forbidden(reason: str, where: Circumstances) -> str:
     return f"{where.url} forbids this to {who}: {reason}."
 
 
-def _missing_index(error: Any, where: Circumstances, index_names: IndexNames | None) -> str:
+def _missing_index(
+    error: Any, where: Circumstances, index_names: IndexNames | None
+) -> MissingIndexError:
     match = re.search(r"no such index \[([^\]]+)\]", _reason(error))
     name = match[1] if match else "that you named"
     close = difflib.get_close_matches(name, _suggestions(index_names), n=3)
     hint = f" (did you mean {' or '.join(close)}?)" if close else ""
-    return (
-        f"there is no index {name} on {where.url}{hint}: make it with "
-        f"`tandem ingest SOURCE --index {name}` or `tandem index create {name}`."
+    return MissingIndexError(
+        f"there is no index {name} on {where.url}{hint}",
+        f"make it with `tandem ingest SOURCE --index {name}`",
     )
 
 

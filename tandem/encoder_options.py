@@ -46,12 +46,12 @@ class EncoderChoice:
 
 def encoder_options(default_model: str | None) -> Callable[[Command], Command]:
     """Add the options and hand over an `encoder_choice`; without a default, --model is needed."""
+    # A default of None would count as given: click asks for --model only where none is named.
+    unset: dict[str, Any] = {"required": True}
     model = click.option(
         "--model",
-        default=default_model,
-        required=default_model is None,
-        show_default=True,
         help="Name of a sentence-transformers or Hugging Face model, or its folder.",
+        **({"default": default_model, "show_default": True} if default_model else unset),
     )
 
     def decorate(command: Command) -> Command:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -69,15 +71,29 @@ def show(name: str, target: Target, as_json: bool) -> None:
     Console().print(table)
 
 
+@contextmanager
+def _explained(cluster: Cluster) -> Iterator[None]:
+    """Errors of the client as one sentence; of a missing index, what these commands can offer."""
+    from opensearchpy.exceptions import OpenSearchException
+
+    from cluster import ClusterError, MissingIndexError
+
+    try:
+        yield
+    except (OpenSearchException, ClusterError) as error:
+        told = cluster.explain(error)
+        if isinstance(told, MissingIndexError):
+            raise MissingIndexError(told.what, "correct the name") from None
+        raise told from error
+
+
 def _describe(cluster: Cluster, name: str) -> dict[str, Any]:
     from mappings import read_record
 
-    try:
+    with _explained(cluster):
         (index, found), *others = cluster.client.indices.get(index=name).items()
         stats = cluster.client.indices.stats(index=index, metric="docs,store")
         count = _vectors(cluster, index, found["mappings"])
-    except Exception as error:
-        raise cluster.explain(error) from error
     record = read_record(found["mappings"], index)
     settings, total = found["settings"]["index"], stats["_all"]["primaries"]
     return {
@@ -120,7 +136,7 @@ def switch(alias: str, name: str, keep: int | None, target: Target, as_json: boo
     """Point ALIAS at index NAME atomically: searches see the old or the new, never neither."""
     from ingest.alias import switch as switch_alias
 
-    with target.connect() as cluster:
+    with target.connect() as cluster, _explained(cluster):
         deleted = switch_alias(cluster, alias, name, keep=keep)
     if as_json:
         print_json({"alias": alias, "index": name, "deleted": deleted})
@@ -141,10 +157,8 @@ def delete(name: str, yes: bool, target: Target, as_json: bool) -> None:
             click.confirm(
                 f"Delete {name} with {facts['documents']} documents?", abort=True, err=True
             )
-        try:
+        with _explained(cluster):
             cluster.client.indices.delete(index=name)
-        except Exception as error:
-            raise cluster.explain(error) from error
     if as_json:
         print_json({"index": name, "deleted": True, "documents": facts["documents"]})
     else:
