@@ -10,6 +10,8 @@ from typing import Any
 
 import click
 
+from tandem.variables import name_variables
+
 # Command -> what it does, shown by --help without importing the command (and so without torch).
 COMMANDS = {
     "demo": "Ingest examples/ into the embedded node and run its searches in all three modes.",
@@ -37,6 +39,7 @@ class LazyGroup(click.Group):
             return None
         module = importlib.import_module(f"tandem.commands.{cmd_name}")
         command: click.Command = module.command
+        name_variables(command, cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -94,7 +97,7 @@ def _for_command(name: str, shared: dict[str, Any], config: dict[str, Any]) -> d
 
 @click.command(
     cls=LazyGroup,
-    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "TANDEM"},
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.option(
     "--config",

@@ -12,6 +12,7 @@ from ingest.formats import FORMATS
 from ingest.records import MEGABYTE, Reading, Splitting, Writing
 from ingest.tally import RejectLimit
 from tandem.options import Command
+from tandem.variables import WORDS
 
 _READING, _SPLITTING, _WRITING = Reading(), Splitting(), Writing()
 
@@ -31,14 +32,19 @@ _OPTIONS = [
     click.option("--format", type=click.Choice(FORMATS), help="Of the sources (default: found)."),
     click.option("--id-field", help="Field of the id, dots for nested ones (default: _id, id...)."),
     click.option(
-        "--text-field", multiple=True, help="Field of the text; several are joined (default: text)."
+        "--text-field",
+        type=WORDS,
+        multiple=True,
+        help="Field of the text; several are joined (default: text).",
     ),
     click.option("--title-field", help="Field of the title (default: title)."),
     click.option(
         "--template",
         help="What is encoded, such as '{title}: {text}' (default: title and text on two lines).",
     ),
-    click.option("--drop-field", multiple=True, help="Do not carry this field into the index."),
+    click.option(
+        "--drop-field", type=WORDS, multiple=True, help="Do not carry this field into the index."
+    ),
     click.option(
         "--id-from-content", is_flag=True, help="Give documents without an id one of their text."
     ),

@@ -11,6 +11,7 @@ from query.filters import parse_dsl
 from query.records import DEPTH, HYBRID, MODES, MOST, PLACES, Bm25, Knn, Tuning
 from tandem.fusion_options import fusion_options
 from tandem.options import Command
+from tandem.variables import WORDS, typed_wins
 
 
 def _hits(ctx: click.Context, param: click.Parameter, value: int) -> int:
@@ -27,6 +28,7 @@ _ASKING = [
     click.option("--filter", metavar="JSON", help="Only passages that meet this query DSL."),
     click.option(
         "--where",
+        type=WORDS,
         multiple=True,
         metavar="CONDITION",
         help="Only passages with lang=en, lang=en,de, lang!=en or year>=2019; repeat for more.",
@@ -42,7 +44,9 @@ def asking_options(command: Command) -> Command:
     """Add the options of a question, and hand the command `asked`: the arguments of a search."""
 
     @functools.wraps(command)
-    def wrapped(*args: Any, start: int | None, page: int | None, **options: Any) -> Any:
+    def wrapped(*args: Any, **options: Any) -> Any:
+        typed_wins(click.get_current_context(), options, "start", "page")
+        start, page = options.pop("start"), options.pop("page")
         if start is not None and page is not None:
             raise click.UsageError("--from and --page say the same thing: give one of them.")
         asked = {name: options.pop(name) for name in ("k", "mode", "where", "collapse", "explain")}
@@ -75,6 +79,7 @@ _OPTIONS = [
     click.option(
         "-f",
         "--field",
+        type=WORDS,
         multiple=True,
         help="BM25: search this field, with a boost as in title^2 (default: text and title).",
     ),

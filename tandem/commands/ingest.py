@@ -13,6 +13,7 @@ from tandem.encoder_options import encoder_options
 from tandem.ingest_options import ingest_options
 from tandem.options import Target, cluster_options, json_option, print_json
 from tandem.shape_options import shape_options
+from tandem.variables import typed, typed_wins
 
 if TYPE_CHECKING:
     from ingest import Report
@@ -41,10 +42,11 @@ LONGEST_REASON = 200
 @shape_options
 @cluster_options
 @json_option
+@click.pass_context
 def command(
+    context: click.Context,
+    /,
     source: tuple[str, ...],
-    index: str | None,
-    alias: str | None,
     keep: int | None,
     prune: bool,
     yes: bool,
@@ -60,9 +62,11 @@ def command(
     globs, or - for standard input; compressed with gzip, bz2, xz or zstd, or not. The same command
     again writes only what is new or changed.
     """
+    typed_wins(context, settings, "index", "alias")
+    index, alias = settings.pop("index"), settings.pop("alias")
     if (index is None) == (alias is None):
         raise click.UsageError("Say where to write: either --index NAME or --alias NAME.")
-    if keep is not None and alias is None:
+    if alias is None and typed(context, "keep"):
         raise click.UsageError("--keep is for --alias.")
     if prune and not yes and "-" in source:
         raise click.UsageError("--prune asks on standard input, which is a source here: add --yes.")

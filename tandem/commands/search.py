@@ -11,9 +11,11 @@ from query.export import result_json
 from query.records import MOST, Tuning
 from tandem.options import Target, cluster_options, json_option, print_json
 from tandem.search_options import asking_options, tuning_options
+from tandem.variables import typed
 
 if TYPE_CHECKING:
     from query import Rerank
+    from tandem.many_queries import ManyQueries
 
 # Finished, but something is missing: a shard's passages, or a query's answer.
 SOME_MISSING = 3
@@ -46,7 +48,10 @@ SOME_MISSING = 3
 @tuning_options
 @cluster_options
 @json_option
+@click.pass_context
 def command(
+    context: click.Context,
+    /,
     text: str | None,
     index: str,
     rerank: str | None,
@@ -64,12 +69,10 @@ def command(
     TEXT: what to look for. The index knows which model encoded it, so that none need be named.
     """
     from query import Searcher
-    from tandem.many_queries import ManyQueries
     from tandem.progress import tell
     from tandem.show_hits import show_result
 
-    _check_usage(text, queries, run, as_json)
-    many = ManyQueries(queries, run, as_json) if queries is not None else None
+    many = _many(context, text, queries, run, as_json)
     with (
         target.connect() as cluster,
         Searcher(cluster, index, model=model, on_progress=tell) as searcher,
@@ -92,6 +95,20 @@ def _reranker(model: str | None, depth: int) -> Rerank | None:
     from query import Rerank
 
     return Rerank(CrossEncoder.load(model), depth)
+
+
+def _many(
+    context: click.Context, text: str | None, queries: str | None, run: Path | None, as_json: bool
+) -> ManyQueries | None:
+    """The queries of --queries, None for a TEXT, which wins over what was not typed."""
+    from tandem.many_queries import ManyQueries
+
+    if text is not None and not typed(context, "queries"):
+        queries = None
+    if queries is None and not typed(context, "run"):
+        run = None
+    _check_usage(text, queries, run, as_json)
+    return None if queries is None else ManyQueries(queries, run, as_json)
 
 
 def _check_usage(text: str | None, queries: str | None, run: Path | None, as_json: bool) -> None:
