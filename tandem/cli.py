@@ -6,7 +6,6 @@ import importlib
 import os
 import sys
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -48,53 +47,6 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, COMMANDS[name]) for name in self.list_commands(ctx)])
 
 
-def _config_path() -> Path:
-    from platformdirs import user_config_path
-
-    return user_config_path("tandem", appauthor=False) / "tandem.toml"
-
-
-def _read_config(path: Path) -> dict[str, Any]:
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-    try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise click.UsageError(
-            f"{path} is not valid TOML: {error}. Mend it, or name another with --config."
-        ) from error
-    except OSError as error:
-        raise click.UsageError(f"cannot read the config file {path}: {error.strerror}.") from error
-
-
-def _default_map(config: dict[str, Any]) -> dict[str, Any]:
-    """Top-level keys are defaults for every command; a table of a command's name overrides them."""
-    shared = {key: value for key, value in config.items() if not isinstance(value, dict)}
-    return {name: _for_command(name, shared, config) for name in COMMANDS}
-
-
-def _for_command(name: str, shared: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
-    own = config.get(name, {})
-    merged: dict[str, Any] = {**shared, **own}
-    if name in ("index", "node"):  # groups: the same defaults again for each of their verbs
-        verbs = (
-            "create",
-            "show",
-            "switch",
-            "delete",
-            "pipeline",
-            "start",
-            "stop",
-            "status",
-            "reset",
-        )
-        merged.update({verb: {**shared, **own.get(verb, {})} for verb in verbs})
-    return merged
-
-
 @click.command(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -120,9 +72,12 @@ def cli(ctx: click.Context, config: Path | None, debug: bool) -> None:
     Every option can also be set as TANDEM_OPTION or TANDEM_COMMAND_OPTION in the environment, or
     in a TOML file.
     """
-    path = config or _config_path()
+    from tandem.config import defaults, usual_path
+
+    path = config or usual_path()
     if config or path.is_file():
-        ctx.default_map = _default_map(_read_config(path))
+        commands = {name: cli.get_command(ctx, name) for name in COMMANDS}
+        ctx.default_map = defaults(path, {k: v for k, v in commands.items() if v})
 
 
 def _told_errors() -> tuple[type[Exception], ...]:
