@@ -32,7 +32,7 @@ def _one_name(ctx: click.Context, param: click.Parameter, value: str) -> str:
 
 @command.command()
 @click.argument("name", callback=_one_name)
-@encoder_options(default_model=None)
+@encoder_options(required=True)
 @shape_options
 @cluster_options
 @json_option

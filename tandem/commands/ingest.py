@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tandem.encoder_options import encoder_options
+from tandem.encoder_options import encoder_options, recorded_encoder
 from tandem.ingest_options import ingest_options
 from tandem.options import Target, cluster_options, json_option, print_json
 from tandem.shape_options import shape_options
 from tandem.variables import typed, typed_wins
 
 if TYPE_CHECKING:
+    from cluster import Cluster
+    from encoder import Encoder
     from ingest import Report
     from ingest.dry import DryRun
     from ingest.prune import Confirm
@@ -38,7 +40,7 @@ LONGEST_REASON = 200
 @click.option("--force-merge", is_flag=True, help="Merge the index into one segment at the end.")
 @click.option("--dry-run", is_flag=True, help="Show the first passages and the mapping only.")
 @ingest_options
-@encoder_options(default_model="sentence-transformers/msmarco-distilbert-base-v3")
+@encoder_options(required=False)
 @shape_options
 @cluster_options
 @json_option
@@ -101,7 +103,7 @@ class _Request:
         progress: IngestProgress | None = None
         try:
             with target.connect() as cluster:
-                encoder = choice.load()
+                encoder = self._encoder(cluster, choice)
                 with ingest_progress() as progress:
                     confirm = _confirmation(yes, progress) if prune else None
                     report = ingest(
@@ -118,6 +120,12 @@ class _Request:
                 _show(progress.last, as_json)
         return SOME_REJECTED if report.rejected else 0
 
+    def _encoder(self, cluster: Cluster, choice: EncoderChoice) -> Encoder:
+        """The encoder that was named, else the one of the index or of the alias's live index."""
+        if choice.model is not None:
+            return choice.load()
+        return choice.load(recorded_encoder(cluster, str(self.index or self.alias)))
+
     def show_dry_run(self, target: Target, choice: EncoderChoice, as_json: bool) -> int:
         """Show what would be done."""
         from ingest import Plan, checked
@@ -129,7 +137,7 @@ class _Request:
             found = dry_run(
                 self.source,
                 cluster=cluster,
-                encoder=choice.load(),
+                encoder=self._encoder(cluster, choice),
                 index=self.index,
                 alias=self.alias,
                 plan=plan,
