@@ -35,6 +35,7 @@ def test_the_same_command_without_the_model_changes_nothing(ingest, index_name):
 
 def test_an_alias_goes_on_with_the_model_of_its_live_index(ingest, opensearch, index_name):
     ingest("--alias", index_name, *FIRST)
+    assert ingest("--index", index_name)["skipped"] == 3
     ingest("--alias", index_name)
     ((_, found),) = opensearch.client.indices.get(index=index_name).items()
     encoder = found["mappings"]["_meta"]["tandem"]["encoder"]
