@@ -9,6 +9,7 @@ import click
 import pytest
 
 from tandem.cli import COMMANDS, cli
+from tests.commands import tandem
 
 ROOT = Path(__file__).resolve().parents[3]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -54,6 +55,21 @@ def parse(words):
 def test_the_page_of_commands_is_the_help_of_today():
     written = (ROOT / "docs" / "commands.md").read_text(encoding="utf-8")
     assert written == commands_page(), "docs/commands.md is old: run `make docs`"
+
+
+@pytest.mark.parametrize("words", [(), ("node", "start"), ("index",), ("search",)])
+def test_the_page_shows_what_the_program_prints(words):
+    page = " ".join(commands_page().replace("\n", " ").split())
+    said = tandem(*words, "--help").out
+    for paragraph in re.split(r"\n\s*\n", said.split("Options:")[0]):
+        assert " ".join(paragraph.split()) in page
+    assert "-h, --help" in said
+    options = set(re.findall(r"(?<![\w-])--?\w[\w-]*", page))
+    assert set(re.findall(r"(?<![\w-])--?\w[\w-]*", said)) <= options
+
+
+def test_the_page_has_connection_options_once():
+    assert commands_page().count("  --url TEXT") == 1
 
 
 def test_readme_shows_every_command():
