@@ -15,7 +15,7 @@ from tandem.variables import name_variables
 COMMANDS = {
     "demo": "Ingest examples/ into the embedded node and run its searches in all three modes.",
     "doctor": "Show what cluster, Java, model and machine can do, with cures.",
-    "index": "Create, show, switch or delete an index, or write a search pipeline.",
+    "index": "Create, list, show, switch or delete indexes, or write a search pipeline.",
     "ingest": "Encode documents and write them into an index.",
     "node": "Start, stop, inspect or reset the embedded OpenSearch node.",
     "search": "Search an index by kNN, by BM25, or by both.",
