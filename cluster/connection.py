@@ -130,7 +130,11 @@ def connect(
     node = EmbeddedNode()
     state = node.status()
     ours = state is not None and state.url == url.rstrip("/")
-    return _open(url.rstrip("/"), options, Circumstances(url, user, node if ours else None))
+    return _open(
+        url.rstrip("/"),
+        options,
+        Circumstances(url, user, api_key is not None, node if ours else None),
+    )
 
 
 def connect_embedded(
@@ -139,7 +143,7 @@ def connect_embedded(
     """Find or start this node and connect to it; raises NodeError."""
     url = node.start(on_progress).url
     options = _client_options(_host(url), Credentials(), None, True, timeout)
-    return _open(url, options, Circumstances(url, None, node))
+    return _open(url, options, Circumstances(url, node=node))
 
 
 def _host(url: str) -> dict[str, Any]:

@@ -110,7 +110,9 @@ def main(args: list[str] | None = None) -> None:
     try:
         code = cli.main(args=args, prog_name="tandem", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        from tandem.wrong_usage import clearer
+
+        clearer(error).show()
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -165,9 +166,13 @@ def delete(name: str, yes: bool, target: Target, as_json: bool) -> None:
     """Delete an index and every document in it."""
     from tandem.index_facts import describe
 
+    if not yes and not sys.stdin.isatty():
+        raise click.UsageError("delete asks, and nobody is here to answer: add --yes.")
     with target.connect() as cluster:
         with _explained(cluster):
             facts = describe(cluster, name)
+        if facts["index"] != name:
+            raise click.ClickException(_alias(name, facts["index"]))
         if not yes:
             click.confirm(
                 f"Delete {name} with {facts['documents']} documents?", abort=True, err=True
@@ -178,6 +183,15 @@ def delete(name: str, yes: bool, target: Target, as_json: bool) -> None:
         print_json({"index": name, "deleted": True, "documents": facts["documents"]})
     else:
         click.echo(f"Deleted {name} with {facts['documents']} documents.")
+
+
+def _alias(name: str, behind: str | list[str]) -> str:
+    """Why an alias is not deleted, and what can be."""
+    indexes = [behind] if isinstance(behind, str) else behind
+    return (
+        f"{name!r} is an alias of {', '.join(indexes)}, so nothing was deleted: name an index "
+        f"itself, as in `tandem index delete {indexes[0]}`."
+    )
 
 
 @command.command()

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 SOME_REJECTED = 3
 # Of a reason, so many characters are shown; the rejects file has it whole.
 LONGEST_REASON = 200
+# Names of files whose text is not there to be read as it is.
+_PAGES = (".pdf", ".doc", ".docx", ".odt", ".rtf", ".epub", ".pptx", ".xlsx", ".html", ".htm")
 
 
 @click.command()
@@ -70,12 +72,23 @@ def command(
         raise click.UsageError("Say where to write: either --index NAME or --alias NAME.")
     if alias is None and typed(context, "keep"):
         raise click.UsageError("--keep is for --alias.")
-    if prune and not yes and "-" in source:
-        raise click.UsageError("--prune asks on standard input, which is a source here: add --yes.")
+    if prune and not yes and not dry_run and ("-" in source or not sys.stdin.isatty()):
+        raise click.UsageError("--prune asks, and nobody is here to answer: add --yes.")
+    if settings["reading"].format is None:
+        _refuse_pages(source)
     request = _Request(list(source), index, alias, keep, settings)
     if dry_run:
         return request.show_dry_run(target, encoder_choice, as_json)
     return request.run(target, encoder_choice, as_json, prune=prune, yes=yes)
+
+
+def _refuse_pages(source: tuple[str, ...]) -> None:
+    for name in source:
+        if name.lower().endswith(_PAGES):
+            raise click.ClickException(
+                f"{name} is a document to look at, and only its text can be encoded: extract the "
+                "text first, into JSONL with one document a line."
+            )
 
 
 @dataclass(frozen=True)
@@ -158,14 +171,7 @@ def _confirmation(yes: bool, progress: IngestProgress) -> Confirm:
             f"Remove {what} of documents that the source no longer has ({', '.join(sample)}...)?"
         )
         with progress.aside():
-            try:
-                return click.confirm(question, err=True)
-            except click.Abort:
-                if sys.stdin.isatty():
-                    raise
-        raise click.UsageError(
-            "--prune asks and nobody answered, so nothing was removed: add --yes."
-        )
+            return click.confirm(question, err=True)
 
     return confirm
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,8 +85,14 @@ def command(
     if as_json:
         print_json(result_json(result))
     else:
-        show_result(result, str(text), index)
+        show_result(result, str(text), index, _conditions(asked))
     return SOME_MISSING if result.partial else 0
+
+
+def _conditions(asked: dict[str, Any]) -> list[str]:
+    """What passages had to meet, as it was given."""
+    dsl = asked["filter"]
+    return [*asked["where"], *([json.dumps(dsl, ensure_ascii=False)] if dsl else [])]
 
 
 def _reranker(model: str | None, depth: int) -> Rerank | None:
@@ -112,7 +119,9 @@ def _many(
 
 
 def _check_usage(text: str | None, queries: str | None, run: Path | None, as_json: bool) -> None:
-    if (text is None) == (queries is None):
+    if text is not None and queries is not None:
+        raise click.UsageError("TEXT and --queries both say what to look for: give only one.")
+    if text is None and queries is None:
         raise click.UsageError("Say what to look for: either TEXT or --queries FILE.")
     if text is not None and not text.strip():
         raise click.UsageError("The query is empty: say what to look for.")

@@ -111,3 +111,20 @@ def test_list_and_show_on_elasticsearch(elasticsearch, index_name):
     out = tandem("index", "show", index_name, TANDEM_URL=elasticsearch.url).out
     assert "engine" not in out
     assert re.search(r"HNSW m +24", out)
+
+
+def test_an_alias_is_not_deleted_and_its_index_is_named(run, opensearch, stub):
+    opensearch.client.indices.put_alias(index=stub, name=f"{stub}-alias")
+    done = run("delete", f"{stub}-alias", "--yes")
+    assert done.code == 1
+    assert f"is an alias of {stub}, so nothing was deleted" in done.err
+    assert opensearch.client.indices.exists(index=stub)
+    done = run("delete", stub, "--yes", "--json")
+    assert json.loads(done.out) == {"index": stub, "deleted": True, "documents": 3}
+
+
+def test_an_index_that_is_there_is_not_made_again(run, stub):
+    done = run("create", stub, "--model", "sentence-transformers/all-MiniLM-L6-v2")
+    assert done.code == 1
+    assert f"there is an index {stub} on" in done.err
+    assert "HTTP" not in done.err
