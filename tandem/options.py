@@ -123,6 +123,10 @@ def cluster_options(command: Command) -> Command:
     ) -> Any:
         import os
 
+        if ca_certs and url and not url.lower().startswith("https:"):
+            raise click.UsageError(
+                f"--ca-certs is for TLS, and --url {url} is not: write https://, or leave it out."
+            )
         target = Target(
             url=url,
             user=user,

@@ -8,10 +8,10 @@ from typing import Any
 import click
 
 from query.filters import parse_dsl
-from query.records import DEPTH, HYBRID, MODES, MOST, PLACES, Bm25, Knn, Tuning
+from query.records import BM25, DEPTH, HYBRID, KNN, MODES, MOST, PLACES, Bm25, Knn, Tuning
 from tandem.fusion_options import fusion_options
 from tandem.options import Command
-from tandem.variables import WORDS, typed_wins
+from tandem.variables import WORDS, long_name, typed, typed_wins
 
 
 def _hits(ctx: click.Context, param: click.Parameter, value: int) -> int:
@@ -121,11 +121,37 @@ _OPTIONS = [
 ]
 
 
+_FUSION = ("technique", "combination", "weights", "rank_constant", "fusion_at", "pipeline")
+_WORDS = ("field", "operator", "minimum_should_match", "phrase_boost", "fuzziness")
+_NEIGHBOURS = ("vector_field", "ef_search", "oversample", "min_cosine", "depth")
+# Options that change nothing in a mode, and what they are for.
+_IDLE = {
+    BM25: dict.fromkeys(_FUSION, "hybrid searches") | dict.fromkeys(_NEIGHBOURS, "kNN"),
+    KNN: dict.fromkeys(_FUSION, "hybrid searches") | dict.fromkeys(_WORDS, "BM25"),
+    HYBRID: {},
+}
+
+
+def _refuse_idle(context: click.Context, mode: str) -> None:
+    """Refuse what was typed and would change nothing; a default set beforehand may stay."""
+    for option in context.command.params:
+        purpose = _IDLE[mode].get(str(option.name))
+        if purpose and typed(context, str(option.name)):
+            raise click.UsageError(
+                f"--{long_name(option)} is for {purpose} and changes nothing in --mode {mode}: "
+                "leave out one of them."
+            )
+
+
 def tuning_options(command: Command) -> Command:
-    """Add the options of a tuning, and hand the command a `tuning` made of them."""
+    """Add the options of a tuning, and hand the command a `tuning` made of them.
+
+    It stands below `asking_options`, whose mode says which of them count.
+    """
 
     @functools.wraps(command)
     def wrapped(*args: Any, **options: Any) -> Any:
+        _refuse_idle(click.get_current_context(), options["asked"]["mode"])
         take = options.pop
         bm25 = Bm25(
             take("field"),

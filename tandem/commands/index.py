@@ -12,7 +12,7 @@ import click
 from tandem.encoder_options import encoder_options
 from tandem.fusion_options import fusion_options
 from tandem.options import Target, cluster_options, json_option, print_json
-from tandem.shape_options import shape_options
+from tandem.shape_options import shape_options, tell_replicas
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -46,6 +46,7 @@ def create(
     from ingest.index import create_index
 
     with target.connect() as cluster:
+        tell_replicas(cluster, shape)
         encoder = encoder_choice.load()
         body = create_index(cluster, name, encoder, shape)
     if as_json:

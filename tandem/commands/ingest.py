@@ -12,7 +12,7 @@ import click
 from tandem.encoder_options import encoder_options, recorded_encoder
 from tandem.ingest_options import ingest_options
 from tandem.options import Target, cluster_options, json_option, print_json
-from tandem.shape_options import shape_options
+from tandem.shape_options import shape_options, tell_replicas
 from tandem.variables import typed, typed_wins
 
 if TYPE_CHECKING:
@@ -135,6 +135,7 @@ class _Request:
 
     def _encoder(self, cluster: Cluster, choice: EncoderChoice) -> Encoder:
         """The encoder that was named, else the one of the index or of the alias's live index."""
+        tell_replicas(cluster, self.settings["shape"])
         if choice.model is not None:
             return choice.load()
         return choice.load(recorded_encoder(cluster, str(self.index or self.alias)))

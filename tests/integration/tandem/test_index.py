@@ -128,3 +128,15 @@ def test_an_index_that_is_there_is_not_made_again(run, stub):
     assert done.code == 1
     assert f"there is an index {stub} on" in done.err
     assert "HTTP" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "notes"), [((), 0), (("--replicas", "0"), 0), (("--replicas", "2"), 1)]
+)
+def test_replicas_that_the_embedded_node_cannot_have_are_said_once(
+    opensearch_server, index_name, words, notes
+):
+    environ = {k: v for k, v in opensearch_server.environment.items() if k.startswith("TANDEM_")}
+    done = tandem("index", "create", index_name, "--model", "./none", *words, **environ)
+    assert done.code == 1
+    assert done.err.count("the embedded node is one node") == notes
