@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from cluster.artifacts import OnProgress
 from cluster.capabilities import Capabilities, detect
-from cluster.errors import ClusterError
+from cluster.errors import ClusterError, cause_of
 from cluster.explain import Circumstances, explain
 from cluster.node import EmbeddedNode
 
@@ -235,7 +235,8 @@ def _open(url: str, options: dict[str, Any], circumstances: Circumstances) -> Cl
                 serverless=options["hosts"][0]["host"].endswith(SERVERLESS),
             )
         except Exception as error:
-            raise explain(error, circumstances) from error
+            told = explain(error, circumstances)
+            raise told from cause_of(told, error)
         return Cluster(url, options, circumstances, client, capabilities)
 
 

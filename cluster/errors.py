@@ -43,3 +43,12 @@ class JavaError(NodeError):
 
 class UnreachableError(ClusterError):
     """Nothing answered, or not in a way that a cluster does."""
+
+
+def cause_of(told: Exception, error: Exception) -> Exception | None:
+    """What to raise `told` from: nothing where its sentence says all that the client's error does.
+
+    Any other answer may be a defect of ours, which the client's error helps to find.
+    """
+    expected = (AccessError, MissingIndexError, UnreachableError)
+    return None if isinstance(told, expected) else error

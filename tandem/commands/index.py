@@ -122,7 +122,7 @@ def _explained(cluster: Cluster) -> Iterator[None]:
     """Errors of the client as one sentence; of a missing index, what these commands can offer."""
     from opensearchpy.exceptions import OpenSearchException
 
-    from cluster import ClusterError, MissingIndexError
+    from cluster.errors import ClusterError, MissingIndexError, cause_of
 
     try:
         yield
@@ -132,7 +132,7 @@ def _explained(cluster: Cluster) -> Iterator[None]:
             raise MissingIndexError(
                 told.what, "`tandem index list` shows those that are there"
             ) from None
-        raise told from error
+        raise told from cause_of(told, error)
 
 
 @command.command()
