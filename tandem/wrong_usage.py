@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 
 import click
+from click.core import ParameterSource
 
 # Of the program itself, not of its commands.
 _OF_THE_PROGRAM = ("--config", "--debug", "--version")
@@ -29,17 +31,29 @@ def clearer(error: click.ClickException) -> click.ClickException:
     """The same error with a cure where there is one to add."""
     context = getattr(error, "ctx", None)
     if isinstance(error, click.BadParameter) and error.message:
-        return _plain_type(error)
+        return _bad_value(error)
     message = _message(error, context) if context else None
     return error if message is None else click.UsageError(message, context)
 
 
-def _plain_type(error: click.BadParameter) -> click.BadParameter:
+def _bad_value(error: click.BadParameter) -> click.BadParameter:
+    message = error.message
     for name, plain in _TYPES.items():
-        if f"not a valid {name}." in error.message:
-            message = error.message.replace(f"not a valid {name}.", f"not a valid {plain}.")
-            return click.BadParameter(message, error.ctx, error.param, error.param_hint)
-    return error
+        message = message.replace(f"not a valid {name}.", f"not a valid {plain}.")
+    if isinstance(error, click.MissingParameter) or message + _origin(error) == error.message:
+        return error
+    return click.BadParameter(message + _origin(error), error.ctx, error.param, error.param_hint)
+
+
+def _origin(error: click.BadParameter) -> str:
+    """Where a wrong value comes from that was not typed."""
+    context, option = error.ctx, error.param
+    source = context.get_parameter_source(str(option.name)) if context and option else None
+    if source is ParameterSource.DEFAULT_MAP:
+        return " It comes from the config file."
+    if source is ParameterSource.ENVIRONMENT and option and isinstance(option.envvar, list):
+        return f" It comes from {next(name for name in option.envvar if os.environ.get(name))}."
+    return ""
 
 
 def _message(error: click.ClickException, context: click.Context) -> str | None:

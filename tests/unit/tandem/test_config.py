@@ -88,7 +88,8 @@ def test_typed_then_environment_then_file(tmp_path):
     config.write_text("k = 0\n")
     words = ("search", "bees", "--index", "a", "--url", NOWHERE)
     environ = {"TANDEM_CONFIG": str(config)}
-    assert "0 is not from 1 to" in tandem(*words, **environ).err
+    said = tandem(*words, **environ).err
+    assert "0 is not from 1 to 10,000. It comes from the config file." in said
     environ["TANDEM_K"] = "-1"
     assert "-1 is not from 1 to" in tandem(*words, **environ).err
     assert tandem(*words, "-k", "5", **environ).code == 1

@@ -63,7 +63,7 @@ def test_no_variable_means_two_things():
 def test_a_short_variable_reaches_its_command():
     done = tandem("search", "bees", TANDEM_URL=NOWHERE, TANDEM_INDEX="books", TANDEM_K="0")
     assert done.code == 2
-    assert "0 is not from 1 to 10,000" in done.err
+    assert "0 is not from 1 to 10,000. It comes from TANDEM_K." in done.err
     done = tandem("search", "bees", TANDEM_URL=NOWHERE, TANDEM_INDEX="books", TANDEM_K="5")
     assert (done.code, f"nothing listens at {NOWHERE}" in done.err) == (1, True)
 
@@ -75,6 +75,7 @@ def test_a_flag_is_true_or_false(monkeypatch):
     assert done.out.startswith("{")
     done = tandem("node", "status", TANDEM_JSON="maybe")
     assert (done.code, "not a valid boolean" in done.err) == (2, True)
+    assert "It comes from TANDEM_JSON." in done.err
 
 
 def test_several_values_are_written_as_in_a_shell(monkeypatch):
