@@ -31,7 +31,7 @@ format: $(VENV)/.test-installed  ## Put every file into the house format.
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
 docs: $(VENV)/.test-installed  ## Write docs/commands.md from the commands' own --help.
-	@$(BIN)/python tests/unit/house/commands_page.py > docs/commands.md
+	@PYTHONPATH=. $(BIN)/python tests/unit/house/commands_page.py > docs/commands.md
 
 clean:  ## Remove the environment and caches here; `tandem node reset` removes the node's data.
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache bench/out

@@ -54,7 +54,7 @@ class ReadyVectors:
     def __init__(self, vectors: np.ndarray[Any, np.dtype[np.float32]]) -> None:
         self.vectors = vectors
 
-    def stream_passages(self, texts: Iterable[str]) -> Iterator[Any]:
+    def stream_passages(self, texts: Iterable[str], stopping: Any = None) -> Iterator[Any]:
         """The next vector for each text."""
         return (vector for vector, _ in zip(self.vectors, texts, strict=True))
 

@@ -57,7 +57,7 @@ class ReadyVectors:
         found = found + 0.7 * dice.standard_normal((count, DIM))
         return (found / np.linalg.norm(found, axis=1, keepdims=True)).astype(np.float32)
 
-    def stream_passages(self, texts: Iterable[str]) -> Iterator[Any]:
+    def stream_passages(self, texts: Iterable[str], stopping: Any = None) -> Iterator[Any]:
         """The next vector for each text."""
         for number, _ in enumerate(texts):
             if number % 1000 == 0:

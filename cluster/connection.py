@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 POOL_SIZE = 8
 DEFAULT_PORTS = {"http": 9200, "https": 443}
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
+# Seconds. A socket's own limit differs from system to system, and lies above.
+LONGEST_TIMEOUT = 86_400.0
 SERVERLESS = ".aoss.amazonaws.com"
 
 
@@ -118,6 +120,7 @@ def connect(
     on_progress: called with (what, bytes done, total or None) while the node is fetched. A port
     that is left out is 9200 for http and 443 for https. Raises ClusterError.
     """
+    _check_timeout(timeout)
     credentials = Credentials(user, password, api_key)
     if url is None:
         if credentials != Credentials():
@@ -141,9 +144,18 @@ def connect_embedded(
     node: EmbeddedNode, *, timeout: float = 30.0, on_progress: OnProgress | None = None
 ) -> Cluster:
     """Find or start this node and connect to it; raises NodeError."""
+    _check_timeout(timeout)
     url = node.start(on_progress).url
     options = _client_options(_host(url), Credentials(), None, True, timeout)
     return _open(url, options, Circumstances(url, node=node))
+
+
+def _check_timeout(timeout: float) -> None:
+    if not 0 < timeout <= LONGEST_TIMEOUT:
+        raise ClusterError(
+            f"the timeout is {timeout} and must be a number of seconds above 0, and at most "
+            f"{LONGEST_TIMEOUT:,.0f}."
+        )
 
 
 def _host(url: str) -> dict[str, Any]:

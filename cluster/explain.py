@@ -132,6 +132,8 @@ def _answered(error: Any, where: Circumstances, index_names: IndexNames | None) 
         return ClusterError(_taken(reason, where))
     if kind == "index_not_found_exception":
         return _missing_index(error, where, index_names)
+    if kind == "index_closed_exception":
+        return ClusterError(_closed(error, where))
     if "block" in kind or "blocked by" in reason:
         return ClusterError(_block(reason, where))
     if status == 403:
@@ -214,6 +216,12 @@ def _taken(reason: str, where: Circumstances) -> str:
         f"there is an index {name} on {where.url} already: choose another name, or remove it with "
         f"`tandem index delete {name}`."
     )
+
+
+def _closed(error: Any, where: Circumstances) -> str:
+    body = error.info.get("error", {}) if len(error.args) > 2 else {}
+    name = body.get("index") or (body.get("root_cause") or [{}])[0].get("index") or "NAME"
+    return f"index {name} on {where.url} is closed: open it with `POST /{name}/_open`."
 
 
 def _suggestions(index_names: IndexNames | None) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
@@ -118,14 +119,20 @@ class Encoder:
         """Unit vectors of queries: float32 [n, dim]; [0, dim] for no texts; the same errors."""
         return self._encode(self._model.queries, texts)
 
-    def stream_passages(self, texts: Iterable[str]) -> Iterator[Vector]:
+    def stream_passages(
+        self, texts: Iterable[str], stopping: Event | None = None
+    ) -> Iterator[Vector]:
         """Unit vectors, float32 [dim] each, lazily and in the order of the texts.
+
+        Once it is stopping, nothing more is encoded: what is there still comes, with an empty
+        vector, float32 [0], for each text in between that has none.
 
         A text without tokens may give zeros, and a damaged model NaN: who stores them must look.
         Raises EncoderError for a text that is no string.
         """
         way = self._model.passages
-        return (self._unit(found[None])[0] for found in stream(texts, way.tokens, way.engine))
+        found = stream(texts, way.tokens, way.engine, stopping)
+        return (self._unit(each[None])[0] for each in found)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each passage as encoded, special tokens and prompt included, not cut off."""

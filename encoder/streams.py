@@ -32,14 +32,20 @@ MOST_CHARACTERS = 16_000_000
 PATIENCE = 0.05
 
 Vector = NDArray[np.float32]
+_NONE = np.empty(0, np.float32)
 Running = dict["Future[Vectors]", Batch]
 
 
-def stream(texts: Iterable[str], tokens: Tokens, engine: Engine) -> Iterator[Vector]:
+def stream(
+    texts: Iterable[str], tokens: Tokens, engine: Engine, stopping: threading.Event | None = None
+) -> Iterator[Vector]:
     """A vector, float32 [dim], for each text, in order; raises the errors of both.
 
-    Memory is bounded by the pool and the batches in work, however many texts there are.
+    Memory is bounded by the pool and the batches in work, however many texts there are. Once it is
+    stopping, no batch is begun: what is encoded still comes, with an empty vector, float32 [0], for
+    each text in between that is not.
     """
+    stopping = stopping or threading.Event()
     pool_size = max(POOL_TEXTS, POOL_TEXTS * engine.budget // POOL_TOKENS)
     pool = Pool(engine.budget)
     running: Running = {}
@@ -51,7 +57,9 @@ def stream(texts: Iterable[str], tokens: Tokens, engine: Engine) -> Iterator[Vec
         ThreadPoolExecutor(engine.lanes, "encode") as workers,
     ):
         try:
-            while incoming.fill(pool, pool_size, block=not running) or pool or running:
+            while not stopping.is_set() and (
+                incoming.fill(pool, pool_size, block=not running) or pool or running
+            ):
                 while pool and len(running) < 2 * engine.lanes:
                     batch = make_batch(pool.take(), tokens.left_out)
                     running[workers.submit(engine.many, batch)] = batch
@@ -60,9 +68,20 @@ def stream(texts: Iterable[str], tokens: Tokens, engine: Engine) -> Iterator[Vec
                     incoming.forget_one()
                     yield done.pop(given)
                     given += 1
+            yield from _rest(running, done, given)
         finally:
             for future in running:
                 future.cancel()
+
+
+def _rest(running: Running, done: dict[int, Vector], given: int) -> Iterator[Vector]:
+    """What a stream that is stopping has encoded, or is encoding now, and has not given yet."""
+    for future in [each for each in running if each.cancel()]:
+        del running[future]
+    while running:
+        _collect(running, done, None)
+    for number in range(given, max(done, default=given - 1) + 1):
+        yield done.get(number, _NONE)
 
 
 def _collect(running: Running, done: dict[int, Vector], timeout: float | None) -> None:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from ingest import amend
 from ingest.errors import IncompleteError, IndexRefusedError
-from ingest.index import LOADING, RELAXED, OpenIndex, uuid_of
+from ingest.index import RELAXED, OpenIndex, uuid_of
 from ingest.link import Link
+from ingest.owner import change_note
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -60,12 +61,7 @@ def forget_note(cluster: Cluster, index: OpenIndex) -> None:
     """
     if index.journal is None:
         return
-    try:
-        mapping = cluster.client.indices.get_mapping(index=index.name)[index.name]["mappings"]
-        meta = {key: value for key, value in mapping["_meta"].items() if key != LOADING}
-        cluster.client.indices.put_mapping(index=index.name, body={"_meta": meta})
-    except Exception as error:
-        raise cluster.explain(error) from error
+    change_note(cluster, index.name, lambda note: None)
 
 
 def merge(link: Link, index: OpenIndex) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterator
 from typing import Any
 
+from ingest.cells import rows_of
 from ingest.errors import SourceError
 from ingest.records import Origin, Row
 from ingest.sources import Position, Source
+from ingest.tables import column_twice, repeated
 
 BATCH_ROWS = 256
 
@@ -16,7 +17,8 @@ BATCH_ROWS = 256
 def read_columnar(source: Source, kind: str, position: Position) -> Iterator[Row]:
     """Every row of a Parquet or Arrow file; nulls are left out.
 
-    Raises SourceError for standard input, and for a file that is damaged.
+    Raises SourceError for standard input, for a column that is there twice, and for a file that is
+    damaged.
     """
     import pyarrow
 
@@ -25,11 +27,15 @@ def read_columnar(source: Source, kind: str, position: Position) -> Iterator[Row
     number = 0
     try:
         for batch, before, after in _batches(str(source.path), kind):
+            if twice := repeated(batch.schema.names):
+                raise column_twice(source.name, twice)
             for start in range(0, batch.num_rows, BATCH_ROWS):
                 position.reached(source, before + (after - before) * start / batch.num_rows)
-                for value in batch.slice(start, BATCH_ROWS).to_pylist():
+                for value, raw in rows_of(batch.slice(start, BATCH_ROWS)):
                     number += 1
-                    yield Row(Origin(source.name, number), _plain(value))
+                    yield Row(Origin(source.name, number), value, raw)
+    except FileNotFoundError as error:
+        raise SourceError(f"{source.name} cannot be read: it was removed meanwhile.") from error
     except (pyarrow.ArrowException, OSError, EOFError) as error:
         said = " ".join(str(error).split())[:200].rstrip(".")
         raise SourceError(
@@ -61,16 +67,3 @@ def _batches(path: str, kind: str) -> Iterator[tuple[Any, float, float]]:
                 yield reader.get_batch(each), each / count, (each + 1) / count
         else:
             yield from ((batch, 0.0, 0.0) for batch in pyarrow.ipc.open_stream(file))
-
-
-def _plain(value: Any) -> Any:
-    """The value as JSON has it: no nulls, bytes in base64 as the cluster's binary fields want."""
-    if isinstance(value, dict):
-        return {key: _plain(each) for key, each in value.items() if each is not None}
-    if isinstance(value, list):
-        return [_plain(each) for each in value]
-    if isinstance(value, bytes):
-        return base64.b64encode(value).decode()
-    if value is None or isinstance(value, str | int | float | bool):
-        return value
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
-from string import Formatter
+from collections.abc import Iterator
 from typing import Any
 
-from ingest.errors import IngestError
 from ingest.identity import PASSAGE_ID
 from ingest.jsonl import ID_FIELDS, TEXT_FIELDS, TITLE_FIELDS, kind_of, parse_json
-from ingest.records import Document, Reading, Reject, Row
+from ingest.limits import fault_of
+from ingest.records import Document, Reading, Reject, Row, rejected
 from ingest.tables import CSV_SEPARATOR, parse_row
+from ingest.template import Template, Unfilled, lookup
 from mappings import Fields
 
 # The cluster's limit for an `_id`, less room for a passage's number.
 LONGEST_ID = 500
-_MISSING = object()
+_OF_PASSAGES = re.compile(PASSAGE_ID)
 _ENVELOPE = {"reason", "file", "line", "id"}
 _CONTENTS = ({"document"}, {"raw"}, {"raw", "columns", "separator"})
 
@@ -29,63 +29,20 @@ class BadDocumentError(Exception):
 def unwrap(row: Row) -> Row | Reject:
     """The document in a line of a rejects file; any other row as it is."""
     value = row.value
-    kept = value.keys() - _ENVELOPE
-    if not value.keys() >= _ENVELOPE or kept not in _CONTENTS:
+    if not value.keys() >= _ENVELOPE or (kept := value.keys() - _ENVELOPE) not in _CONTENTS:
         return row
     if "document" in kept:
         document = value["document"]
         if isinstance(document, dict):
-            return Row(row.origin, document)
+            return Row(row.origin, document, row.raw)
         return Reject(f"document is {kind_of(document)} and must be an object", row.origin)
     raw, columns = str(value["raw"]), value.get("columns")
     if isinstance(columns, list):
         quoted = value["separator"] == CSV_SEPARATOR
-        return parse_row(raw, list(map(str, columns)), row.origin, quoted=quoted)
-    return parse_json(raw, row.origin)
-
-
-class Template:
-    """What of a document is encoded: literal text and fields around {text}."""
-
-    def __init__(self, template: str) -> None:
-        try:
-            parts = [(text, name) for text, name, _, _ in Formatter().parse(template)]
-        except ValueError as error:
-            raise IngestError(f"the template {template!r} is not valid: {error}.") from error
-        names = [name for _, name in parts]
-        if names.count("text") != 1:
-            raise IngestError(
-                f"the template {template!r} has {{text}} {names.count('text')} times and must "
-                "have it once, such as '{title}\\n{text}'."
-            )
-        at = names.index("text")
-        # The text's own literal stands before it.
-        self._before = [*parts[:at], (parts[at][0], None)]
-        self._after = parts[at + 1 :]
-
-    def around(self, value: Mapping[str, Any]) -> tuple[str, str]:
-        """What comes before and after the text, with a row's fields filled in; missing is empty."""
-        before = "".join(text + self._shown(value, name) for text, name in self._before)
-        after = "".join(text + self._shown(value, name) for text, name in self._after)
-        return before.lstrip(), after.rstrip()
-
-    @staticmethod
-    def _shown(value: Mapping[str, Any], name: str | None) -> str:
-        found = lookup(value, name) if name else None
-        if found is None:
-            return ""
-        return ", ".join(map(str, found)) if isinstance(found, list) else str(found)
-
-
-def lookup(value: Any, path: str) -> Any:
-    """The value at a dotted path, or None; a key that itself holds the dots comes first."""
-    if isinstance(value, Mapping):
-        if path in value:
-            return value[path]
-        head, dot, rest = path.partition(".")
-        if dot and head in value:
-            return lookup(value[head], rest)
-    return None
+        names, reason = list(map(str, columns)), str(value["reason"])
+        return parse_row(raw, names, row.origin, reason, quoted=quoted)
+    found = parse_json(raw, row.origin)
+    return unwrap(found) if isinstance(found, Row) else found
 
 
 def without(value: dict[str, Any], path: str) -> dict[str, Any]:
@@ -105,8 +62,11 @@ class DocumentMaker:
         self._reading = reading
         self._taken = frozenset(fields.names())
         self._ids = (reading.id_field,) if reading.id_field else ID_FIELDS
+        self._special = self._taken.union(self._ids)
         self._titles = (reading.title_field,) if reading.title_field else TITLE_FIELDS
         self._template = Template(reading.template) if reading.template else None
+        self._unfilled = Unfilled(self._template) if self._template else None
+        self._ended = False
 
     @property
     def template(self) -> str:
@@ -126,11 +86,17 @@ class DocumentMaker:
             try:
                 yield self._document(number, row)
             except BadDocumentError as error:
-                yield Reject(str(error), row.origin, self._id_if_any(row.value), row.value)
+                yield rejected(str(error), row.origin, self._id_if_any(row.value), row.source)
+        self._ended = True
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Fields of the template that none of the first documents had; all threads may ask."""
+        return self._unfilled.warnings(ended=self._ended) if self._unfilled else ()
 
     def _id_if_any(self, value: dict[str, Any]) -> str | None:
         try:
-            return self._id(value)[0]
+            return self._id(value)[0] or None
         except BadDocumentError:
             return None
 
@@ -141,19 +107,34 @@ class DocumentMaker:
         title, rest = self._title(value, rest)
         for field in self._reading.drop_fields:
             rest = without(rest, field)
-        if clash := self._taken & rest.keys():
+        if named := self._special & rest.keys():
+            rest = self._without_nulls(rest, named)
+        if "" in rest:
+            raise BadDocumentError(
+                "a field has no name, which the cluster does not take: give it one, or leave it "
+                "out with --drop-field ''"
+            )
+        if row.raw is not None and (fault := fault_of(rest)):
+            raise BadDocumentError(fault)
+        before, after = self._around(value, title)
+        document_id = document_id or content_id(text)
+        return Document(
+            number, document_id, text, title, rest, before, after, row.origin, row.source
+        )
+
+    def _without_nulls(self, rest: dict[str, Any], named: frozenset[str]) -> dict[str, Any]:
+        """What is carried along, where it has names of Tandem's or of ids: null means absent."""
+        null = {name for name in named if rest[name] is None}
+        if clash := self._taken & named - null:
             raise BadDocumentError(
                 f"the field {min(clash)!r} has a name that Tandem writes itself: rename it, or "
                 f"leave it out with --drop-field {min(clash)}"
             )
-        before, after = self._around(value, title)
-        document_id = document_id or hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
-        return Document(
-            number, document_id, text, title, rest, before, after, row.origin, row.value
-        )
+        return {name: value for name, value in rest.items() if name not in null}
 
     def _around(self, value: dict[str, Any], title: str | None) -> tuple[str, str]:
-        if self._template:
+        if self._template and self._unfilled:
+            self._unfilled.see(value)
             return self._template.around(value)
         return (f"{title}\n" if title else ""), ""
 
@@ -215,6 +196,11 @@ class DocumentMaker:
         return title.strip() or None, without(rest, path)
 
 
+def content_id(text: str) -> str:
+    """The id of a document that has none, under --id-from-content."""
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
+
+
 def _encoded(text: str) -> bytes:
     try:
         return text.encode()
@@ -232,6 +218,6 @@ def checked_id(document_id: str) -> str:
         raise BadDocumentError(f"the id has {size} bytes and at most {LONGEST_ID} are taken")
     if "\0" in document_id:
         raise BadDocumentError("the id holds a NUL character")
-    if re.search(PASSAGE_ID, document_id):
+    if _OF_PASSAGES.search(document_id):
         raise BadDocumentError("the id ends in ## and a number, as only passages' ids do")
     return document_id

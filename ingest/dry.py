@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from cluster import Cluster
 
 PASSAGES_SHOWN = 3
-# Enough rows to find three passages in, whatever the first ones are.
+# Enough rows to find three passages in, and every field of a template, whatever the first are.
 ROWS_TRIED = 100
 
 
@@ -28,7 +27,7 @@ class DryRun:
     """The first passages, their tokens as encoded, and refused rows among the first.
 
     index: where they would go; template: what is encoded; body: of the index that would be
-    created, None where it is there.
+    created, None where it is there; warnings: what looks wrong, a sentence each.
     """
 
     index: str
@@ -37,6 +36,7 @@ class DryRun:
     tokens: list[int]
     rejects: list[Reject]
     body: dict[str, Any] | None
+    warnings: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """The object of `tandem ingest --dry-run --json`."""
@@ -52,6 +52,7 @@ class DryRun:
                 for r in self.rejects
             ],
             "body": self.body,
+            "warnings": list(self.warnings),
         }
 
 
@@ -70,21 +71,20 @@ def dry_run(
     """
     plan = plan or Plan()
     rows = checked(source, plan)
-    name = named(cluster, encoder, index, alias)
-    there = existing(cluster, name, encoder) is not None
+    name = named(cluster, encoder, index, alias, plan.shape)
+    there = existing(cluster, name, encoder, plan.shape) is not None
     body = None if there else planned_body(cluster, name, encoder, plan.shape)
     rejects: list[Reject] = []
     maker = DocumentMaker(plan.reading, Fields())
 
-    def documents() -> Iterator[Document]:
-        for found in maker.make(islice(rows, ROWS_TRIED)):
-            if isinstance(found, Reject):
-                rejects.append(found)
-            else:
-                yield found
-
+    documents: list[Document] = []
+    for found in maker.make(islice(rows, ROWS_TRIED)):
+        if isinstance(found, Reject):
+            rejects.append(found)
+        else:
+            documents.append(found)
     splitter = Splitter(encoder, plan.splitting, Fields(), lambda by: None)
-    few = islice(documents(), PASSAGES_SHOWN)
+    few = iter(documents[:PASSAGES_SHOWN])
     passages = [passage for group in splitter.split(few) for passage in group][:PASSAGES_SHOWN]
     tokens = encoder.count_tokens([passage.encoded for passage in passages]) if passages else []
-    return DryRun(name, maker.template, passages, tokens, rejects, body)
+    return DryRun(name, maker.template, passages, tokens, rejects, body, maker.warnings)

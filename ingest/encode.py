@@ -36,15 +36,15 @@ def encode(
             else:
                 pass_by(passage)
 
-    for vector in encoder.stream_passages(texts()):
+    for vector in encoder.stream_passages(texts(), stopping):
         passage = waiting.popleft()
+        if not vector.size and stopping.is_set():
+            continue
         tally.count("encoded")
         if fault := fault_of(vector, encoder.dim):
             tally.reject_passage(passage, fault)
         else:
             yield replace(passage, vector=vector)
-        if stopping.is_set():
-            return
 
 
 def fault_of(vector: Vector, dim: int) -> str | None:

@@ -11,11 +11,22 @@ from ingest.line import Line
 
 T = TypeVar("T")
 POLL_SECONDS = 0.05
+LOOK_SECONDS = 0.01
 # A request that is on its way, or a read of standard input, may outlast the run.
 LEAVE_SECONDS = 2.0
 # Characters of text that may wait between two stages, be they many passages or few long ones.
 HEAVIEST = 8_000_000
 _END: Any = object()
+
+
+def wait_for(done: threading.Event, seconds: float) -> None:
+    """Wait for the event, at most so long.
+
+    As Event.wait, whose lock breaks where two interrupts follow each other closely.
+    """
+    deadline = time.monotonic() + seconds
+    while not done.is_set() and time.monotonic() < deadline:
+        time.sleep(LOOK_SECONDS)
 
 
 class CancelledError(Exception):

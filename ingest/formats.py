@@ -6,7 +6,7 @@ import io
 from collections.abc import Callable, Iterator
 
 from ingest.errors import SourceError
-from ingest.jsonl import Rows, read_jsonl
+from ingest.jsonl import FROM_ARRAY, Rows, read_jsonl
 from ingest.records import Reading
 from ingest.sources import (
     COMPRESSED,
@@ -31,8 +31,11 @@ _ENDINGS = {
     ".tsv": "tsv",
     ".parquet": "parquet",
     ".arrow": "arrow",
+    ".arrows": "arrow",
     ".feather": "arrow",
 }
+# What every message of an Arrow stream begins with.
+_ARROW_STREAM = b"\xff\xff\xff\xff"
 
 
 def read_source(source: Source, reading: Reading, position: Position) -> Rows:
@@ -55,12 +58,12 @@ def read_source(source: Source, reading: Reading, position: Position) -> Rows:
 
 def _format_of(source: Source, stream: Stream) -> str:
     try:
-        start = stream.peek(8)[:8]
+        start = stream.peek(8)
     except DAMAGE as error:
         raise damaged(source.name, 0, error) from error
     if start.startswith(b"PAR1"):
         return "parquet"
-    if start.startswith(b"ARROW1"):
+    if start.startswith((b"ARROW1", _ARROW_STREAM)):
         return "arrow"
     endings = [e.lower() for e in source.path.suffixes] if source.path else []
     while endings and endings[-1] in COMPRESSED:
@@ -69,10 +72,9 @@ def _format_of(source: Source, stream: Stream) -> str:
     head = start.removeprefix(b"\xef\xbb\xbf").lstrip()
     if kind in (None, "jsonl") and head.startswith(b"["):
         raise SourceError(
-            f"{source.name} is one JSON array and must have one document a line: "
-            "convert it with `jq -c '.[]'`."
+            f"{source.name} is one JSON array and must have one document a line: {FROM_ARRAY}."
         )
-    if kind is None and (head.startswith(b"{") or not start):
+    if kind is None and (head.startswith(b"{") or not head):
         kind = "jsonl"
     if kind is None:
         raise SourceError(

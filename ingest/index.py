@@ -7,14 +7,22 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ingest.errors import IndexRefusedError
+from ingest.owner import LOADING, mark
 from ingest.records import PassageEncoder
-from mappings import EncoderRecord, Fields, IndexRecord, Shape, index_body, read_record
+from mappings import (
+    EncoderRecord,
+    Fields,
+    IndexRecord,
+    Shape,
+    fault_of_name,
+    index_body,
+    laid_out,
+    read_record,
+)
 
 if TYPE_CHECKING:
     from cluster import Cluster
 
-# In the mapping's `_meta`: the settings to put back, kept there so that a killed run loses none.
-LOADING = "loading"
 RELAXED = {"refresh_interval": "-1", "number_of_replicas": 0}
 
 
@@ -62,10 +70,13 @@ def create_index(
     return body
 
 
-def check_name(name: str) -> None:
-    """Raise IndexRefusedError for a pattern, a list, or a name that no index or alias can have."""
-    if any(mark in name for mark in "*,?") or name.startswith(("_", "-", "+")):
-        raise IndexRefusedError(f"{name!r} is no name of one index: give a plain name.")
+def check_name(name: str, *, new: bool = False) -> None:
+    """Raise IndexRefusedError for a name that no index or alias can have.
+
+    new: of an index that is to be made.
+    """
+    if fault := fault_of_name(name, new=new):
+        raise IndexRefusedError(f"{name!r} cannot be the name of an index: {fault}.")
 
 
 def planned_body(
@@ -73,7 +84,7 @@ def planned_body(
 ) -> dict[str, Any]:
     """The body that `create_index` would send; the same refusals."""
     can = cluster.capabilities
-    check_name(name)
+    check_name(name, new=True)
     if not can.knn:
         raise IndexRefusedError(
             f"the cluster ({can.distribution} {can.version_text}) has no k-NN: install its k-NN "
@@ -114,33 +125,37 @@ def open_index(
     relax: relax also one that was there; alias: what is to point here when all is loaded. Raises
     IndexRefusedError where these vectors must not go into it.
     """
-    found = existing(cluster, name, encoder)
+    found = existing(cluster, name, encoder, shape)
+    owner = mark() if alias else None
     if found is None:
-        body = create_index(cluster, name, encoder, shape, {"alias": alias})
+        body = create_index(cluster, name, encoder, shape, {"alias": alias, "owner": owner})
         return OpenIndex(
             name, uuid_of(cluster, name), Fields(), True, body["mappings"]["_meta"][LOADING]
         )
     concrete, description, record = found
     journal = description["mappings"].get("_meta", {}).get(LOADING)
     if journal is not None or relax:
-        journal = _relax(cluster, concrete, description)
+        journal = _relax(cluster, concrete, description, owner)
     uuid = description["settings"]["index"]["uuid"]
     warnings = _warnings(concrete, description)
     return OpenIndex(concrete, uuid, record.fields, False, journal, warnings)
 
 
 def existing(
-    cluster: Cluster, name: str, encoder: PassageEncoder
+    cluster: Cluster, name: str, encoder: PassageEncoder, shape: Shape
 ) -> tuple[str, dict[str, Any], IndexRecord] | None:
     """An index that is there: its own name, its description and its record; None without one.
 
-    Raises IndexRefusedError where these vectors must not go into it.
+    Raises IndexRefusedError where these vectors must not go into it, and where the shape asks for
+    what it is not.
     """
     found = _found(cluster, name)
     if found is None:
         return None
     concrete, description = found
-    return concrete, description, _checked(concrete, description, encoder)
+    record = _checked(concrete, description, encoder)
+    _check_shape(concrete, laid_out(description, record.fields), shape)
+    return concrete, description, record
 
 
 def _found(cluster: Cluster, name: str) -> tuple[str, dict[str, Any]] | None:
@@ -203,6 +218,24 @@ def _checked(name: str, description: dict[str, Any], encoder: PassageEncoder) ->
     return record
 
 
+def _check_shape(name: str, found: dict[str, Any], shape: Shape) -> None:
+    """What was left at its default was not asked for."""
+    default = Shape()
+    wrong = [
+        each
+        for each, value in found.items()
+        if getattr(shape, each) not in (value, getattr(default, each))
+    ]
+    if not wrong:
+        return
+    asked = ", ".join(f"--{each.replace('_', '-')} {getattr(shape, each)}" for each in wrong)
+    there = ", ".join(f"{each} {found[each]}" for each in wrong)
+    raise IndexRefusedError(
+        f"{asked} cannot be had in index {name!r}, which was made with {there}: leave that out, or "
+        f"ingest into a new index, such as --index {name}-2, or with --alias."
+    )
+
+
 def _named(model: str, settings: Mapping[str, Any]) -> str:
     """A model with the settings that change its vectors."""
     said = ", ".join(f"{name} {value!r}" for name, value in settings.items())
@@ -219,13 +252,16 @@ def _warnings(name: str, description: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-def _relax(cluster: Cluster, name: str, description: dict[str, Any]) -> dict[str, Any]:
+def _relax(
+    cluster: Cluster, name: str, description: dict[str, Any], owner: dict[str, Any] | None
+) -> dict[str, Any]:
     settings = description["settings"]["index"]
     journal: dict[str, Any] = description["mappings"].get("_meta", {}).get(LOADING) or {
         "refresh_interval": settings.get("refresh_interval"),
         "number_of_replicas": int(settings["number_of_replicas"]),
         "alias": None,
     }
+    journal = {**journal, "owner": owner}
     meta = {**description["mappings"].get("_meta", {}), LOADING: journal}
     try:
         # The note comes first: settings that nobody knows to restore would stay.

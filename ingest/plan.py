@@ -43,13 +43,15 @@ def checked(source: Source, plan: Plan) -> Rows:
     """
     rows = Rows(source, plan.reading)
     DocumentMaker(plan.reading, Fields())
-    if plan.rejects:
-        RejectsFile(plan.rejects).check()
-    rows.check(plan.rejects or rows.rejects_path)
+    rejects = plan.rejects or rows.rejects_path
+    RejectsFile(rejects).check()
+    rows.check(rejects)
     return rows
 
 
-def named(cluster: Cluster, encoder: PassageEncoder, index: str | None, alias: str | None) -> str:
+def named(
+    cluster: Cluster, encoder: PassageEncoder, index: str | None, alias: str | None, shape: Shape
+) -> str:
     """Where to write: the index itself, or the one that an alias's load fills.
 
     Raises IngestError unless exactly one is given.
@@ -58,4 +60,4 @@ def named(cluster: Cluster, encoder: PassageEncoder, index: str | None, alias: s
         return index
     if alias is None or index is not None:
         raise IngestError("one of index and alias is needed: say where to write.")
-    return index_for(cluster, alias, encoder.fingerprint)
+    return index_for(cluster, alias, encoder.fingerprint, shape)

@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from threading import Event
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ingest.errors import IngestError
+
 Vector = NDArray[np.float32]
 
 MEGABYTE = 1_000_000
+# No cluster takes a larger request: http.max_content_length is a Java int.
+LARGEST = 2_000 * MEGABYTE
+
+
+def check_number(what: str, value: float, least: float, most: float = math.inf) -> None:
+    """Raise IngestError for NaN, for infinity, and for a number out of range."""
+    if least <= value <= most and value != math.inf:
+        return
+    above = f"at least {least:,}" if most == math.inf else f"from {least:,} to {most:,}"
+    raise IngestError(f"{what} is {value:,} and must be a number {above}.")
 
 
 class PassageEncoder(Protocol):
@@ -41,8 +55,14 @@ class PassageEncoder(Protocol):
     def passage_room(self) -> int:
         """Most tokens of a passage's own text."""
 
-    def stream_passages(self, texts: Iterable[str]) -> Iterator[Vector]:
-        """Unit vectors, float32 [dim] each, lazily and in the order of the texts."""
+    def stream_passages(
+        self, texts: Iterable[str], stopping: Event | None = None
+    ) -> Iterator[Vector]:
+        """Unit vectors, float32 [dim] each, lazily and in the order of the texts.
+
+        Once it is stopping, those that are there still come, with an empty one, float32 [0], for
+        each text in between that has none.
+        """
 
     def token_spans(self, text: str) -> list[tuple[int, int]]:
         """The characters that each token of the text alone stands for."""
@@ -70,13 +90,25 @@ class Reading:
     id_from_content: bool = False
     max_bytes: int = 10 * MEGABYTE
 
+    def __post_init__(self) -> None:
+        """Refuse a limit that no document can meet, or no cluster."""
+        check_number("max_bytes (--max-document-mb)", self.max_bytes, 1, LARGEST)
+
 
 @dataclass(frozen=True)
 class Splitting:
-    """How documents become passages; overlap: tokens that neighbouring passages share."""
+    """How documents become passages; overlap: tokens that neighbouring passages share.
+
+    What is encoded around a text, its title for instance, is repeated in each of its passages where
+    it fills at most a quarter of one; else it is split with the text, as one text.
+    """
 
     split: bool = True
     overlap: int = 32
+
+    def __post_init__(self) -> None:
+        """Refuse an overlap below 0."""
+        check_number("overlap", self.overlap, 0)
 
 
 @dataclass(frozen=True)
@@ -92,8 +124,15 @@ class Writing:
     in_flight: int = 3
     max_outage: float = 600.0
 
+    def __post_init__(self) -> None:
+        """Refuse numbers out of range."""
+        check_number("max_bytes (--request-mb)", self.max_bytes, 1, LARGEST)
+        check_number("max_count (--request-count)", self.max_count, 1)
+        check_number("in_flight (--in-flight)", self.in_flight, 1)
+        check_number("max_outage (--max-outage)", self.max_outage, 0)
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class Origin:
     """Where a document came from; line counts from 1, and is the row in a columnar file."""
 
@@ -103,15 +142,24 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One parsed row of a source."""
+    """One parsed row of a source; raw: as it stood, where JSON could not hold the value again."""
 
     origin: Origin
     value: dict[str, Any]
+    raw: str | None = None
+
+    @property
+    def source(self) -> dict[str, Any] | str:
+        """What a reject shows of it: the parsed row, or its raw form."""
+        return self.value if self.raw is None else self.raw
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """One document: `before` + text + `after` is what a passage encodes; source: as it was read."""
+    """One document: `before` + text + `after` is what a passage encodes.
+
+    source: as it was read, parsed or raw.
+    """
 
     number: int
     id: str
@@ -121,7 +169,11 @@ class Document:
     before: str
     after: str
     origin: Origin
-    source: dict[str, Any]
+    source: dict[str, Any] | str
+
+    def rejected(self, reason: str) -> Reject:
+        """The document as a reject."""
+        return rejected(reason, self.origin, self.id, self.source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +216,15 @@ class Reject:
     raw: str | None = None
     columns: tuple[str, ...] | None = None
     separator: str | None = None
+
+
+def rejected(
+    reason: str, origin: Origin, document_id: str | None, source: dict[str, Any] | str
+) -> Reject:
+    """A reject of a document as it was read, parsed or raw."""
+    if isinstance(source, str):
+        return Reject(reason, origin, document_id, raw=source)
+    return Reject(reason, origin, document_id, source)
 
 
 @dataclass(frozen=True)

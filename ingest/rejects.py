@@ -13,13 +13,15 @@ from ingest.records import Reject
 
 # Not .jsonl, so that `data/*.jsonl` is the same sources after a run as before it.
 REJECTS_ENDING = ".rejects"
+STDOUT = "-"
 
 
 class RejectsFile:
     """JSONL, made with the first reject; each line is on its way to the disk before we go on.
 
     A file that is already there is kept under the same name with ~, for it may hold mended
-    documents; a device or a pipe is written into.
+    documents; so it is at the end of a whole run that refused nothing, for it would look like that
+    run's. A device or a pipe is written into.
     """
 
     def __init__(self, path: Path) -> None:
@@ -28,12 +30,21 @@ class RejectsFile:
         self._file: IO[bytes] | None = None
 
     def check(self) -> None:
-        """Raise IngestError where the file could not be written, before there is a reject."""
-        folder = self.path.absolute().parent
+        """Raise IngestError where the file could not be written, before there is a reject.
+
+        Nothing is made for it.
+        """
+        if str(self.path) == STDOUT:
+            raise IngestError(
+                "--rejects - would make a file of that name: name another file, or /dev/stdout."
+            )
         try:
+            folder = self.path.absolute().parent
             if not folder.is_dir():
                 raise self._unwritable(f"there is no folder {folder}")
-            may = os.access(self.path if self._stays() else folder, os.W_OK)
+            if self.path.is_dir():
+                raise self._unwritable("it is a folder")
+            may = may_write(self.path if self._stays() else folder)
         except OSError as error:
             raise self._unwritable(str(error.strerror).lower()) from error
         if not may:
@@ -51,9 +62,24 @@ class RejectsFile:
             raise self._unwritable(str(error.strerror).lower()) from error
         self.written += 1
 
+    def retire(self) -> bool:
+        """After a whole run: put away what an earlier one refused, if this one refused nothing.
+
+        Returns whether there was something; raises IngestError where it cannot be put away.
+        """
+        try:
+            return self._file is None and self._put_away()
+        except OSError as error:
+            raise self._unwritable(str(error.strerror).lower()) from error
+
+    def _put_away(self) -> bool:
+        if not self.path.exists() or self._stays():
+            return False
+        os.replace(self.path, f"{self.path}~")
+        return True
+
     def _open(self) -> IO[bytes]:
-        if self.path.exists() and not self._stays():
-            os.replace(self.path, f"{self.path}~")
+        self._put_away()
         # Unbuffered: a kill loses no line.
         return self.path.open("wb", buffering=0)
 
@@ -70,6 +96,11 @@ class RejectsFile:
         """Finish the file, if there is one."""
         if self._file:
             self._file.close()
+
+
+def may_write(path: Path) -> bool:
+    """Whether who runs this may write there, as far as can be told without trying."""
+    return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
 
 
 def envelope(reject: Reject) -> dict[str, object]:

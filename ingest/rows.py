@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -12,8 +12,9 @@ import orjson
 from ingest.errors import SourceError
 from ingest.formats import read_source
 from ingest.jsonl import kind_of
+from ingest.limits import fault_of, is_odd
 from ingest.records import Origin, Reading, Reject, Row
-from ingest.rejects import REJECTS_ENDING
+from ingest.rejects import REJECTS_ENDING, may_write
 from ingest.sources import Position, find_sources, shown
 
 Source = str | Path | Sequence[str | Path] | Iterable[dict[str, Any]]
@@ -67,7 +68,7 @@ class Rows:
         """
         first = self._files[0].path if self._files else None
         name = first.name if first else "stdin" if self._files else "documents"
-        beside = first and first.is_file() and os.access(first.parent, os.W_OK)
+        beside = first and first.is_file() and may_write(first.parent)
         folder = first.parent if first and beside else Path()
         return folder / f"{name}{REJECTS_ENDING}"
 
@@ -83,6 +84,20 @@ def _read_iterable(items: Iterable[Any]) -> Iterator[Row | Reject]:
             orjson.dumps(value)
         except TypeError as error:
             # The rejects file is JSON too, so the document goes there as Python shows it.
-            yield Reject(f"the document cannot be JSON: {error}", origin, raw=repr(value))
+            yield Reject(f"the document cannot be JSON: {error}", origin, raw=_shown(value))
         else:
-            yield Row(origin, value)
+            odd = is_odd(value.values()) and fault_of(value)
+            yield Row(origin, value, _as_text(value) if odd else None)
+
+
+def _shown(value: Any) -> str:
+    try:
+        return repr(value)
+    except RecursionError:
+        return "nested too deeply to be shown"
+
+
+def _as_text(value: dict[str, Any]) -> str:
+    """JSON, but for what JSON cannot hold; dates and the like as orjson writes them."""
+    plain = orjson.dumps
+    return json.dumps(value, ensure_ascii=False, default=lambda each: orjson.loads(plain(each)))

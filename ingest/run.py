@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -9,30 +11,29 @@ from typing import TYPE_CHECKING, Any
 
 from cluster.errors import ClusterError
 from ingest import aftercare
-from ingest.alias import switch
-from ingest.documents import DocumentMaker
+from ingest.alias import check_whole, switch
 from ingest.encode import encode
-from ingest.errors import IncompleteError, SourceError
-from ingest.flow import Clock, Flow
+from ingest.errors import IncompleteError
+from ingest.flow import Clock, Flow, wait_for
 from ingest.index import OpenIndex, open_index
+from ingest.intake import Intake
 from ingest.leftovers import Leftovers
 from ingest.link import Link
+from ingest.owner import Heart, release
 from ingest.plan import Plan, checked, named
 from ingest.prune import Confirm, check_prunable, prune
 from ingest.records import (
     Action,
-    Document,
     Passage,
     PassageEncoder,
-    Reject,
     Report,
-    Row,
 )
 from ingest.rejects import RejectsFile
 from ingest.rows import Rows, Source
 from ingest.seen import Seen
 from ingest.send import Budget, Sender, actions, requests
 from ingest.skip import Skipper
+from ingest.sources import shown
 from ingest.split import Splitter
 from ingest.tally import Tally
 from mappings import Shape
@@ -41,6 +42,8 @@ if TYPE_CHECKING:
     from cluster import Cluster
 
 REPORT_SECONDS = 0.2
+# So long an interrupt waits for settings to be restored.
+RESTORE_SECONDS = 5.0
 # Documents, passages and requests that may wait between stages: what bounds the memory.
 DOCUMENTS_AHEAD = 128
 PASSAGES_AHEAD = 256
@@ -73,7 +76,7 @@ def ingest(
     plan = plan or Plan()
     plan = replace(plan, shape=shape) if shape else plan
     rows = checked(source, plan)
-    name = named(cluster, encoder, index, alias)
+    name = named(cluster, encoder, index, alias, plan.shape)
     target = open_index(cluster, name, encoder, plan.shape, relax=plan.relax, alias=alias)
     run = _Run(rows, target, alias, cluster, encoder, plan, on_progress or (lambda report: None))
     try:
@@ -109,7 +112,11 @@ class _Run:
         self._link = Link(cluster, index.name, self._flow, plan.writing.max_outage)
         # What the report says beside the counts, once it is known.
         self._known: dict[str, Any] = {}
-        self._damage: SourceError | None = None
+        self._notes: list[str] = []
+        self._intake = Intake(
+            rows, plan.reading, index.fields, self._seen, self._tally, self._flow.stopping
+        )
+        self._heart = Heart(cluster, index.name) if alias else None
 
     def load(self) -> None:
         """Read, split, skip, encode and write until the source ends.
@@ -121,7 +128,7 @@ class _Run:
         interrupted = False
         while not done.is_set():
             try:
-                done.wait(REPORT_SECONDS)
+                wait_for(done, REPORT_SECONDS)
                 self._on_progress(self.report())
             except KeyboardInterrupt:
                 if interrupted:
@@ -134,8 +141,8 @@ class _Run:
             raise self._flow.error
         if interrupted:
             raise KeyboardInterrupt
-        if self._damage:
-            raise self._damage
+        if self._intake.damage:
+            raise self._intake.damage
 
     def _pump(self) -> None:
         """Join the stages: each runs in its own thread, a bounded part ahead of the next."""
@@ -175,7 +182,7 @@ class _Run:
         splitter = Splitter(self._encoder, self._plan.splitting, fields, self._count_truncated)
         fresh, dim = self._index.created, self._encoder.dim
         skipper = Skipper(self._link, self._tally, leftovers, fields, fresh=fresh, dim=dim)
-        documents = clock.waited(clock.timed("read", self._documents()), "split")
+        documents = clock.waited(clock.timed("read", self._intake.documents()), "split")
         split = clock.timed("split", splitter.split(documents))
         split = self._flow.buffered(
             split, DOCUMENTS_AHEAD, drains=False, weigh=lambda each: sum(map(_characters, each))
@@ -185,30 +192,6 @@ class _Run:
     def _largest_request(self) -> int:
         most = self._plan.writing.max_bytes
         return min(most, self._link.largest_request() or most)
-
-    def _documents(self) -> Iterator[Document]:
-        """Documents that are the first with their id; the rest goes to the rejects file."""
-        maker = DocumentMaker(self._plan.reading, self._index.fields)
-        for found in maker.make(self._sound_rows()):
-            if self._flow.stopping.is_set():
-                return
-            self._tally.took()
-            if isinstance(found, Reject):
-                if found.id:
-                    self._seen.note(found.id)
-                self._tally.reject(found)
-            elif first := self._seen.add(found.id, found.origin):
-                reason = f"the id is taken by line {first.line} of {first.file}"
-                self._tally.reject(Reject(reason, found.origin, found.id, found.source))
-            else:
-                yield found
-
-    def _sound_rows(self) -> Iterator[Row | Reject]:
-        """The rows up to a damage, if there is one: what stands before it is still loaded."""
-        try:
-            yield from self._rows
-        except SourceError as error:
-            self._damage = error
 
     def _count_truncated(self, by: int) -> None:
         self._tally.count("truncated", by)
@@ -221,6 +204,10 @@ class _Run:
                 "run the same command again, which writes what is missing."
             )
         aftercare.check_same(self._cluster, self._index)
+        if self._rejects.retire():
+            kept = shown(self._rejects.path)
+            note = f"nothing was rejected: {kept} of an earlier run is {kept}~ now."
+            self._notes.append(note)
         if confirm := self._confirm_prune():
             self._tell("looking for documents to remove")
             prune(self._link, self._index, self._seen, self._tally, confirm)
@@ -231,9 +218,12 @@ class _Run:
         aftercare.restore(self._cluster, self._index)
         self._known["held"] = aftercare.verify(self._link, self._index, self._tally.stored)
         if self._alias:
+            check_whole(self._alias, self.report(), self._plan.max_rejects)
             deleted = switch(
                 self._cluster, self._alias, self._index.name, keep=self._plan.keep, loaded=True
             )
+            if self._heart:
+                self._heart.stop()
             aftercare.forget_note(self._cluster, self._index)
             self._known |= {"alias": self._alias, "deleted": tuple(deleted)}
 
@@ -244,24 +234,46 @@ class _Run:
     def _confirm_prune(self) -> Confirm | None:
         if self._alias and not self._index.created:
             # An interrupted load was continued, and its source may have changed in between. What it
-            # lacks now must not go live; the index is not in use yet, so nobody is asked.
-            return lambda count, sample: True
+            # lacks now must not go live; the index is not in use yet, so nobody is asked. Without a
+            # document in it, the source went wrong and the index will not go live.
+            return (lambda count, sample: True) if self._tally.report().read else None
         if self._plan.confirm_prune:
             check_prunable(self._tally)
         return self._plan.confirm_prune
 
     def close(self) -> None:
-        """In every ending: settings restored where the cluster answers, files closed."""
+        """In every ending: settings restored where the cluster answers, files closed.
+
+        An interrupt does not keep it from that, unless it takes too long.
+        """
         self._known |= {"seconds": self._clock.seconds, "finishing": None}
+        ending, deadline = Flow(), math.inf
+        done = ending.background(self._end)
+        while not done.is_set() and time.monotonic() < deadline:
+            try:
+                wait_for(done, REPORT_SECONDS)
+            except KeyboardInterrupt:
+                deadline = min(deadline, time.monotonic() + RESTORE_SECONDS)
+        if not done.is_set():
+            left = f"the settings of index {self._index.name!r} stay relaxed until the next run"
+            self._notes.append(f"{left}, which restores them.")
+        self._on_progress(self.report())
+        if ending.error:
+            raise ending.error
+
+    def _end(self) -> None:
         self._flow.end()
+        if self._heart:
+            self._heart.stop()
         # Where the cluster does not answer, the note in the index stays and the next run restores.
         with suppress(ClusterError):
             aftercare.restore(self._cluster, self._index)
-            if not self._alias:
+            if self._alias:
+                release(self._cluster, self._index.name)
+            else:
                 aftercare.forget_note(self._cluster, self._index)
         self._rejects.close()
         self._seen.close()
-        self._on_progress(self.report())
 
     def report(self) -> Report:
         """The counts so far."""
@@ -273,6 +285,6 @@ class _Run:
             # Reading is ahead of writing, by minutes where encoding is slow.
             "done": None if share is None else share * finished,
             "stages": self._clock.shares(),
-            "warnings": self._index.warnings,
+            "warnings": (*self._index.warnings, *self._intake.warnings, *self._notes),
         }
         return replace(counts, **known | self._known)

@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Protocol, cast
+from typing import BinaryIO, NamedTuple, Protocol, cast
 
 from ingest.errors import SourceError
 from ingest.rejects import REJECTS_ENDING
@@ -107,7 +107,9 @@ class Position:
     """How much of all sources was read, measured in bytes of the files as they lie on the disk."""
 
     def __init__(self, sources: Iterable[Source]) -> None:
-        sizes = [source.path.stat().st_size if source.path else None for source in sources]
+        # Asked once: a file that is removed while it is read is read to its end all the same.
+        self._sizes = {source: _size(source) for source in sources}
+        sizes = self._sizes.values()
         self._total = None if None in sizes else sum(size or 0 for size in sizes)
         self._before = 0
         self._raw: BinaryIO | None = None
@@ -116,7 +118,7 @@ class Position:
     def reached(self, source: Source, share: float) -> None:
         """Say how much of a file was read, from 0 to 1, where its bytes do not tell."""
         self._raw = None
-        self._share = share * (source.path.stat().st_size if source.path else 0)
+        self._share = share * (self._sizes.get(source) or 0)
 
     def enter(self, raw: BinaryIO) -> None:
         """Say that this file is being read now."""
@@ -125,7 +127,7 @@ class Position:
     def leave(self, source: Source) -> None:
         """Say that this file was read to its end."""
         self._raw, self._share = None, 0.0
-        self._before += source.path.stat().st_size if source.path else 0
+        self._before += self._sizes.get(source) or 0
 
     @property
     def share(self) -> float | None:
@@ -137,6 +139,13 @@ class Position:
         except (ValueError, OSError):  # closed by the reading thread meanwhile
             within = 0.0
         return min(1.0, (self._before + within) / self._total)
+
+
+def _size(source: Source) -> int | None:
+    try:
+        return source.path.stat().st_size if source.path else None
+    except OSError:  # as opening it will tell
+        return 0
 
 
 @contextmanager
@@ -194,11 +203,11 @@ def _every_second_is_nul(start: bytes) -> bool:
 DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError)
 
 
-@dataclass(frozen=True)
-class Line:
+class Line(NamedTuple):
     """One line of a file, from 1, with its line end; `rest` bytes of a too long one are left out.
 
-    At most the allowed number of bytes is kept, whatever the file holds.
+    At most the allowed number of bytes is kept, whatever the file holds. A tuple, for that is made
+    in half the time.
     """
 
     number: int

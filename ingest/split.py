@@ -18,6 +18,8 @@ _TRIES = 4
 _SENTENCE = re.compile(r"(?<=[.!?…])[\"'”’)\]]*\s+|(?<=[。！？])|\n\s*")
 
 Span = tuple[int, int]
+# What stands before and after a text in what is encoded of it.
+Around = tuple[str, str]
 
 
 class Splitter:
@@ -45,39 +47,44 @@ class Splitter:
 
     def _passages(self, document: Document, tokens: int) -> list[Passage]:
         most = self._encoder.max_length
-        before, texts, counts = document.before, [document.text], [tokens]
+        around, texts, counts = (document.before, document.after), [document.text], [tokens]
         if tokens > most and self._settings.split:
-            before, texts, counts = self._cut(document)
+            around, texts, counts = self._cut(document)
         self._on_truncated(sum(count > most for count in counts))
         return [
-            self._passage(document, before, text, position, len(texts))
+            self._passage(document, around, text, position, len(texts))
             for position, text in enumerate(texts)
         ]
 
-    def _cut(self, document: Document) -> tuple[str, list[str], list[int]]:
-        """What goes before each text, the texts, and the tokens of each passage."""
+    def _cut(self, document: Document) -> tuple[Around, list[str], list[int]]:
+        """What goes around each text, the texts, and the tokens of each passage."""
         encoder = self._encoder
-        before = self._short(document.before)
-        around = encoder.count_tokens([before + document.after])[0]
-        room = max(1, encoder.max_length - around)
-        spans = encoder.token_spans(document.text)
+        around, whole, room = self._laid_out(document)
+        spans = encoder.token_spans(whole)
         for _ in range(_TRIES):
             overlap = min(self._settings.overlap, room // 2)
-            texts = [document.text[a:b] for a, b in cut(document.text, spans, room, overlap)]
-            counts = encoder.count_tokens([before + text + document.after for text in texts])
+            texts = [whole[a:b] for a, b in cut(whole, spans, room, overlap)]
+            counts = encoder.count_tokens([around[0] + text + around[1] for text in texts])
             if max(counts) <= encoder.max_length or room == 1:
                 break
             room = max(1, room - (max(counts) - encoder.max_length))
-        return before, texts, counts
+        return around, texts, counts
 
-    def _short(self, before: str) -> str:
-        """At most a quarter of the room for a title that is repeated before each passage."""
-        most = self._encoder.passage_room // 4
-        spans = self._encoder.token_spans(before) if before else []
-        return before if len(spans) <= most else before[: spans[most - 1][1]] + "\n"
+    def _laid_out(self, document: Document) -> tuple[Around, str, int]:
+        """What is repeated around each part, the text to cut, and the tokens of one part.
+
+        Title and template go around every part where a quarter of the room holds them. Longer ones
+        would leave too little for the text, so all that is encoded is cut as one text.
+        """
+        encoder = self._encoder
+        before, text, after = document.before, document.text, document.after
+        room = encoder.max_length - encoder.count_tokens([before + after])[0]
+        if encoder.passage_room - room > encoder.passage_room // 4:
+            return ("", ""), before + text + after, encoder.passage_room
+        return (before, after), text, max(1, room)
 
     def _passage(
-        self, document: Document, before: str, text: str, position: int, count: int
+        self, document: Document, around: Around, text: str, position: int, count: int
     ) -> Passage:
         fields = self._fields
         body = {**document.metadata, fields.text: text, fields.document_id: document.id}
@@ -85,7 +92,7 @@ class Splitter:
             body[fields.title] = document.title
         if count > 1:
             body[fields.position] = position
-        encoded = before + text + document.after
+        encoded = around[0] + text + around[1]
         mark = stamp(self._encoder.fingerprint, encoded, body, count)
         return Passage(
             document, passage_id(document.id, position), position, count, encoded, body, mark

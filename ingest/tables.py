@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import csv
+import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
 from ingest.errors import SourceError
-from ingest.jsonl import ID_FIELDS, RAW_KEPT, TEXT_FIELDS, TITLE_FIELDS, Rows, too_long
+from ingest.jsonl import ID_FIELDS, TEXT_FIELDS, TITLE_FIELDS, Rows, too_long
 from ingest.records import Origin, Reading, Reject, Row
 from ingest.sources import Line
 
 CSV_SEPARATOR, TSV_SEPARATOR = ",", "\t"
+INVALID = "invalid UTF-8"
+# A header, cells quoted or not, that goes on after a CR.
+_CR_ALONE = re.compile(rb'(?:"[^"]*"|[^"\r\n])*\r+[^\r\n]')
+_SHOWN_BYTE = re.compile(r"\\x[89a-f][0-9a-f]")
 
 
 class _Table:
@@ -53,7 +59,7 @@ def _cells(table: _Table, most: int, *, quoted: bool) -> Iterator[list[str] | Re
             origin, raw = table.taken()
             # A quote that nothing closes takes in the lines that follow.
             where = f" in {count:,} lines from here" if count > 1 else ""
-            yield Reject(f"broken CSV{where}: {error}", origin, raw=_shown(raw))
+            yield Reject(f"broken CSV{where}: {_said(error)}", origin, raw=_shown(raw))
             continue
         yield from table.refused
         table.refused.clear()
@@ -62,13 +68,19 @@ def _cells(table: _Table, most: int, *, quoted: bool) -> Iterator[list[str] | Re
         yield cells
 
 
+def _said(error: csv.Error) -> str:
+    """Python's sentence, but for the one that speaks to programmers."""
+    said = str(error)
+    return "a CR outside of quotes" if said.startswith("new-line character") else said
+
+
 def _split(line: str) -> list[str]:
     """The cells of a line of TSV, which has no quoting."""
     return line.rstrip("\r\n").split(TSV_SEPARATOR)
 
 
 def _shown(raw: str) -> str:
-    return raw[:RAW_KEPT].encode(errors="surrogateescape").decode(errors="backslashreplace")
+    return raw.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def _is_utf_8(text: str) -> bool:
@@ -98,12 +110,17 @@ def _columns(cells: list[str], reading: Reading, quoted: bool, name: str) -> lis
     """The header; or, for two columns with no known name among them, what MS MARCO's are."""
     known = {*ID_FIELDS, *TEXT_FIELDS, *TITLE_FIELDS, reading.id_field, *reading.text_fields}
     if known & set(cells):
-        if len(set(cells)) != len(cells):
-            raise SourceError(f"{name} has a column twice in its header: rename one of them.")
         if not all(map(_is_utf_8, cells)):
             raise SourceError(
                 f"the header of {name} is no UTF-8: convert the file first, such as with "
                 "`iconv -f latin1 -t utf-8`."
+            )
+        if twice := repeated(cells):
+            raise column_twice(name, twice)
+        if not cells[0] and "" not in reading.drop_fields:
+            raise SourceError(
+                f"the first column of {name} has no name, as that of an index written by pandas: "
+                "leave it out with --drop-field '', or give it a name."
             )
         return cells
     if not quoted and len(cells) == 2 and not reading.id_field and not reading.text_fields:
@@ -114,12 +131,22 @@ def _columns(cells: list[str], reading: Reading, quoted: bool, name: str) -> lis
     )
 
 
+def repeated(names: list[str]) -> list[str]:
+    """The names that are there more than once."""
+    return [name for name, times in Counter(names).items() if times > 1]
+
+
+def column_twice(file: str, names: list[str]) -> SourceError:
+    """The sentence for columns of which one would hide the other."""
+    named = ", ".join(map(repr, names))
+    return SourceError(f"{file} has the column {named} twice: rename one of them.")
+
+
 def _table_row(
     columns: list[str], cells: list[str], origin: Origin, raw: str, *, quoted: bool
 ) -> Row | Reject:
     if not _is_utf_8(raw):
-        # Without the columns: what is shown of it would pass for mended.
-        return Reject("invalid UTF-8", origin, raw=_shown(raw))
+        return _of_table(Reject(INVALID, origin, raw=_shown(raw)), columns, quoted=quoted)
     if len(cells) != len(columns):
         reason = f"the row has {len(cells)} columns and the header has {len(columns)}"
         return _of_table(Reject(reason, origin, raw=_shown(raw)), columns, quoted=quoted)
@@ -132,12 +159,18 @@ def _of_table(reject: Reject, columns: list[str], *, quoted: bool) -> Reject:
     return replace(reject, columns=tuple(columns), separator=separator)
 
 
-def parse_row(raw: str, columns: list[str], origin: Origin, *, quoted: bool) -> Row | Reject:
-    """A raw row out of a rejects file, mended or not."""
+def parse_row(
+    raw: str, columns: list[str], origin: Origin, reason: str, *, quoted: bool
+) -> Row | Reject:
+    """A raw row out of a rejects file, mended or not, and why it was refused."""
+    if reason.startswith(INVALID) and (left := _SHOWN_BYTE.search(raw)):
+        # What is shown of a byte is text, and would pass for mended.
+        still = f"{INVALID}: {left[0]} still stands for a byte, put the character there"
+        return _of_table(Reject(still, origin, raw=raw), columns, quoted=quoted)
     try:
         rows = list(csv.reader(raw.splitlines(True), strict=True)) if quoted else [_split(raw)]
     except csv.Error as error:
-        reject = Reject(f"broken CSV: {error}", origin, raw=raw)
+        reject = Reject(f"broken CSV: {_said(error)}", origin, raw=raw)
         return _of_table(reject, columns, quoted=quoted)
     if len(rows) != 1:
         reason = f"raw has {len(rows)} rows and must have one: give each a line of its own"
@@ -145,15 +178,26 @@ def parse_row(raw: str, columns: list[str], origin: Origin, *, quoted: bool) -> 
     return _table_row(columns, rows[0], origin, raw, quoted=quoted)
 
 
+def _of_lines(lines: Iterator[Line], name: str) -> Iterator[Line]:
+    """The lines of a table that has any; raises SourceError where they end with CR alone."""
+    for line in lines:
+        if line.number == 1 and _CR_ALONE.match(line.data):
+            raise SourceError(
+                f"{name} ends its lines with CR alone: convert it first, such as with "
+                "`tr '\\r' '\\n'`."
+            )
+        yield line
+
+
 def read_csv(lines: Iterator[Line], name: str, reading: Reading) -> Rows:
     """Rows of CSV with a header, quoted as RFC 4180 has it."""
-    return _read_table(lines, name, reading, quoted=True)
+    return _read_table(_of_lines(lines, name), name, reading, quoted=True)
 
 
 def read_tsv(lines: Iterator[Line], name: str, reading: Reading) -> Rows:
     """Rows of a tab-separated file with a header, or of MS MARCO's two columns without one."""
     # A tab-separated file has no quoting: MS MARCO's texts begin with quotes that are their own.
-    return _read_table(lines, name, reading, quoted=False)
+    return _read_table(_of_lines(lines, name), name, reading, quoted=False)
 
 
 def read_msmarco(lines: Iterator[Line], name: str, reading: Reading) -> Rows:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import Enum
 
 from ingest.errors import TooManyRejectsError
-from ingest.records import Document, Passage, Reject, Report
+from ingest.records import Document, Passage, Reject, Report, check_number
 from ingest.rejects import RejectsFile
 from ingest.sources import shown
 
@@ -42,10 +42,20 @@ class RejectLimit:
     share: float | None = 0.01
     number: int = 100
 
+    def __post_init__(self) -> None:
+        """Refuse a number below 0 and a share that is none."""
+        check_number("the number of rejects (--max-rejects)", self.number, 0)
+        if self.share is not None:
+            check_number("the share of rejects (--max-rejects)", self.share, 0, 1)
+
     def allows(self, rejected: int, read: int) -> bool:
         """Whether the run may go on."""
         share = self.share * read if self.share is not None else 0
         return rejected <= max(self.number, share)
+
+    def allows_in_the_end(self, rejected: int, read: int) -> bool:
+        """Whether so many of all may be missing: the share exactly, where one was given."""
+        return rejected <= (self.number if self.share is None else self.share * read)
 
 
 class Tally:
@@ -97,6 +107,11 @@ class Tally:
             if outcome is Outcome.WRITTEN:
                 self._counts["passages_written"] += len(passages)
 
+    def skip(self) -> None:
+        """A document was taken that is the same as one before it."""
+        with self._lock:
+            self._counts["skipped"] += 1
+
     def reject_passage(self, passage: Passage, reason: str) -> None:
         """A passage was refused, and so its document is; the document is written out once."""
         document = passage.document
@@ -104,8 +119,7 @@ class Tally:
             pending = self._pending[document.number]
             first, pending.rejected = not pending.rejected, True
             if first:
-                reject = Reject(reason, document.origin, document.id, document.source)
-                self._write_out(reject)
+                self._write_out(document.rejected(reason))
             self._one_less(document, pending)
             self._check_limit()
 

@@ -1,7 +1,8 @@
 """Index bodies and search pipelines: JSON files to read and copy, and what fills them in."""
 
-from mappings.body import Shape, index_body
+from mappings.body import Shape, index_body, laid_out
 from mappings.errors import MappingError
+from mappings.names import fault_of_name, fault_of_pattern
 from mappings.pipeline import Fusion, pipeline_body, read_pipeline
 from mappings.record import EncoderRecord, Fields, IndexRecord, read_record
 
@@ -12,7 +13,10 @@ __all__ = [
     "IndexRecord",
     "MappingError",
     "Shape",
+    "fault_of_name",
+    "fault_of_pattern",
     "index_body",
+    "laid_out",
     "pipeline_body",
     "read_pipeline",
     "read_record",

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
 from mappings.errors import MappingError
-from mappings.record import IndexRecord
+from mappings.record import Fields, IndexRecord
 
 # k-NN's KNNEngine.java allows 16,000 dimensions; Elasticsearch's dense_vector allows 4,096.
 MAX_DIMENSION = {"opensearch": 16_000, "elasticsearch": 4_096}
 ENGINES = ("lucene", "faiss")
+# What of a Shape is decided when an index is made.
+FIXED = ("analyzer", "engine", "m", "ef_construction", "shards")
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,23 @@ def index_body(
     body["mappings"]["_meta"] = record.to_meta()
     body["mappings"]["properties"] = _properties(body["mappings"]["properties"], record, shape)
     return body
+
+
+def laid_out(description: Mapping[str, Any], fields: Fields) -> dict[str, Any]:
+    """What of a Shape an index has and cannot change: the answer's part of GET /INDEX, its fields.
+
+    replicas are left out, because they can be changed, and engine where there is no choice of one.
+    """
+    properties = description["mappings"].get("properties", {})
+    vector = properties.get(fields.vector, {})
+    method = vector.get("method", {})
+    found = {
+        "analyzer": properties.get(fields.text, {}).get("analyzer", "standard"),
+        "engine": method.get("engine"),
+        **method.get("parameters", vector.get("index_options", {})),
+        "shards": int(description["settings"]["index"]["number_of_shards"]),
+    }
+    return {name: found[name] for name in FIXED if found.get(name) is not None}
 
 
 def _properties(template: dict[str, Any], record: IndexRecord, shape: Shape) -> dict[str, Any]:

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from mappings import Fusion, read_pipeline
+from mappings import Fusion, fault_of_pattern, read_pipeline
 from query.answer import Reading, read
 from query.encoders import Encoders
-from query.errors import QueryError
+from query.errors import QueryError, TargetError
 from query.place import hybrid_obstacle
 from query.plan import Plan, check_question, make_plan
 from query.records import BM25, HYBRID, MOST, PassageScorer, Question, Result, Vector
@@ -51,6 +51,11 @@ class Rerank:
     model: PassageScorer
     depth: int = 50
 
+    def __post_init__(self) -> None:
+        """Refuse a depth out of range."""
+        if not 1 <= self.depth <= MOST:
+            raise QueryError(f"the rerank depth is {self.depth:,} and must be from 1 to {MOST:,}.")
+
 
 class Flows:
     """The steps of searches of one index; what they learn of it is shared by threads.
@@ -65,6 +70,8 @@ class Flows:
         encoders: Encoders,
         explain: Callable[[Exception], Exception],
     ) -> None:
+        if fault := fault_of_pattern(index):
+            raise TargetError(f"{index!r} cannot be the name of an index: {fault}.")
         self.index = index
         self.explain = explain
         self._can = can

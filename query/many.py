@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -31,7 +32,9 @@ class Many:
 
 
 def batches(queries: Iterable[tuple[str, str]], size: int) -> Iterator[list[Query]]:
-    """Lists of at most `size` queries, lazily."""
+    """Lists of at most `size` queries, lazily; raises QueryError for a size below 1."""
+    if not 1 <= size < math.inf:
+        raise QueryError(f"a batch is {size:,} queries and must be at least 1.")
     waiting = iter(queries)
     while batch := [Query(*each) for each in islice(waiting, size)]:
         yield batch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
@@ -69,11 +70,13 @@ class Bm25:
     fuzziness: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse an unknown operator and a phrase boost below 0."""
+        """Refuse an unknown operator and a phrase boost that is below 0 or not finite."""
         if self.operator not in ("or", "and"):
             raise QueryError(f"unknown operator {self.operator!r}: use or, and.")
-        if self.phrase_boost < 0:
-            raise QueryError(f"the phrase boost is {self.phrase_boost:g} and must be at least 0.")
+        if not 0 <= self.phrase_boost < math.inf:
+            raise QueryError(
+                f"the phrase boost is {self.phrase_boost:g} and must be a number of at least 0."
+            )
 
 
 @dataclass(frozen=True)
@@ -157,7 +160,7 @@ class Question:
             raise QueryError(f"k is {self.k:,} and must be from 1 to {MOST:,}.")
         if isinstance(self.where, str):
             raise QueryError(f"where is {self.where!r}: give a list of conditions.")
-        if self.start < 0:
+        if not 0 <= self.start < math.inf:
             raise QueryError(f"the first hit is number {self.start} and must be at least 0.")
 
     @property

@@ -28,7 +28,7 @@ class Searcher:
     encoder: of the queries; without one, the model that the index remembers is loaded at the first
     search that needs it, from `model` (a name or folder) where that is given. cache: most query
     vectors kept; on_progress: called with what takes longer while the model is loaded. Safe to
-    share by threads.
+    share by threads. Raises TargetError for a name that no index can have.
     """
 
     def __init__(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
 
 import numpy as np
 
+from query.errors import QueryError
 from query.records import QueryEncoder, Vector
 
 SIZE = 1024
@@ -16,10 +18,13 @@ SIZE = 1024
 class VectorCache:
     """The vectors of the last queries, least recently used first out; safe to share by threads.
 
-    size: most vectors kept, of 4 bytes a dimension each; 0 keeps none.
+    size: most vectors kept, of 4 bytes a dimension each; 0 keeps none. Raises QueryError for less,
+    and for what is no finite number.
     """
 
     def __init__(self, size: int = SIZE) -> None:
+        if not 0 <= size < math.inf:
+            raise QueryError(f"the cache is {size} vectors and must be a number of at least 0.")
         self._size = size
         self._kept: OrderedDict[tuple[str, str], Vector] = OrderedDict()
         self._lock = threading.Lock()

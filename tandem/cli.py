@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import warnings
 from pathlib import Path
 
 import click
@@ -105,8 +106,20 @@ def _say(error: Exception) -> int:
     return 1
 
 
+def _as_our_own(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    line: str | None = None,
+) -> str:
+    """A library's Python warning as users read ours; where it was given is for its authors."""
+    return f"Warning: {message}\n"
+
+
 def main(args: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 3 some documents rejected."""
+    warnings.formatwarning = _as_our_own
     try:
         code = cli.main(args=args, prog_name="tandem", standalone_mode=False)
     except click.ClickException as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from typing import Any
 
 import click
@@ -20,10 +21,17 @@ def _weights(
     if value is None:
         return None
     try:
-        return tuple(float(part) for part in value.split(","))
+        return tuple(_finite(part) for part in value.split(","))
     except ValueError as error:
         message = f"{value!r} is not two numbers: write BM25's and kNN's, such as 0.3,0.7."
         raise click.BadParameter(message, ctx, param) from error
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
 
 
 _OPTIONS = [

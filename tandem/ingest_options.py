@@ -8,10 +8,12 @@ from typing import Any
 
 import click
 
+from ingest.errors import IngestError
 from ingest.formats import FORMATS
-from ingest.records import MEGABYTE, Reading, Splitting, Writing
+from ingest.records import LARGEST, MEGABYTE, Reading, Splitting, Writing
 from ingest.tally import RejectLimit
-from tandem.options import Command
+from ingest.template import Template
+from tandem.options import Command, Number
 from tandem.variables import WORDS
 
 _READING, _SPLITTING, _WRITING = Reading(), Splitting(), Writing()
@@ -26,6 +28,18 @@ def _reject_limit(ctx: click.Context, param: click.Parameter, value: str) -> Rej
     except ValueError as error:
         message = f"{value!r} is neither a number nor a share such as 1%."
         raise click.BadParameter(message, ctx, param) from error
+    except IngestError as error:
+        message = f"{value!r} is neither a number from 0 nor a share from 0% to 100%."
+        raise click.BadParameter(message, ctx, param) from error
+
+
+def _template(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    try:
+        if value:
+            Template(value)
+    except IngestError as error:
+        raise click.BadParameter(str(error), ctx, param) from error
+    return value
 
 
 _OPTIONS = [
@@ -40,17 +54,22 @@ _OPTIONS = [
     click.option("--title-field", help="Field of the title (default: title)."),
     click.option(
         "--template",
-        help="What is encoded, such as '{title}: {text}' (default: title and text on two lines).",
+        callback=_template,
+        help="What is encoded, such as '{title}: {text}' (default: title and text on two lines). "
+        "What is around {text} is repeated in each passage of a long text, or split with it where "
+        "it would fill more than a quarter of each.",
     ),
     click.option(
         "--drop-field", type=WORDS, multiple=True, help="Do not carry this field into the index."
     ),
     click.option(
-        "--id-from-content", is_flag=True, help="Give documents without an id one of their text."
+        "--id-from-content",
+        is_flag=True,
+        help="Give documents without an id one of their text; equal texts are one document.",
     ),
     click.option(
         "--max-document-mb",
-        type=click.FloatRange(min=0.001),
+        type=Number(0.001, LARGEST / MEGABYTE),
         default=_READING.max_bytes / MEGABYTE,
         show_default=True,
         help="Reject larger documents.",
@@ -65,7 +84,7 @@ _OPTIONS = [
     ),
     click.option(
         "--request-mb",
-        type=click.FloatRange(min=0.01),
+        type=Number(0.01, LARGEST / MEGABYTE),
         default=_WRITING.max_bytes / MEGABYTE,
         show_default=True,
         help="Largest bulk request.",
@@ -86,7 +105,7 @@ _OPTIONS = [
     ),
     click.option(
         "--max-outage",
-        type=click.FloatRange(min=0),
+        type=Number(min=0),
         default=_WRITING.max_outage,
         show_default=True,
         help="Give up when the cluster accepted nothing for so many seconds.",
@@ -94,7 +113,7 @@ _OPTIONS = [
     click.option(
         "--rejects",
         type=click.Path(path_type=Path, dir_okay=False),
-        help="File of refused documents (default: beside the source).",
+        help="File of refused documents, not - (default: beside the source).",
     ),
     click.option(
         "--max-rejects",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,41 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object on standard output."
 )
+
+
+class Number(click.FloatRange):
+    """A finite number within bounds: click alone takes nan, and infinity where a bound is open."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The number; a usage error for anything else."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is no finite number.", param, ctx)
+        return number
+
+
+def index_name(
+    *, new: bool = False, pattern: bool = False
+) -> Callable[[click.Context, click.Parameter, str | None], str | None]:
+    """A callback of an option or argument that refuses what no index or alias can be called.
+
+    new: of an index that is to be made; pattern: several may be named.
+    """
+
+    def check(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+        from mappings import fault_of_name, fault_of_pattern
+
+        if value is None:
+            return None
+        fault = fault_of_pattern(value) if pattern else fault_of_name(value, new=new)
+        if fault:
+            message = f"{value!r} cannot be the name of an index: {fault}."
+            raise click.BadParameter(message, ctx, param)
+        return value
+
+    return check
 
 
 @dataclass(frozen=True)
@@ -98,7 +134,8 @@ _CLUSTER_OPTIONS = [
     ),
     click.option(
         "--timeout",
-        type=click.FloatRange(min=0.1),
+        # More than a day is more than a socket can wait in some systems.
+        type=Number(0.1, 86_400),
         default=30.0,
         show_default=True,
         help="Seconds to wait for one answer.",

@@ -33,6 +33,7 @@ class IngestProgress:
         self.last: Report | None = None
         self._bar = bar
         self._task = bar.add_task("starting", total=None) if bar else None
+        self._told: set[str] = set()
         self._logged = time.monotonic()
         self._recent: deque[tuple[float, float]] = deque(maxlen=RECENT_REPORTS)
 
@@ -42,12 +43,21 @@ class IngestProgress:
         new = report.finishing not in (None, before) and report.seconds > SHORT_SECONDS
         self.last = report
         self._recent.append((report.seconds, report.done or 0.0))
+        self._warn(report)
         if self._bar:
             self._draw(report)
         elif new or time.monotonic() - self._logged >= LOG_SECONDS:
             self._logged = time.monotonic()
             said = ", ".join([*self._pace(report), *_counts(report)])
             click.echo(f"{time.strftime('%H:%M:%S')} {said}", err=True)
+
+    def _warn(self, report: Report) -> None:
+        """Say each warning once, and at once: the end of the run may be hours away."""
+        for warning in report.warnings:
+            if warning not in self._told:
+                self._told.add(warning)
+                with self.aside():
+                    click.echo(f"Warning: {warning}", err=True)
 
     @contextmanager
     def aside(self) -> Iterator[None]:

@@ -10,7 +10,7 @@ import click
 from query.filters import parse_dsl
 from query.records import BM25, DEPTH, HYBRID, KNN, MODES, MOST, PLACES, Bm25, Knn, Tuning
 from tandem.fusion_options import fusion_options
-from tandem.options import Command
+from tandem.options import Command, Number
 from tandem.variables import WORDS, long_name, typed, typed_wins
 
 
@@ -93,7 +93,7 @@ _OPTIONS = [
     click.option("--minimum-should-match", help="BM25: how many words must match, as 2 or 75%."),
     click.option(
         "--phrase-boost",
-        type=click.FloatRange(min=0),
+        type=Number(min=0),
         default=0.0,
         help="BM25: what a passage gains that has all words in a row.",
     ),
@@ -110,12 +110,12 @@ _OPTIONS = [
     ),
     click.option(
         "--oversample",
-        type=click.FloatRange(1, 100),
+        type=Number(1, 100),
         help="kNN: times k candidates of a compressed field to score again in full.",
     ),
     click.option(
         "--min-cosine",
-        type=click.FloatRange(-1, 1),
+        type=Number(-1, 1),
         help="kNN: leave out neighbours below this cosine.",
     ),
 ]

@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 
@@ -27,13 +28,15 @@ class LoggingEncoder(StubEncoder):
         super().__init__(seconds=seconds)
         self._log = log.open("ab", buffering=0)
 
-    def stream_passages(self, texts: Iterable[str]) -> Iterator[np.ndarray]:
+    def stream_passages(
+        self, texts: Iterable[str], stopping: Event | None = None
+    ) -> Iterator[np.ndarray]:
         def logged() -> Iterator[str]:
             for text in texts:
                 self._log.write(json.dumps(text).encode() + b"\n")
                 yield text
 
-        for vector in super().stream_passages(logged()):
+        for vector in super().stream_passages(logged(), stopping):
             self.encoded.clear()
             yield vector
 

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
+from threading import Event
 
 import numpy as np
 
@@ -51,9 +52,11 @@ class StubEncoder:
         self.asked += texts
         return np.stack([self.vector(text) for text in texts])
 
-    def stream_passages(self, texts: Iterable[str]) -> Iterator[np.ndarray]:
+    def stream_passages(
+        self, texts: Iterable[str], stopping: Event | None = None
+    ) -> Iterator[np.ndarray]:
         texts = iter(texts)
-        while batch := list(islice(texts, self.batch)):
+        while not (stopping and stopping.is_set()) and (batch := list(islice(texts, self.batch))):
             time.sleep(self.seconds * len(batch))
             self.encoded += batch
             yield from map(self.vector, batch)

@@ -11,7 +11,7 @@ import click
 
 from tandem.encoder_options import encoder_options
 from tandem.fusion_options import fusion_options
-from tandem.options import Target, cluster_options, json_option, print_json
+from tandem.options import Target, cluster_options, index_name, json_option, print_json
 from tandem.shape_options import shape_options, tell_replicas
 
 if TYPE_CHECKING:
@@ -27,14 +27,8 @@ def command() -> None:
     """Create, list, show, switch or delete indexes, or write a search pipeline."""
 
 
-def _one_name(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    if any(mark in value for mark in "*,?") or value == "_all":
-        raise click.BadParameter(f"{value!r} names several indexes: give one name.", ctx, param)
-    return value
-
-
 @command.command()
-@click.argument("name", callback=_one_name)
+@click.argument("name", callback=index_name(new=True))
 @encoder_options(required=True)
 @shape_options
 @cluster_options
@@ -56,7 +50,7 @@ def create(
 
 
 @command.command()
-@click.argument("name", callback=_one_name)
+@click.argument("name", callback=index_name())
 @cluster_options
 @json_option
 def show(name: str, target: Target, as_json: bool) -> None:
@@ -136,8 +130,8 @@ def _explained(cluster: Cluster) -> Iterator[None]:
 
 
 @command.command()
-@click.argument("alias")
-@click.argument("name", callback=_one_name)
+@click.argument("alias", callback=index_name())
+@click.argument("name", callback=index_name())
 @click.option(
     "--keep",
     type=click.IntRange(min=0),
@@ -159,7 +153,7 @@ def switch(alias: str, name: str, keep: int | None, target: Target, as_json: boo
 
 
 @command.command()
-@click.argument("name", callback=_one_name)
+@click.argument("name", callback=index_name())
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @cluster_options
 @json_option
@@ -195,8 +189,14 @@ def _alias(name: str, behind: str | list[str]) -> str:
     )
 
 
+def _pipeline_name(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    if not value or any(mark in value for mark in "*,?"):
+        raise click.BadParameter(f"{value!r} is not one name: give a plain one.", ctx, param)
+    return value
+
+
 @command.command()
-@click.argument("name", callback=_one_name)
+@click.argument("name", callback=_pipeline_name)
 @fusion_options
 @cluster_options
 @json_option

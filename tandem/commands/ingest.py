@@ -11,7 +11,7 @@ import click
 
 from tandem.encoder_options import encoder_options, recorded_encoder
 from tandem.ingest_options import ingest_options
-from tandem.options import Target, cluster_options, json_option, print_json
+from tandem.options import Target, cluster_options, index_name, json_option, print_json
 from tandem.shape_options import shape_options, tell_replicas
 from tandem.variables import typed, typed_wins
 
@@ -33,8 +33,16 @@ _PAGES = (".pdf", ".doc", ".docx", ".odt", ".rtf", ".epub", ".pptx", ".xlsx", ".
 
 @click.command()
 @click.argument("source", nargs=-1, required=True)
-@click.option("--index", help="Write into this index; it is created where it is not there.")
-@click.option("--alias", help="Fill a new index and point this alias at it when all is written.")
+@click.option(
+    "--index",
+    callback=index_name(),
+    help="Write into this index; it is created where it is not there.",
+)
+@click.option(
+    "--alias",
+    callback=index_name(new=True),
+    help="Fill a new index and point this alias at it when all is written.",
+)
 @click.option("--keep", type=click.IntRange(min=0), help="With --alias: older indexes to keep.")
 @click.option("--prune", is_flag=True, help="Remove documents that the source no longer has.")
 @click.option("--yes", is_flag=True, help="With --prune: do not ask.")
@@ -130,7 +138,7 @@ class _Request:
                     )
         finally:
             if progress and progress.last and not progress.last.nothing_happened:
-                _show(progress.last, as_json)
+                _show(progress.last, as_json, split=self.settings["splitting"].split)
         return SOME_REJECTED if report.rejected else 0
 
     def _encoder(self, cluster: Cluster, choice: EncoderChoice) -> Encoder:
@@ -156,6 +164,8 @@ class _Request:
                 alias=self.alias,
                 plan=plan,
             )
+        for warning in found.warnings:
+            click.echo(f"Warning: {warning}", err=True)
         if as_json:
             print_json(found.to_json())
         else:
@@ -177,9 +187,7 @@ def _confirmation(yes: bool, progress: IngestProgress) -> Confirm:
     return confirm
 
 
-def _show(report: Report, as_json: bool) -> None:
-    for warning in report.warnings:
-        click.echo(f"Warning: {warning}", err=True)
+def _show(report: Report, as_json: bool, *, split: bool) -> None:
     if as_json:
         print_json(report.to_json())
         return
@@ -188,7 +196,7 @@ def _show(report: Report, as_json: bool) -> None:
         f"{report.skipped:,} unchanged, {report.rejected:,} rejected, in {report.seconds:,.1f} "
         f"seconds ({report.docs_per_second:,.1f} documents per second), index {report.index}."
     )
-    for line in _remarks(report):
+    for line in _remarks(report, split):
         click.echo(f"  {line}.")
 
 
@@ -196,10 +204,11 @@ def _number(count: int, what: str) -> str:
     return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
-def _remarks(report: Report) -> list[str]:
+def _remarks(report: Report, split: bool) -> list[str]:
     """What there is to say beside the counts, each without its full stop."""
     r, number = report, _number
     gone = f"; deleted: {', '.join(r.deleted)}" if r.deleted else ""
+    cure = "" if split else " (leave out --no-split to split them)"
     said: list[tuple[object, str]] = [
         (r.held is not None and not r.read, "the source has no documents"),
         (
@@ -208,8 +217,7 @@ def _remarks(report: Report) -> list[str]:
         ),
         (
             r.truncated,
-            f"{number(r.truncated, 'passage')} cut off, being longer than the model reads (leave "
-            "out --no-split to split them)",
+            f"{number(r.truncated, 'passage')} cut off, being longer than the model reads{cure}",
         ),
         (r.removed, f"{number(r.removed, 'left-over passage')} of shortened documents removed"),
         (r.pruned, f"{number(r.pruned, 'passage')} of documents gone from the source removed"),

@@ -10,7 +10,7 @@ import click
 
 from query.export import result_json
 from query.records import MOST, Tuning
-from tandem.options import Target, cluster_options, json_option, print_json
+from tandem.options import Target, cluster_options, index_name, json_option, print_json
 from tandem.search_options import asking_options, tuning_options
 from tandem.variables import typed
 
@@ -24,7 +24,12 @@ SOME_MISSING = 3
 
 @click.command()
 @click.argument("text", required=False)
-@click.option("--index", required=True, help="The index or alias to search.")
+@click.option(
+    "--index",
+    required=True,
+    callback=index_name(pattern=True),
+    help="The index or alias to search.",
+)
 @asking_options
 @click.option("--rerank", metavar="MODEL", help="Order the first hits by this cross-encoder.")
 @click.option(

@@ -111,6 +111,29 @@ def test_an_earlier_rejects_file_is_kept(opensearch, index_name, corpus):
     assert (report.skipped, report.rejected, report.written) == (963, 37, 0)
 
 
+def test_a_run_that_refuses_nothing_puts_the_earlier_rejects_away(opensearch, index_name, tmp_path):
+    source = write_jsonl(tmp_path / "a.jsonl", [*documents(3), {"id": "bad"}])
+    given = {"cluster": opensearch, "index": index_name, "encoder": StubEncoder()}
+    assert ingested(source, **given).rejects == f"{source}.rejects"
+    write_jsonl(source, documents(3))
+
+    def failing():
+        yield from documents(3)
+        raise RuntimeError("the source broke")
+
+    refused = tmp_path / "a.jsonl.rejects"
+    with pytest.raises(RuntimeError):
+        ingested(failing(), plan=Plan(rejects=refused), **given)
+    assert refused.exists()
+    report = ingested(source, **given)
+    assert report.rejects is None
+    assert report.warnings[-1] == (
+        f"nothing was rejected: {refused} of an earlier run is {refused}~ now."
+    )
+    assert [path.name for path in sorted(tmp_path.iterdir())] == ["a.jsonl", "a.jsonl.rejects~"]
+    assert ingested(source, **given).warnings == report.warnings[:-1]
+
+
 def test_too_many_rejects_stop_the_run_early(opensearch, index_name, tmp_path):
     source = write_jsonl(tmp_path / "bad.jsonl", ({"id": n, "txet": "x"} for n in range(5000)))
     reports = []

@@ -129,9 +129,10 @@ def test_a_dry_run_looks_at_the_index_that_is_there(tandem, opensearch, index_na
         (("--index", "a", "--keep", "1"), 2, "--keep is for --alias"),
         (("--index", "a", "--max-rejects", "many"), 2, "neither a number nor a share"),
         (("--index", "a", "--format", "docx"), 2, "docx"),
-        (("--index", "A*"), 1, "no name of one index"),
+        (("--index", "a*"), 2, "'a*' cannot be the name of an index: it has '*' in it"),
+        (("--index", "Books"), 1, "an index has no capitals: write 'books'"),
         (("--index", "x", "--engine", "faiss"), 1, "--engine lucene"),
-        (("--index", "x", "--template", "none"), 1, "{text}"),
+        (("--index", "x", "--template", "none"), 2, "{text}"),
         (("--index", "x", "--rejects", "/no/such/folder/r"), 1, "there is no folder /no/such"),
     ],
 )
@@ -278,6 +279,18 @@ def test_an_alias_is_switched_and_old_indexes_go(tandem, opensearch, index_name,
     assert len(set(names)) == 3
     assert f"deleted: {names[0]}" in out
     assert sorted(opensearch.client.indices.get(index=f"{index_name}-*")) == names[1:]
+
+
+def test_a_misspelt_field_of_a_template_is_told_once(tandem, opensearch, index_name, tmp_path):
+    source = write_jsonl(tmp_path / "a.jsonl", documents(5))
+    words = (source, "--index", index_name, "--template", "{titel}: {text}")
+    for more in (("--dry-run",), ("--dry-run", "--json"), (), ("--json",)):
+        code, out, err = tandem(*words, *more)
+        assert code == 0
+        assert err.count("Warning: no document has the field 'titel'") == 1
+        assert "did you mean {title}?" in err
+        if "--json" in more:
+            assert len(json.loads(out)["warnings"]) == 1
 
 
 @pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])

@@ -10,7 +10,7 @@ import pytest
 
 from cluster import connect_embedded
 from ingest import BlockedError, OutageError, Plan, Splitting, Writing
-from ingest.index import LOADING
+from ingest.owner import LOADING
 from tests.loads import (
     documents,
     ingested,
@@ -116,6 +116,22 @@ def test_ctrl_c_writes_what_is_encoded_and_exits_130(opensearch, index_name, tmp
     # All but the batch that was in the model when it was stopped.
     assert len(set(logged(log)) - held) <= 2 * StubEncoder().batch
     assert "refresh_interval" not in settings_of(opensearch, index_name)
+
+
+@pytest.mark.parametrize("after", [0.0, 0.02, 0.1])
+def test_a_second_ctrl_c_still_restores_the_settings(opensearch, index_name, tmp_path, after):
+    source = write_jsonl(tmp_path / "corpus.jsonl", documents(5000))
+    process = start_script(opensearch.url, index_name, str(source), str(tmp_path / "log"), "0.001")
+    process.stdout.readline()
+    time.sleep(1.0)
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        time.sleep(after)
+    code, _, _ = finished(process)
+    # The second may also come when all is done and Python is leaving.
+    assert code in (130, -signal.SIGINT)
+    assert "refresh_interval" not in settings_of(opensearch, index_name)
+    assert LOADING not in meta_of(opensearch, index_name)
 
 
 def test_ctrl_c_while_standard_input_says_nothing(opensearch, index_name, tmp_path):

@@ -1,29 +1,19 @@
 """Loading into real clusters: what is stored, what is skipped, what an edit changes."""
 
 import json
-import time
 
 import numpy as np
 import pytest
 
 from encoder import Encoder
 from ingest import IndexRefusedError, IngestError, Plan, Reading, Splitting, ingest
-from ingest.alias import switch
-from ingest.index import LOADING, create_index
+from ingest.index import create_index
+from ingest.owner import LOADING
 from mappings import Shape
 from tests.loads import documents, ingested, meta_of, settings_of, stored, write_jsonl
 from tests.stubs import StubEncoder
 
 LONG = " ".join(f"Sentence {n} says word{n}." for n in range(100))
-
-
-@pytest.fixture(params=["opensearch", "elasticsearch"])
-def either(request, index_name):
-    """Both distributions; indexes are deleted afterwards."""
-    cluster = request.getfixturevalue(request.param)
-    yield cluster
-    for made in cluster.client.indices.get(index=f"{index_name}*"):
-        cluster.client.indices.delete(index=made)
 
 
 def load(cluster, index, source, plan=None, **encoder):
@@ -286,49 +276,25 @@ def test_prune_keeps_documents_whose_new_version_is_bad(either, index_name, tmp_
     assert len(stored(either, index_name)) == 3
 
 
-def test_an_alias_goes_to_a_new_index_when_all_is_there(either, index_name):
-    def held():
-        return list(either.client.indices.get_alias(name=index_name))
-
-    def fill(source, **encoder):
-        return ingested(source, cluster=either, alias=index_name, encoder=StubEncoder(**encoder))
-
-    first = fill(documents(10)).index
-    assert held() == [first]
-    second = fill(documents(12), dim=9, fingerprint="beef").index
-    assert held() == [second] != [first]
-    assert either.client.count(index=index_name)["count"] == 12
-    assert switch(either, index_name, first, keep=None) == []
-    assert held() == [first]
-    assert switch(either, index_name, second, keep=0) == [first]
-    assert held() == [second]
-
-
-def test_an_interrupted_alias_load_is_found_and_continued(either, index_name):
-    def breaking():
-        yield from documents(1000)
-        # What is on its way now gets there: a failure drops it.
-        time.sleep(1)
-        raise RuntimeError("interrupted")
-
-    first = StubEncoder()
-    with pytest.raises(RuntimeError):
-        ingested(breaking(), cluster=either, alias=index_name, encoder=first)
-    assert not either.client.indices.exists_alias(name=index_name)
-    second = StubEncoder()
-    source = documents(900, first=100)
-    report = ingested(source, cluster=either, alias=index_name, encoder=second)
-    assert report.skipped > 0
-    assert len(second.encoded) == 900 - report.skipped
-    # What the source no longer has must not go live.
-    assert stored(either, index_name).keys() == {d["id"] for d in source}
-    assert len(either.client.indices.get(index=f"{index_name}-*")) == 1
-
-
-def test_an_alias_cannot_have_an_indexs_name(opensearch, index_name):
-    load(opensearch, index_name, documents(1))
-    with pytest.raises(IndexRefusedError, match="is an index"):
-        ingested(documents(1), cluster=opensearch, alias=index_name, encoder=StubEncoder())
+@pytest.mark.parametrize(
+    ("shape", "said"),
+    [
+        ({"analyzer": "whitespace", "m": 32}, "--analyzer whitespace, --m 32 cannot be had"),
+        ({"shards": 3}, "which was made with shards 1"),
+        ({"ef_construction": 50}, "ef_construction 100"),
+    ],
+)
+def test_a_shape_that_an_index_does_not_have_is_refused(either, index_name, shape, said):
+    load(either, index_name, documents(2), Plan(shape=Shape(replicas=0)))
+    with pytest.raises(IndexRefusedError, match=said):
+        load(either, index_name, documents(2), Plan(shape=Shape(**shape)))
+    other = f"{index_name}-other"
+    load(either, other, documents(2), Plan(shape=Shape(**shape)))
+    report, _ = load(either, other, documents(2), Plan(shape=Shape(**shape)))
+    assert report.skipped == 2
+    # What is left at its default was not asked for.
+    report, _ = load(either, other, documents(2))
+    assert report.skipped == 2
 
 
 def test_writing_through_an_alias_of_one_index(either, index_name):
@@ -347,8 +313,8 @@ def test_nothing_to_read_is_a_report_of_zeros(either, index_name):
 
 def test_an_encoders_failure_ends_the_run_with_its_own_error(either, index_name):
     class Broken(StubEncoder):
-        def stream_passages(self, texts):
-            for n, vector in enumerate(super().stream_passages(texts)):
+        def stream_passages(self, texts, stopping=None):
+            for n, vector in enumerate(super().stream_passages(texts, stopping)):
                 if n == 100:
                     raise MemoryError("no memory for the model")
                 yield vector
@@ -394,6 +360,24 @@ def test_ids_from_content(either, index_name, tmp_path):
     load(either, index_name, source, plan)
     report, encoded = load(either, index_name, source, plan)
     assert (report.skipped, encoded) == (2, [])
+
+
+def test_equal_texts_are_one_document_where_ids_are_made_of_them(either, index_name, tmp_path):
+    rows = [{"text": "one"}] * 150 + [{"text": "two"}, {"id": "a", "text": "x"}]
+    rows += [{"id": "a", "text": "y"}]
+    source = write_jsonl(tmp_path / "a.jsonl", rows)
+    plan = Plan(reading=Reading(id_from_content=True))
+    report, _ = load(either, index_name, source, plan)
+    counts = (report.read, report.written, report.skipped, report.rejected)
+    assert counts == (153, 3, 149, 1)
+    assert report.reasons == {f"the id is taken by line 152 of {source}": 1}
+    assert sorted(each["text"] for each in stored(either, index_name).values()) == [
+        "one",
+        "two",
+        "x",
+    ]
+    report, encoded = load(either, index_name, source, plan)
+    assert (report.skipped, report.rejected, encoded) == (152, 1, [])
 
 
 def test_from_python_with_the_real_encoder_as_the_design_promises(either, index_name, minilm):

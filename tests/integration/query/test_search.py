@@ -6,7 +6,7 @@ import threading
 import numpy as np
 import pytest
 
-from ingest.index import LOADING
+from ingest.owner import LOADING
 from mappings import Fusion
 from query import AsyncSearcher, Bm25, Knn, Query, Rerank, Searcher, Tuning
 from tests.searches import DIM, corpus, cosines, encoder, loaded, queries

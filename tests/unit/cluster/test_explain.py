@@ -219,6 +219,7 @@ def test_a_missing_index_without_the_right_to_list():
             503,
             "not ready yet",
         ),
+        ("index_closed_exception", "closed", 400, "is closed: open it with `POST /NAME/_open`"),
         ("search_phase_execution_exception", "all shards failed", 503, "HTTP 503"),
         ("illegal_argument_exception", "k must be positive", 400, "k must be positive"),
     ],

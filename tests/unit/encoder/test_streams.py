@@ -21,7 +21,7 @@ class Lengths:
     def __init__(self, lanes=2, seconds=0.0, fail_at=None):
         self.lanes, self.budget = lanes, 256
         self.seconds, self.fail_at = seconds, fail_at
-        self.batches = 0
+        self.batches = self.texts = 0
         self.now = self.most = 0
         self.open = 0
         self._lock = threading.Lock()
@@ -39,6 +39,7 @@ class Lengths:
         time.sleep(self.seconds)
         with self._lock:
             self.now -= 1
+            self.texts += len(batch.numbers)
         return self.one(batch)
 
     @contextmanager
@@ -70,6 +71,22 @@ def test_vectors_come_in_the_order_of_the_texts(tokens):
     found = [vector.tolist() for vector in stream(iter(texts), tokens, engine)]
     assert found == expected(tokens, texts)
     assert engine.open == 0
+
+
+def test_when_stopping_all_that_is_encoded_still_comes(tokens):
+    texts = [words(n) for n in range(5000)]
+    engine, stopping = Lengths(seconds=0.002), threading.Event()
+    found = []
+    for vector in stream(iter(texts), tokens, engine, stopping):
+        found.append(vector.tolist())
+        if len(found) == 500:
+            begun = engine.batches
+            stopping.set()
+    assert engine.batches <= begun + 2 * engine.lanes
+    there = [number for number, vector in enumerate(found) if vector]
+    assert len(there) == engine.texts
+    assert 500 < len(found) < len(texts)
+    assert [found[n] for n in there] == [expected(tokens, texts)[n] for n in there]
 
 
 def test_no_texts_give_no_vectors(tokens):

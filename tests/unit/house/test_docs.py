@@ -48,7 +48,7 @@ def parse(words):
     words = words[1:]
     while isinstance(command, click.Group):
         command, words = command.commands[words[0]], words[1:]
-    context = click.Context(command)
+    context = click.Context(command, **cli.context_settings)
     command.parse_args(context, words)
 
 

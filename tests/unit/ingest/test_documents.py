@@ -1,11 +1,14 @@
 """Rows to documents: which fields, which reasons."""
 
+from itertools import islice
+
 import pytest
 
 from ingest import IngestError, Reading
-from ingest.documents import DocumentMaker, Template, lookup, unwrap, without
+from ingest.documents import DocumentMaker, unwrap, without
 from ingest.records import Document, Origin, Reject, Row
 from ingest.rejects import envelope
+from ingest.template import Template, lookup
 from mappings import Fields
 
 HERE = Origin("a.jsonl", 3)
@@ -84,10 +87,31 @@ def test_a_name_that_tandem_writes_itself_is_refused_with_the_cure():
     assert make({"id": 1, "text": "x", "vector": [1]}, drop_fields=("vector",)).metadata == {}
 
 
+def test_a_field_without_a_name_is_refused_with_the_cure():
+    value = {"": 0, "id": 1, "text": "x"}
+    assert "--drop-field ''" in reason(value)
+    assert make(value, drop_fields=("",)).metadata == {}
+
+
+def test_null_means_absent():
+    found = make({"id": 5, "title": None, "text": "x", "vector": None, "_id": None, "n": None})
+    assert (found.id, found.title, found.text) == ("5", None, "x")
+    assert found.metadata == {"n": None}
+    found = make({"id": 5, "text": None, "body": "b"}, text_fields=("body",))
+    assert (found.text, found.metadata) == ("b", {})
+    found = make({"id": 5, "title": None, "name": "T", "text": "x"}, title_field="name")
+    assert (found.title, found.metadata) == ("T", {})
+    assert "'vector'" in reason({"id": 5, "text": "x", "title": None, "vector": 1})
+
+
 def test_ids_from_content_follow_from_the_text():
     first = make({"text": "x"}, id_from_content=True).id
     assert first == make({"text": "x", "year": 2}, id_from_content=True).id
     assert first != make({"text": "y"}, id_from_content=True).id
+
+
+def test_a_reject_without_an_id_has_none_even_if_one_would_be_made():
+    assert make({"text": "x", "vector": 1}, id_from_content=True).id is None
 
 
 def test_templates():
@@ -99,10 +123,47 @@ def test_templates():
     assert found.metadata == {"m": {"n": 5}}
 
 
-@pytest.mark.parametrize("bad", ["no text", "{text}{text}", "{title", "{}"])
-def test_templates_without_exactly_one_text_are_refused(bad):
-    with pytest.raises(IngestError, match="template"):
+@pytest.mark.parametrize(
+    ("bad", "said"),
+    [
+        ("no text", r"has \{text\} 0 times"),
+        ("{text}{text}", r"has \{text\} 2 times"),
+        ("{title", r"'\{' at character 1: .* write \{\{ for a brace"),
+        ("{text} }", r"'\}' at character 8: .* write \}\} for a brace"),
+        ("{}{text}", r"'\{\}' at character 1: name a field"),
+        ("a {text!q}", r"'\{text!q\}' at character 3: .* such as \{text\}"),
+        ("{text}{title:>9}", r"'\{title:>9\}' at character 7: .* such as \{title\}"),
+    ],
+)
+def test_wrong_templates_are_refused_naming_the_place(bad, said):
+    with pytest.raises(IngestError, match=said):
         Template(bad)
+
+
+def test_doubled_braces_are_braces():
+    assert Template("{{{t}}} {text} }}").around({"t": 1}) == ("{1} ", " }")
+
+
+def warned(rows, template, limit=None):
+    maker = DocumentMaker(Reading(template=template), Fields())
+    for _ in islice(maker.make(Row(HERE, row) for row in rows), limit):
+        pass
+    return maker.warnings
+
+
+def test_a_field_that_no_document_has_is_told_with_the_one_that_was_meant():
+    rows = [{"id": n, "title": "T", "text": "x"} for n in range(150)]
+    misspelt = "{titel}: {text}"
+    said = "the field 'titel' that the template names (did you mean {title}?)"
+    for count, who in ((3, "no document has"), (150, "none of the first 100 documents has")):
+        (warning,) = warned(rows[:count], misspelt)
+        assert f"{who} {said}" in warning
+    # Not before there are enough, and not where one has it.
+    assert warned(rows, misspelt, limit=99) == ()
+    assert len(warned(rows, misspelt, limit=100)) == 1
+    assert warned([*rows[:99], {**rows[99], "titel": ""}], misspelt) == ()
+    assert warned(rows, "{title}: {text}") == ()
+    assert warned([], misspelt) == ()
 
 
 def test_a_line_of_a_rejects_file_is_the_document_in_it():

@@ -6,6 +6,7 @@ import sys
 import threading
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -84,6 +85,13 @@ def test_a_document_counts_once_when_its_last_passage_is_settled(tally, tmp_path
     assert (report.unfinished, report.passages_written, tally.stored) == (0, 2, 6)
 
 
+def test_a_document_that_is_there_twice_counts_as_skipped(tally):
+    tally.took()
+    tally.skip()
+    report = tally.report()
+    assert (report.read, report.skipped, report.unfinished, tally.stored) == (1, 1, 0, 0)
+
+
 def test_a_document_with_two_bad_passages_is_written_out_once(tally, tmp_path):
     both = passages(0, 2)
     tally.took()
@@ -141,6 +149,29 @@ def test_no_rejects_make_no_file_and_a_bad_folder_is_one_sentence(tmp_path):
     for act in (nowhere.check, lambda: nowhere.write(Reject("r", HERE))):
         with pytest.raises(IngestError, match=r"cannot be written.*--rejects"):
             act()
+
+
+def test_what_an_earlier_run_refused_is_put_away_after_one_that_refused_nothing(tmp_path):
+    path, kept = tmp_path / "r", tmp_path / "r~"
+    assert not RejectsFile(path).retire()
+    path.write_text("old\n")
+    assert RejectsFile(path).retire()
+    assert kept.read_text() == "old\n"
+    assert not path.exists()
+    rejects = RejectsFile(path)
+    rejects.write(Reject("r", HERE))
+    assert not rejects.retire()
+    rejects.close()
+    assert path.exists()
+    device = tmp_path / "null"
+    device.symlink_to("/dev/null")
+    assert not RejectsFile(device).retire()
+    assert device.is_symlink()
+
+
+def test_rejects_to_a_dash_are_refused_with_the_cure():
+    with pytest.raises(IngestError, match=r"--rejects - .*/dev/stdout"):
+        RejectsFile(Path("-")).check()
 
 
 def test_a_device_is_written_into_and_keeps_its_name(tmp_path):

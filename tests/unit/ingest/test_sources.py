@@ -5,7 +5,6 @@ import gzip
 import json
 import lzma
 import os
-from pathlib import Path
 
 import pyarrow
 import pytest
@@ -17,6 +16,7 @@ from ingest.records import Reject, Row
 from ingest.rejects import envelope
 from ingest.rows import Rows
 from ingest.sources import find_sources
+from tests.files import made, put, read, values
 
 # A user who may do nothing, and whom every system has.
 NOBODY = 65534
@@ -32,21 +32,6 @@ def zstd(data: bytes) -> bytes:
 
 
 PACK = {"gzip": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress, "zstd": zstd}
-
-
-def read(path, **reading):
-    return list(Rows(path, Reading(**reading)))
-
-
-def values(rows):
-    assert not [row for row in rows if isinstance(row, Reject)]
-    return [row.value for row in rows]
-
-
-def put(folder: Path, name: str, data: bytes | str) -> Path:
-    path = folder / name
-    path.write_bytes(data if isinstance(data, bytes) else data.encode())
-    return path
 
 
 @pytest.mark.parametrize("pack", PACK.values(), ids=PACK)
@@ -129,17 +114,59 @@ def test_a_header_without_text_is_refused_naming_its_columns(tmp_path):
     assert values(rows) == [{"a": "1", "b": "2", "c": "3"}]
 
 
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.csv", "id,text\r1,one\r2,two\r"),
+        ("a.csv", '"id","te""xt","text"\r"1","x","one"\r'),
+        ("a.csv", "id,text\r" + "1,one\r" * 1000),  # longer than a document may be
+        ("a.tsv", "id\ttext\r1\tone\r"),
+    ],
+)
+def test_lines_that_end_with_cr_alone_are_one_sentence(tmp_path, name, data):
+    with pytest.raises(SourceError, match=r"lines with CR alone.*`tr '\\r' '\\n'`\."):
+        read(put(tmp_path, name, data), max_bytes=1000)
+
+
+def test_other_line_ends_and_a_cr_in_a_row(tmp_path):
+    assert values(read(put(tmp_path, "a.csv", "id,text\r\n1,one\r\n"))) == [ROWS[0]]
+    assert values(read(put(tmp_path, "a.tsv", "id\ttext\r\r\n1\tone\r\r\n"))) == [ROWS[0]]
+    quoted, bad = read(put(tmp_path, "a.csv", 'id,text\n1,"a\rb"\n2,a\rb\n'))
+    assert quoted.value["text"] == "a\rb"
+    assert bad.reason == "broken CSV: a CR outside of quotes"
+
+
+def test_the_index_of_pandas_is_told_once_and_dropped_at_will(tmp_path):
+    path = put(tmp_path, "a.csv", ",id,text\n0,1,one\n1,2,two\n")
+    with pytest.raises(
+        SourceError, match=r"first column of \S+a\.csv has no name.*--drop-field ''"
+    ):
+        read(path)
+    found = made(path, drop_fields=("",))
+    assert [(each.id, each.text, each.metadata) for each in found] == [
+        ("1", "one", {}),
+        ("2", "two", {}),
+    ]
+
+
+def test_a_last_column_that_has_neither_name_nor_values_is_none(tmp_path):
+    good, bad = made(put(tmp_path, "a.csv", "id,text,\n1,one,\n2,two,x\n"))
+    assert (good.id, good.metadata) == ("1", {})
+    assert "--drop-field ''" in bad.reason
+
+
 def test_a_column_that_is_there_twice_is_refused(tmp_path):
-    with pytest.raises(SourceError, match="twice"):
+    with pytest.raises(SourceError, match=r"a\.csv has the column 'text' twice"):
         read(put(tmp_path, "a.csv", "id,text,text\n1,2,3\n"))
 
 
-@pytest.mark.parametrize("kind", ["parquet", "arrow", "stream"])
+@pytest.mark.parametrize("kind", ["parquet", "arrow", "stream", "nameless"])
 def test_columnar_files(tmp_path, kind):
     table = pyarrow.table(
         {"id": [1, 2], "text": ["one", "two"], "tags": [["a"], None], "raw": [b"\x00", None]}
     )
-    path = tmp_path / ("a.parquet" if kind == "parquet" else "a.arrow")
+    endings = {"parquet": "parquet", "arrow": "arrow", "stream": "arrows", "nameless": ""}
+    path = tmp_path / f"a.{endings[kind]}"
     if kind == "parquet":
         parquet.write_table(table, path)
     else:
@@ -160,6 +187,39 @@ def test_the_share_of_a_parquet_file_follows_its_rows(tmp_path):
     assert shares == sorted(shares)
     assert 0.4 < shares[600] < 0.6
     assert rows.position.share == 1.0
+
+
+@pytest.mark.parametrize("name", ["a.jsonl", "a.parquet", "a.arrow"])
+def test_a_file_that_is_removed_while_it_is_read_is_read_to_its_end(tmp_path, name):
+    path = tmp_path / name
+    table = pyarrow.table({"id": list(range(1000)), "text": ["x" * 1000] * 1000})
+    if name == "a.jsonl":
+        path.write_text("".join(json.dumps(row) + "\n" for row in table.to_pylist()))
+    elif name == "a.parquet":
+        parquet.write_table(table, path)
+    else:
+        with pyarrow.ipc.new_file(str(path), table.schema) as writer:
+            writer.write_table(table, max_chunksize=100)
+    other = put(tmp_path, "b.jsonl", JSONL)
+    rows = Rows([path, other], Reading())
+    shares = []
+    for n, _ in enumerate(rows):
+        if n == 0:
+            path.unlink()
+        shares.append(rows.position.share)
+    assert len(shares) == 1000 + len(ROWS)
+    assert shares == sorted(shares)
+    assert rows.position.share == 1.0
+
+
+@pytest.mark.parametrize("name", ["b.jsonl", "b.parquet"])
+def test_a_file_that_is_removed_before_its_turn_is_one_sentence(tmp_path, name):
+    first, gone = put(tmp_path, "a.jsonl", JSONL), tmp_path / name
+    parquet.write_table(pyarrow.table({"id": ["1"]}), gone)
+    rows = Rows([first, gone], Reading())
+    gone.unlink()
+    with pytest.raises(SourceError, match=rf"{name} cannot be read: No such file"):
+        list(rows)
 
 
 def test_a_parquet_file_is_known_whatever_its_name(tmp_path):
@@ -198,6 +258,31 @@ def test_a_line_beyond_the_limit_is_refused_without_holding_it(tmp_path):
 def test_a_json_array_is_refused_with_the_cure(tmp_path):
     with pytest.raises(SourceError, match=r"one document a line.*jq"):
         read(put(tmp_path, "a.json", json.dumps(ROWS)))
+
+
+@pytest.mark.parametrize("named", [{}, {"format": "jsonl"}])
+@pytest.mark.parametrize("indent", [1, 4])
+def test_json_over_several_lines_is_refused_with_the_cure(tmp_path, named, indent):
+    path = put(tmp_path, "a.json", "\n" + json.dumps(ROWS[0], indent=indent) + "\n")
+    with pytest.raises(SourceError, match=r"one document a line: convert it with `jq -c \.`\."):
+        read(path, **named)
+    path = put(tmp_path, "a.json", json.dumps(ROWS, indent=indent))
+    with pytest.raises(SourceError, match=r"one document a line: convert it with `jq -c '\.\[\]'`"):
+        read(path, **named)
+
+
+def test_a_brace_alone_is_one_bad_line_where_others_stand_before_it(tmp_path):
+    rows = read(put(tmp_path, "a.jsonl", JSONL + b"{\n}\n"))
+    assert values(rows[:2]) == ROWS
+    assert ["broken JSON" in row.reason for row in rows[2:]] == [True, True]
+
+
+@pytest.mark.parametrize("pack", [bytes, *PACK.values()], ids=["plain", *PACK])
+def test_jsonl_may_begin_with_blank_lines(tmp_path, pack):
+    rows = read(put(tmp_path, "nameless", pack(b"\n" * 10 + b" \r\n" * 10 + JSONL)))
+    assert values(rows) == ROWS
+    assert rows[0].origin.line == 21
+    assert read(put(tmp_path, "nameless", pack(b"\n" * 300_000))) == []
 
 
 def test_an_unknown_format_names_the_option(tmp_path):
@@ -388,10 +473,13 @@ def test_a_quote_that_nothing_closes_tells_what_it_takes_in(tmp_path):
         ("a.csv", "id,text\n1,a, b\n", '1,"a, b"'),
         ("a.csv", 'id,text\n1,"a, "b"\n', '1,"a, b"'),
         ("a.tsv", "id\ttext\n1 a, b\n", "1\ta, b"),
+        ("a.csv", b'id,text\n1,"a, b\xe9"\n', '1,"a, b"'),
+        ("a.tsv", b"id\ttext\n1\ta, b\xe9\n", "1\ta, b"),
+        ("collection.tsv", b"1\ta, b\n1\ta, b\xe9\n", "1\ta, b"),
     ],
 )
 def test_a_row_of_a_table_is_mended_as_it_stood(tmp_path, name, data, mended):
-    (reject,) = read(put(tmp_path, name, data))
+    *_, reject = read(put(tmp_path, name, data))
     line = json.loads(json.dumps(envelope(reject)))
     again = unwrap(Row(reject.origin, line))
     assert isinstance(again, Reject)
@@ -399,12 +487,20 @@ def test_a_row_of_a_table_is_mended_as_it_stood(tmp_path, name, data, mended):
     assert unwrap(Row(reject.origin, line | {"raw": mended})).value == {"id": "1", "text": "a, b"}
 
 
+def test_a_long_row_is_kept_whole(tmp_path):
+    long = "x" * 2_000_000
+    (reject,) = read(put(tmp_path, "a.csv", f"id,text\n1,{long},y\n"))
+    assert reject.raw == f"1,{long},y\n"
+
+
 def test_rows_that_are_still_none_are_refused_again(tmp_path):
     rows = read(put(tmp_path, "a.csv", b'id,text\n1,"a\n2,b\n'))
     line = json.loads(json.dumps(envelope(rows[0])))
     assert "raw has 2 rows" in unwrap(Row(rows[0].origin, line | {"raw": "1,a\n2,b\n"})).reason
     (bad,) = read(put(tmp_path, "b.csv", b"id,text\n1,caf\xe9\n"))
-    assert isinstance(unwrap(Row(bad.origin, json.loads(json.dumps(envelope(bad))))), Reject)
+    still = unwrap(Row(bad.origin, json.loads(json.dumps(envelope(bad)))))
+    assert still.reason == ("invalid UTF-8: \\xe9 still stands for a byte, put the character there")
+    assert envelope(still).keys() == envelope(bad).keys()
 
 
 def test_a_header_that_is_no_utf_8_is_refused_with_the_cure(tmp_path):

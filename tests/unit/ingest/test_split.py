@@ -6,7 +6,8 @@ from itertools import pairwise
 import pytest
 
 from encoder import Encoder
-from ingest.records import Document, Origin, Splitting
+from ingest.documents import DocumentMaker
+from ingest.records import Document, Origin, Reading, Row, Splitting
 from ingest.split import Splitter, cut
 from mappings import Fields
 from tests.stubs import StubEncoder
@@ -18,15 +19,15 @@ def pieces(text, room, overlap):
     return [text[a:b] for a, b in cut(text, ENCODER.token_spans(text), room, overlap)]
 
 
-def document(text, title=None):
+def document(text, title=None, after=""):
     before = f"{title}\n" if title else ""
-    return Document(0, "a", text, title, {}, before, "", Origin("f", 1), {})
+    return Document(0, "a", text, title, {}, before, after, Origin("f", 1), {})
 
 
-def split(text, title=None, **settings):
+def split(text, title=None, after="", **settings):
     truncated = []
     splitter = Splitter(ENCODER, Splitting(**settings), Fields(), truncated.append)
-    (passages,) = splitter.split(iter([document(text, title)]))
+    (passages,) = splitter.split(iter([document(text, title, after)]))
     return passages, sum(truncated)
 
 
@@ -95,12 +96,46 @@ def test_a_long_document_repeats_its_title_and_numbers_its_passages():
     assert truncated == 0
 
 
-def test_a_title_longer_than_the_model_is_cut_but_kept_in_the_index():
-    title = " ".join(f"t{n}" for n in range(50))
-    passages, truncated = split(" ".join(f"w{n}" for n in range(30)), title)
+def numbered(letter, count):
+    return " ".join(f"{letter}{n}" for n in range(count))
+
+
+def test_what_stands_around_is_repeated_up_to_a_quarter_of_the_room():
+    # 20 tokens of room: 5 around each passage, 15 of the text.
+    title, text, after = numbered("t", 3), numbered("w", 30), " e0 e1"
+    passages, truncated = split(text, title, after, overlap=0)
+    assert [p.encoded for p in passages] == [
+        f"{title}\n{part} e0 e1" for part in (numbered("w", 15), text[len(numbered("w", 15)) + 1 :])
+    ]
+    assert [p.body["text"] for p in passages] == [p.encoded[9:-6] for p in passages]
     assert truncated == 0
-    assert all(p.body["title"] == title for p in passages)
-    assert " ".join(p.body["text"] for p in passages).endswith("w29")
+
+
+@pytest.mark.parametrize(("before", "text", "after"), [(4, 30, 2), (50, 30, 0), (50, 3, 0)])
+def test_longer_surroundings_are_cut_with_the_text_and_nothing_is_lost(before, text, after):
+    title, told = numbered("t", before), f" {numbered('e', after)}"
+    passages, truncated = split(numbered("w", text), title, told, overlap=0)
+    words = f"{title} {numbered('w', text)}{told}".split()
+    assert " ".join(p.encoded for p in passages).split() == words
+    assert len(passages) <= len(words) / 10
+    assert max(len(p.encoded.split()) for p in passages) <= 20
+    # What is found can be shown: the title stays whole in its own field too.
+    assert all(p.body["text"] == p.encoded and p.body["title"] == title for p in passages)
+    assert truncated == 0
+
+
+def test_two_long_fields_of_a_template_make_passages_not_hundreds():
+    sentences = " ".join(f"Sentence number {n} says more." for n in range(60))
+    template, row = "{text} {notes}", {"id": 1, "text": sentences, "notes": sentences.upper()}
+    (found,) = DocumentMaker(Reading(template=template), Fields()).make(
+        iter([Row(Origin("f", 1), row)])
+    )
+    truncated = []
+    splitter = Splitter(ENCODER, Splitting(overlap=0), Fields(), truncated.append)
+    (passages,) = splitter.split(iter([found]))
+    assert " ".join(p.encoded for p in passages) == f"{sentences} {sentences.upper()}"
+    assert len(passages) == 30
+    assert sum(truncated) == 0
 
 
 def test_without_splitting_what_is_cut_off_is_counted():

@@ -6,17 +6,22 @@ import threading
 import numpy as np
 import pytest
 
+from query.bm25 import search_fields
 from query.collapse import collapsed
 from query.encoders import Encoders
 from query.errors import AnswerError, QueryError, TargetError, TextError
 from query.export import answer_json, result_json, trec_lines
+from query.flow import Rerank
 from query.highlight import highlight_body, highlights
+from query.many import batches
 from query.queries import parse_queries
 from query.records import Answer, Bm25, Hit, Knn, Query, Question, Result, Tuning
 from query.rerank import reranked
 from query.vectors import VectorCache
 from tests.stubs import StubEncoder, WordScorer
 from tests.unit.query.targets import target
+
+NAN, INF = float("nan"), float("inf")
 
 
 @pytest.mark.parametrize(
@@ -34,6 +39,20 @@ from tests.unit.query.targets import target
         (lambda: Tuning(place="client", pipeline="p"), "'p' fuses on the server"),
         (lambda: Bm25(operator="xor"), "unknown operator 'xor'"),
         (lambda: Bm25(phrase_boost=-1), "phrase boost is -1"),
+        (lambda: Bm25(phrase_boost=NAN), "phrase boost is nan"),
+        (lambda: Bm25(phrase_boost=INF), "phrase boost is inf"),
+        (lambda: Knn(oversample=NAN), "oversample is nan"),
+        (lambda: Knn(min_cosine=NAN), "minimum cosine is nan"),
+        (lambda: Question("a", start=NAN), "number nan"),
+        (lambda: Question("a", start=INF), "number inf"),
+        (lambda: Question("a", k=NAN), "k is nan"),
+        (lambda: Tuning(depth=INF), "the depth is inf"),
+        (lambda: Rerank(WordScorer(), NAN), "rerank depth is nan"),
+        (lambda: VectorCache(NAN), "cache is nan"),
+        (lambda: VectorCache(INF), "cache is inf"),
+        (lambda: next(batches([("1", "a")], 0)), "a batch is 0 queries"),
+        (lambda: next(batches([("1", "a")], NAN)), "a batch is nan queries"),
+        (lambda: search_fields(Bm25(("title^inf",)), target()), "no number"),
         (lambda: Knn(ef_search=0), "ef_search is 0"),
         (lambda: Knn(oversample=0.5), r"oversample is 0\.5"),
         (lambda: Knn(min_cosine=1.1), r"minimum cosine is 1\.1"),

@@ -20,7 +20,8 @@ WELL = {
 
 def parses(words):
     """Parse a whole command line as click does, without running anything."""
-    command, context = cli, click.Context(cli, info_name="tandem")
+    # click keeps a command's help option as its first context made it.
+    command, context = cli, click.Context(cli, info_name="tandem", **cli.context_settings)
     while isinstance(command, click.Group):
         command = command.get_command(context, words.pop(0))
         context = click.Context(command, parent=context, info_name=command.name)

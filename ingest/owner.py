@@ -1,0 +1,98 @@
+"""Which process fills an alias's new index, so that no second one fills it too."""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from cluster.errors import ClusterError
+
+if TYPE_CHECKING:
+    from cluster import Cluster
+
+# In the mapping's `_meta`: the settings to put back and who is loading, kept in the index so that a
+# killed run loses none of it.
+LOADING = "loading"
+BEAT_SECONDS = 30.0
+# A run that was silent for so long is dead. Clocks of two machines may differ by less.
+SILENT_SECONDS = 120.0
+
+Note = dict[str, Any]
+
+
+def mark() -> Note:
+    """The process that runs this, now."""
+    return {"host": socket.gethostname(), "pid": os.getpid(), "at": int(time.time())}
+
+
+def busy(note: Mapping[str, Any]) -> str | None:
+    """Who else is loading, in words, or None where nobody is."""
+    owner = note.get("owner")
+    if not owner:
+        return None
+    age = time.time() - owner["at"]
+    here = owner["host"] == socket.gethostname()
+    if age > SILENT_SECONDS or (here and not _lives(owner["pid"])):
+        return None
+    return f"process {owner['pid']} on {owner['host']}, last heard of {max(0, age):.0f} seconds ago"
+
+
+def _lives(pid: int) -> bool:
+    """Whether a process of this machine is there, other than this one."""
+    if pid == os.getpid():
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def change_note(cluster: Cluster, index: str, change: Callable[[Note], Note | None]) -> None:
+    """Put another note about the load into an index, or none; raises ClusterError.
+
+    An index without a note is left as it is.
+    """
+    try:
+        mapping = cluster.client.indices.get_mapping(index=index)[index]["mappings"]
+        meta = dict(mapping.get("_meta", {}))
+        if (note := meta.pop(LOADING, None)) is None:
+            return
+        if (changed := change(note)) is not None:
+            meta[LOADING] = changed
+        cluster.client.indices.put_mapping(index=index, body={"_meta": meta})
+    except Exception as error:
+        raise cluster.explain(error) from error
+
+
+class Heart:
+    """Says every half minute, in a thread of its own, that this process still loads an index."""
+
+    def __init__(self, cluster: Cluster, index: str) -> None:
+        self._cluster, self._index = cluster, index
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._beat, daemon=True)
+        self._thread.start()
+
+    def _beat(self) -> None:
+        while not self._stopped.wait(BEAT_SECONDS):
+            # An outage is dealt with where documents are written.
+            with suppress(ClusterError):
+                change_note(self._cluster, self._index, lambda note: {**note, "owner": mark()})
+
+    def stop(self) -> None:
+        """No more of it, and no beat is on its way."""
+        self._stopped.set()
+        self._thread.join()
+
+
+def release(cluster: Cluster, index: str) -> None:
+    """Whoever comes next may go on with this index; raises ClusterError."""
+    change_note(cluster, index, lambda note: {**note, "owner": None})

@@ -1,0 +1,11 @@
+"""What `tandem ingest` says at its end."""
+
+from ingest import Report
+from tandem.commands.ingest import _remarks
+
+
+def test_the_cure_for_what_is_cut_off_is_told_where_it_is_one():
+    report = Report("i", truncated=2)
+    cut_off = "2 passages cut off, being longer than the model reads"
+    assert _remarks(report, split=False) == [f"{cut_off} (leave out --no-split to split them)"]
+    assert _remarks(report, split=True) == [cut_off]
