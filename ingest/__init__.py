@@ -10,7 +10,8 @@ from ingest.errors import (
     TooManyRejectsError,
 )
 from ingest.plan import Plan, checked
-from ingest.records import PassageEncoder, Reading, Report, Splitting, Writing
+from ingest.records import PassageEncoder, Reading, Splitting, Writing
+from ingest.report import Report
 from ingest.run import ingest
 from ingest.tally import RejectLimit
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ingest.errors import IncompleteError, IndexRefusedError
 from ingest.index import check_name
 from ingest.owner import LOADING, SILENT_SECONDS, busy
-from ingest.records import Report
+from ingest.report import Report
 from ingest.tally import RejectLimit
 from mappings import Shape, laid_out, read_record
 

@@ -16,6 +16,7 @@ TOO_LARGE = 413
 # k-NN's own breaker answers 400, as a document with a wrong field would.
 _BREAKER = "circuit breaker triggered"
 _REFUSALS = {401: "forbidden", 403: "forbidden", 404: "gone"}
+_CLOSED = "index_closed_exception"
 # k-NN quotes the whole vector in its complaint.
 _PREVIEW = re.compile(r" ?Preview of field's value: '.*?'(?=$|:)", re.S)
 _LONGEST_REASON = 500
@@ -57,6 +58,8 @@ def judge(status: int, error: Any) -> Verdict:
         return Verdict(Fate.BLOCKED, reason)
     if status in TRANSIENT or _BREAKER in reason.lower():
         return Verdict(Fate.RETRY, reason)
+    if isinstance(error, dict) and error.get("type") == _CLOSED:
+        return Verdict(Fate.GONE, reason)
     if status in _REFUSALS:
         return Verdict(Fate(_REFUSALS[status]), reason)
     return Verdict(Fate.DOUBT if status == DOUBTFUL else Fate.REJECT, reason)

@@ -70,7 +70,7 @@ def dry_run(
     Raises what `ingest` raises for the same source, index or alias, and plan.
     """
     plan = plan or Plan()
-    rows = checked(source, plan)
+    rows = checked(source, plan, alias)
     name = named(cluster, encoder, index, alias, plan.shape)
     there = existing(cluster, name, encoder, plan.shape) is not None
     body = None if there else planned_body(cluster, name, encoder, plan.shape)

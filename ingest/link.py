@@ -129,8 +129,8 @@ class Link:
                 "the permission to write there, and run the same command again."
             )
         return IndexRefusedError(
-            f"index {self.index!r} was deleted during the load ({verdict.reason}): run the same "
-            "command again to load it anew."
+            f"index {self.index!r} was deleted or closed during the load ({verdict.reason}): open "
+            "it if it is still there, and run the same command again."
         )
 
     def blocked(self, reason: str) -> BlockedError:

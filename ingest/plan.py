@@ -36,12 +36,18 @@ class Plan:
     keep: int | None = None
 
 
-def checked(source: Source, plan: Plan) -> Rows:
+def checked(source: Source, plan: Plan, alias: str | None = None) -> Rows:
     """The rows of a source, once all is looked at that can be wrong without a cluster.
 
-    Raises IngestError: no such file, an unknown format, a wrong template, no place for rejects.
+    Raises IngestError: no such file, an unknown format, a wrong template, no place for rejects, a
+    rejects file that would be all that an alias's new index holds.
     """
     rows = Rows(source, plan.reading)
+    if alias and (name := rows.of_rejects):
+        raise IngestError(
+            f"{name} holds only what an earlier run refused, and {alias!r} would go to an index "
+            f"with nothing else: add it to the index that is there, with --index {alias}."
+        )
     DocumentMaker(plan.reading, Fields())
     rejects = plan.rejects or rows.rejects_path
     RejectsFile(rejects).check()

@@ -51,6 +51,12 @@ class Rows:
             if file.path and file.path.is_file():
                 next(read_source(file, self._reading, Position([])), None)
 
+    @property
+    def of_rejects(self) -> str | None:
+        """The first file that holds refused documents of an earlier run."""
+        names = (shown(file.path) for file in self._files if file.path)
+        return next((each for each in names if each.rstrip("~").endswith(REJECTS_ENDING)), None)
+
     @staticmethod
     def _check_apart(source: Path, rejects: Path) -> None:
         # Whoever reads what is being written reads on for ever.

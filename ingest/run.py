@@ -26,9 +26,9 @@ from ingest.records import (
     Action,
     Passage,
     PassageEncoder,
-    Report,
 )
 from ingest.rejects import RejectsFile
+from ingest.report import Report
 from ingest.rows import Rows, Source
 from ingest.seen import Seen
 from ingest.send import Budget, Sender, actions, requests
@@ -75,7 +75,7 @@ def ingest(
     """
     plan = plan or Plan()
     plan = replace(plan, shape=shape) if shape else plan
-    rows = checked(source, plan)
+    rows = checked(source, plan, alias)
     name = named(cluster, encoder, index, alias, plan.shape)
     target = open_index(cluster, name, encoder, plan.shape, relax=plan.relax, alias=alias)
     run = _Run(rows, target, alias, cluster, encoder, plan, on_progress or (lambda report: None))

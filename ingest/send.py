@@ -40,8 +40,8 @@ def actions(passages: Iterator[Passage], fields: Fields) -> Iterator[Action]:
 def requests(items: Iterator[Action], writing: Writing) -> Iterator[list[Action]]:
     """Actions in groups of at most max_count, and max_bytes unless one alone is larger.
 
-    No action waits much longer than LONGEST_WAIT for others to come: what a slow encoder has made
-    is stored soon, and a kill costs little.
+    While others come, no action waits much longer than LONGEST_WAIT for a full request: what a slow
+    encoder has made is stored soon, and a kill costs little.
     """
     group: list[Action] = []
     size, began = 0, 0.0

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from enum import Enum
 
 from ingest.errors import TooManyRejectsError
-from ingest.records import Document, Passage, Reject, Report, check_number
+from ingest.records import Document, Passage, Reject, check_number
 from ingest.rejects import RejectsFile
+from ingest.report import Report
 from ingest.sources import shown
 
 # Reasons alike but for ids and numbers are counted together by their beginning.

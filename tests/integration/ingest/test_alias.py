@@ -13,7 +13,7 @@ from ingest.index import create_index
 from ingest.owner import LOADING, SILENT_SECONDS, busy, mark
 from ingest.tally import RejectLimit
 from mappings import Shape
-from tests.loads import documents, ingested, meta_of, stored
+from tests.loads import documents, ingested, meta_of, stored, write_jsonl
 from tests.stubs import StubEncoder
 
 
@@ -121,6 +121,19 @@ def test_an_interrupted_load_of_another_shape_is_left_and_removed_in_the_end(eit
     report = ingested(documents(5), **fill, plan=Plan(keep=1))
     assert report.index != other
     assert report.deleted == (other,)
+
+
+def test_mended_rejects_do_not_go_live_alone(either, index_name, tmp_path):
+    source = write_jsonl(tmp_path / "a.jsonl", [*documents(200), {"id": "bad", "text": 5}])
+    fill = {"cluster": either, "encoder": StubEncoder()}
+    report = ingested(source, alias=index_name, **fill)
+    assert report.rejected == 1
+    rejects = tmp_path / "a.jsonl.rejects"
+    rejects.write_text(rejects.read_text().replace('"text":5', '"text":"five"'))
+    with pytest.raises(IngestError, match=rf"nothing else.*--index {index_name}"):
+        ingested(rejects, alias=index_name, **fill)
+    assert ingested(rejects, index=index_name, **fill).written == 1
+    assert len(stored(either, index_name)) == 201
 
 
 def test_an_alias_cannot_have_an_indexs_name(opensearch, index_name):

@@ -14,6 +14,7 @@ import pytest
 
 from ingest.index import create_index
 from mappings import Shape
+from tests.flaky import FlakyProxy
 from tests.loads import ROOT, documents, stored, write_jsonl
 from tests.stubs import StubEncoder
 
@@ -318,3 +319,27 @@ def test_an_interrupt_prints_the_tally_and_exits_130(
     assert len(stored(opensearch, index_name)) == found["written"]
     refresh = opensearch.client.indices.get_settings(index=index_name)[index_name]["settings"]
     assert "refresh_interval" not in refresh["index"]
+
+
+def test_what_was_sent_again_is_printed(tandem, opensearch, index_name, tmp_path):
+    source = write_jsonl(tmp_path / "a.jsonl", documents(30))
+    with FlakyProxy(opensearch.url, lambda n: 429 if n < 2 else None) as proxy:
+        words = (source, "--index", index_name, "--url", proxy.url, "--engine", "lucene")
+        code, out, _ = tandem(*words)
+    assert code == 0
+    assert "2 requests sent again" in out
+
+
+def test_a_blocked_index_is_one_sentence_and_exit_code_1(tandem, opensearch, index_name, tmp_path):
+    source = write_jsonl(tmp_path / "a.jsonl", documents(3))
+    assert tandem(source, "--index", index_name)[0] == 0
+    body = {"index.blocks.read_only": True}
+    opensearch.client.indices.put_settings(index=index_name, body=body)
+    write_jsonl(source, documents(5))
+    code, out, err = tandem(source, "--index", index_name)
+    opensearch.client.indices.put_settings(index=index_name, body={"index.blocks.read_only": None})
+    assert code == 1
+    assert "takes no writes" in err
+    assert "PUT /" in err
+    assert "5 documents read" not in out
+    assert "2 written" in tandem(source, "--index", index_name)[1]

@@ -116,7 +116,7 @@ def test_an_index_deleted_in_the_middle_is_told(opensearch, index_name):
                 opensearch.client.indices.delete(index=index_name)
             yield document
 
-    with pytest.raises(IngestError, match="was deleted during the load"):
+    with pytest.raises(IngestError, match=r"was deleted (or closed )?during the load"):
         ingested(
             deleting(),
             cluster=opensearch,

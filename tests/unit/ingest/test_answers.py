@@ -42,6 +42,7 @@ PRESSURE = {"type": "rejected_execution_exception", "reason": "rejected executio
         (503, {"type": "cluster_block_exception", "reason": "not recovered"}, Fate.RETRY),
         (403, {"type": "security_exception", "reason": "no permissions"}, Fate.FORBIDDEN),
         (404, {"type": "index_not_found_exception", "reason": "no such index"}, Fate.GONE),
+        (400, {"type": "index_closed_exception", "reason": "closed"}, Fate.GONE),
         (500, {"type": "node_closed_exception", "reason": "node closed"}, Fate.DOUBT),
         (503, {"type": "unavailable_shards_exception", "reason": "primary"}, Fate.RETRY),
     ],

@@ -14,8 +14,9 @@ from ingest.encode import encode
 from ingest.errors import IngestError, TooManyRejectsError
 from ingest.flow import HEAVIEST, CancelledError, Clock, Flow
 from ingest.identity import parse_stamp, passage_id, stamp
-from ingest.records import Action, Document, Origin, Passage, Reject, Report, Writing
+from ingest.records import Action, Document, Origin, Passage, Reject, Writing
 from ingest.rejects import RejectsFile
+from ingest.report import Report
 from ingest.seen import Seen
 from ingest.send import LONGEST_WAIT, SMALLEST_REQUEST, Budget, requests
 from ingest.tally import Outcome, RejectLimit, Tally
