@@ -11,7 +11,7 @@ RUN useradd --create-home --uid 10001 tandem \
     && install --directory --owner tandem /home/tandem/.cache
 
 WORKDIR /opt/tandem
-COPY pyproject.toml constraints.txt README.md ./
+COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY cluster cluster
 COPY encoder encoder
 COPY ingest ingest

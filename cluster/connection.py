@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from cluster.artifacts import OnProgress
 from cluster.capabilities import Capabilities, detect
-from cluster.errors import ClusterError
+from cluster.errors import ClusterError, cause_of
 from cluster.explain import Circumstances, explain
 from cluster.node import EmbeddedNode
 
@@ -133,7 +133,11 @@ def connect(
     node = EmbeddedNode()
     state = node.status()
     ours = state is not None and state.url == url.rstrip("/")
-    return _open(url.rstrip("/"), options, Circumstances(url, user, node if ours else None))
+    return _open(
+        url.rstrip("/"),
+        options,
+        Circumstances(url, user, api_key is not None, node if ours else None),
+    )
 
 
 def connect_embedded(
@@ -143,7 +147,7 @@ def connect_embedded(
     _check_timeout(timeout)
     url = node.start(on_progress).url
     options = _client_options(_host(url), Credentials(), None, True, timeout)
-    return _open(url, options, Circumstances(url, None, node))
+    return _open(url, options, Circumstances(url, node=node))
 
 
 def _check_timeout(timeout: float) -> None:
@@ -243,7 +247,8 @@ def _open(url: str, options: dict[str, Any], circumstances: Circumstances) -> Cl
                 serverless=options["hosts"][0]["host"].endswith(SERVERLESS),
             )
         except Exception as error:
-            raise explain(error, circumstances) from error
+            told = explain(error, circumstances)
+            raise told from cause_of(told, error)
         return Cluster(url, options, circumstances, client, capabilities)
 
 

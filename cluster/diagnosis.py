@@ -25,7 +25,8 @@ NODE_DISK = 1_000_000_000
 class Finding:
     """One line of the report.
 
-    cure: what to do, None where nothing is needed; needed: whether Tandem cannot work without it.
+    cure: what to do, None where nothing is needed; needed: whether Tandem cannot work without it;
+    used: False for what is merely there.
     """
 
     section: str
@@ -33,6 +34,7 @@ class Finding:
     value: str
     cure: str | None = None
     needed: bool = True
+    used: bool = True
 
     @property
     def bad(self) -> bool:
@@ -56,8 +58,7 @@ def of_cluster(cluster: Cluster) -> list[Finding]:
 
 def of_failure(error: ClusterError) -> list[Finding]:
     """A cluster that could not be reached; the error's sentence holds the cure."""
-    what, _, cure = str(error).partition(": ")
-    return [Finding("cluster", "answers", what, cure or str(error))]
+    return [Finding("cluster", "answers", "no", str(error))]
 
 
 def of_node(node: EmbeddedNode) -> list[Finding]:
@@ -117,9 +118,9 @@ def _javas() -> list[Finding]:
         Finding(
             "Java",
             java.source,
-            f"{java.home} {java.problem or f'is Java {java.version}'}",
-            None if java.usable else "not used",
-            needed=False,
+            f"{java.home} {java.problem or f'is Java {java.version}'}"
+            + ("" if java.usable else "; not used"),
+            used=java.usable,
         )
         for java in found
     ]

@@ -19,7 +19,14 @@ class AccessError(ClusterError):
 
 
 class MissingIndexError(ClusterError):
-    """The index is not there (404)."""
+    """The index is not there (404).
+
+    what: the sentence without its cure and full stop, for who knows a better cure.
+    """
+
+    def __init__(self, what: str, cure: str) -> None:
+        super().__init__(f"{what}: {cure}.")
+        self.what = what
 
 
 class NodeError(ClusterError):
@@ -36,3 +43,12 @@ class JavaError(NodeError):
 
 class UnreachableError(ClusterError):
     """Nothing answered, or not in a way that a cluster does."""
+
+
+def cause_of(told: Exception, error: Exception) -> Exception | None:
+    """What to raise `told` from: nothing where its sentence says all that the client's error does.
+
+    Any other answer may be a defect of ours, which the client's error helps to find.
+    """
+    expected = (AccessError, MissingIndexError, UnreachableError)
+    return None if isinstance(told, expected) else error

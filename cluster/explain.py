@@ -16,10 +16,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What a sentence needs to know: the address, who we are there, and our node if it is ours."""
+    """What a sentence needs to know: the address, who we are there, and our node if it is ours.
+
+    api_key: whether one was given, in which case there is no user.
+    """
 
     url: str
     user: str | None = None
+    api_key: bool = False
     node: EmbeddedNode | None = None
 
 
@@ -124,8 +128,10 @@ def _answered(error: Any, where: Circumstances, index_names: IndexNames | None) 
     kind = str(error.error)
     if status == 401:
         return AccessError(_who(where))
+    if kind == "resource_already_exists_exception" or "already exists as alias" in reason:
+        return ClusterError(_taken(reason, where))
     if kind == "index_not_found_exception":
-        return MissingIndexError(_missing_index(error, where, index_names))
+        return _missing_index(error, where, index_names)
     if kind == "index_closed_exception":
         return ClusterError(_closed(error, where))
     if "block" in kind or "blocked by" in reason:
@@ -165,8 +171,13 @@ def _who(where: Circumstances) -> str:
             f"{where.url} does not accept the password of user {where.user!r}: correct it in "
             "TANDEM_PASSWORD or in the file that --password-file names."
         )
+    if where.api_key:
+        return (
+            f"{where.url} does not accept the API key: correct it in TANDEM_API_KEY or in the file "
+            "that --api-key-file names."
+        )
     return (
-        f"{where.url} wants to know who you are (or refuses the API key): give --user with "
+        f"{where.url} wants to know who you are: give --user with "
         "TANDEM_PASSWORD or --password-file, or TANDEM_API_KEY or --api-key-file."
     )
 
@@ -182,14 +193,28 @@ def _forbidden(reason: str, where: Circumstances) -> str:
     return f"{where.url} forbids this to {who}: {reason}."
 
 
-def _missing_index(error: Any, where: Circumstances, index_names: IndexNames | None) -> str:
+def _missing_index(
+    error: Any, where: Circumstances, index_names: IndexNames | None
+) -> MissingIndexError:
     match = re.search(r"no such index \[([^\]]+)\]", _reason(error))
     name = match[1] if match else "that you named"
     close = difflib.get_close_matches(name, _suggestions(index_names), n=3)
     hint = f" (did you mean {' or '.join(close)}?)" if close else ""
+    return MissingIndexError(
+        f"there is no index {name} on {where.url}{hint}",
+        f"make it with `tandem ingest SOURCE --index {name}`",
+    )
+
+
+def _taken(reason: str, where: Circumstances) -> str:
+    name = re.sub(r"^.*?\[([^\]/]+).*$", r"\1", reason)
+    if "alias" in reason:
+        return (
+            f"{name!r} is an alias on {where.url}, so no index can have its name: choose another."
+        )
     return (
-        f"there is no index {name} on {where.url}{hint}: make it with "
-        f"`tandem ingest SOURCE --index {name}` or `tandem index create {name}`."
+        f"there is an index {name} on {where.url} already: choose another name, or remove it with "
+        f"`tandem index delete {name}`."
     )
 
 

@@ -36,8 +36,7 @@ def _model(model: str, on_progress: OnProgress) -> list[Row]:
     try:
         encoder = Encoder.load(model, on_progress=on_progress)
     except EncoderError as error:
-        what, _, cure = str(error).partition(": ")
-        return [("model", what, cure or str(error))]
+        return [("model", f"{model} cannot be used", str(error))]
     choice = encoder.choice
     taken = f"{choice.taken}, least cosine to float32 {choice.agreement:.5f}"
     rows: list[Row] = [

@@ -90,11 +90,12 @@ def _fetched(name: str) -> Path:
         if not any(folder.glob("*.safetensors")) and not any(folder.glob("*/*.safetensors")):
             folder = get(*_SMALL_FILES, *_PICKLED_WEIGHTS)
         return _checked(folder)
-    except LocalEntryNotFoundError as error:
-        raise _not_found(name, "the hub cannot be reached") from error
+    except LocalEntryNotFoundError:
+        # Its causes are pages of the hub's client, and say nothing more.
+        raise _not_found(name, "the hub cannot be reached") from None
     except (OSError, ValueError) as error:
         said = (" ".join(str(error).split()) or type(error).__name__)[:160].rstrip(".")
-        raise _not_found(name, said) from error
+        raise _not_found(name, said) from None
 
 
 def _not_found(name: str, reason: str) -> ModelNotFoundError:

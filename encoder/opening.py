@@ -157,5 +157,7 @@ def _measure(shop: Workshop, candidate: Candidate) -> Measured:
         return Measured(candidate, fault=str(error))
     except (RuntimeError, MemoryError) as error:
         said = " ".join(str(error).split())[:200]
-        return Measured(candidate, fault=f"{candidate} fails here ({said}): choose another way.")
+        cpu = candidate.device == "cpu"
+        cure = "name another --backend or --precision" if cpu else "use --device cpu"
+        return Measured(candidate, fault=f"{candidate} fails here ({said}): {cure}.")
     return Measured(candidate, agreement, len(check_texts()) / min(seconds))

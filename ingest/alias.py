@@ -60,8 +60,8 @@ def _generations(cluster: Cluster, alias: str) -> dict[str, dict[str, Any]]:
             name=alias
         ):
             raise IndexRefusedError(
-                f"{alias!r} is an index, so no alias can have its name: choose another --alias, or "
-                f"copy it to a new name and delete it first."
+                f"{alias!r} is an index, so no alias can have its name: choose another name for "
+                f"the alias, or copy it to a new name and delete it first."
             )
         found: dict[str, dict[str, Any]] = cluster.client.indices.get(
             index=f"{alias}-*", ignore_unavailable=True

@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from query.encoders import Encoders, OnProgress
-from query.failures import explained
+from query.failures import explained, raise_explained
 from query.flow import Flow, Flows, Rerank, Work
 from query.many import BATCH, IN_FLIGHT, Many, answers, batches
 from query.records import HYBRID, QueryEncoder, Question, Vector
@@ -123,7 +123,7 @@ class AsyncSearcher:
             found: T = done.value
             return found
         except Exception as error:
-            raise await asyncio.to_thread(explained, error, self._cluster) from error
+            raise_explained(error, await asyncio.to_thread(explained, error, self._cluster))
 
     async def _step(self, step: Request | Work) -> Any:
         if isinstance(step, Work):

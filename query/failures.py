@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from query.errors import QueryError
 
@@ -35,3 +35,12 @@ def explained(error: Exception, cluster: Cluster) -> Exception:
         if match := re.search(pattern, text):
             return QueryError(match.expand(sentence))
     return cluster.explain(error)
+
+
+def raise_explained(error: Exception, told: Exception) -> NoReturn:
+    """Raise what `explained` made of an error, with its cause where that tells more."""
+    from cluster.errors import cause_of
+
+    if told is error:
+        raise error
+    raise told from cause_of(told, error)

@@ -28,6 +28,11 @@ def condition(text: str, types: Types, index: str) -> dict[str, Any]:
             f"{text!r} is no condition: write it as lang=en, lang=en,de, lang!=en or year>=2019."
         )
     name, operator, rest = match.groups()
+    if rest[0] in "=<>":
+        raise FilterError(
+            f"{text!r} has {operator}{rest[0]}, which is no comparison: use =, !=, >, >=, < or <=, "
+            "and double quotes around a value that begins so."
+        )
     name, kind = _exact_field(name, types, index)
     values = [_value(each, name, kind) for each in _values(rest, text)]
     if operator in _RANGES:
@@ -79,14 +84,23 @@ def _value(value: str, name: str, kind: str) -> Any:
         if kind in NUMBERS:
             return _finite(value)
     except ValueError as error:
+        cure = _between(name, value)
         raise FilterError(
-            f"field {name!r} is of type {kind} and {value!r} is no such number."
+            f"field {name!r} is of type {kind} and {value!r} is no such number{cure}."
         ) from error
     if kind == "boolean":
         if value not in ("true", "false"):
             raise FilterError(f"field {name!r} is boolean and {value!r} is neither true nor false.")
         return value == "true"
     return value
+
+
+def _between(name: str, value: str) -> str:
+    """The cure for a range written as 1902..1950 or 1902-1950, empty for anything else."""
+    match = re.fullmatch(r"(\d+)(?:\.\.\.?|-)(\d+)", value)
+    if not match:
+        return ""
+    return f": for a range give two, --where '{name}>={match[1]}' --where '{name}<={match[2]}'"
 
 
 def _finite(value: str) -> float:

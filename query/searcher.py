@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from query.encoders import Encoders, OnProgress
-from query.failures import explained
+from query.failures import explained, raise_explained
 from query.flow import Flow, Flows, Rerank, Work
 from query.many import BATCH, IN_FLIGHT, Many, answers, batches
 from query.records import HYBRID, QueryEncoder, Question, Vector
@@ -133,7 +133,7 @@ class Searcher:
             found: T = done.value
             return found
         except Exception as error:
-            raise explained(error, self._cluster) from error
+            raise_explained(error, explained(error, self._cluster))
 
     def _step(self, step: Request | Work) -> Any:
         if isinstance(step, Work):

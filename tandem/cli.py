@@ -14,11 +14,13 @@ from typing import Any
 
 import click
 
+from tandem.variables import name_variables
+
 # Command -> what it does, shown by --help without importing the command (and so without torch).
 COMMANDS = {
     "demo": "Ingest examples/ into the embedded node and run its searches in all three modes.",
     "doctor": "Show what cluster, Java, model and machine can do, with cures.",
-    "index": "Create, show, switch or delete an index, or write a search pipeline.",
+    "index": "Create, list, show, switch or delete indexes, or write a search pipeline.",
     "ingest": "Encode documents and write them into an index.",
     "node": "Start, stop, inspect or reset the embedded OpenSearch node.",
     "search": "Search an index by kNN, by BM25, or by both.",
@@ -55,6 +57,7 @@ class LazyGroup(click.Group):
             return None
         module = importlib.import_module(f"tandem.commands.{cmd_name}")
         command: click.Command = module.command
+        name_variables(command, cmd_name)
         return command
 
     def make_context(self, *args: Any, **extra: Any) -> click.Context:
@@ -75,56 +78,9 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, COMMANDS[name]) for name in self.list_commands(ctx)])
 
 
-def _config_path() -> Path:
-    from platformdirs import user_config_path
-
-    return user_config_path("tandem", appauthor=False) / "tandem.toml"
-
-
-def _read_config(path: Path) -> dict[str, Any]:
-    if sys.version_info >= (3, 11):
-        import tomllib
-    else:
-        import tomli as tomllib
-    try:
-        with path.open("rb") as file:
-            return tomllib.load(file)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise click.UsageError(
-            f"{path} is not valid TOML: {error}. Mend it, or name another with --config."
-        ) from error
-    except OSError as error:
-        raise click.UsageError(f"cannot read the config file {path}: {error.strerror}.") from error
-
-
-def _default_map(config: dict[str, Any]) -> dict[str, Any]:
-    """Top-level keys are defaults for every command; a table of a command's name overrides them."""
-    shared = {key: value for key, value in config.items() if not isinstance(value, dict)}
-    return {name: _for_command(name, shared, config) for name in COMMANDS}
-
-
-def _for_command(name: str, shared: dict[str, Any], config: dict[str, Any]) -> dict[str, Any]:
-    own = config.get(name, {})
-    merged: dict[str, Any] = {**shared, **own}
-    if name in ("index", "node"):  # groups: the same defaults again for each of their verbs
-        verbs = (
-            "create",
-            "show",
-            "switch",
-            "delete",
-            "pipeline",
-            "start",
-            "stop",
-            "status",
-            "reset",
-        )
-        merged.update({verb: {**shared, **own.get(verb, {})} for verb in verbs})
-    return merged
-
-
 @click.command(
     cls=LazyGroup,
-    context_settings={"help_option_names": ["-h", "--help"], "auto_envvar_prefix": "TANDEM"},
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.option(
     "--config",
@@ -147,9 +103,12 @@ def cli(ctx: click.Context, config: Path | None, debug: bool) -> None:
     Every option can also be set as TANDEM_OPTION or TANDEM_COMMAND_OPTION in the environment, or
     in a TOML file.
     """
-    path = config or _config_path()
+    from tandem.config import defaults, usual_path
+
+    path = config or usual_path()
     if config or path.is_file():
-        ctx.default_map = _default_map(_read_config(path))
+        commands = {name: cli.get_command(ctx, name) for name in COMMANDS}
+        ctx.default_map = defaults(path, {k: v for k, v in commands.items() if v})
 
 
 def _told_errors() -> tuple[type[Exception], ...]:
@@ -208,7 +167,9 @@ def main(args: list[str] | None = None) -> None:
     try:
         code = cli.main(args=args, prog_name="tandem", standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        from tandem.wrong_usage import clearer
+
+        clearer(error).show()
         code = error.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)

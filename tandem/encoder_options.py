@@ -12,17 +12,20 @@ import click
 from tandem.options import Command
 
 if TYPE_CHECKING:
+    from cluster import Cluster
     from encoder import Encoder
+    from mappings import EncoderRecord
 
+DEFAULT_MODEL = "sentence-transformers/msmarco-distilbert-base-v3"
 BACKENDS = ("torch", "openvino")
 PRECISIONS = ("float32", "bfloat16", "float16", "int8")
 
 
 @dataclass(frozen=True)
 class EncoderChoice:
-    """A model and how to run it; None leaves a choice to the encoder."""
+    """A model and how to run it; None leaves a choice to the index and to the encoder."""
 
-    model: str
+    model: str | None = None
     backend: str | None = None
     precision: str | None = None
     device: str | None = None
@@ -30,28 +33,58 @@ class EncoderChoice:
     query_prompt: str | None = None
     passage_prompt: str | None = None
 
-    def load(self) -> Encoder:
-        """Load the encoder, telling on standard error what takes long; raises EncoderError."""
+    def load(self, record: EncoderRecord | None = None) -> Encoder:
+        """Load the encoder, telling on standard error what takes long; raises EncoderError.
+
+        record: of the index that is there, whose model and settings stand for those not given.
+        """
         from dataclasses import asdict
 
         from encoder import Encoder
         from tandem.progress import tell
 
-        options = asdict(self)
-        encoder = Encoder.load(options.pop("model"), on_progress=tell, **options)
+        options = {name: value for name, value in asdict(self).items() if value is not None}
+        if record and self.model is None:
+            options = {"model": record.model, **record.settings, **options}
+        model = options.pop("model", DEFAULT_MODEL)
+        encoder = Encoder.load(model, on_progress=tell, **options)
         for note in encoder.notes:
             click.echo(f"Warning: {note}", err=True)
         return encoder
 
 
-def encoder_options(default_model: str | None) -> Callable[[Command], Command]:
-    """Add the options and hand over an `encoder_choice`; without a default, --model is needed."""
+def recorded_encoder(cluster: Cluster, name: str) -> EncoderRecord | None:
+    """Who encoded an index, or the one index behind an alias; None where neither is known.
+
+    Raises ClusterError, IndexRefusedError for a name that no index can have, and MappingError for
+    a damaged record.
+    """
+    from opensearchpy.exceptions import NotFoundError
+
+    from ingest.index import check_name
+    from mappings import read_record
+
+    check_name(name)
+    try:
+        found = cluster.client.indices.get(index=name)
+    except NotFoundError:
+        return None
+    except Exception as error:
+        raise cluster.explain(error) from error
+    records = [read_record(each["mappings"], index) for index, each in found.items()]
+    return records[0].encoder if len(records) == 1 and records[0] else None
+
+
+def encoder_options(*, required: bool) -> Callable[[Command], Command]:
+    """Add the options and hand over an `encoder_choice`; required: --model must be given.
+
+    Where it need not, the index's own model is meant, or DEFAULT_MODEL for a new index.
+    """
+    unnamed = "" if required else f" (default: the index's own; of a new one, {DEFAULT_MODEL})"
     model = click.option(
         "--model",
-        default=default_model,
-        required=default_model is None,
-        show_default=True,
-        help="Name of a sentence-transformers or Hugging Face model, or its folder.",
+        required=required,
+        help=f"Name of a sentence-transformers or Hugging Face model, or its folder{unnamed}.",
     )
 
     def decorate(command: Command) -> Command:

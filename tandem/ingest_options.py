@@ -14,6 +14,7 @@ from ingest.records import LARGEST, MEGABYTE, Reading, Splitting, Writing
 from ingest.tally import RejectLimit
 from ingest.template import Template
 from tandem.options import Command, Number
+from tandem.variables import WORDS
 
 _READING, _SPLITTING, _WRITING = Reading(), Splitting(), Writing()
 
@@ -45,7 +46,10 @@ _OPTIONS = [
     click.option("--format", type=click.Choice(FORMATS), help="Of the sources (default: found)."),
     click.option("--id-field", help="Field of the id, dots for nested ones (default: _id, id...)."),
     click.option(
-        "--text-field", multiple=True, help="Field of the text; several are joined (default: text)."
+        "--text-field",
+        type=WORDS,
+        multiple=True,
+        help="Field of the text; several are joined (default: text).",
     ),
     click.option("--title-field", help="Field of the title (default: title)."),
     click.option(
@@ -55,7 +59,9 @@ _OPTIONS = [
         "What is around {text} is repeated in each passage of a long text, or split with it where "
         "it would fill more than a quarter of each.",
     ),
-    click.option("--drop-field", multiple=True, help="Do not carry this field into the index."),
+    click.option(
+        "--drop-field", type=WORDS, multiple=True, help="Do not carry this field into the index."
+    ),
     click.option(
         "--id-from-content",
         is_flag=True,

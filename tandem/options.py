@@ -102,19 +102,16 @@ def _read_secret(ctx: click.Context, param: click.Parameter, value: Path | None)
 _CLUSTER_OPTIONS = [
     click.option(
         "--url",
-        envvar="TANDEM_URL",
         help="The cluster, such as https://search.example:9200 (default: the embedded node).",
     ),
     click.option(
         "--user",
-        envvar="TANDEM_USER",
         help="User name; the password comes from TANDEM_PASSWORD or --password-file.",
     ),
     click.option(
         "--password-file",
         "password_from_file",
         type=click.Path(path_type=Path),
-        envvar="TANDEM_PASSWORD_FILE",
         callback=_read_secret,
         help="File holding the password.",
     ),
@@ -122,20 +119,17 @@ _CLUSTER_OPTIONS = [
         "--api-key-file",
         "api_key_from_file",
         type=click.Path(path_type=Path),
-        envvar="TANDEM_API_KEY_FILE",
         callback=_read_secret,
         help="File holding an API key (or set TANDEM_API_KEY).",
     ),
     click.option(
         "--ca-certs",
         type=click.Path(path_type=Path),
-        envvar="TANDEM_CA_CERTS",
         help="Certificate authority file (PEM) that signed the cluster's certificate.",
     ),
     click.option(
         "--insecure",
         is_flag=True,
-        envvar="TANDEM_INSECURE",
         help="Do not verify the cluster's certificate. Only for a cluster you run yourself.",
     ),
     click.option(
@@ -144,7 +138,6 @@ _CLUSTER_OPTIONS = [
         type=Number(0.1, 86_400),
         default=30.0,
         show_default=True,
-        envvar="TANDEM_TIMEOUT",
         help="Seconds to wait for one answer.",
     ),
 ]
@@ -167,6 +160,10 @@ def cluster_options(command: Command) -> Command:
     ) -> Any:
         import os
 
+        if ca_certs and url and not url.lower().startswith("https:"):
+            raise click.UsageError(
+                f"--ca-certs is for TLS, and --url {url} is not: write https://, or leave it out."
+            )
         target = Target(
             url=url,
             user=user,

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import click
-from click.core import ParameterSource
 
 from query.dsl import parse_dsl
 from query.errors import QueryError
-from query.records import DEPTH, HYBRID, MODES, MOST, PLACES, Bm25, Knn, Tuning
+from query.records import BM25, DEPTH, HYBRID, KNN, MODES, MOST, PLACES, Bm25, Knn, Tuning
 from tandem.fusion_options import FUSION_NAMES, fusion_options
 from tandem.options import Command, Number
+from tandem.variables import WORDS, long_name, typed, typed_wins
 
 
 def _hits(ctx: click.Context, param: click.Parameter, value: int) -> int:
@@ -30,6 +30,7 @@ _ASKING = [
     click.option("--filter", metavar="JSON", help="Only passages that meet this query DSL."),
     click.option(
         "--where",
+        type=WORDS,
         multiple=True,
         metavar="CONDITION",
         help="Only passages with lang=en, lang=en,de, lang!=en or year>=2019; repeat for more.",
@@ -49,7 +50,9 @@ def asking_options(command: Command) -> Command:
     """Add the options of a question, and hand the command `asked`: the arguments of a search."""
 
     @functools.wraps(command)
-    def wrapped(*args: Any, start: int | None, page: int | None, **options: Any) -> Any:
+    def wrapped(*args: Any, **options: Any) -> Any:
+        typed_wins(click.get_current_context(), options, "start", "page")
+        start, page = options.pop("start"), options.pop("page")
         if start is not None and page is not None:
             raise click.UsageError("--from and --page say the same thing: give one of them.")
         asked = {name: options.pop(name) for name in ("k", "mode", "where", "collapse", "explain")}
@@ -82,6 +85,7 @@ _OPTIONS = [
     click.option(
         "-f",
         "--field",
+        type=WORDS,
         multiple=True,
         help="BM25: search this field, with a boost as in title^2 (default: text and title).",
     ),
@@ -126,11 +130,7 @@ _OPTIONS = [
 def _check_pipeline(pipeline: str | None) -> None:
     """Refuse to be told twice how to fuse: a pipeline of the cluster does it in its own way."""
     context = click.get_current_context()
-    told = [
-        option
-        for name, option in FUSION_NAMES.items()
-        if context.get_parameter_source(name) is ParameterSource.COMMANDLINE
-    ]
+    told = [option for name, option in FUSION_NAMES.items() if typed(context, name)]
     if pipeline is not None and told:
         raise click.UsageError(
             f"--pipeline {pipeline} fuses in its own way, so {told[0]} would do nothing: leave out "
@@ -150,11 +150,37 @@ def _tuning(take: Callable[[str], Any]) -> Tuning:
     return Tuning(bm25, knn, take("fusion"), take("depth"), take("fusion_at"), take("pipeline"))
 
 
+_FUSION = ("technique", "combination", "weights", "rank_constant", "fusion_at", "pipeline")
+_WORDS = ("field", "operator", "minimum_should_match", "phrase_boost", "fuzziness")
+_NEIGHBOURS = ("vector_field", "ef_search", "oversample", "min_cosine", "depth")
+# Options that change nothing in a mode, and what they are for.
+_IDLE = {
+    BM25: dict.fromkeys(_FUSION, "hybrid searches") | dict.fromkeys(_NEIGHBOURS, "kNN"),
+    KNN: dict.fromkeys(_FUSION, "hybrid searches") | dict.fromkeys(_WORDS, "BM25"),
+    HYBRID: {},
+}
+
+
+def _refuse_idle(context: click.Context, mode: str) -> None:
+    """Refuse what was typed and would change nothing; a default set beforehand may stay."""
+    for option in context.command.params:
+        purpose = _IDLE[mode].get(str(option.name))
+        if purpose and typed(context, str(option.name)):
+            raise click.UsageError(
+                f"--{long_name(option)} is for {purpose} and changes nothing in --mode {mode}: "
+                "leave out one of them."
+            )
+
+
 def tuning_options(command: Command) -> Command:
-    """Add the options of a tuning, and hand the command a `tuning` made of them."""
+    """Add the options of a tuning, and hand the command a `tuning` made of them.
+
+    It stands below `asking_options`, whose mode says which of them count.
+    """
 
     @functools.wraps(command)
     def wrapped(*args: Any, **options: Any) -> Any:
+        _refuse_idle(click.get_current_context(), options["asked"]["mode"])
         _check_pipeline(options["pipeline"])
         try:
             tuning = _tuning(options.pop)

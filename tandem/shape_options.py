@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
 from mappings import Shape
 from mappings.body import ENGINES
 from tandem.options import Command
+
+if TYPE_CHECKING:
+    from cluster import Cluster
 
 _DEFAULT = Shape()
 _SHAPE_OPTIONS = [
@@ -55,6 +59,18 @@ _SHAPE_OPTIONS = [
         help="Copies of each shard (the embedded node has none).",
     ),
 ]
+
+
+def tell_replicas(cluster: Cluster, shape: Shape) -> None:
+    """Say that the embedded node keeps no replicas, where some were asked for."""
+    source = click.get_current_context().get_parameter_source("replicas")
+    asked = shape.replicas and source is not ParameterSource.DEFAULT
+    if asked and cluster.capabilities.embedded:
+        click.echo(
+            f"Note: --replicas {shape.replicas} has no effect: the embedded node is one node, and "
+            "a replica needs another.",
+            err=True,
+        )
 
 
 def shape_options(command: Command) -> Command:

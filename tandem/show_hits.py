@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from query.records import BM25, HYBRID, KNN
@@ -25,8 +25,11 @@ def printable(text: str) -> str:
     return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", " ".join(text.split()))
 
 
-def show_result(result: Result, text: str, index: str) -> None:
-    """Print the hits, and where they are explained, how each score came about."""
+def show_result(result: Result, text: str, index: str, conditions: Sequence[str] = ()) -> None:
+    """Print the hits, and where they are explained, how each score came about.
+
+    conditions: of the filter, named where nothing meets them.
+    """
     from rich.console import Console
     from rich.text import Text
 
@@ -36,7 +39,9 @@ def show_result(result: Result, text: str, index: str) -> None:
     for note in result.notes:
         err.print(Text(f"Note: {printable(note)}"))
     if not result.hits:
-        out.print(Text(f"Nothing in {index} matches {printable(text)!r}, or no more of it."))
+        where = f" where {' and '.join(map(printable, conditions))}" if conditions else ""
+        said = f"Nothing in {index} matches {printable(text)!r}{where}, or no more of it."
+        out.print(Text(said))
         return
     out.print(_table(result, text, index))
     if result.hits[0].explanation:

@@ -64,7 +64,9 @@ def _print_table(findings: list[Finding]) -> None:
     from rich.markup import escape
     from rich.table import Table
 
-    table = Table("", "what", "found", "cure", box=None, pad_edge=False, show_edge=False)
+    table = Table(box=None, pad_edge=False, show_edge=False)
+    for heading in ("", "what", "found", "cure"):
+        table.add_column(heading, overflow="fold")
     section = None
     for each in findings:
         if each.section != section:
@@ -77,4 +79,6 @@ def _print_table(findings: list[Finding]) -> None:
 def _mark(finding: Finding) -> str:
     if finding.bad:
         return "[red]✗[/red]"
-    return "[yellow]![/yellow]" if finding.cure else "[green]✓[/green]"
+    if finding.cure:
+        return "[yellow]![/yellow]"
+    return "[green]✓[/green]" if finding.used else "-"

@@ -1,17 +1,22 @@
-"""`tandem index create|show|switch|delete|pipeline`."""
+"""`tandem index create|list|show|switch|delete|pipeline`."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import click
 
 from tandem.encoder_options import encoder_options
 from tandem.fusion_options import fusion_options
 from tandem.options import Target, cluster_options, index_name, json_option, print_json
-from tandem.shape_options import shape_options
+from tandem.shape_options import shape_options, tell_replicas
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from cluster import Cluster
     from mappings import Fusion, Shape
     from tandem.encoder_options import EncoderChoice
@@ -19,12 +24,12 @@ if TYPE_CHECKING:
 
 @click.group()
 def command() -> None:
-    """Create, show, switch or delete an index, or write a search pipeline."""
+    """Create, list, show, switch or delete indexes, or write a search pipeline."""
 
 
 @command.command()
 @click.argument("name", callback=index_name(new=True))
-@encoder_options(default_model=None)
+@encoder_options(required=True)
 @shape_options
 @cluster_options
 @json_option
@@ -35,6 +40,7 @@ def create(
     from ingest.index import create_index
 
     with target.connect() as cluster:
+        tell_replicas(cluster, shape)
         encoder = encoder_choice.load()
         body = create_index(cluster, name, encoder, shape)
     if as_json:
@@ -49,54 +55,78 @@ def create(
 @json_option
 def show(name: str, target: Target, as_json: bool) -> None:
     """Show who encoded an index, how it is laid out and what it holds."""
-    with target.connect() as cluster:
-        facts = _describe(cluster, name)
+    from tandem.index_facts import describe, shown
+
+    with target.connect() as cluster, _explained(cluster):
+        facts = describe(cluster, name)
     if as_json:
         print_json(facts)
         return
-    from rich.console import Console
+    table = _table(name, "", "")
+    table.show_header = False
+    for label, value in shown(facts):
+        table.add_row(label, value)
+    _print(table)
+
+
+@command.command("list")
+@cluster_options
+@json_option
+def list_all(target: Target, as_json: bool) -> None:
+    """List the indexes that Tandem made: their aliases, documents, models and sizes."""
+    from tandem.index_facts import list_indexes, size
+
+    with target.connect() as cluster, _explained(cluster):
+        rows = list_indexes(cluster)
+    if as_json:
+        print_json({"indexes": rows})
+        return
+    if not rows:
+        click.echo(f"No index of {cluster.url} was made by Tandem.")
+        return
+    table = _table("", "Index", "Aliases", "Documents", "Model", "Dimension", "Size")
+    for row in rows:
+        numbers = (f"{row['documents']:,}", str(row["dimension"]), size(row["bytes"]))
+        aliases = ", ".join(row["aliases"])
+        table.add_row(row["index"], aliases, numbers[0], row["model"], *numbers[1:])
+    _print(table)
+
+
+def _table(title: str, *columns: str) -> Table:
+    """A table that folds what is too long for the line; nothing in it is markup."""
+    from rich import box
     from rich.table import Table
+    from rich.text import Text
 
-    table = Table("", "", show_header=False, title=name)
-    for label, value in facts.items():
-        table.add_row(label, str(value))
-    Console().print(table)
+    table = Table(title=Text(title) if title else None, box=box.SIMPLE_HEAD)
+    for name in columns:
+        right = name in ("Documents", "Dimension", "Size")
+        table.add_column(name, overflow="fold", justify="right" if right else "left")
+    return table
 
 
-def _describe(cluster: Cluster, name: str) -> dict[str, Any]:
-    from mappings import read_record
+def _print(table: Table) -> None:
+    from rich.console import Console
+
+    Console(markup=False, highlight=False).print(table)
+
+
+@contextmanager
+def _explained(cluster: Cluster) -> Iterator[None]:
+    """Errors of the client as one sentence; of a missing index, what these commands can offer."""
+    from opensearchpy.exceptions import OpenSearchException
+
+    from cluster.errors import ClusterError, MissingIndexError, cause_of
 
     try:
-        (index, found), *others = cluster.client.indices.get(index=name).items()
-        stats = cluster.client.indices.stats(index=index, metric="docs,store")
-        count = _vectors(cluster, index, found["mappings"])
-    except Exception as error:
-        raise cluster.explain(error) from error
-    record = read_record(found["mappings"], index)
-    settings, total = found["settings"]["index"], stats["_all"]["primaries"]
-    return {
-        "index": index if not others else sorted([index, *(o for o, _ in others)]),
-        "model": record.encoder.model if record else None,
-        "fingerprint": record.encoder.fingerprint if record else None,
-        "dimension": record.encoder.dimension if record else None,
-        "documents": total["docs"]["count"],
-        "with_vector": count,
-        "bytes": total["store"]["size_in_bytes"],
-        "shards": int(settings["number_of_shards"]),
-        "replicas": int(settings["number_of_replicas"]),
-        "aliases": sorted(found.get("aliases", {})),
-        "fields": {k: v.get("type", "object") for k, v in found["mappings"]["properties"].items()},
-    }
-
-
-def _vectors(cluster: Cluster, index: str, mapping: dict[str, Any]) -> int | None:
-    from mappings import read_record
-
-    record = read_record(mapping, index)
-    if record is None:
-        return None
-    query = {"query": {"exists": {"field": record.fields.vector}}}
-    return int(cluster.client.count(index=index, body=query)["count"])
+        yield
+    except (OpenSearchException, ClusterError) as error:
+        told = cluster.explain(error)
+        if isinstance(told, MissingIndexError):
+            raise MissingIndexError(
+                told.what, "`tandem index list` shows those that are there"
+            ) from None
+        raise told from cause_of(told, error)
 
 
 @command.command()
@@ -114,7 +144,7 @@ def switch(alias: str, name: str, keep: int | None, target: Target, as_json: boo
     """Point ALIAS at index NAME atomically: searches see the old or the new, never neither."""
     from ingest.alias import switch as switch_alias
 
-    with target.connect() as cluster:
+    with target.connect() as cluster, _explained(cluster):
         deleted = switch_alias(cluster, alias, name, keep=keep)
     if as_json:
         print_json({"alias": alias, "index": name, "deleted": deleted})
@@ -129,20 +159,34 @@ def switch(alias: str, name: str, keep: int | None, target: Target, as_json: boo
 @json_option
 def delete(name: str, yes: bool, target: Target, as_json: bool) -> None:
     """Delete an index and every document in it."""
+    from tandem.index_facts import describe
+
+    if not yes and not sys.stdin.isatty():
+        raise click.UsageError("delete asks, and nobody is here to answer: add --yes.")
     with target.connect() as cluster:
-        facts = _describe(cluster, name)
+        with _explained(cluster):
+            facts = describe(cluster, name)
+        if facts["index"] != name:
+            raise click.ClickException(_alias(name, facts["index"]))
         if not yes:
             click.confirm(
                 f"Delete {name} with {facts['documents']} documents?", abort=True, err=True
             )
-        try:
+        with _explained(cluster):
             cluster.client.indices.delete(index=name)
-        except Exception as error:
-            raise cluster.explain(error) from error
     if as_json:
         print_json({"index": name, "deleted": True, "documents": facts["documents"]})
     else:
         click.echo(f"Deleted {name} with {facts['documents']} documents.")
+
+
+def _alias(name: str, behind: str | list[str]) -> str:
+    """Why an alias is not deleted, and what can be."""
+    indexes = [behind] if isinstance(behind, str) else behind
+    return (
+        f"{name!r} is an alias of {', '.join(indexes)}, so nothing was deleted: name an index "
+        f"itself, as in `tandem index delete {indexes[0]}`."
+    )
 
 
 def _pipeline_name(ctx: click.Context, param: click.Parameter, value: str) -> str:

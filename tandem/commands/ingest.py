@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tandem.encoder_options import encoder_options
+from tandem.encoder_options import encoder_options, recorded_encoder
 from tandem.ingest_options import ingest_options
 from tandem.options import Target, cluster_options, index_name, json_option, print_json
-from tandem.shape_options import shape_options
+from tandem.shape_options import shape_options, tell_replicas
+from tandem.variables import typed, typed_wins
 
 if TYPE_CHECKING:
+    from cluster import Cluster
+    from encoder import Encoder
     from ingest import Report
     from ingest.dry import DryRun
     from ingest.prune import Confirm
@@ -24,6 +27,8 @@ if TYPE_CHECKING:
 SOME_REJECTED = 3
 # Of a reason, so many characters are shown; the rejects file has it whole.
 LONGEST_REASON = 200
+# Names of files whose text is not there to be read as it is.
+_PAGES = (".pdf", ".doc", ".docx", ".odt", ".rtf", ".epub", ".pptx", ".xlsx", ".html", ".htm")
 
 
 @click.command()
@@ -45,14 +50,15 @@ LONGEST_REASON = 200
 @click.option("--force-merge", is_flag=True, help="Merge the index into one segment at the end.")
 @click.option("--dry-run", is_flag=True, help="Show the first passages and the mapping only.")
 @ingest_options
-@encoder_options(default_model="sentence-transformers/msmarco-distilbert-base-v3")
+@encoder_options(required=False)
 @shape_options
 @cluster_options
 @json_option
+@click.pass_context
 def command(
+    context: click.Context,
+    /,
     source: tuple[str, ...],
-    index: str | None,
-    alias: str | None,
     keep: int | None,
     prune: bool,
     yes: bool,
@@ -68,16 +74,29 @@ def command(
     globs, or - for standard input; compressed with gzip, bz2, xz or zstd, or not. The same command
     again writes only what is new or changed.
     """
+    typed_wins(context, settings, "index", "alias")
+    index, alias = settings.pop("index"), settings.pop("alias")
     if (index is None) == (alias is None):
         raise click.UsageError("Say where to write: either --index NAME or --alias NAME.")
-    if keep is not None and alias is None:
+    if alias is None and typed(context, "keep"):
         raise click.UsageError("--keep is for --alias.")
-    if prune and not yes and "-" in source:
-        raise click.UsageError("--prune asks on standard input, which is a source here: add --yes.")
+    if prune and not yes and not dry_run and ("-" in source or not sys.stdin.isatty()):
+        raise click.UsageError("--prune asks, and nobody is here to answer: add --yes.")
+    if settings["reading"].format is None:
+        _refuse_pages(source)
     request = _Request(list(source), index, alias, keep, settings)
     if dry_run:
         return request.show_dry_run(target, encoder_choice, as_json)
     return request.run(target, encoder_choice, as_json, prune=prune, yes=yes)
+
+
+def _refuse_pages(source: tuple[str, ...]) -> None:
+    for name in source:
+        if name.lower().endswith(_PAGES):
+            raise click.ClickException(
+                f"{name} is a document to look at, and only its text can be encoded: extract the "
+                "text first, into JSONL with one document a line."
+            )
 
 
 @dataclass(frozen=True)
@@ -105,7 +124,7 @@ class _Request:
         progress: IngestProgress | None = None
         try:
             with target.connect() as cluster:
-                encoder = choice.load()
+                encoder = self._encoder(cluster, choice)
                 with ingest_progress() as progress:
                     confirm = _confirmation(yes, progress) if prune else None
                     report = ingest(
@@ -122,6 +141,13 @@ class _Request:
                 _show(progress.last, as_json, split=self.settings["splitting"].split)
         return SOME_REJECTED if report.rejected else 0
 
+    def _encoder(self, cluster: Cluster, choice: EncoderChoice) -> Encoder:
+        """The encoder that was named, else the one of the index or of the alias's live index."""
+        tell_replicas(cluster, self.settings["shape"])
+        if choice.model is not None:
+            return choice.load()
+        return choice.load(recorded_encoder(cluster, str(self.index or self.alias)))
+
     def show_dry_run(self, target: Target, choice: EncoderChoice, as_json: bool) -> int:
         """Show what would be done."""
         from ingest import Plan, checked
@@ -133,7 +159,7 @@ class _Request:
             found = dry_run(
                 self.source,
                 cluster=cluster,
-                encoder=choice.load(),
+                encoder=self._encoder(cluster, choice),
                 index=self.index,
                 alias=self.alias,
                 plan=plan,
@@ -156,14 +182,7 @@ def _confirmation(yes: bool, progress: IngestProgress) -> Confirm:
             f"Remove {what} of documents that the source no longer has ({', '.join(sample)}...)?"
         )
         with progress.aside():
-            try:
-                return click.confirm(question, err=True)
-            except click.Abort:
-                if sys.stdin.isatty():
-                    raise
-        raise click.UsageError(
-            "--prune asks and nobody answered, so nothing was removed: add --yes."
-        )
+            return click.confirm(question, err=True)
 
     return confirm
 

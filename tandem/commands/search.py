@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,9 +13,11 @@ from query.records import MOST, Tuning
 from tandem.options import Target, cluster_options, index_name, json_option, print_json
 from tandem.run_file import is_same, is_screen, is_trec
 from tandem.search_options import asking_options, tuning_options
+from tandem.variables import typed
 
 if TYPE_CHECKING:
     from query import Rerank
+    from tandem.many_queries import ManyQueries
 
 # Finished, but something is missing: a shard's passages, or a query's answer.
 SOME_MISSING = 3
@@ -52,7 +55,10 @@ SOME_MISSING = 3
 @tuning_options
 @cluster_options
 @json_option
+@click.pass_context
 def command(
+    context: click.Context,
+    /,
     text: str | None,
     index: str,
     rerank: str | None,
@@ -70,13 +76,10 @@ def command(
     TEXT: what to look for. The index knows which model encoded it, so that none need be named.
     """
     from query import Searcher
-    from tandem.many_queries import ManyQueries
     from tandem.progress import tell
     from tandem.show_hits import show_result
 
-    _check_usage(text, queries)
-    _check_run(queries, run, as_json, explain=asked["explain"])
-    many = ManyQueries(queries, run, as_json) if queries is not None else None
+    many = _many(context, text, queries, run, as_json)
     with (
         target.connect() as cluster,
         Searcher(cluster, index, model=model, on_progress=tell) as searcher,
@@ -88,8 +91,14 @@ def command(
     if as_json:
         print_json(result_json(result))
     else:
-        show_result(result, str(text), index)
+        show_result(result, str(text), index, _conditions(asked))
     return SOME_MISSING if result.partial else 0
+
+
+def _conditions(asked: dict[str, Any]) -> list[str]:
+    """What passages had to meet, as it was given."""
+    dsl = asked["filter"]
+    return [*asked["where"], *([json.dumps(dsl, ensure_ascii=False)] if dsl else [])]
 
 
 def _reranker(model: str | None, depth: int) -> Rerank | None:
@@ -101,8 +110,25 @@ def _reranker(model: str | None, depth: int) -> Rerank | None:
     return Rerank(CrossEncoder.load(model), depth)
 
 
+def _many(
+    context: click.Context, text: str | None, queries: str | None, run: Path | None, as_json: bool
+) -> ManyQueries | None:
+    """The queries of --queries, None for a TEXT, which wins over what was not typed."""
+    from tandem.many_queries import ManyQueries
+
+    if text is not None and not typed(context, "queries"):
+        queries = None
+    if queries is None and not typed(context, "run"):
+        run = None
+    _check_usage(text, queries)
+    _check_run(queries, run, as_json, explain=typed(context, "explain"))
+    return None if queries is None else ManyQueries(queries, run, as_json)
+
+
 def _check_usage(text: str | None, queries: str | None) -> None:
-    if (text is None) == (queries is None):
+    if text is not None and queries is not None:
+        raise click.UsageError("TEXT and --queries both say what to look for: give only one.")
+    if text is None and queries is None:
         raise click.UsageError("Say what to look for: either TEXT or --queries FILE.")
     if text is not None and not text.strip():
         raise click.UsageError("The query is empty: say what to look for.")

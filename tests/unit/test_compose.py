@@ -11,9 +11,12 @@ import threading
 from importlib.resources import files
 from pathlib import Path
 
+import click
 import jsonschema
 import pytest
 import yaml
+
+from tandem.cli import cli
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text("utf-8")
@@ -77,12 +80,9 @@ def test_the_worker_waits_for_a_healthy_cluster_with_certificates():
 
 
 def test_the_worker_s_settings_are_options_of_tandem():
-    from tandem.options import _CLUSTER_OPTIONS
-
-    def names(option):
-        return {param.envvar for param in option(lambda: None).__click_params__}
-
-    known = set().union(*map(names, _CLUSTER_OPTIONS)) | {"TANDEM_PASSWORD"}
+    ingest = cli.get_command(click.Context(cli), "ingest")
+    options = [param for param in ingest.params if isinstance(param, click.Option)]
+    known = {name for option in options for name in option.envvar} | {"TANDEM_PASSWORD"}
     assert set(SERVICES["worker"]["environment"]) <= known
 
 
@@ -90,7 +90,7 @@ def test_the_dockerfile_copies_every_room_and_what_setup_needs():
     text = (ROOT / "Dockerfile").read_text("utf-8")
     copied = set(re.findall(r"^COPY (.+) \S+$", text, re.M))
     names = {name for line in copied for name in line.split()}
-    assert names >= {"pyproject.toml", "constraints.txt", "README.md"}
+    assert names >= {"pyproject.toml", "constraints.txt", "README.md", "LICENSE"}
     assert names >= {"cluster", "encoder", "ingest", "mappings", "query", "tandem"}
     assert all((ROOT / name).exists() for name in names)
     assert re.search(r"^USER tandem$", text, re.M)

@@ -45,7 +45,7 @@ def search(opensearch, books):
     ("words", "code", "said"),
     [
         ((), 2, "either TEXT or --queries FILE"),
-        (("a", "--queries", "-"), 2, "either TEXT or --queries FILE"),
+        (("a", "--queries", "-"), 2, "TEXT and --queries both say what to look for"),
         (("",), 2, "The query is empty"),
         ((" ",), 2, "The query is empty"),
         (("a", "--mode", "both"), 2, "'both' is not one of"),
@@ -63,6 +63,8 @@ def search(opensearch, books):
         (("a", "--filter", "[]"), 2, "must be one JSON object"),
         (("a", "--where", "langg=en"), 2, "did you mean lang?"),
         (("a", "--where", "year>=soon"), 2, "no such number"),
+        (("a", "--where", "lang==en"), 2, "has ==, which is no comparison"),
+        (("a", "--where", "year=1902..1950"), 2, "--where 'year>=1902' --where 'year<=1950'"),
         (("a", "--page", "20"), 1, "--depth 200"),
         (("a", "--field", "titel"), 1, "did you mean title?"),
         (("a", "--oversample", "2"), 1, "holds whole vectors"),

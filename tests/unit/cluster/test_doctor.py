@@ -2,11 +2,15 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
-from tests.unit.cluster.fakes import serving
+import pytest
+
+from tests.unit.cluster.fakes import fake_java, serving
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -45,8 +49,8 @@ def test_a_cluster_that_does_not_answer_is_a_failure_with_its_cure():
     done = doctor("--json", "--url", "http://127.0.0.1:1")
     assert done.returncode == 1
     row = rows(done)["cluster", "answers"]
-    assert row["value"] == "nothing listens at http://127.0.0.1:1"
-    assert row["cure"].startswith("start the cluster")
+    assert row["value"] == "no"
+    assert row["cure"].startswith("nothing listens at http://127.0.0.1:1: start the cluster")
 
 
 def test_a_cluster_without_vectors_is_a_failure():
@@ -56,6 +60,41 @@ def test_a_cluster_without_vectors_is_a_failure():
     assert done.returncode == 1
     assert "opensearch 2.19.1" in done.stdout
     assert "install the k-NN plugin" in done.stdout
+
+
+def test_a_model_that_is_not_there_has_its_whole_sentence(tmp_path):
+    done = doctor("--json", "--model", "nosuch", TANDEM_HOME=str(tmp_path), HF_HUB_OFFLINE="1")
+    assert done.returncode == 1
+    row = rows(done)["encoder", "model"]
+    assert row["value"] == "nosuch cannot be used"
+    assert row["cure"].startswith("the model sentence-transformers/nosuch is not on this machine")
+    assert row["cure"].endswith("(--model ./folder).")
+
+
+def test_nothing_is_cut_off_in_a_narrow_table(tmp_path):
+    folder = tmp_path / ("a-long-name-" * 8)
+    out = doctor(TANDEM_HOME=str(folder), COLUMNS="80").stdout
+    assert "…" not in out
+    assert str(folder)[-60:].replace("-", "") in re.sub(r"[\s-]", "", out)
+
+
+@pytest.fixture
+def open_folder():
+    """A folder that the node's user can enter, unlike pytest's own."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+def test_a_java_that_is_too_old_is_no_alarm(tmp_path, open_folder):
+    old = fake_java(open_folder / "old", "17.0.1", ["java.base"])
+    found = doctor("--json", TANDEM_HOME=str(tmp_path / "home"), JAVA_HOME=str(old))
+    row = rows(found)["Java", "JAVA_HOME"]
+    assert "is Java 17, and the node needs 21 or newer; not used" in row["value"]
+    assert (row["cure"], row["used"]) == (None, False)
+    shown = doctor(TANDEM_HOME=str(tmp_path / "home"), JAVA_HOME=str(old)).stdout
+    (line,) = (each for each in shown.splitlines() if "JAVA_HOME" in each)
+    assert line.lstrip().startswith("-")
 
 
 def test_the_table_names_each_thing(tmp_path):

@@ -224,6 +224,7 @@ def test_more_dimensions_than_there_are(folder):
         ({"precision": "float64"}, "float32, bfloat16"),
         ({"backend": "torch", "precision": "int8"}, "nothing here runs torch int8"),
         ({"device": "tpu"}, "tpu"),
+        ({"device": "tpu"}, "use --device cpu."),
     ],
 )
 def test_ways_that_do_not_exist(folder, options, words):

@@ -9,9 +9,12 @@ import click
 import pytest
 
 from tandem.cli import COMMANDS, cli
+from tests.commands import tandem
 
 ROOT = Path(__file__).resolve().parents[3]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+# Written by hand; commands.md is made by the commands.
+PAGES = [ROOT / "docs" / name for name in ("configuration.md", "everyday.md")]
 
 
 def commands_page():
@@ -23,9 +26,9 @@ def commands_page():
     return module.page()
 
 
-def shown_commands():
-    """Lines of README code blocks that call tandem, without prompts, comments and continuations."""
-    blocks = re.findall(r"```(?:console|sh|bash)\n(.*?)```", README, re.S)
+def shown_commands(*texts):
+    """Lines of code blocks that call tandem, without prompts, comments and continuations."""
+    blocks = re.findall(r"```(?:console|sh|bash)\n(.*?)```", "".join(texts), re.S)
     lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
     calls = []
     for line in lines:
@@ -45,7 +48,7 @@ def parse(words):
     words = words[1:]
     while isinstance(command, click.Group):
         command, words = command.commands[words[0]], words[1:]
-    context = click.Context(command)
+    context = click.Context(command, **cli.context_settings)
     command.parse_args(context, words)
 
 
@@ -54,12 +57,27 @@ def test_the_page_of_commands_is_the_help_of_today():
     assert written == commands_page(), "docs/commands.md is old: run `make docs`"
 
 
+@pytest.mark.parametrize("words", [(), ("node", "start"), ("index",), ("search",)])
+def test_the_page_shows_what_the_program_prints(words):
+    page = " ".join(commands_page().replace("\n", " ").split())
+    said = tandem(*words, "--help").out
+    for paragraph in re.split(r"\n\s*\n", said.split("Options:")[0]):
+        assert " ".join(paragraph.split()) in page
+    assert "-h, --help" in said
+    options = set(re.findall(r"(?<![\w-])--?\w[\w-]*", page))
+    assert set(re.findall(r"(?<![\w-])--?\w[\w-]*", said)) <= options
+
+
+def test_the_page_has_connection_options_once():
+    assert commands_page().count("  --url TEXT") == 1
+
+
 def test_readme_shows_every_command():
-    shown = {call.split()[0] for call in shown_commands()}
+    shown = {call.split()[0] for call in shown_commands(README)}
     assert shown == set(COMMANDS)
 
 
-@pytest.mark.parametrize("call", shown_commands())
+@pytest.mark.parametrize("call", shown_commands(README, *(p.read_text("utf-8") for p in PAGES)))
 def test_every_shown_command_parses(call):
     parse(shlex.split(call.split(" > ")[0].split(" < ")[0].split(" | ")[0], comments=True))
 
@@ -80,6 +98,20 @@ def test_links_in_the_readme_lead_somewhere():
     for link in re.findall(r"\]\(([^)#]+)\)", README):
         if not link.startswith("http"):
             assert (ROOT / link).exists(), link
+    for page in PAGES:
+        assert f"(docs/{page.name})" in README
+
+
+def test_commands_follow_an_activated_environment():
+    shown = "\n".join(re.findall(r"```console\n(.*?)```", README, re.S))
+    assert shown.index(". .venv/bin/activate") < shown.index("$ tandem ")
+
+
+def test_the_licence_is_there_and_named():
+    text = (ROOT / "LICENSE").read_text(encoding="utf-8")
+    assert "Apache License" in text
+    assert 'license = "Apache-2.0"' in (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+    assert "[Apache-2.0](LICENSE)" in README
 
 
 def test_every_file_of_the_code_is_in_a_room_the_readme_names():

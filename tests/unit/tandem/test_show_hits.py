@@ -84,6 +84,12 @@ def test_columns_name_what_the_numbers_are(capsys):
     assert "and 3 more of this document" in shown("bm25", raw_score=1.0, others=3)
 
 
+def test_nothing_found_names_the_filter(capsys):
+    show_result(Result("bm25", (), 1), "wool", "books", ["lang=xx", '{"term": {}}'])
+    said = " ".join(capsys.readouterr().out.split())
+    assert said.startswith("Nothing in books matches 'wool' where lang=xx and {\"term\": {}}")
+
+
 def test_nothing_found_and_incomplete_are_said(capsys):
     show_result(Result("bm25", (), 1, partial="1 of 3 shards failed (x)"), "[b]q", "books")
     out, err = capsys.readouterr()

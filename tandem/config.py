@@ -1,0 +1,143 @@
+"""The TOML file of defaults: top-level keys for all commands, a table for each command.
+
+A key is an option's name as on the command line, with dashes or underscores. A key or table that
+no command has is refused: it would be ignored without a word.
+"""
+
+from __future__ import annotations
+
+import difflib
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+
+from tandem.variables import long_name
+
+Defaults = dict[str, Any]
+
+
+def usual_path() -> Path:
+    """Where the file is looked for when none is named."""
+    from platformdirs import user_config_path
+
+    return user_config_path("tandem", appauthor=False) / "tandem.toml"
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The file's keys and tables; raises click.UsageError where it is no TOML or unreadable."""
+    if sys.version_info >= (3, 11):
+        import tomllib
+    else:
+        import tomli as tomllib
+    try:
+        with path.open("rb") as file:
+            return tomllib.load(file)
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise click.UsageError(
+            f"{path} is not valid TOML: {error}. Mend it, or name another with --config."
+        ) from error
+    except OSError as error:
+        raise click.UsageError(f"cannot read the config file {path}: {error.strerror}.") from error
+
+
+def defaults(path: Path, root: Mapping[str, click.Command]) -> Defaults:
+    """Click's default_map: command -> parameter -> value, with one such map a verb of a group.
+
+    root: all commands by name. Raises click.UsageError for what no command has.
+    """
+    file = _File(path)
+    return file.below("", read_config(path), root, {})
+
+
+@dataclass(frozen=True)
+class _File:
+    path: Path
+
+    def below(
+        self,
+        table: str,
+        found: Mapping[str, Any],
+        commands: Mapping[str, click.Command],
+        outer: Mapping[str, Any],
+    ) -> Defaults:
+        """The defaults of commands that stand beside each other, from their table.
+
+        outer: values of the tables around it, which its own override.
+        """
+        tables = {k: v for k, v in found.items() if isinstance(v, dict)}
+        for name in tables.keys() - commands.keys():
+            raise self._unknown(f"no command [{_dotted(table, name)}]", name, commands)
+        values = {**outer, **self._values(table, found, commands.values())}
+        made: Defaults = {}
+        for name, command in commands.items():
+            own, dotted = tables.get(name, {}), _dotted(table, name)
+            if isinstance(command, click.Group):
+                made[name] = self.below(dotted, own, command.commands, values)
+            else:
+                made[name] = self._of_command(dotted, own, command, values)
+        return made
+
+    def _of_command(
+        self, table: str, found: Mapping[str, Any], command: click.Command, outer: Mapping[str, Any]
+    ) -> Defaults:
+        for name, value in found.items():
+            if isinstance(value, dict):
+                raise self._unknown(f"no command [{_dotted(table, name)}]", name, ())
+        values = {**outer, **self._values(table, found, [command])}
+        return {
+            str(option.name): self._checked(values[name], name, option)
+            for name, option in _options([command]).items()
+            if name in values
+        }
+
+    def _values(
+        self, table: str, found: Mapping[str, Any], commands: Iterable[click.Command]
+    ) -> dict[str, Any]:
+        """Option's name -> value, for the keys of one table."""
+        known, values = _options(commands), {}
+        where = f"[{table}]" if table else "the top level"
+        for key, value in found.items():
+            name = key.replace("_", "-")
+            if isinstance(value, dict):
+                continue
+            if name not in known:
+                raise self._unknown(f"no option {key!r} for {where}", name, known)
+            if name in values:
+                raise click.UsageError(f"{self.path} has {name!r} twice in {where}: keep one.")
+            values[name] = value
+        return values
+
+    def _checked(self, value: Any, name: str, option: click.Option) -> Any:
+        """A value in the form in which it would be typed; click says whether it is a good one."""
+        each = value if isinstance(value, list) and option.multiple else [value]
+        kinds = (bool,) if option.is_flag else (str, int, float)
+        if any(not isinstance(v, kinds) or isinstance(v, bool) != option.is_flag for v in each):
+            wanted = "true or false" if option.is_flag else "a text or a number"
+            wanted += ", or a list of them" if option.multiple else ""
+            raise click.UsageError(f"{self.path}: {name!r} is {value!r} and must be {wanted}.")
+        if option.is_flag:
+            return value
+        return [str(v) for v in each] if option.multiple else str(value)
+
+    def _unknown(self, what: str, name: str, known: Iterable[str]) -> click.UsageError:
+        close = difflib.get_close_matches(name, list(known), n=2)
+        hint = f"did you mean {' or '.join(close)}?" if close else "see docs/configuration.md."
+        return click.UsageError(f"{self.path}: there is {what}: {hint}")
+
+
+def _options(commands: Iterable[click.Command]) -> dict[str, click.Option]:
+    """All options of commands, and of the commands below them, by name."""
+    found: dict[str, click.Option] = {}
+    for command in commands:
+        if isinstance(command, click.Group):
+            found |= _options(command.commands.values())
+        found |= {long_name(o): o for o in command.params if isinstance(o, click.Option)}
+    return found
+
+
+def _dotted(table: str, name: str) -> str:
+    return f"{table}.{name}" if table else name

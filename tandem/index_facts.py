@@ -1,0 +1,129 @@
+"""What an index says about itself, for `tandem index list` and `tandem index show`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from cluster import Cluster
+    from mappings import IndexRecord
+
+# Of every index of a cluster, only this is asked for: thousands of mappings are many megabytes.
+_OF_ALL = "*.aliases,*.mappings._meta.tandem"
+_SIZES = "indices.*.primaries.docs.count,indices.*.primaries.store.size_in_bytes"
+_LABELS = {"m": "HNSW m", "ef_construction": "HNSW ef_construction", "engine": "k-NN engine"}
+_UNITS = ("bytes", "kB", "MB", "GB", "TB")
+
+
+def list_indexes(cluster: Cluster) -> list[dict[str, Any]]:
+    """One row for each index that has a record of Tandem's, in the order of names; two requests.
+
+    Raises the client's errors, and MappingError for a damaged record.
+    """
+    from mappings import read_record
+
+    found = cluster.client.indices.get(index="*", filter_path=_OF_ALL)
+    records = {name: read_record(each.get("mappings", {}), name) for name, each in found.items()}
+    ours = {name: record for name, record in sorted(records.items()) if record}
+    if not ours:
+        return []
+    answer = cluster.client.indices.stats(index="*", metric="docs,store", filter_path=_SIZES)
+    stats = answer.get("indices", {})
+    return [
+        {
+            "index": name,
+            "aliases": sorted(found[name].get("aliases", {})),
+            "documents": _size(stats, name)["docs"]["count"],
+            "model": record.encoder.model,
+            "dimension": record.encoder.dimension,
+            "bytes": _size(stats, name)["store"]["size_in_bytes"],
+        }
+        for name, record in ours.items()
+    ]
+
+
+def _size(stats: Mapping[str, Any], name: str) -> Any:
+    nothing = {"docs": {"count": 0}, "store": {"size_in_bytes": 0}}
+    return nothing | stats.get(name, {}).get("primaries", {})
+
+
+def describe(cluster: Cluster, name: str) -> dict[str, Any]:
+    """Who encoded an index, or the one behind an alias, how it is laid out and what it holds.
+
+    Raises the client's errors, and MappingError for a damaged record.
+    """
+    from mappings import read_record
+
+    (index, found), *others = cluster.client.indices.get(index=name).items()
+    stats = cluster.client.indices.stats(index=index, metric="docs,store")
+    record = read_record(found["mappings"], index)
+    settings, total = found["settings"]["index"], stats["_all"]["primaries"]
+    return {
+        "index": index if not others else sorted([index, *(o for o, _ in others)]),
+        "model": record.encoder.model if record else None,
+        "fingerprint": record.encoder.fingerprint if record else None,
+        "dimension": record.encoder.dimension if record else None,
+        "settings": dict(record.encoder.settings) if record else {},
+        "documents": total["docs"]["count"],
+        "with_vector": _vectors(cluster, index, record),
+        "bytes": total["store"]["size_in_bytes"],
+        "shards": int(settings["number_of_shards"]),
+        "replicas": int(settings["number_of_replicas"]),
+        "aliases": sorted(found.get("aliases", {})),
+        **_layout(found["mappings"], record),
+        "fields": {k: v.get("type", "object") for k, v in found["mappings"]["properties"].items()},
+    }
+
+
+def _vectors(cluster: Cluster, index: str, record: IndexRecord | None) -> int | None:
+    if record is None:
+        return None
+    query = {"query": {"exists": {"field": record.fields.vector}}}
+    return int(cluster.client.count(index=index, body=query)["count"])
+
+
+def _layout(mapping: Mapping[str, Any], record: IndexRecord | None) -> dict[str, Any]:
+    """The settings of `tandem index create` that stand in the mapping; None where unknown."""
+    names = ("analyzer", "engine", "m", "ef_construction")
+    if record is None:
+        return dict.fromkeys(names)
+    fields = mapping["properties"]
+    vector = fields.get(record.fields.vector, {})
+    method = vector.get("method", {})
+    hnsw = method.get("parameters") or vector.get("index_options", {})
+    analyzer = fields.get(record.fields.text, {}).get("analyzer", "standard")
+    values = (analyzer, method.get("engine"), hnsw.get("m"), hnsw.get("ef_construction"))
+    return dict(zip(names, values, strict=True))
+
+
+def shown(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """(label, value) of `describe` as people read it, without what is not known."""
+    rows = []
+    for name, value in facts.items():
+        if name == "bytes":
+            rows.append(("size", size(value)))
+        elif isinstance(value, Mapping):
+            rows += _entries(name, value)
+        elif isinstance(value, list):
+            rows.append((name, ", ".join(value) or "none"))
+        elif value is not None:
+            label = _LABELS.get(name, name.replace("_", " "))
+            rows.append((label, f"{value:,}" if isinstance(value, int) else value))
+    return rows
+
+
+def _entries(name: str, value: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Rows of fields with their types, or of an encoder's settings, whose blanks may count."""
+    if name == "fields":
+        return [(f"field {field}", kind) for field, kind in value.items()]
+    return [(of.replace("_", " "), json.dumps(each)) for of, each in value.items()]
+
+
+def size(count: int) -> str:
+    """A number of bytes in the unit that leaves one to three digits before the point."""
+    value, unit = float(count), 0
+    while value >= 999.5 and unit < len(_UNITS) - 1:
+        value, unit = value / 1000, unit + 1
+    return f"{value:,.0f} {_UNITS[unit]}" if unit == 0 else f"{value:,.1f} {_UNITS[unit]}"

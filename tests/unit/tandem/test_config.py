@@ -1,0 +1,102 @@
+"""The TOML file: what it may hold, what is refused, and who wins."""
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from tandem.cli import COMMANDS, cli
+from tandem.config import defaults
+from tests.commands import tandem
+
+PAGE = Path(__file__).resolve().parents[3] / "docs" / "configuration.md"
+NOWHERE = "http://127.0.0.1:1"
+
+
+def read(tmp_path, text):
+    path = tmp_path / "tandem.toml"
+    path.write_text(text)
+    context = click.Context(cli, info_name="tandem")
+    return defaults(path, {name: cli.get_command(context, name) for name in COMMANDS})
+
+
+def test_keys_at_the_top_are_for_all_and_tables_win(tmp_path):
+    found = read(
+        tmp_path,
+        'url = "a"\nk = 5\n[search]\nk = 7\n[index]\ntimeout = 2\n[index.create]\ntimeout = 3\n',
+    )
+    assert found["search"] == {"url": "a", "k": "7"}
+    assert found["ingest"] == {"url": "a"}
+    assert found["index"]["show"] == {"url": "a", "timeout": "2"}
+    assert found["index"]["create"] == {"url": "a", "timeout": "3"}
+    assert found["node"]["status"] == {}
+
+
+def test_an_index_at_the_top_level_is_the_option(tmp_path):
+    found = read(tmp_path, 'index = "books"\n')
+    assert found["search"] == found["ingest"] == {"index": "books"}
+    config = tmp_path / "tandem.toml"
+    config.write_text(f'index = "books"\nurl = "{NOWHERE}"\n')
+    done = tandem("--config", config, "search", "bees")
+    assert (done.code, f"nothing listens at {NOWHERE}" in done.err) == (1, True)
+
+
+def test_dashes_and_underscores_and_names_as_on_the_command_line(tmp_path):
+    found = read(tmp_path, "[search]\nrerank-depth = 3\nef_search = 4\nfrom = 5\njson = true\n")
+    assert found["search"] == {"rerank_depth": "3", "ef_search": "4", "start": "5", "as_json": True}
+
+
+def test_repeated_options_take_one_value_or_several(tmp_path):
+    assert read(tmp_path, 'where = "lang=en"\n')["search"]["where"] == ["lang=en"]
+    assert read(tmp_path, 'where = ["a=1", "b=2"]\n')["search"]["where"] == ["a=1", "b=2"]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('idnex = "books"', "no option 'idnex' for the top level: did you mean index?"),
+        ("[serch]\nk = 5", "no command [serch]: did you mean search?"),
+        ("[index.shwo]\ntimeout = 5", "no command [index.shwo]: did you mean show?"),
+        ("[search.x]\nk = 5", "no command [search.x]"),
+        ("[ingest]\nk = 5", "no option 'k' for [ingest]"),
+        ("[search]\nmin-cosin = 0.5", "no option 'min-cosin' for [search]: did you mean min-cos"),
+        ("[search]\nef-search = 4\nef_search = 5", "has 'ef-search' twice in [search]"),
+        ("[search]\nk = [5]", "'k' is [5] and must be a text or a number."),
+        ("[search]\nk = true", "'k' is True and must be a text or a number."),
+        ("[search]\nk = 2026-01-01", "must be a text or a number."),
+        ('[search]\njson = "yes"', "'json' is 'yes' and must be true or false."),
+        ("[search]\nwhere = [true]", "must be a text or a number, or a list of them."),
+    ],
+)
+def test_what_no_command_has_is_refused(tmp_path, text, said):
+    with pytest.raises(click.UsageError) as caught:
+        read(tmp_path, text)
+    assert said in caught.value.message
+    assert str(tmp_path / "tandem.toml") in caught.value.message
+
+
+def test_a_refused_file_is_wrong_usage_of_every_command(tmp_path):
+    config = tmp_path / "tandem.toml"
+    config.write_text("[serch]\nk = 5\n")
+    done = tandem("node", "status", TANDEM_CONFIG=str(config))
+    assert (done.code, "did you mean search?" in done.err) == (2, True)
+
+
+def test_typed_then_environment_then_file(tmp_path):
+    config = tmp_path / "tandem.toml"
+    config.write_text("k = 0\n")
+    words = ("search", "bees", "--index", "a", "--url", NOWHERE)
+    environ = {"TANDEM_CONFIG": str(config)}
+    said = tandem(*words, **environ).err
+    assert "0 is not from 1 to 10,000. It comes from the config file." in said
+    environ["TANDEM_K"] = "-1"
+    assert "-1 is not from 1 to" in tandem(*words, **environ).err
+    assert tandem(*words, "-k", "5", **environ).code == 1
+
+
+def test_the_page_shows_a_file_that_is_read(tmp_path):
+    (example,) = re.findall(r"```toml\n(.*?)```", PAGE.read_text("utf-8"), re.S)
+    found = read(tmp_path, example)
+    assert found["search"]["where"] == ["lang=en", "year>=1990"]
+    assert found["ingest"]["text_field"] == ["abstract", "body"]
