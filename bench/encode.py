@@ -267,7 +267,7 @@ def main() -> None:
     verdicts(every, share)
     show_queries(one_query(given.model, QUERY_ROUNDS))
     if given.plot:
-        plot(every, texts, ROOT / "bench" / "out" / "encode.png")
+        plot(every, texts, ROOT / "bench" / "out" / "encode.svg")
 
 
 if __name__ == "__main__":
