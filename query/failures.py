@@ -17,10 +17,6 @@ _SIGNS = (
         "the query has more words than the cluster matches at once: shorten it, or search with "
         "mode knn.",
     ),
-    (
-        r"index_closed_exception.*?'index': '([^']+)'",
-        r"index '\1' is closed, so that nothing in it can be found: open it (POST /\1/_open).",
-    ),
 )
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from cluster import MissingIndexError
+from cluster import ClusterError, MissingIndexError
 from ingest.index import create_index
 from mappings import Shape
 from query import FilterError, Knn, QueryError, Searcher, TargetError, TextError, Tuning
@@ -227,7 +227,7 @@ def test_a_closed_index(cluster):
     with loaded(cluster, corpus()[:5]) as name:
         cluster.client.indices.close(index=name)
         for mode in ("bm25", "knn", "hybrid"):
-            assert f"'{name}' is closed" in said(cluster, name, QueryError, mode)
+            assert f"POST /{name}/_open" in said(cluster, name, ClusterError, mode)
 
 
 def test_nested_fields_are_reached_by_their_own_form(cluster, made):

@@ -176,13 +176,3 @@ def test_what_was_asked_before_its_source_failed_is_answered_first():
 def test_a_batch_that_holds_no_query(batch):
     with searching(encoder()) as (searcher, _), pytest.raises(QueryError, match="a batch is"):
         next(searcher.search_many([("1", "a")], "knn", batch=batch))
-
-
-def test_a_closed_index_is_named_with_the_cure():
-    closed = {"type": "index_closed_exception", "reason": "closed", "index": "books"}
-    refused = (400, {"error": {**closed, "root_cause": [closed]}, "status": 400})
-    with (
-        searching(encoder(), **{"/books/_search": refused}) as (searcher, _),
-        pytest.raises(QueryError, match=r"'books' is closed.*POST /books/_open"),
-    ):
-        searcher.search("x", "bm25")
