@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from itertools import islice
 from typing import Any
 
 import orjson
 
-from ingest.answers import FATAL, Fate, judge
+from ingest.answers import FATAL, Fate, judge, result_of
 from ingest.errors import IncompleteError
 from ingest.link import Link
 
@@ -55,7 +55,7 @@ def _settle(
     """How many items were carried out, and those to send again with the reason."""
     done = 0
     again: list[tuple[bytes, str]] = []
-    for item, (status, error) in zip(page, _results(answers), strict=True):
+    for item, (status, error) in zip(page, map(result_of, answers), strict=True):
         if error is None and status == _MISSING:
             continue
         verdict = judge(status, error)
@@ -71,9 +71,3 @@ def _settle(
         else:
             again.append((item, verdict.reason))
     return done, again
-
-
-def _results(answers: list[dict[str, Any]]) -> Iterator[tuple[int, Any]]:
-    for answer in answers:
-        (result,) = answer.values()
-        yield result["status"], result.get("error")

@@ -49,6 +49,12 @@ class Verdict:
 _DONE = Verdict(Fate.DONE)
 
 
+def result_of(item: dict[str, Any]) -> tuple[int, Any]:
+    """Status and error object, None without one, of one item of a bulk answer."""
+    (result,) = item.values()
+    return result["status"], result.get("error")
+
+
 def judge(status: int, error: Any) -> Verdict:
     """The verdict on one item of a bulk answer, from its status and its error object."""
     if error is None and status < 300:

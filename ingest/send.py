@@ -10,7 +10,7 @@ from typing import Any
 
 import orjson
 
-from ingest.answers import FATAL, Fate, Verdict, judge
+from ingest.answers import FATAL, Fate, Verdict, judge, result_of
 from ingest.link import Link, TooLargeError, TransientError
 from ingest.records import Action, Passage, Writing
 from ingest.tally import Outcome, Tally
@@ -149,7 +149,7 @@ class Sender:
         if not answer["errors"]:
             self._written(batch)
             return [], ""
-        verdicts = [_verdict(item) for item in answer["items"]]
+        verdicts = [judge(*result_of(item)) for item in answer["items"]]
         pairs = list(zip(batch, verdicts, strict=True))
         self._written([action for action, verdict in pairs if verdict.fate is Fate.DONE])
         again: list[Action] = []
@@ -181,11 +181,6 @@ class Sender:
     def _reject(self, action: Action, reason: str) -> None:
         self._link.accepted()
         self._tally.reject_passage(action.passage, reason)
-
-
-def _verdict(item: dict[str, Any]) -> Verdict:
-    (result,) = item.values()
-    return judge(result["status"], result.get("error"))
 
 
 def _too_large(size: int) -> str:
