@@ -28,8 +28,8 @@ def explained(error: Exception, cluster: Cluster) -> Exception:
         return error
     text = str(getattr(error, "info", ""))
     for pattern, sentence in _SIGNS:
-        if match := re.search(pattern, text):
-            return QueryError(match.expand(sentence))
+        if re.search(pattern, text):
+            return QueryError(sentence)
     return cluster.explain(error)
 
 

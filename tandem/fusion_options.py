@@ -13,13 +13,8 @@ from mappings.pipeline import COMBINATIONS, TECHNIQUES, WEIGHTS
 from tandem.options import Command
 
 _DEFAULT = Fusion()
-# Parameter -> the option by which people know it.
-FUSION_NAMES = {
-    "technique": "--fusion",
-    "combination": "--combination",
-    "weights": "--weights",
-    "rank_constant": "--rank-constant",
-}
+# Parameters of the options below.
+FUSION_NAMES = ("technique", "combination", "weights", "rank_constant")
 
 
 def _weights(

@@ -130,11 +130,15 @@ _OPTIONS = [
 def _check_pipeline(pipeline: str | None) -> None:
     """Refuse to be told twice how to fuse: a pipeline of the cluster does it in its own way."""
     context = click.get_current_context()
-    told = [option for name, option in FUSION_NAMES.items() if typed(context, name)]
+    told = [
+        option
+        for option in context.command.params
+        if option.name in FUSION_NAMES and typed(context, option.name)
+    ]
     if pipeline is not None and told:
         raise click.UsageError(
-            f"--pipeline {pipeline} fuses in its own way, so {told[0]} would do nothing: leave out "
-            "one of them."
+            f"--pipeline {pipeline} fuses in its own way, so --{long_name(told[0])} would do "
+            "nothing: leave out one of them."
         )
 
 
@@ -150,7 +154,7 @@ def _tuning(take: Callable[[str], Any]) -> Tuning:
     return Tuning(bm25, knn, take("fusion"), take("depth"), take("fusion_at"), take("pipeline"))
 
 
-_FUSION = ("technique", "combination", "weights", "rank_constant", "fusion_at", "pipeline")
+_FUSION = (*FUSION_NAMES, "fusion_at", "pipeline")
 _WORDS = ("field", "operator", "minimum_should_match", "phrase_boost", "fuzziness")
 _NEIGHBOURS = ("vector_field", "ef_search", "oversample", "min_cosine", "depth")
 # Options that change nothing in a mode, and what they are for.
