@@ -120,7 +120,7 @@ class _Request:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         plan = Plan(keep=self.keep, **self.settings)
         # Before a cluster is reached and a model is loaded: a wrong path is told at once.
-        checked(self.source, plan)
+        checked(self.source, plan, self.alias)
         progress: IngestProgress | None = None
         try:
             with target.connect() as cluster:
@@ -154,7 +154,7 @@ class _Request:
         from ingest.dry import dry_run
 
         plan = Plan(**self.settings)
-        checked(self.source, plan)
+        checked(self.source, plan, self.alias)
         with target.connect() as cluster:
             found = dry_run(
                 self.source,
