@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from ingest.errors import IncompleteError, IndexRefusedError
 from ingest.index import check_name
-from ingest.owner import LOADING, SILENT_SECONDS, busy
+from ingest.owner import SILENT_SECONDS, busy
 from ingest.report import Report
 from ingest.tally import RejectLimit
-from mappings import Shape, laid_out, read_record
+from mappings import LOADING, Shape, laid_out, read_record
 
 if TYPE_CHECKING:
     from cluster import Cluster

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ingest.errors import IndexRefusedError
-from ingest.owner import LOADING, mark
+from ingest.owner import mark
 from ingest.records import PassageEncoder
 from mappings import (
+    LOADING,
     EncoderRecord,
     Fields,
     IndexRecord,
@@ -158,16 +159,27 @@ def existing(
     return concrete, description, record
 
 
-def _found(cluster: Cluster, name: str) -> tuple[str, dict[str, Any]] | None:
+def described(cluster: Cluster, name: str) -> dict[str, dict[str, Any]]:
+    """GET /INDEX of an index, or of all behind an alias; nothing where there is none.
+
+    Raises ClusterError, and IndexRefusedError for a name that no index can have.
+    """
     from opensearchpy.exceptions import NotFoundError
 
     check_name(name)
     try:
-        found = cluster.client.indices.get(index=name)
+        found: dict[str, dict[str, Any]] = cluster.client.indices.get(index=name)
     except NotFoundError:
-        return None
+        return {}
     except Exception as error:
         raise cluster.explain(error) from error
+    return found
+
+
+def _found(cluster: Cluster, name: str) -> tuple[str, dict[str, Any]] | None:
+    found = described(cluster, name)
+    if not found:
+        return None
     if len(found) > 1:
         raise IndexRefusedError(
             f"{name!r} is an alias of {len(found)} indexes ({', '.join(sorted(found))}): "

@@ -11,17 +11,16 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from cluster.errors import ClusterError
+from mappings import LOADING
 
 if TYPE_CHECKING:
     from cluster import Cluster
 
-# In the mapping's `_meta`: the settings to put back and who is loading, kept in the index so that a
-# killed run loses none of it.
-LOADING = "loading"
 BEAT_SECONDS = 30.0
 # A run that was silent for so long is dead. Clocks of two machines may differ by less.
 SILENT_SECONDS = 120.0
 
+# The settings to put back and who is loading, kept in the index so that a killed run loses none.
 Note = dict[str, Any]
 
 

@@ -1,11 +1,13 @@
-"""What an index or an alias can be called: OpenSearch and Elasticsearch have the same rules.
+"""What an index, an alias or a search pipeline can be called.
 
-Source: validateIndexOrAliasName in their MetadataCreateIndexService.java.
+For the first two OpenSearch and Elasticsearch have the same rules: validateIndexOrAliasName in
+their MetadataCreateIndexService.java.
 """
 
 from __future__ import annotations
 
 FORBIDDEN = '\\/*?"<>|,#: '
+_FORBIDDEN_TO_PIPELINES = '*,?"<>|\\/#'
 LONGEST = 255
 
 
@@ -16,8 +18,7 @@ def fault_of_name(name: str, *, new: bool = False) -> str | None:
     """
     if not name:
         return "it is empty: give a name"
-    wrong = next((c for c in name if c in FORBIDDEN or c.isspace() or not c.isprintable()), None)
-    if wrong is not None:
+    if (wrong := _wrong_mark(name, FORBIDDEN)) is not None:
         return f"it has {wrong!r} in it: use letters, digits, - and _"
     if name[0] in "_-+":
         return f"it begins with {name[0]!r}: begin with a letter or a digit"
@@ -43,3 +44,19 @@ def fault_of_pattern(pattern: str) -> str | None:
         if fault := fault_of_name(name.replace("*", "x")):
             return fault
     return None
+
+
+def fault_of_pipeline_name(name: str) -> str | None:
+    """Why no search pipeline can be called so, with the cure, or None."""
+    if not name:
+        return "it is empty: give a name"
+    if name in ("_none", "_all", ".", ".."):
+        return "the cluster means something else by it: give another name"
+    if (wrong := _wrong_mark(name, _FORBIDDEN_TO_PIPELINES)) is not None:
+        return f"it has {wrong!r} in it: give one plain name"
+    return None
+
+
+def _wrong_mark(name: str, forbidden: str) -> str | None:
+    """The first character that a name cannot have."""
+    return next((c for c in name if c in forbidden or c.isspace() or not c.isprintable()), None)

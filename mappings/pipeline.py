@@ -85,20 +85,6 @@ class Fusion:
         return self.weights or ((1.0, 1.0) if self.technique == RRF else WEIGHTS)
 
 
-def fault_of_pipeline_name(name: str) -> str | None:
-    """Why no search pipeline can be called so, with the cure, or None."""
-    if not name:
-        return "it is empty: give a name"
-    if name in ("_none", "_all", ".", ".."):
-        return "the cluster means something else by it: give another name"
-    wrong = next(
-        (c for c in name if c in '*,?"<>|\\/#' or c.isspace() or not c.isprintable()), None
-    )
-    if wrong is not None:
-        return f"it has {wrong!r} in it: give one plain name"
-    return None
-
-
 def pipeline_body(fusion: Fusion) -> dict[str, Any]:
     """The body of PUT /_search/pipeline/NAME, or of `search_pipeline` in one search."""
     if fusion.technique == RRF:

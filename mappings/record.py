@@ -8,6 +8,8 @@ from typing import Any
 
 from mappings.errors import MappingError
 
+# What an ingestion notes in the mapping's `_meta` while it loads, or was killed while it did.
+LOADING = "loading"
 # Raised when the record's layout changes in a way that older versions cannot read.
 FORMAT = 1
 

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from mappings import EncoderRecord, Fields, IndexRecord, MappingError, read_record
+from mappings import LOADING, EncoderRecord, Fields, IndexRecord, MappingError, read_record
 from query.errors import TargetError
 from query.fields import nested_in
 from query.records import MOST
 
-# What an ingestion notes in the mapping's `_meta` while it loads, or was killed while it did.
-LOADING = "loading"
 VECTOR_TYPES = ("knn_vector", "dense_vector")
 # k-NN before 3.0 took nmslib where a mapping names no engine, and l2 where it names no space.
 DEFAULT_SPACE = "l2"

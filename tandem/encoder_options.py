@@ -59,18 +59,10 @@ def recorded_encoder(cluster: Cluster, name: str) -> EncoderRecord | None:
     Raises ClusterError, IndexRefusedError for a name that no index can have, and MappingError for
     a damaged record.
     """
-    from opensearchpy.exceptions import NotFoundError
-
-    from ingest.index import check_name
+    from ingest.index import described
     from mappings import read_record
 
-    check_name(name)
-    try:
-        found = cluster.client.indices.get(index=name)
-    except NotFoundError:
-        return None
-    except Exception as error:
-        raise cluster.explain(error) from error
+    found = described(cluster, name)
     records = [read_record(each["mappings"], index) for index, each in found.items()]
     return records[0].encoder if len(records) == 1 and records[0] else None
 

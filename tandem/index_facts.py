@@ -72,7 +72,7 @@ def describe(cluster: Cluster, name: str) -> dict[str, Any]:
         "shards": int(settings["number_of_shards"]),
         "replicas": int(settings["number_of_replicas"]),
         "aliases": sorted(found.get("aliases", {})),
-        **_layout(found["mappings"], record),
+        **_layout(found, record),
         "fields": {k: v.get("type", "object") for k, v in found["mappings"]["properties"].items()},
     }
 
@@ -84,18 +84,13 @@ def _vectors(cluster: Cluster, index: str, record: IndexRecord | None) -> int | 
     return int(cluster.client.count(index=index, body=query)["count"])
 
 
-def _layout(mapping: Mapping[str, Any], record: IndexRecord | None) -> dict[str, Any]:
-    """The settings of `tandem index create` that stand in the mapping; None where unknown."""
-    names = ("analyzer", "engine", "m", "ef_construction")
-    if record is None:
-        return dict.fromkeys(names)
-    fields = mapping["properties"]
-    vector = fields.get(record.fields.vector, {})
-    method = vector.get("method", {})
-    hnsw = method.get("parameters") or vector.get("index_options", {})
-    analyzer = fields.get(record.fields.text, {}).get("analyzer", "standard")
-    values = (analyzer, method.get("engine"), hnsw.get("m"), hnsw.get("ef_construction"))
-    return dict(zip(names, values, strict=True))
+def _layout(description: Mapping[str, Any], record: IndexRecord | None) -> dict[str, Any]:
+    """What of a Shape an index has and cannot change; None where unknown."""
+    from mappings import laid_out
+    from mappings.body import FIXED
+
+    known = laid_out(description, record.fields) if record else {}
+    return {name: known.get(name) for name in FIXED if name != "shards"}
 
 
 def shown(facts: Mapping[str, Any]) -> list[tuple[str, str]]:

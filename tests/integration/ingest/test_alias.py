@@ -10,9 +10,9 @@ import pytest
 from ingest import IndexRefusedError, IngestError, Plan
 from ingest.alias import switch
 from ingest.index import create_index
-from ingest.owner import LOADING, SILENT_SECONDS, busy, mark
+from ingest.owner import SILENT_SECONDS, busy, mark
 from ingest.tally import RejectLimit
-from mappings import Shape
+from mappings import LOADING, Shape
 from tests.loads import documents, ingested, meta_of, stored, write_jsonl
 from tests.stubs import StubEncoder
 

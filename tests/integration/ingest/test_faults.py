@@ -10,7 +10,7 @@ import pytest
 
 from cluster import connect_embedded
 from ingest import BlockedError, OutageError, Plan, Splitting, Writing
-from ingest.owner import LOADING
+from mappings import LOADING
 from tests.loads import (
     documents,
     ingested,

@@ -8,8 +8,7 @@ import pytest
 from encoder import Encoder
 from ingest import IndexRefusedError, IngestError, Plan, Reading, Splitting, ingest
 from ingest.index import create_index
-from ingest.owner import LOADING
-from mappings import Shape
+from mappings import LOADING, Shape
 from tests.loads import documents, ingested, meta_of, settings_of, stored, write_jsonl
 from tests.stubs import StubEncoder
 

@@ -6,8 +6,7 @@ import threading
 import numpy as np
 import pytest
 
-from ingest.owner import LOADING
-from mappings import Fusion
+from mappings import LOADING, Fusion
 from query import AsyncSearcher, Bm25, Knn, Query, Rerank, Searcher, Tuning
 from tests.searches import DIM, corpus, cosines, encoder, loaded, queries
 from tests.stubs import WordScorer
