@@ -31,11 +31,11 @@ from bench.memory import peak_megabytes
 from bench.products import needed_operations, rates
 from bench.report import verdict
 from encoder import Encoder
-from encoder.batches import Item, Pool
-from encoder.choice import BACKENDS
-from encoder.locate import locate
-from encoder.openvino_engine import BUDGET
-from encoder.streams import POOL_TEXTS
+from encoder.batching.batches import Item, Pool
+from encoder.batching.streams import POOL_TEXTS
+from encoder.engines.openvino_engine import BUDGET
+from encoder.model.locate import locate
+from encoder.selection.candidates import BACKENDS
 
 ROOT = Path(__file__).resolve().parents[1]
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"

@@ -31,8 +31,8 @@ from bench.encode import MODEL, passages
 from bench.products import needed_operations
 from bench.report import verdict
 from encoder import Encoder
-from encoder.choice import best_device
-from encoder.locate import locate
+from encoder.model.locate import locate
+from encoder.selection.candidates import best_device
 
 FASTER = 2.0
 THEIRS = (32, 128, 512)

@@ -29,10 +29,10 @@ from rich.table import Table
 from bench.report import verdict
 from cluster import Cluster, connect
 from ingest import Report, Writing, ingest
-from ingest.index import create_index
+from ingest.index.open import create_index
+from ingest.passages.split import Splitter
 from ingest.records import Document, Origin, Passage, Splitting
-from ingest.send import actions, requests
-from ingest.split import Splitter
+from ingest.write.bulk import actions, requests
 from mappings import Fields, Shape
 
 INDEX = "tandem-bench-ingest"

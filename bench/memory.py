@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from encoder.locate import locate
+from encoder.model.locate import locate
 
 ROOT = Path(__file__).resolve().parents[1]
 CHILD = """

@@ -10,8 +10,8 @@ from typing import Any
 
 import torch
 
-from encoder.network import load_transformer
-from encoder.specs import TransformerSpec
+from encoder.engines.network import load_transformer
+from encoder.model.modules import TransformerSpec
 
 # Tokens of one product, as of one of our batches.
 TOKENS = 1024

@@ -19,7 +19,7 @@ from cluster import Cluster, connect
 from ingest import Plan, ingest
 from mappings import Fusion, Shape
 from query import Searcher, Tuning
-from query.queries import parse_queries
+from query.files import parse_queries
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"

@@ -29,9 +29,9 @@ from cluster import Cluster, connect
 from ingest import Plan, ingest
 from mappings import Shape
 from query import Searcher, Tuning
-from query.plan import make_plan
-from query.records import MODES, Question
-from query.request import request_of
+from query.body.plan import make_plan
+from query.body.request import request_of
+from query.question import MODES, Question
 from query.target import read_target
 
 INDEX, EXAMPLES = "tandem-bench-search", "tandem-bench-examples"

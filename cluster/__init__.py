@@ -11,8 +11,8 @@ from cluster.errors import (
     NodeError,
     UnreachableError,
 )
-from cluster.home import Home
-from cluster.node import EmbeddedNode, NodeState
+from cluster.node.home import Home
+from cluster.node.node import EmbeddedNode, NodeState
 
 __all__ = [
     "AccessError",

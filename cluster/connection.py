@@ -11,11 +11,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from cluster.artifacts import OnProgress
 from cluster.capabilities import Capabilities, detect
 from cluster.errors import ClusterError, cause_of
 from cluster.explain import Circumstances, explain
-from cluster.node import EmbeddedNode
+from cluster.node.artifacts import OnProgress
+from cluster.node.node import EmbeddedNode
 
 if TYPE_CHECKING:
     from opensearchpy import AsyncOpenSearch, OpenSearch

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import platform
+import shutil
+import subprocess
 from dataclasses import dataclass
+from pathlib import Path
 
-from cluster import artifacts, machine
-from cluster.artifacts import OPENSEARCH, PLUGINS
+from cluster import diagnosis
 from cluster.connection import Cluster
-from cluster.distribution import UNPACKED_BYTES
 from cluster.errors import ClusterError, NodeError
-from cluster.home import check_enterable, node_user
-from cluster.java import OLDEST, candidates, probe
-from cluster.node import EmbeddedNode
+from cluster.node import artifacts
+from cluster.node.artifacts import OPENSEARCH, PLUGINS
+from cluster.node.distribution import UNPACKED_BYTES
+from cluster.node.home import check_enterable, node_user
+from cluster.node.java import OLDEST, candidates, probe
+from cluster.node.node import EmbeddedNode
 
 # 1 GB of heap, and what Java and Lucene take beside it.
 NODE_MEMORY = 1_600_000_000
@@ -83,10 +88,10 @@ def of_node(node: EmbeddedNode) -> list[Finding]:
 
 def of_machine() -> list[Finding]:
     """Cores and vector instructions."""
-    features = machine.instructions()
+    features = diagnosis.instructions()
     slow = None if features else "expect slow encoding on this processor"
     return [
-        Finding("machine", "cores", str(machine.cores())),
+        Finding("machine", "cores", str(diagnosis.cores())),
         Finding("machine", "vector instructions", ", ".join(features) or "none known", slow, False),
     ]
 
@@ -137,7 +142,7 @@ def _disk(node: EmbeddedNode) -> Finding:
     installed = any(node.home.distributions.glob(f"opensearch-{OPENSEARCH.version}*"))
     fetched = artifacts.missing_bytes((OPENSEARCH, *PLUGINS), node.home.downloads)
     needed = NODE_DISK + (0 if installed else fetched + UNPACKED_BYTES)
-    folder, free = machine.free_disk(node.home.path)
+    folder, free = diagnosis.free_disk(node.home.path)
     value = f"{free / 1e9:,.1f} GB free in {folder}"
     if free >= needed:
         return Finding("machine", "disk", value)
@@ -146,7 +151,7 @@ def _disk(node: EmbeddedNode) -> Finding:
 
 
 def _memory(running: bool) -> Finding:
-    known = machine.memory()
+    known = diagnosis.memory()
     if known is None:
         return Finding("machine", "memory", "unknown")
     free, total = known
@@ -155,3 +160,75 @@ def _memory(running: bool) -> Finding:
         return Finding("machine", "memory", value)
     cure = f"the embedded node needs {NODE_MEMORY / 1e9:.1f} GB: end other programs, or use --url"
     return Finding("machine", "memory", value, cure)
+
+
+# x86 first, then ARM; the names of Linux.
+INSTRUCTIONS = (
+    "avx2",
+    "avx512f",
+    "avx_vnni",
+    "avx512_vnni",
+    "avx512_bf16",
+    "amx_int8",
+    "amx_bf16",
+    "asimd",
+    "asimddp",
+    "i8mm",
+    "bf16",
+)
+_CGROUP_LIMITS = (
+    Path("/sys/fs/cgroup/memory.max"),
+    Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
+)
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def instructions() -> tuple[str, ...]:
+    """The vector instruction sets of this processor, as Linux names them; empty where unknown."""
+    try:
+        text = Path("/proc/cpuinfo").read_text("utf-8")
+    except OSError:
+        # macOS: every Apple processor has these.
+        return ("asimd", "asimddp") if platform.machine() == "arm64" else ()
+    lines = (line for line in text.splitlines() if line.startswith(("flags", "Features")))
+    found = set(next(lines, "").split())
+    return tuple(name for name in INSTRUCTIONS if name in found)
+
+
+def memory() -> tuple[int, int] | None:
+    """(free, all) bytes of memory for us, a container's limit included; None where unknown."""
+    try:
+        rows = dict(
+            line.split(":", 1) for line in Path("/proc/meminfo").read_text("utf-8").splitlines()
+        )
+    except OSError:
+        return _memory_of_macos()
+    total, free = (int(rows[name].split()[0]) * 1024 for name in ("MemTotal", "MemAvailable"))
+    for path in _CGROUP_LIMITS:
+        try:
+            limit = int(path.read_text("ascii"))
+        except (OSError, ValueError):  # no container, or "max"
+            continue
+        total, free = min(total, limit), min(free, limit)
+    return free, total
+
+
+def _memory_of_macos() -> tuple[int, int] | None:
+    try:
+        shown = subprocess.run(["sysctl", "-n", "hw.memsize"], capture_output=True, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return None
+    total = int(shown.stdout)
+    return total, total
+
+
+def free_disk(folder: Path) -> tuple[Path, int]:
+    """(the nearest folder that exists, its free bytes)."""
+    existing = next(each for each in (folder, *folder.parents) if each.exists())
+    return existing, shutil.disk_usage(existing).free

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cluster.errors import AccessError, ClusterError, MissingIndexError, UnreachableError
 
 if TYPE_CHECKING:
-    from cluster.node import EmbeddedNode
+    from cluster.node.node import EmbeddedNode
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Texts into unit vectors, by any sentence-transformers model or plain Hugging Face encoder."""
 
-from encoder.cross import CrossEncoder
+from encoder.cross_encoder import CrossEncoder
 from encoder.encoder import Encoder
 from encoder.errors import (
     EncoderError,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 
-from encoder.choice import SAME, best_device
 from encoder.encoder import Encoder
 from encoder.errors import EncoderError
-from encoder.workshop import OnProgress
+from encoder.selection.build import OnProgress
+from encoder.selection.candidates import SAME, best_device
 
 # (what, found, cure or None)
 Row = tuple[str, str, "str | None"]

@@ -10,17 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from encoder.batches import Item, Pool, make_batch
-from encoder.choice import INT8, Choice, Wish
-from encoder.engine import Vectors
+from encoder.batching.batches import Item, Pool, Vectors, make_batch
+from encoder.batching.streams import Vector, stream
 from encoder.errors import EncoderError
-from encoder.fingerprint import fingerprint, varied
-from encoder.layout import read_blueprint
-from encoder.locate import canonical, locate
-from encoder.opening import Model, Way
-from encoder.specs import Blueprint
-from encoder.streams import Vector, stream
-from encoder.workshop import SMALLEST_NORM, OnProgress
+from encoder.model.fingerprint import fingerprint, varied
+from encoder.model.folder import read_blueprint
+from encoder.model.locate import canonical, locate
+from encoder.model.modules import Blueprint
+from encoder.selection.build import SMALLEST_NORM, OnProgress
+from encoder.selection.candidates import INT8, Choice, Wish
+from encoder.selection.measure import Model, Way
 
 # So few texts are encoded at once, without threads.
 FEW = 16

@@ -9,11 +9,10 @@ from ingest.errors import (
     SourceError,
     TooManyRejectsError,
 )
-from ingest.plan import Plan, checked
 from ingest.records import PassageEncoder, Reading, Splitting, Writing
-from ingest.report import Report
-from ingest.run import ingest
-from ingest.tally import RejectLimit
+from ingest.run.ingestion import ingest
+from ingest.run.plan import Plan, checked
+from ingest.tally import RejectLimit, Report
 
 __all__ = [
     "BlockedError",

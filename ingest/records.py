@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,9 +10,44 @@ from threading import Event
 from typing import Any, Protocol
 
 import numpy as np
+import orjson
 from numpy.typing import NDArray
 
 from ingest.errors import IngestError
+
+PASSAGE_ID = r"##\d+$"
+_SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
+
+
+def passage_id(document_id: str, position: int) -> str:
+    """The `_id` of a document's passage; position counts from 0."""
+    return f"{document_id}##{position}" if position else document_id
+
+
+@dataclass(frozen=True)
+class Stamp:
+    """The three parts of a stored content hash."""
+
+    encoded: str
+    rest: str
+    count: int
+
+
+def stamp(fingerprint: str, encoded: str, body: dict[str, Any], count: int) -> str:
+    """The content hash of a passage: what it encodes, by which encoder, and what else it stores."""
+    first = hashlib.blake2b(fingerprint.encode(), digest_size=16)
+    first.update(b"\0" + encoded.encode())
+    rest = hashlib.blake2b(orjson.dumps(body, option=_SORTED), digest_size=8)
+    return f"{first.hexdigest()}:{rest.hexdigest()}:{count}"
+
+
+def parse_stamp(text: str | None) -> Stamp | None:
+    """The parts of a stored content hash, or None where it is not one of ours."""
+    parts = (text or "").split(":")
+    if len(parts) != 3 or not parts[2].isdigit():
+        return None
+    return Stamp(parts[0], parts[1], int(parts[2]))
+
 
 Vector = NDArray[np.float32]
 

@@ -1,11 +1,11 @@
 """A text into hits: vector, request body, one request, fusion, hits; by kNN, by BM25, by both."""
 
-from query.asynchronous import AsyncSearcher
+from query.answer.results import Answer, Hit, Result
 from query.errors import AnswerError, FilterError, QueryError, TargetError, TextError
-from query.flow import Rerank
-from query.records import Bm25, Knn, PassageScorer, Query, QueryEncoder, Question, Tuning
-from query.results import Answer, Hit, Result
-from query.searcher import Searcher
+from query.question import Bm25, Knn, PassageScorer, Query, QueryEncoder, Question, Tuning
+from query.search.async_searcher import AsyncSearcher
+from query.search.searcher import Searcher
+from query.search.steps import Rerank
 
 __all__ = [
     "Answer",

@@ -7,6 +7,14 @@ QueryError
 └── TargetError   the index cannot be searched like this, or not by this encoder
 """
 
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from cluster import Cluster
+
 
 class QueryError(Exception):
     """Base of every error of a search that cannot be made; `tandem` prints it, exits 1."""
@@ -26,3 +34,35 @@ class TextError(QueryError):
 
 class TargetError(QueryError):
     """The index cannot be searched like this, or not by this encoder."""
+
+
+# What the cluster says -> what it means for the one who searches.
+_SIGNS = (
+    (
+        r"maxClauseCount|[Tt]oo many (nested )?clauses",
+        "the query has more words than the cluster matches at once: shorten it, or search with "
+        "mode knn.",
+    ),
+)
+
+
+def explained(error: Exception, cluster: Cluster) -> Exception:
+    """An exception of the client in plain words; errors of our rooms and defects stay the same."""
+    from opensearchpy.exceptions import OpenSearchException
+
+    if not isinstance(error, OpenSearchException):
+        return error
+    text = str(getattr(error, "info", ""))
+    for pattern, sentence in _SIGNS:
+        if re.search(pattern, text):
+            return QueryError(sentence)
+    return cluster.explain(error)
+
+
+def raise_explained(error: Exception, told: Exception) -> NoReturn:
+    """Raise what `explained` made of an error, with its cause where that tells more."""
+    from cluster.errors import cause_of
+
+    if told is error:
+        raise error
+    raise told from cause_of(told, error)

@@ -2,15 +2,45 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from mappings import LOADING, EncoderRecord, Fields, IndexRecord, MappingError, read_record
-from query.errors import TargetError
-from query.fields import nested_in
-from query.records import MOST
+from query.errors import FilterError, TargetError
+from query.question import MOST
+
+Types = Mapping[str, str]
+
+INTEGERS = ("byte", "short", "integer", "long", "unsigned_long")
+NUMBERS = (*INTEGERS, "half_float", "float", "double", "scaled_float")
+DATES = ("date", "date_nanos")
+
+
+def known_type(name: str, types: Types, index: str) -> str:
+    """The type of a field; raises FilterError naming near ones where the index lacks it."""
+    if name in ("_id", "_index"):
+        return "_id"
+    if name in types:
+        return types[name]
+    parts = name.split(".")
+    for end in range(len(parts) - 1, 0, -1):  # a flat object's keys are not in the mapping
+        if types.get(".".join(parts[:end])) in ("flat_object", "flattened"):
+            return "keyword"
+    near = difflib.get_close_matches(name, types, n=3)
+    known = ", ".join(sorted(types)) or "none"
+    hint = f"did you mean {' or '.join(near)}?" if near else f"it has {known}."
+    raise FilterError(f"index {index!r} has no field {name!r}: {hint}")
+
+
+def nested_in(name: str, types: Types) -> str | None:
+    """The nearest nested field that a field is, or is in: nothing outside of it sees the field."""
+    parts = name.split(".")
+    above = (".".join(parts[:end]) for end in range(len(parts), 0, -1))
+    return next((each for each in above if types.get(each) == "nested"), None)
+
 
 VECTOR_TYPES = ("knn_vector", "dense_vector")
 # k-NN before 3.0 took nmslib where a mapping names no engine, and l2 where it names no space.

@@ -14,7 +14,7 @@ from typing import Any
 
 import click
 
-from tandem.variables import name_variables
+from tandem.config import name_variables
 
 # Command -> what it does, shown by --help without importing the command (and so without torch).
 COMMANDS = {
@@ -167,7 +167,7 @@ def main(args: list[str] | None = None) -> None:
     try:
         code = cli.main(args=args, prog_name="tandem", standalone_mode=False)
     except click.ClickException as error:
-        from tandem.wrong_usage import clearer
+        from tandem.usage_errors import clearer
 
         clearer(error).show()
         code = error.exit_code

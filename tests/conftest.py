@@ -9,7 +9,7 @@ from importlib.resources import files
 import pytest
 
 from cluster import Cluster, connect, connect_embedded
-from tests.servers import ElasticsearchServer, OpenSearchServer, SecuredServer
+from tests.servers.servers import ElasticsearchServer, OpenSearchServer, SecuredServer
 
 TIMEOUT = 60.0
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tandem.options import Target, cluster_options, json_option, print_json
+from tandem.options.cluster import Target, cluster_options, json_option, print_json
 
 if TYPE_CHECKING:
     from query import Searcher
@@ -62,8 +62,7 @@ def command(target: Target, as_json: bool) -> None:
     from ingest import ingest
     from mappings import Shape
     from query import Searcher
-    from tandem.progress import tell
-    from tandem.progress_ingest import ingest_progress
+    from tandem.output.progress import ingest_progress, tell
 
     demos = [Demo(**entry) for entry in json.loads((_examples() / "demo.json").read_text("utf-8"))]
     with target.connect() as cluster:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tandem.options import Target, cluster_options, json_option, print_json
+from tandem.options.cluster import Target, cluster_options, json_option, print_json
 
 if TYPE_CHECKING:
     from cluster.diagnosis import Finding
@@ -50,7 +50,7 @@ def _cluster(target: Target) -> list[Finding]:
 def _encoder(model: str | None) -> list[Finding]:
     from cluster.diagnosis import Finding
     from encoder.diagnosis import diagnose
-    from tandem.progress import tell
+    from tandem.output.progress import tell
 
     return [
         # OpenVINO is not needed, a model that was asked for is.

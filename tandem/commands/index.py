@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tandem.encoder_options import encoder_options
-from tandem.fusion_options import fusion_options
-from tandem.options import Target, cluster_options, index_name, json_option, print_json
-from tandem.shape_options import shape_options, tell_replicas
+from tandem.options.cluster import Target, cluster_options, index_name, json_option, print_json
+from tandem.options.encoder import encoder_options
+from tandem.options.fusion import fusion_options
+from tandem.options.shape import shape_options, tell_replicas
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from cluster import Cluster
     from mappings import Fusion, Shape
-    from tandem.encoder_options import EncoderChoice
+    from tandem.options.encoder import EncoderChoice
 
 
 @click.group()
@@ -37,7 +37,7 @@ def create(
     name: str, encoder_choice: EncoderChoice, shape: Shape, target: Target, as_json: bool
 ) -> None:
     """Create an empty index for a model's vectors."""
-    from ingest.index import create_index
+    from ingest.index.open import create_index
 
     with target.connect() as cluster:
         tell_replicas(cluster, shape)
@@ -55,7 +55,7 @@ def create(
 @json_option
 def show(name: str, target: Target, as_json: bool) -> None:
     """Show who encoded an index, how it is laid out and what it holds."""
-    from tandem.index_facts import describe, shown
+    from ingest.index.describe import describe, shown
 
     with target.connect() as cluster, _explained(cluster):
         facts = describe(cluster, name)
@@ -74,7 +74,7 @@ def show(name: str, target: Target, as_json: bool) -> None:
 @json_option
 def list_all(target: Target, as_json: bool) -> None:
     """List the indexes that Tandem made: their aliases, documents, models and sizes."""
-    from tandem.index_facts import list_indexes, size
+    from ingest.index.describe import list_indexes, size
 
     with target.connect() as cluster, _explained(cluster):
         rows = list_indexes(cluster)
@@ -142,7 +142,7 @@ def _explained(cluster: Cluster) -> Iterator[None]:
 @json_option
 def switch(alias: str, name: str, keep: int | None, target: Target, as_json: bool) -> None:
     """Point ALIAS at index NAME atomically: searches see the old or the new, never neither."""
-    from ingest.alias import switch as switch_alias
+    from ingest.index.alias import switch as switch_alias
 
     with target.connect() as cluster, _explained(cluster):
         deleted = switch_alias(cluster, alias, name, keep=keep)
@@ -159,7 +159,7 @@ def switch(alias: str, name: str, keep: int | None, target: Target, as_json: boo
 @json_option
 def delete(name: str, yes: bool, target: Target, as_json: bool) -> None:
     """Delete an index and every document in it."""
-    from tandem.index_facts import describe
+    from ingest.index.describe import describe
 
     if not yes and not sys.stdin.isatty():
         raise click.UsageError("delete asks, and nobody is here to answer: add --yes.")
@@ -209,7 +209,7 @@ def pipeline(name: str, fusion: Fusion, target: Target, as_json: bool) -> None:
     It is the same definition that a search sends inline; one of that name is replaced. Use it with
     `tandem search --pipeline NAME`.
     """
-    from query.pipeline import put_pipeline
+    from query.search.pipeline import put_pipeline
 
     with target.connect() as cluster:
         body = put_pipeline(cluster, name, fusion)

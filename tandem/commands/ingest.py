@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tandem.encoder_options import encoder_options, recorded_encoder
-from tandem.ingest_options import ingest_options
-from tandem.options import Target, cluster_options, index_name, json_option, print_json
-from tandem.shape_options import shape_options, tell_replicas
-from tandem.variables import typed, typed_wins
+from tandem.config import typed, typed_wins
+from tandem.options.cluster import Target, cluster_options, index_name, json_option, print_json
+from tandem.options.encoder import encoder_options, recorded_encoder
+from tandem.options.ingest import ingest_options
+from tandem.options.shape import shape_options, tell_replicas
 
 if TYPE_CHECKING:
     from cluster import Cluster
     from encoder import Encoder
     from ingest import Report
-    from ingest.dry import DryRun
-    from ingest.prune import Confirm
-    from tandem.encoder_options import EncoderChoice
-    from tandem.progress_ingest import IngestProgress
+    from ingest.run.dry_run import DryRun
+    from ingest.run.finish import Confirm
+    from tandem.options.encoder import EncoderChoice
+    from tandem.output.progress import IngestProgress
 
 SOME_REJECTED = 3
 # Of a reason, so many characters are shown; the rejects file has it whole.
@@ -114,7 +114,7 @@ class _Request:
     ) -> int:
         """Ingest, and show the tally however it ends."""
         from ingest import Plan, checked, ingest
-        from tandem.progress_ingest import ingest_progress
+        from tandem.output.progress import ingest_progress
 
         # What docker stop and batch systems send: write what is encoded, as for Ctrl-C.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -151,7 +151,7 @@ class _Request:
     def show_dry_run(self, target: Target, choice: EncoderChoice, as_json: bool) -> int:
         """Show what would be done."""
         from ingest import Plan, checked
-        from ingest.dry import dry_run
+        from ingest.run.dry_run import dry_run
 
         plan = Plan(**self.settings)
         checked(self.source, plan, self.alias)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tandem.options import json_option, print_json
+from tandem.options.cluster import json_option, print_json
 
 if TYPE_CHECKING:
     from cluster import NodeState
@@ -23,7 +23,7 @@ def command() -> None:
 def start(as_json: bool) -> None:
     """Start the node, fetching it the first time; a node that runs already is left as it is."""
     from cluster import EmbeddedNode
-    from tandem.progress import download_progress
+    from tandem.output.progress import download_progress
 
     with download_progress() as on_progress:
         state = EmbeddedNode().start(on_progress)

@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from query.export import result_json
-from query.records import MOST, Tuning
-from tandem.options import Target, cluster_options, index_name, json_option, print_json
-from tandem.run_file import is_same, is_screen, is_trec
-from tandem.search_options import asking_options, tuning_options
-from tandem.variables import typed
+from query.files import result_json
+from query.question import MOST, Tuning
+from tandem.commands.search_many import is_same, is_screen, is_trec
+from tandem.config import typed
+from tandem.options.cluster import Target, cluster_options, index_name, json_option, print_json
+from tandem.options.search import asking_options, tuning_options
 
 if TYPE_CHECKING:
     from query import Rerank
-    from tandem.many_queries import ManyQueries
+    from tandem.commands.search_many import ManyQueries
 
 # Finished, but something is missing: a shard's passages, or a query's answer.
 SOME_MISSING = 3
@@ -76,8 +76,8 @@ def command(
     TEXT: what to look for. The index knows which model encoded it, so that none need be named.
     """
     from query import Searcher
-    from tandem.progress import tell
-    from tandem.show_hits import show_result
+    from tandem.output.hits import show_result
+    from tandem.output.progress import tell
 
     many = _many(context, text, queries, run, as_json)
     with (
@@ -114,7 +114,7 @@ def _many(
     context: click.Context, text: str | None, queries: str | None, run: Path | None, as_json: bool
 ) -> ManyQueries | None:
     """The queries of --queries, None for a TEXT, which wins over what was not typed."""
-    from tandem.many_queries import ManyQueries
+    from tandem.commands.search_many import ManyQueries
 
     if text is not None and not typed(context, "queries"):
         queries = None

@@ -7,12 +7,12 @@ import pytest
 
 from cluster import ClusterError
 from ingest import IngestError, Plan, ingest
-from ingest.alias import switch
-from ingest.index import create_index
+from ingest.index.alias import switch
+from ingest.index.open import create_index
 from mappings import Shape, fault_of_name
 from query import Searcher, TargetError
-from tests.loads import ROOT, documents
-from tests.stubs import StubEncoder
+from tests.support.loads import ROOT, documents
+from tests.support.stubs import StubEncoder
 
 FORBIDDEN = ("a b", 'a"b', "a\\b", "a/b", "a<b", "a>b", "a|b", "a#b", "a:b", "_a", "-a", "+a", "..")
 

@@ -12,11 +12,11 @@ import time
 
 import pytest
 
-from ingest.index import create_index
+from ingest.index.open import create_index
 from mappings import Shape
-from tests.flaky import FlakyProxy
-from tests.loads import ROOT, documents, stored, write_jsonl
-from tests.stubs import StubEncoder
+from tests.servers.flaky import FlakyProxy
+from tests.support.loads import ROOT, documents, stored, write_jsonl
+from tests.support.stubs import StubEncoder
 
 MODEL = ("--model", "sentence-transformers/all-MiniLM-L6-v2")
 

@@ -10,9 +10,9 @@ import pytest
 from transformers import AutoModelForSequenceClassification
 
 from encoder import CrossEncoder, Encoder
-from tests.loads import ROOT
-from tests.models import config, tokenizer
-from tests.searches import corpus, loaded
+from tests.support.loads import ROOT
+from tests.support.models import config, tokenizer
+from tests.support.searches import corpus, loaded
 
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 ASKED = "vegetable that makes you cry"

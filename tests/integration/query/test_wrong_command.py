@@ -7,8 +7,8 @@ import sys
 import pytest
 
 from encoder import Encoder
-from tests.loads import ROOT
-from tests.searches import corpus, loaded
+from tests.support.loads import ROOT
+from tests.support.searches import corpus, loaded
 from tests.unit.cluster.fakes import serving
 
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from cluster import ClusterError, MissingIndexError
-from ingest.index import create_index
+from ingest.index.open import create_index
 from mappings import Shape
 from query import FilterError, Knn, QueryError, Searcher, TargetError, TextError, Tuning
-from tests.searches import DIM, corpus, encoder, loaded
+from tests.support.searches import DIM, corpus, encoder, loaded
 
 KNN_FIELD = {
     "type": "knn_vector",

@@ -5,12 +5,12 @@ import re
 
 import pytest
 
-from ingest.index import create_index
+from ingest.index.open import create_index
 from mappings import Shape
-from tests.commands import tandem
-from tests.stubs import StubEncoder
+from tests.support.commands import tandem
+from tests.support.stubs import StubEncoder
 from tests.unit.cluster.fakes import serving
-from tests.unit.tandem.test_missing import WELL
+from tests.unit.tandem.commands.test_missing import WELL
 
 
 @pytest.fixture

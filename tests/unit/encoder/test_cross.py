@@ -9,7 +9,7 @@ from sentence_transformers import CrossEncoder as Theirs
 from transformers import AutoModelForSequenceClassification
 
 from encoder import CrossEncoder, EncoderError, ModelRefusedError
-from tests import models
+from tests.support import models
 
 PASSAGES = ["", *models.CORPUS, "jump " * 900, "🙂", *(f"fox {n}" * n for n in range(1, 30))]
 

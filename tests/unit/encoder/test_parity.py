@@ -12,8 +12,8 @@ from sentence_transformers.sentence_transformer.modules import (
 )
 from transformers import AutoModel, AutoTokenizer
 
-from tests import models
-from tests.parity import TEXTS, check, ours, theirs
+from tests.support import models
+from tests.support.parity import TEXTS, check, ours, theirs
 
 POOLINGS = [
     ("cls_token",),

@@ -9,7 +9,7 @@ import torch
 from transformers import AutoModel, AutoTokenizer
 
 from encoder import Encoder
-from tests.parity import TEXTS, check, ours, theirs
+from tests.support.parity import TEXTS, check, ours, theirs
 
 ROOT = Path(__file__).resolve().parents[3]
 GRANITE = ROOT.parent / "shared" / "data" / "granite-30m"

@@ -19,8 +19,8 @@ from encoder import (
     ModelNotFoundError,
     ModelRefusedError,
 )
-from tests import models
-from tests.parity import ours
+from tests.support import models
+from tests.support.parity import ours
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import click
 
 from tandem.cli import cli
-from tandem.options import cluster_options
+from tandem.options.cluster import cluster_options
 
 HEADER = """# Commands
 

@@ -9,7 +9,7 @@ import click
 import pytest
 
 from tandem.cli import COMMANDS, cli
-from tests.commands import tandem
+from tests.support.commands import tandem
 
 ROOT = Path(__file__).resolve().parents[3]
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -16,9 +16,17 @@ ALLOWED = {
     "encoder": set(),
     "cluster": set(),
 }
+MOST_THINGS_OF_A_FOLDER = 9
 MOST_LINES_OF_A_FILE = 300
 MOST_LINES_OF_A_FUNCTION = 40
 
+# Rooms within rooms too, and the tests, which mirror them.
+FOLDERS = sorted(
+    folder
+    for top in (*ROOMS, "bench", "docs", "tests")
+    for folder in (ROOT / top, *(ROOT / top).rglob("*"))
+    if folder.is_dir() and "__pycache__" not in folder.parts and folder.name not in ("out", "files")
+)
 SOURCES = sorted(path for room in (*ROOMS, "bench") for path in (ROOT / room).rglob("*.py"))
 
 
@@ -32,6 +40,42 @@ def imported_rooms(tree: ast.AST) -> set[str]:
     return names & set(ROOMS)
 
 
+def things(folder: Path) -> list[Path]:
+    """What a reader sees in a folder; its face, `__init__.py`, is the folder itself."""
+    unseen = {"__init__.py", "__main__.py", "__pycache__", "py.typed"}
+    return sorted(path for path in folder.iterdir() if path.name not in unseen)
+
+
+def imported_things(path: Path, folder: str, names: set[str]) -> set[str]:
+    """Which of a folder's things a file imports."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+    inside = {
+        name.removeprefix(f"{folder}.").split(".")[0]
+        for name in found
+        if name.startswith(f"{folder}.")
+    }
+    return inside & names
+
+
+def circle(arrows: dict[str, set[str]]) -> list[str]:
+    """The things from which arrows lead back to themselves."""
+
+    def reached(start: str) -> set[str]:
+        seen: set[str] = set()
+        ahead = [start]
+        while ahead:
+            ahead += arrows[ahead.pop()] - seen - set(ahead)
+            seen |= set(ahead)
+        return seen
+
+    return [name for name in arrows if name in reached(name)]
+
+
 def test_every_room_is_looked_at():
     assert {path.relative_to(ROOT).parts[0] for path in SOURCES} >= set(ROOMS)
 
@@ -41,6 +85,30 @@ def test_arrows_point_one_way(room):
     for path in (ROOT / room).rglob("*.py"):
         found = imported_rooms(ast.parse(path.read_text(encoding="utf-8"))) - {room}
         assert found <= ALLOWED[room], f"{path} imports {sorted(found - ALLOWED[room])}"
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda each: str(each.relative_to(ROOT)))
+def test_a_folder_is_taken_in_at_a_glance(folder):
+    assert len(things(folder)) <= MOST_THINGS_OF_A_FOLDER, [path.name for path in things(folder)]
+
+
+ROOMS_WITHIN = [each for each in FOLDERS if each.relative_to(ROOT).parts[0] in ROOMS]
+
+
+@pytest.mark.parametrize("folder", ROOMS_WITHIN, ids=lambda each: str(each.relative_to(ROOT)))
+def test_no_arrows_run_in_a_circle(folder):
+    name = ".".join(folder.relative_to(ROOT).parts)
+    inside = {path.stem: path for path in things(folder) if path.is_dir() or path.suffix == ".py"}
+    arrows: dict[str, set[str]] = {}
+    for thing, path in inside.items():
+        files = [path] if path.is_file() else sorted(path.rglob("*.py"))
+        names = set(inside) - {thing}
+        arrows[thing] = set().union(*(imported_things(file, name, names) for file in files))
+    assert not circle(arrows)
+
+
+def test_a_circle_would_be_seen():
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": set()}) == ["b", "c"]
 
 
 def test_an_upward_arrow_would_be_seen():

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.unit.cluster.fakes import error, serving
-from tests.unit.tandem.test_missing import WELL
+from tests.unit.tandem.commands.test_missing import WELL
 
 ROOT = Path(__file__).resolve().parents[3]
 CONNECT = "from cluster import connect\nfrom query import Searcher\n"

@@ -10,18 +10,26 @@ from pathlib import Path
 
 import pytest
 
-from ingest.encode import encode
 from ingest.errors import IngestError, TooManyRejectsError
-from ingest.flow import HEAVIEST, CancelledError, Clock, Flow
-from ingest.identity import parse_stamp, passage_id, stamp
-from ingest.records import Action, Document, Origin, Passage, Reject, Writing
-from ingest.rejects import RejectsFile
-from ingest.report import Report
-from ingest.seen import Seen
-from ingest.send import LONGEST_WAIT, SMALLEST_REQUEST, Budget, requests
-from ingest.tally import Outcome, RejectLimit, Tally
-from tests.loads import ROOT
-from tests.stubs import StubEncoder
+from ingest.passages.encode import encode
+from ingest.read.rejects import RejectsFile
+from ingest.records import (
+    Action,
+    Document,
+    Origin,
+    Passage,
+    Reject,
+    Writing,
+    parse_stamp,
+    passage_id,
+    stamp,
+)
+from ingest.run.deduplicate import Seen
+from ingest.run.stages import HEAVIEST, CancelledError, Clock, Flow
+from ingest.tally import Outcome, RejectLimit, Report, Tally
+from ingest.write.bulk import LONGEST_WAIT, SMALLEST_REQUEST, Budget, requests
+from tests.support.loads import ROOT
+from tests.support.stubs import StubEncoder
 
 HERE = Origin("a.jsonl", 1)
 
@@ -199,8 +207,8 @@ import resource, sys
 from pathlib import Path
 from ingest import IngestError
 from ingest.records import Origin, Reject
-from ingest.rejects import RejectsFile
-from ingest.seen import Seen
+from ingest.read.rejects import RejectsFile
+from ingest.run.deduplicate import Seen
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), int(sys.argv[1])))
 rejects, seen = RejectsFile(Path(sys.argv[2])), Seen()

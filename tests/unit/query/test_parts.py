@@ -6,19 +6,17 @@ import threading
 import numpy as np
 import pytest
 
-from query.bm25 import search_fields
-from query.collapse import collapsed
-from query.encoders import Encoders
+from query.answer.hits import collapsed
+from query.answer.rerank import reranked
+from query.answer.results import Answer, Explanation, Hit, LegScore, Result
+from query.body.bm25 import highlight_body, highlights, search_fields
 from query.errors import AnswerError, QueryError, TargetError, TextError
-from query.export import answer_json, hit_json, result_json, trec_lines
-from query.flow import Rerank
-from query.highlight import highlight_body, highlights
-from query.many import batches
-from query.records import Bm25, Knn, Query, Question, Tuning
-from query.rerank import reranked
-from query.results import Answer, Explanation, Hit, LegScore, Result
-from query.vectors import VectorCache
-from tests.stubs import StubEncoder, WordScorer
+from query.files import answer_json, hit_json, result_json, trec_lines
+from query.question import Bm25, Knn, Query, Question, Tuning
+from query.search.many import batches
+from query.search.query_vectors import Encoders, VectorCache
+from query.search.steps import Rerank
+from tests.support.stubs import StubEncoder, WordScorer
 from tests.unit.query.targets import target
 
 NAN, INF = float("nan"), float("inf")

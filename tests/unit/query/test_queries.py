@@ -7,7 +7,7 @@ import lzma
 import pytest
 
 from query.errors import QueryError
-from query.queries import parse_queries
+from query.files import parse_queries
 
 
 def test_queries_of_every_form():

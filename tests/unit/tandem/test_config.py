@@ -8,7 +8,7 @@ import pytest
 
 from tandem.cli import COMMANDS, cli
 from tandem.config import defaults
-from tests.commands import tandem
+from tests.support.commands import tandem
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "configuration.md"
 NOWHERE = "http://127.0.0.1:1"

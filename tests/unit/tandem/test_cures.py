@@ -3,9 +3,9 @@
 import pytest
 
 from cluster import AccessError, ClusterError, connect
-from tests.commands import tandem
+from tests.support.commands import tandem
 from tests.unit.cluster.fakes import error, serving
-from tests.unit.tandem.test_missing import WELL
+from tests.unit.tandem.commands.test_missing import WELL
 
 NOWHERE = {"TANDEM_URL": "http://127.0.0.1:1"}
 

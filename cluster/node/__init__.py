@@ -1,0 +1,1 @@
+"""A real node on this machine: its Java, its artifacts, its process and its files."""

@@ -1,0 +1,1 @@
+"""Texts into tokens and batches, overlapped with the engine that runs them."""

@@ -1,0 +1,156 @@
+"""The Rust tokenizer of a model: texts to token ids in bulk, counted, cut off, or placed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from encoder.errors import EncoderError, ModelDamagedError
+from encoder.model.modules import (
+    UNLIMITED,
+    InputSpec,
+    Route,
+    StaticSpec,
+    TransformerSpec,
+    max_length,
+)
+
+# Any of these, or transformers makes a tokenizer that knows no words.
+_VOCABULARIES = ("tokenizer.json", "vocab.*", "*.model", "*.tiktoken")
+
+
+class Tokens:
+    """The tokenizer of one route, with the prompt that goes before each text.
+
+    max_length: most tokens of a text with its prompt and special tokens; room: most tokens of a
+    text's own; left_out: how many tokens at the beginning are not pooled.
+    """
+
+    def __init__(self, tokenizer: Tokenizer, route: Route, prompt: str) -> None:
+        self.prompt = prompt
+        self.max_length = max_length(route.first)
+        self._special = isinstance(route.first, TransformerSpec)
+        # Truncation is part of a tokenizer's state, so counting needs one of its own.
+        self._whole = tokenizer
+        self._whole.no_truncation()
+        self._whole.no_padding()
+        self._cut = Tokenizer.from_str(tokenizer.to_str())
+        if self.max_length < UNLIMITED:
+            self._cut.enable_truncation(self.max_length)
+        around = self._whole.encode(prompt, add_special_tokens=self._special)
+        self.room = max(1, self.max_length - len(around.ids))
+        ends_special = bool(around.ids) and around.special_tokens_mask[-1] == 1
+        drops = bool(prompt) and not route.include_prompt
+        self.left_out = len(around.ids) - ends_special if drops else 0
+
+    def ids(self, texts: Sequence[str], first: int = 0) -> list[list[int]]:
+        """Token ids of each text as encoded, cut off at max_length.
+
+        first: what errors call the first of them. Raises EncoderError for a text that is no string,
+        or holds half a surrogate pair.
+        """
+        return [each.ids for each in self._encoded(self._cut, texts, first)]
+
+    def count(self, texts: Sequence[str]) -> list[int]:
+        """Tokens of each text as encoded, not cut off; the same errors."""
+        return [len(each.ids) for each in self._encoded(self._whole, texts)]
+
+    def spans(self, text: str) -> list[tuple[int, int]]:
+        """The characters that each token of the text alone stands for."""
+        try:
+            return list(self._whole.encode(text, add_special_tokens=False).offsets)
+        except TypeError as error:
+            raise _not_text([text]) from error
+
+    def _encoded(self, tokenizer: Tokenizer, texts: Sequence[str], first: int = 0) -> list[Any]:
+        try:
+            prompted = [self.prompt + text for text in texts] if self.prompt else list(texts)
+            return tokenizer.encode_batch_fast(prompted, add_special_tokens=self._special)
+        except TypeError as error:
+            raise _not_text(texts, first) from error
+
+
+def _not_text(texts: Sequence[str], first: int = 0) -> EncoderError:
+    """The sentence for the first text that the tokenizer does not take."""
+    for number, text in enumerate(texts, first):
+        if not isinstance(text, str):
+            return EncoderError(
+                f"text {number} is of type {type(text).__name__} and must be a string: give a list "
+                "of strings."
+            )
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            return EncoderError(
+                f"text {number} has half a surrogate pair at character {error.start}, which is no "
+                "character: mend or remove it."
+            )
+    return EncoderError("the texts are no list of strings: give a list of strings.")
+
+
+def load_tokenizer(spec: InputSpec) -> Tokenizer:
+    """The model's tokenizer as transformers makes it, converted to the Rust one if need be.
+
+    Raises ModelDamagedError where its files are missing or broken.
+    """
+    if isinstance(spec, StaticSpec):
+        return read_tokenizer(spec.folder / "tokenizer.json")
+    if not any(found for pattern in _VOCABULARIES for found in spec.folder.glob(pattern)):
+        raise ModelDamagedError(
+            f"the model folder {spec.folder} has no tokenizer (tokenizer.json, or the vocabulary "
+            "of an older one): fetch the whole model again."
+        )
+    from transformers import AutoTokenizer
+
+    try:
+        loaded = AutoTokenizer.from_pretrained(str(spec.folder), trust_remote_code=False)
+        tokenizer: Tokenizer = Tokenizer.from_str(loaded.backend_tokenizer.to_str())
+    except Exception as error:  # tokenizers raises plain Exception
+        raise ModelDamagedError(
+            f"the tokenizer in {spec.folder} cannot be loaded ({_short(error)}): fetch the model "
+            "again."
+        ) from error
+    if spec.lower_case and not _lowers(json.loads(tokenizer.to_str())["normalizer"]):
+        _lower(tokenizer)
+    return tokenizer
+
+
+def read_tokenizer(path: Path) -> Tokenizer:
+    """The tokenizer in a tokenizer.json; raises ModelDamagedError."""
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # tokenizers raises plain Exception
+        raise ModelDamagedError(
+            f"the tokenizer {path} cannot be read ({_short(error)}): fetch the model again."
+        ) from error
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:200].rstrip(".")
+
+
+def _lowers(normalizer: dict[str, Any] | None) -> bool:
+    return any(
+        each["type"] == "Lowercase" or (each["type"] == "BertNormalizer" and each["lowercase"])
+        for each in _parts(normalizer)
+    )
+
+
+def _parts(normalizer: dict[str, Any] | None) -> Iterator[dict[str, Any]]:
+    if normalizer and normalizer["type"] == "Sequence":
+        for each in normalizer["normalizers"]:
+            yield from _parts(each)
+    elif normalizer:
+        yield normalizer
+
+
+def _lower(tokenizer: Tokenizer) -> None:
+    from tokenizers.normalizers import Lowercase, Sequence
+
+    present = tokenizer.normalizer
+    steps = [] if present is None else [present]
+    tokenizer.normalizer = Sequence([Lowercase(), *steps])

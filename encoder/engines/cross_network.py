@@ -1,0 +1,65 @@
+"""The torch side of a cross-encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from encoder.batching.batches import Vectors
+from encoder.engines.network import load_config, load_pretrained, torch_class
+from encoder.errors import ModelRefusedError
+from encoder.model.modules import read_json
+
+Ints = NDArray[np.int64]
+# ids, mask, kinds (0 for the query, 1 for the passage): int64 [n, tokens] each -> float32 [n].
+Run = Callable[[Ints, Ints, Ints], Vectors]
+
+
+def build(folder: Path, device: str) -> Run:
+    """Load the model of a folder and return what scores a batch; raises EncoderError."""
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+    config = load_config(folder, {})
+    if config.num_labels not in (1, 2):
+        raise ModelRefusedError(
+            f"the cross-encoder in {folder} has {config.num_labels} labels and must have one score "
+            "or two labels (no, yes): choose a model that was trained to rank."
+        )
+    model = load_pretrained(AutoModelForSequenceClassification, folder, config)
+    model = model.eval().requires_grad_(False).to(device)
+    activation = _activation(folder, config.num_labels)
+    # Whether a model is told the two texts apart this way is a property of its tokenizer.
+    typed = "token_type_ids" in AutoTokenizer.from_pretrained(str(folder)).model_input_names
+
+    def run(ids: Ints, mask: Ints, kinds: Ints) -> Vectors:
+        given: dict[str, Any] = {"input_ids": ids, "attention_mask": mask}
+        if typed:
+            given["token_type_ids"] = kinds
+        moved = {name: torch.from_numpy(each).to(device) for name, each in given.items()}
+        with torch.inference_mode():
+            logits = model(**moved).logits.float()
+            scores = logits.softmax(1)[:, 1] if config.num_labels == 2 else activation(logits)[:, 0]
+        found: Vectors = scores.cpu().numpy()
+        return found
+
+    return run
+
+
+def _activation(folder: Path, labels: int) -> nn.Module:
+    """What a model with one label applies to its logit: its own setting, else the sigmoid."""
+    config = read_json(folder / "config.json")
+    settings = read_json(folder / "config_sentence_transformers.json", optional=True)
+    name = (
+        settings.get("activation_fn")
+        or (config.get("sentence_transformers") or {}).get("activation_fn")
+        or config.get("sbert_ce_default_activation_function")
+    )
+    if name is None:
+        return nn.Sigmoid() if labels == 1 else nn.Identity()
+    return torch_class(str(name), folder)

@@ -1,0 +1,265 @@
+"""Run a network with torch: on the processor, or on a GPU."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from queue import SimpleQueue
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from encoder.batching.batches import MOST_THREADS, Batch, Vectors
+from encoder.engines.network import Network
+from encoder.errors import EncoderError
+
+CPU_BUDGET = 2048
+# More tokens in one batch make no GPU faster, fewer leave it waiting for Python.
+GPU_BUDGET = 65_536
+LEAST_GPU_BUDGET = 1024
+MPS_BUDGET = 16_384
+# Share of a GPU's free memory that batches may take: others use it too, and memory splinters.
+SHARE_OF_FREE = 0.5
+# Texts and tokens of the batch by which a token's memory is measured. Every model takes 32 tokens.
+PROBE = (256, 32)
+# A lane's copies go while the other computes.
+CUDA_LANES = 2
+_threads_lock = threading.Lock()
+_threads_held = 0
+_threads_before = 0
+
+
+class Place(Protocol):
+    """A device: how many batches at once, how large, and the way in.
+
+    lanes: batches that may be in work at the same time.
+    """
+
+    lanes: int
+
+    def budget(self, network: torch.nn.Module) -> int:
+        """Tokens that a batch should have, once the network is there."""
+
+    def moved(self, array: np.ndarray[Any, Any]) -> Tensor:
+        """A tensor on the device."""
+
+    def turn(self) -> AbstractContextManager[None]:
+        """Around one batch, in the thread of its lane."""
+
+    def open_lanes(self) -> AbstractContextManager[None]:
+        """Around a stream of batches."""
+
+
+class Processor:
+    """Each lane is one thread: two small products side by side need not wait for each other."""
+
+    def __init__(self, lanes: int) -> None:
+        self.lanes = lanes
+
+    def budget(self, network: torch.nn.Module) -> int:
+        """See Place; as much as a core's cache likes."""
+        return CPU_BUDGET
+
+    def moved(self, array: np.ndarray[Any, Any]) -> Tensor:
+        """See Place."""
+        return torch.from_numpy(array)
+
+    def turn(self) -> AbstractContextManager[None]:
+        """See Place."""
+        return nullcontext()
+
+    @contextmanager
+    def open_lanes(self) -> Iterator[None]:
+        """One thread for each lane while any stream is open; then as many as before."""
+        _hold_threads()
+        try:
+            yield
+        finally:
+            _free_threads()
+
+
+class Cuda:
+    """Each lane has a stream of its own, so copies and computation overlap."""
+
+    lanes = CUDA_LANES
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+        # Kept, because torch keeps the memory of each stream for that stream.
+        self._streams: SimpleQueue[torch.cuda.Stream] = SimpleQueue()
+        for _ in range(self.lanes):
+            self._streams.put(torch.cuda.Stream(device))  # type: ignore[no-untyped-call]
+
+    def budget(self, network: torch.nn.Module) -> int:
+        """See Place; what fits into the free memory, by what a small batch takes."""
+        cuda = torch.cuda
+        # The weights were moved on another stream than the lanes'.
+        cuda.synchronize(self._device)
+        before = cuda.memory_allocated(self._device)
+        cuda.reset_peak_memory_stats(self._device)
+        ids = torch.ones(PROBE, dtype=torch.int64, device=self._device)
+        with torch.inference_mode():
+            network(ids, ids, ids)
+        taken = cuda.max_memory_allocated(self._device) - before
+        cuda.empty_cache()
+        return fitting(cuda.mem_get_info(self._device)[0], taken / ids.numel(), self.lanes)
+
+    def moved(self, array: np.ndarray[Any, Any]) -> Tensor:
+        """See Place; from memory that the GPU reads by itself."""
+        return torch.from_numpy(array).pin_memory().to(self._device, non_blocking=True)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        """See Place."""
+        stream = self._streams.get()
+        try:
+            with torch.cuda.stream(stream):
+                yield
+        finally:
+            self._streams.put(stream)
+
+    def open_lanes(self) -> AbstractContextManager[None]:
+        """See Place."""
+        return nullcontext()
+
+
+class Mps:
+    """Apple's GPU, which shares its memory with the processor."""
+
+    lanes = 1
+
+    def __init__(self, device: torch.device) -> None:
+        self._device = device
+
+    def budget(self, network: torch.nn.Module) -> int:
+        """See Place."""
+        return MPS_BUDGET
+
+    def moved(self, array: np.ndarray[Any, Any]) -> Tensor:
+        """See Place."""
+        return torch.from_numpy(array).to(self._device)
+
+    def turn(self) -> AbstractContextManager[None]:
+        """See Place."""
+        return nullcontext()
+
+    def open_lanes(self) -> AbstractContextManager[None]:
+        """See Place."""
+        return nullcontext()
+
+
+def place(device: torch.device, lanes: int) -> Place:
+    """The place of a device; lanes are a processor's."""
+    if device.type == "cuda":
+        return Cuda(device)
+    return Processor(lanes) if device.type == "cpu" else Mps(device)
+
+
+def fitting(free: int, of_token: float, lanes: int) -> int:
+    """Tokens of a batch when so many bytes are free and a token takes so many."""
+    fits = int(free * SHARE_OF_FREE / lanes / of_token)
+    return min(GPU_BUDGET, max(LEAST_GPU_BUDGET, fits))
+
+
+@contextmanager
+def few_threads(most: int) -> Iterator[None]:
+    """At most so many threads for what the calling thread computes, unless lanes are open.
+
+    torch's number is a thread's own, and what was last set is the number of new threads.
+    """
+    before = torch.get_num_threads()
+    with _threads_lock:
+        fewer = before > most and not _threads_held
+        if fewer:
+            torch.set_num_threads(most)
+    try:
+        yield
+    finally:
+        with _threads_lock:
+            # Lanes that were opened meanwhile have one each, and this thread has all that help.
+            if fewer and not _threads_held:
+                torch.set_num_threads(before)
+
+
+def _hold_threads() -> None:
+    """Set one thread, which holds for the whole process, unless another stream has done so."""
+    global _threads_held, _threads_before
+    with _threads_lock:
+        if not _threads_held:
+            _threads_before = torch.get_num_threads()
+            torch.set_num_threads(1)
+        _threads_held += 1
+
+
+def _free_threads() -> None:
+    global _threads_held
+    with _threads_lock:
+        _threads_held -= 1
+        if not _threads_held:
+            torch.set_num_threads(_threads_before)
+
+
+class TorchEngine:
+    """A network on one device, in one type of numbers.
+
+    lanes: of a processor; a GPU has its own.
+    """
+
+    def __init__(self, network: Network, device: str, dtype: torch.dtype, lanes: int) -> None:
+        self.device = torch.device(device)
+        self._network = network.to(self.device, dtype)
+        self._place = place(self.device, lanes)
+        self.lanes = self._place.lanes
+        self.budget = self._place.budget(self._network)
+
+    def one(self, batch: Batch) -> Vectors:
+        """See Engine."""
+        with few_threads(MOST_THREADS):
+            return self.many(batch)
+
+    def many(self, batch: Batch) -> Vectors:
+        """See Engine; a batch that does not fit into the device's memory is halved until it does.
+
+        Other errors of torch are raised as they are.
+        """
+        try:
+            return self._run(batch)
+        except (RuntimeError, MemoryError) as error:
+            if not _no_room(error):
+                raise
+            if len(batch.numbers) == 1:
+                raise EncoderError(
+                    f"a text of {batch.ids.shape[1]:,} tokens does not fit into the memory of "
+                    f"{self.device}: use --device cpu, or a smaller model."
+                ) from error
+        self.budget = max(1, self.budget // 2)
+        middle = len(batch.numbers) // 2
+        halves = (slice(None, middle), slice(middle, None))
+        return np.concatenate([self.many(_part(batch, half)) for half in halves])
+
+    def _run(self, batch: Batch) -> Vectors:
+        with torch.inference_mode(), self._place.turn():
+            ids, kept = self._place.moved(batch.ids), self._place.moved(batch.kept)
+            mask = self._place.moved(batch.mask) if batch.padded else None
+            vectors: Vectors = self._network(ids, mask, kept).float().cpu().numpy()
+        return vectors
+
+    def open_lanes(self) -> AbstractContextManager[None]:
+        """See Engine."""
+        return self._place.open_lanes()
+
+
+def _no_room(error: Exception) -> bool:
+    """Whether memory ran out: CUDA has an error for it, the others have words."""
+    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
+        return True
+    return any(words in str(error) for words in ("out of memory", "allocate memory"))
+
+
+def _part(batch: Batch, rows: slice) -> Batch:
+    lengths = batch.lengths[rows]
+    longest = max(1, int(lengths.max()))
+    return Batch(batch.numbers[rows], batch.ids[rows, :longest], lengths, batch.left_out)

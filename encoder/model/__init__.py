@@ -1,0 +1,1 @@
+"""A model's folder: found, read into a specification, and told apart by a fingerprint."""

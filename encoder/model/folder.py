@@ -1,0 +1,181 @@
+"""Read a model folder's JSON: the layout of 2021, today's, or a plain Hugging Face model's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from encoder.errors import ModelDamagedError, ModelRefusedError
+from encoder.model.modules import (
+    FIRST,
+    LATER,
+    Blueprint,
+    LaterSpec,
+    PoolingSpec,
+    Route,
+    TransformerSpec,
+    read_json,
+)
+
+MODULES = "modules.json"
+QUERY_PROMPTS = ("query",)
+PASSAGE_PROMPTS = ("document", "passage", "corpus")
+
+
+def read_blueprint(folder: Path) -> Blueprint:
+    """What the folder says about its model.
+
+    Raises ModelDamagedError for JSON that is missing or broken, ModelRefusedError for a module that
+    is not supported.
+    """
+    settings = read_json(folder / "config_sentence_transformers.json", optional=True)
+    prompts = settings.get("prompts") or {}
+    modules = folder / MODULES
+    if modules.exists():
+        queries, passages = _routes(folder, _listed(modules))
+    else:
+        queries = passages = _plain(folder)
+    return Blueprint(
+        folder,
+        queries,
+        passages,
+        _first_prompt(prompts, QUERY_PROMPTS),
+        _first_prompt(prompts, PASSAGE_PROMPTS),
+        settings.get("truncate_dim"),
+        # Absent in the layout of 2021, and null where nobody said.
+        settings.get("similarity_fn_name") or Blueprint.similarity,
+    )
+
+
+def _listed(path: Path) -> list[tuple[str, Path]]:
+    """(class name, folder) of each module in modules.json, in order."""
+    try:
+        entries = json.loads(path.read_text("utf-8"))
+        ordered = sorted(entries, key=lambda each: int(each.get("idx", 0)))
+        return [(str(e["type"]), _inside(path.parent, str(e["path"]))) for e in ordered]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ModelDamagedError(
+            f"{path} is no list of modules ({error}): fetch the model again."
+        ) from error
+
+
+def _inside(folder: Path, relative: str) -> Path:
+    """A module's folder, which must lie in the model's."""
+    parts = PurePosixPath(relative.replace("\\", "/"))
+    if parts.is_absolute() or ".." in parts.parts:
+        raise ModelRefusedError(
+            f"a module of {folder} names the folder {relative!r}, which leads out of it: use a "
+            "model from a source you trust."
+        )
+    return folder / parts
+
+
+def _first_prompt(prompts: Mapping[str, Any], names: tuple[str, ...]) -> str:
+    return next((str(prompts[name]) for name in names if prompts.get(name)), "")
+
+
+def _plain(folder: Path) -> Route:
+    """A plain Hugging Face model: mean pooling, or the last token of a causal one."""
+    config = read_json(folder / "config.json")
+    architecture = str((config.get("architectures") or [""])[0])
+    causal = architecture.endswith("ForCausalLM") and config.get("is_causal", True)
+    mode = "lasttoken" if causal else "mean"
+    return Route(TransformerSpec(folder), (PoolingSpec((mode,)),))
+
+
+def _routes(folder: Path, listed: list[tuple[str, Path]]) -> tuple[Route, Route]:
+    """The routes of queries and of passages."""
+    if not listed:
+        raise ModelDamagedError(f"{folder / MODULES} lists no modules: fetch the model again.")
+    name = _class_of(listed[0][0])
+    if name in ("Router", "Asym"):
+        later = tuple(_later(each) for each in listed[1:])
+        return tuple(  # type: ignore[return-value]
+            _with(route, later) for route in _routed(listed[0][1])
+        )
+    route = _sequence(listed)
+    return route, route
+
+
+def _with(route: Route, later: tuple[LaterSpec | None, ...]) -> Route:
+    return Route(route.first, (*route.later, *(each for each in later if each is not None)))
+
+
+def _sequence(listed: list[tuple[str, Path]]) -> Route:
+    kind, path = listed[0]
+    reader = FIRST.get(_class_of(kind))
+    if reader is None:
+        raise _unsupported(kind, path)
+    return _with(Route(reader(path)), tuple(_later(each) for each in listed[1:]))
+
+
+def _later(listed: tuple[str, Path]) -> LaterSpec | None:
+    kind, path = listed
+    reader = LATER.get(_class_of(kind))
+    if reader is None:
+        raise _unsupported(kind, path)
+    return reader(path)
+
+
+def _class_of(kind: str) -> str:
+    """The last part of a class path, if the class is one of sentence-transformers' own."""
+    return kind.rpartition(".")[2] if kind.startswith("sentence_transformers.") else kind
+
+
+def _unsupported(kind: str, path: Path) -> ModelRefusedError:
+    if not kind.startswith("sentence_transformers."):
+        return ModelRefusedError(
+            f"the module {kind} of {path} is code that comes with the model, which Tandem never "
+            "runs: choose a model without modules of its own."
+        )
+    known = ", ".join(sorted({*FIRST, *LATER, "Router"}))
+    return ModelRefusedError(
+        f"the module {kind} of {path} is not supported here: choose a model made of {known}."
+    )
+
+
+def _routed(path: Path) -> tuple[Route, Route]:
+    """A Router's two routes: by task, else the default one."""
+    config = read_json(path / "router_config.json", optional=True) or read_json(
+        path / "config.json"
+    )
+    try:
+        types, structure = config["types"], config["structure"]
+        parameters = config.get("parameters") or {}
+        routes = {
+            name: _sequence([(types[each], _inside(path, each)) for each in members])
+            for name, members in structure.items()
+        }
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ModelDamagedError(
+            f"the Router settings in {path} lack {error}: fetch the model again."
+        ) from error
+    mappings = parameters.get("route_mappings") or {}
+    default = parameters.get("default_route")
+    if default is None and parameters.get("allow_empty_key", True):
+        default = next(iter(routes), None)
+    return (
+        routes[_route_name(routes, mappings, default, QUERY_PROMPTS, path)],
+        routes[_route_name(routes, mappings, default, PASSAGE_PROMPTS, path)],
+    )
+
+
+def _route_name(
+    routes: Mapping[str, Route],
+    mappings: Mapping[str, str],
+    default: str | None,
+    tasks: tuple[str, ...],
+    path: Path,
+) -> str:
+    """The route of a text for a task, in the order that sentence-transformers' Router takes."""
+    # The first task is what its encode_query and encode_document say; the keys are tuples as text.
+    keys = (str((tasks[0], "text")), str((tasks[0], None)), str((None, "text")), str((None, None)))
+    for name in (*(mappings.get(key) for key in keys), *tasks, "text", default):
+        if name in routes:
+            return str(name)
+    raise ModelRefusedError(
+        f"the Router of {path} has no route for a {tasks[0]} (it has {', '.join(routes)}): choose "
+        "a model with routes for query and document."
+    )

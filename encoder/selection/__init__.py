@@ -1,0 +1,1 @@
+"""Which engine and precision is fastest here: measured, built and remembered."""

@@ -1,0 +1,159 @@
+"""Make the engines of one route: build the network, convert it, keep what was converted."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from encoder.batching.batches import Engine, Vectors
+from encoder.batching.streams import stream
+from encoder.batching.tokens import Tokens, load_tokenizer, read_tokenizer
+from encoder.engines import openvino_engine
+from encoder.engines.openvino_engine import OpenVinoEngine
+from encoder.errors import EncoderError
+from encoder.model.modules import Route, StaticSpec
+from encoder.selection.cache import building, told
+from encoder.selection.candidates import Candidate, cores
+
+if TYPE_CHECKING:
+    from encoder.engines.network import Network
+
+# A conversion that moves float32 vectors more than this went wrong: it changes about 1e-7.
+CONVERTED_WELL = 0.99999
+# The norm of a vector is taken as at least this, as torch's own normalize does.
+SMALLEST_NORM = 1e-12
+SAMPLES = 300
+SAMPLE_WORDS = (8, 120)
+_TOKENIZER = "tokenizer.json"
+
+OnProgress = Callable[[str], None]
+
+
+class Workshop:
+    """Makes engines for one route; what is expensive is made once, and only when it is needed.
+
+    folder: where converted forms are kept.
+    """
+
+    def __init__(self, route: Route, folder: Path, on_progress: OnProgress) -> None:
+        self._route = route
+        self._folder = folder
+        self._say = on_progress
+
+    def tokens(self, prompt: str) -> Tokens:
+        """The tokenizer, with a prompt that goes before each text."""
+        return Tokens(self._tokenizer, self._route, prompt)
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        """From the cache where it is there: that saves the import of torch."""
+        kept = self._folder / _TOKENIZER
+        return read_tokenizer(kept) if kept.exists() else load_tokenizer(self._route.first)
+
+    @cached_property
+    def _network(self) -> Network:
+        from encoder.engines.network import build
+
+        return build(self._route)
+
+    @cached_property
+    def _reference(self) -> Vectors:
+        """float32 [texts, dim]: vectors of the check texts by torch in float32."""
+        return self.check(self.engine(Candidate("torch", "float32")))
+
+    def check(self, engine: Engine) -> Vectors:
+        """float32 [texts, dim]: an engine's vectors of the check texts, as `many` gives them."""
+        return np.stack(list(stream(check_texts(), self.tokens(""), engine)))
+
+    def agreement(self, engine: Engine) -> float:
+        """The least cosine of an engine's vectors to torch's in float32, over the check texts."""
+        found, reference = self.check(engine), self._reference
+        norms = np.linalg.norm(found, axis=1) * np.linalg.norm(reference, axis=1)
+        cosines = (found * reference).sum(1) / np.maximum(norms, SMALLEST_NORM)
+        return float(cosines.min()) if np.isfinite(cosines).all() else 0.0
+
+    def engine(self, candidate: Candidate) -> Engine:
+        """An engine; raises EncoderError where it cannot run here."""
+        # A table's rows are read and added up: nothing that another backend does faster.
+        if candidate.backend == "torch" or isinstance(self._route.first, StaticSpec):
+            return self._torch(candidate)
+        openvino_engine.require()
+        return OpenVinoEngine(self._converted(candidate.precision), candidate.precision, cores())
+
+    def processes(self, precision: str, devices: list[str]) -> Engine:
+        """An engine of several devices; raises EncoderError where one of them cannot run."""
+        from encoder.engines.processes import ProcessesEngine
+
+        return ProcessesEngine(self._route, devices, precision)
+
+    def _torch(self, candidate: Candidate) -> Engine:
+        import torch
+
+        from encoder.engines.network import build
+        from encoder.engines.torch_engine import TorchEngine
+
+        if isinstance(self._route.first, StaticSpec):
+            return TorchEngine(self._network, "cpu", torch.float32, cores())
+        # A network is moved and converted in place, so the reference keeps its own.
+        plain = candidate.precision == "float32" and candidate.device == "cpu"
+        network = self._network if plain else build(self._route)
+        dtype = getattr(torch, candidate.precision)
+        return TorchEngine(network, candidate.device, dtype, cores())
+
+    def _converted(self, precision: str) -> Path:
+        """The folder of the converted model, made where it is not there yet."""
+        kind = "int8" if precision == "int8" else "float32"
+        target = self._folder / f"openvino-{openvino_engine.version()}-{kind}"
+        if target.is_dir():
+            return target
+        with told(target), building(target) as folder:
+            if kind == "float32":
+                self._say("converting the model to OpenVINO, once")
+                openvino_engine.convert(self._network, folder)
+                self._check(folder)
+            else:
+                from encoder.engines.openvino_engine import quantise
+
+                self._say("quantising the model to int8, once")
+                source = self._converted("float32")
+                quantise(source, self.tokens("").ids(sample_texts()), folder)
+            self._keep_tokenizer()
+        return target
+
+    def _check(self, folder: Path) -> None:
+        found = self.agreement(OpenVinoEngine(folder, "float32", cores()))
+        if found < CONVERTED_WELL:
+            raise EncoderError(
+                f"OpenVINO's form of this model gives other vectors than torch (least cosine "
+                f"{found:.5f}, and it must be {CONVERTED_WELL}): use --backend torch."
+            )
+
+    def _keep_tokenizer(self) -> None:
+        kept = self._folder / _TOKENIZER
+        if not kept.exists():
+            self._tokenizer.save(str(kept))
+
+
+def check_texts() -> list[str]:
+    """Texts on which ways of running a model are compared: short and long, of several languages."""
+    lines = files("encoder.selection").joinpath("check_texts.txt").read_text("utf-8").splitlines()
+    # The longest must reach the length at which models cut off.
+    return [*lines, " ".join(lines)]
+
+
+def sample_texts() -> list[str]:
+    """More texts, cut from the check texts, to learn from what values a model's layers give."""
+    dice = random.Random(1)
+    texts = check_texts()
+    words = texts[-1].split()
+    while len(texts) < SAMPLES:
+        start = dice.randrange(len(words))
+        texts.append(" ".join(words[start : start + dice.randint(*SAMPLE_WORDS)]))
+    return texts

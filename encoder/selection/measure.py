@@ -1,0 +1,163 @@
+"""From a wish to engines: measure the ways to run a model, once on each machine, and take one."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+
+from encoder.batching.batches import Engine
+from encoder.batching.tokens import Tokens
+from encoder.engines import openvino_engine
+from encoder.errors import EncoderError
+from encoder.model.modules import Blueprint, StaticSpec
+from encoder.selection.build import OnProgress, Workshop, check_texts
+from encoder.selection.cache import cache_folder, read_notes, write_notes
+from encoder.selection.candidates import (
+    Candidate,
+    Choice,
+    Measured,
+    Wish,
+    best_device,
+    candidates,
+    choose,
+    from_notes,
+    to_notes,
+)
+
+ROUNDS = 2
+_NOTES = "measured.json"
+# Needs no measuring where it is all that was asked for.
+_REFERENCE = Candidate("torch", "float32")
+
+
+@dataclass(frozen=True)
+class Way:
+    """What a text goes through: the tokenizer with its prompt, and the engine."""
+
+    tokens: Tokens
+    engine: Engine
+
+
+class Model:
+    """The two ways of one model on this machine, each opened when it is first needed.
+
+    Passages go the fastest way that was asked for. Queries are few, so they are encoded in float32
+    whatever the passages are: that halves what a lower precision costs in quality, and a process
+    that only searches needs to measure and quantise nothing.
+    """
+
+    def __init__(
+        self, blueprint: Blueprint, fingerprint: str, wish: Wish, on_progress: OnProgress
+    ) -> None:
+        self._blueprint, self._wish, self._say = blueprint, wish.of_one, on_progress
+        # One query keeps no more than one device busy.
+        self._device = self._wish.device or best_device()
+        self._devices = wish.devices
+        self._folder = cache_folder() / fingerprint
+        self._lock = threading.RLock()
+        self._choice: Choice | None = None
+        self._ways: dict[str, Way] = {}
+        # One engine for both ways where it is the same.
+        self._engines: dict[tuple[str, Candidate], Engine] = {}
+
+    @property
+    def choice(self) -> Choice:
+        """What runs passages; raises EncoderError where nothing that was asked for can."""
+        return self._choice or self._open_passages()[1]
+
+    @property
+    def passages(self) -> Way:
+        """The way of passages; raises EncoderError."""
+        return self._ways.get("passages") or self._open_passages()[0]
+
+    @property
+    def queries(self) -> Way:
+        """The way of queries; raises EncoderError."""
+        return self._ways.get("queries") or self._open_queries()
+
+    def _open_passages(self) -> tuple[Way, Choice]:
+        with self._lock:
+            if self._choice is None:
+                shop = self._shop("passages")
+                choice = choose(self._wish, self._measured(shop))
+                several = len(self._devices) > 1
+                engine = (
+                    shop.processes(choice.taken.precision, self._devices)
+                    if several
+                    else self._engine(shop, "passages", choice.taken)
+                )
+                tokens = shop.tokens(self._blueprint.passage_prompt)
+                self._ways["passages"] = Way(tokens, engine)
+                self._choice = choice
+            return self._ways["passages"], self._choice
+
+    def _open_queries(self) -> Way:
+        with self._lock:
+            if "queries" not in self._ways:
+                same = self._blueprint.queries == self._blueprint.passages
+                route = "passages" if same else "queries"
+                shop = self._shop(route)
+                engine = self._exact(shop, route)
+                self._ways["queries"] = Way(shop.tokens(self._blueprint.query_prompt), engine)
+            return self._ways["queries"]
+
+    def _shop(self, route: str) -> Workshop:
+        return Workshop(getattr(self._blueprint, route), self._folder / route, self._say)
+
+    def _engine(self, shop: Workshop, route: str, candidate: Candidate) -> Engine:
+        key = (route, candidate)
+        if key not in self._engines:
+            self._engines[key] = shop.engine(candidate)
+        return self._engines[key]
+
+    def _exact(self, shop: Workshop, route: str) -> Engine:
+        """The engine of float32; OpenVINO's where that was not excluded and works here."""
+        torch = Candidate("torch", "float32", self._device)
+        if self._device != "cpu" or self._wish.backend == "torch" or not openvino_engine.present():
+            return self._engine(shop, route, torch)
+        try:
+            return self._engine(shop, route, Candidate("openvino", "float32"))
+        except EncoderError:
+            if self._wish.backend == "openvino":
+                raise
+            return self._engine(shop, route, torch)
+
+    def _measured(self, shop: Workshop) -> list[Measured]:
+        """Measurements of all candidates that were asked for, from the notes or made now."""
+        if isinstance(self._blueprint.passages.first, StaticSpec):
+            # One table, one way to read it.
+            return [Measured(Candidate(self._wish.backend or "torch", "float32"), 1.0, 1.0)]
+        notes = self._folder / _NOTES
+        known = {each.candidate: each for each in from_notes(read_notes(notes))}
+        wanted = [each for each in candidates(self._device) if self._wish.allows(each)]
+        missing = [each for each in wanted if each not in known]
+        if wanted == missing == [_REFERENCE]:
+            return [Measured(_REFERENCE, 1.0, 1.0)]
+        if missing:
+            self._say("measuring which way of encoding is fastest on this machine, once a model")
+            known |= {each: _measure(shop, each) for each in missing}
+            # Where it cannot be kept, it is measured again. What failed may work the next time.
+            with suppress(OSError):
+                write_notes(notes, to_notes([each for each in known.values() if not each.fault]))
+        return [known[each] for each in wanted]
+
+
+def _measure(shop: Workshop, candidate: Candidate) -> Measured:
+    try:
+        engine = shop.engine(candidate)
+        agreement = shop.agreement(engine)
+        seconds = []
+        for _ in range(ROUNDS):
+            began = time.perf_counter()
+            shop.check(engine)
+            seconds.append(time.perf_counter() - began)
+    except EncoderError as error:
+        return Measured(candidate, fault=str(error))
+    except (RuntimeError, MemoryError) as error:
+        said = " ".join(str(error).split())[:200]
+        cpu = candidate.device == "cpu"
+        cure = "name another --backend or --precision" if cpu else "use --device cpu"
+        return Measured(candidate, fault=f"{candidate} fails here ({said}): {cure}.")
+    return Measured(candidate, agreement, len(check_texts()) / min(seconds))

@@ -1,0 +1,1 @@
+"""The index that is loaded into: opened, relaxed, described, and its alias."""

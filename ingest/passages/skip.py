@@ -1,0 +1,163 @@
+"""Look up what is stored, many passages at a time, and let through only what must be written."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ingest.records import Passage, Stamp, parse_stamp, passage_id
+from ingest.tally import Outcome, Tally
+from ingest.write import updates
+from ingest.write.client import IndexClient
+from mappings import Fields
+
+
+class Leftovers:
+    """Held back until the new version is stored, so that a refused one costs nothing of the old.
+
+    A kill in between loses none of them: the next run looks up the passage behind the last one, and
+    of a document's left-overs that one is deleted last.
+    """
+
+    def __init__(self, client: IndexClient, tally: Tally) -> None:
+        self._client, self._tally = client, tally
+        self._lock = threading.Lock()
+        self._held: dict[int, list[str]] = {}
+        self._due: list[list[str]] = []
+        tally.on_stored(self._stored)
+
+    def hold(self, document: int, passages: list[str]) -> None:
+        """These ids go once the document of that number is stored; in order of position."""
+        with self._lock:
+            self._held[document] = passages
+
+    def _stored(self, document: int) -> None:
+        with self._lock:
+            if passages := self._held.pop(document, None):
+                self._due.append(passages)
+
+    def sweep(self) -> None:
+        """Delete what is due; raises the errors of `updates.delete`."""
+        with self._lock:
+            due, self._due = self._due, []
+        if due:
+            self._delete(each for passages in due for each in passages[:0:-1])
+            self._delete(passages[0] for passages in due)
+
+    def _delete(self, ids: Iterator[str]) -> None:
+        self._tally.count("removed", updates.delete(self._client, ids))
+
+
+# Passages in one look-up: an answer of about 100 bytes each.
+WINDOW = 256
+
+
+class Skipper:
+    """Compares stamps with those in the index.
+
+    Look-ups are by `_mget`, which sees what was written a moment ago, refreshed or not. A request
+    whose answer was lost may have been carried out: the next run's look-up settles it.
+    """
+
+    def __init__(
+        self,
+        client: IndexClient,
+        tally: Tally,
+        leftovers: Leftovers,
+        fields: Fields,
+        *,
+        fresh: bool,
+        dim: int,
+    ) -> None:
+        self._client = client
+        self._tally = tally
+        self._leftovers = leftovers
+        self._fields = fields
+        self._fresh = fresh
+        self._dim = dim
+
+    def skip(self, documents: Iterator[list[Passage]]) -> Iterator[Passage]:
+        """The passages that must be written, with the stored vector where that is still right."""
+        for window in _windows(documents):
+            for passages in window:
+                self._tally.expect(passages[0].document, len(passages))
+            # An index that this run made holds nothing that this run did not write.
+            yield from self._changed(window) if not self._fresh else _flat(window)
+
+    def _changed(self, window: list[list[Passage]]) -> Iterator[Passage]:
+        beyond = [passage_id(p[0].document.id, len(p)) for p in window]
+        stored = self._stamps([*(p.id for p in _flat(window)), *beyond])
+        for passages in window:
+            if names := _leftovers(passages, stored):
+                self._leftovers.hold(passages[0].document.number, names)
+        same = [p for p in _flat(window) if _matches(p, stored.get(p.id))]
+        self._tally.settle(same, Outcome.SKIPPED)
+        unchanged = {p.id for p in same}
+        changed = [p for p in _flat(window) if p.id not in unchanged]
+        kept = self._vectors([p.id for p in changed if _encodes_same(p, stored.get(p.id))])
+        for passage in changed:
+            vector = kept.get(passage.id)
+            yield passage if vector is None else replace(passage, vector=vector)
+
+    def _stamps(self, ids: list[str]) -> dict[str, str]:
+        found = self._get(ids, self._fields.content_hash)
+        return {each: source.get(self._fields.content_hash, "") for each, source in found.items()}
+
+    def _vectors(self, ids: list[str]) -> dict[str, Any]:
+        """Stored vectors, for passages of which only the metadata changed."""
+        found = self._get(ids, self._fields.vector) if ids else {}
+        vectors = {each: source.get(self._fields.vector) for each, source in found.items()}
+        return {
+            each: np.asarray(vector, dtype=np.float32)
+            for each, vector in vectors.items()
+            if isinstance(vector, list) and len(vector) == self._dim
+        }
+
+    def _get(self, ids: list[str], field: str) -> dict[str, dict[str, Any]]:
+        answer = self._client.ask(
+            "POST",
+            f"/{self._client.index}/_mget",
+            {"ids": ids},
+            _source_includes=field,
+            filter_path="docs._id,docs.found,docs._source",
+        )
+        return {d["_id"]: d.get("_source", {}) for d in answer.get("docs", []) if d.get("found")}
+
+
+def _windows(documents: Iterator[list[Passage]]) -> Iterator[list[list[Passage]]]:
+    window: list[list[Passage]] = []
+    size = 0
+    for passages in documents:
+        window.append(passages)
+        size += len(passages)
+        if size >= WINDOW:
+            yield window
+            window, size = [], 0
+    if window:
+        yield window
+
+
+def _flat(window: list[list[Passage]]) -> Iterator[Passage]:
+    return (passage for passages in window for passage in passages)
+
+
+def _matches(passage: Passage, stored: str | None) -> bool:
+    return passage.stamp == stored
+
+
+def _encodes_same(passage: Passage, stored: str | None) -> bool:
+    old, new = parse_stamp(stored), parse_stamp(passage.stamp)
+    return old is not None and new is not None and old.encoded == new.encoded
+
+
+def _leftovers(passages: list[Passage], stored: dict[str, str]) -> list[str]:
+    """Ids beyond the new count, in order; the passage behind the last tells if a run was killed."""
+    document_id = passages[0].document.id
+    ids = [*(p.id for p in passages), passage_id(document_id, len(passages))]
+    found: list[Stamp | None] = [parse_stamp(stored.get(each)) for each in ids]
+    most = max((old.count for old in found if old), default=0)
+    return [passage_id(document_id, n) for n in range(len(passages), most)]

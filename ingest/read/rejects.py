@@ -1,0 +1,144 @@
+"""The rejects file: every refused document with the reason, ready to be mended and taken again."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import IO
+
+import orjson
+
+from ingest.errors import IngestError
+from ingest.read.jsonl import kind_of, parse_json
+from ingest.read.tables import CSV_SEPARATOR, parse_row
+from ingest.records import Reject, Row
+
+_ENVELOPE = {"reason", "file", "line", "id"}
+_CONTENTS = ({"document"}, {"raw"}, {"raw", "columns", "separator"})
+STDOUT = "-"
+
+
+class RejectsFile:
+    """JSONL, made with the first reject; each line is on its way to the disk before we go on.
+
+    A file that is already there is kept under the same name with ~, for it may hold mended
+    documents; so it is at the end of a whole run that refused nothing, for it would look like that
+    run's. A device or a pipe is written into.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.written = 0
+        self._file: IO[bytes] | None = None
+
+    def check(self) -> None:
+        """Raise IngestError where the file could not be written, before there is a reject.
+
+        Nothing is made for it.
+        """
+        if str(self.path) == STDOUT:
+            raise IngestError(
+                "--rejects - would make a file of that name: name another file, or /dev/stdout."
+            )
+        try:
+            folder = self.path.absolute().parent
+            if not folder.is_dir():
+                raise self._unwritable(f"there is no folder {folder}")
+            if self.path.is_dir():
+                raise self._unwritable("it is a folder")
+            may = may_write(self.path if self._stays() else folder)
+        except OSError as error:
+            raise self._unwritable(str(error.strerror).lower()) from error
+        if not may:
+            raise self._unwritable("permission denied")
+
+    def write(self, reject: Reject) -> None:
+        """Append one reject; raises IngestError where the file cannot be written."""
+        line = orjson.dumps(envelope(reject), option=orjson.OPT_APPEND_NEWLINE, default=str)
+        try:
+            if self._file is None:
+                self._file = self._open()
+            while line:  # a disk that is nearly full takes a part
+                line = line[self._file.write(line) :]
+        except OSError as error:
+            raise self._unwritable(str(error.strerror).lower()) from error
+        self.written += 1
+
+    def retire(self) -> bool:
+        """After a whole run: put away what an earlier one refused, if this one refused nothing.
+
+        Returns whether there was something; raises IngestError where it cannot be put away.
+        """
+        try:
+            return self._file is None and self._put_away()
+        except OSError as error:
+            raise self._unwritable(str(error.strerror).lower()) from error
+
+    def _put_away(self) -> bool:
+        if not self.path.exists() or self._stays():
+            return False
+        os.replace(self.path, f"{self.path}~")
+        return True
+
+    def _open(self) -> IO[bytes]:
+        self._put_away()
+        # Unbuffered: a kill loses no line.
+        return self.path.open("wb", buffering=0)
+
+    def _stays(self) -> bool:
+        """Whether the path is a device or a pipe, such as /dev/null."""
+        return self.path.exists() and not self.path.is_file()
+
+    def _unwritable(self, why: str) -> IngestError:
+        return IngestError(
+            f"the rejects file {self.path} cannot be written ({why}): name another with --rejects."
+        )
+
+    def close(self) -> None:
+        """Finish the file, if there is one."""
+        if self._file:
+            self._file.close()
+
+
+def may_write(path: Path) -> bool:
+    """Whether who runs this may write there, as far as can be told without trying."""
+    return os.access(path, os.W_OK, effective_ids=os.access in os.supports_effective_ids)
+
+
+def envelope(reject: Reject) -> dict[str, object]:
+    """One line of the rejects file; `document` where it was parsed, else `raw`.
+
+    A raw row of a table has its `columns` and `separator` beside it.
+    """
+    line: dict[str, object] = {
+        "reason": reject.reason,
+        "file": reject.origin.file,
+        "line": reject.origin.line,
+        "id": reject.id,
+    }
+    if reject.document is not None:
+        line["document"] = reject.document
+    else:
+        line["raw"] = reject.raw
+        if reject.columns is not None:
+            line |= {"columns": reject.columns, "separator": reject.separator}
+    return line
+
+
+def unwrap(row: Row) -> Row | Reject:
+    """The document in a line of a rejects file; any other row as it is."""
+    value = row.value
+    if not value.keys() >= _ENVELOPE or (kept := value.keys() - _ENVELOPE) not in _CONTENTS:
+        return row
+    if "document" in kept:
+        document = value["document"]
+        if isinstance(document, dict):
+            return Row(row.origin, document, row.raw)
+        return Reject(f"document is {kind_of(document)} and must be an object", row.origin)
+    raw, columns = str(value["raw"]), value.get("columns")
+    if isinstance(columns, list):
+        quoted = value["separator"] == CSV_SEPARATOR
+        names, reason = list(map(str, columns)), str(value["reason"])
+        return parse_row(raw, names, row.origin, reason, quoted=quoted)
+    found = parse_json(raw, row.origin)
+    return unwrap(found) if isinstance(found, Row) else found

@@ -1,0 +1,192 @@
+"""The rows of any kind of source: files and standard input, or a Python iterable of dicts."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, cast
+
+import orjson
+
+from ingest.errors import SourceError
+from ingest.read.jsonl import FROM_ARRAY, RowStream, fault_of, is_odd, kind_of, read_jsonl
+from ingest.read.rejects import may_write
+from ingest.read.sources import (
+    COMPRESSED,
+    DAMAGE,
+    REJECTS_ENDING,
+    Line,
+    Position,
+    SourceFile,
+    Stream,
+    bounded_lines,
+    damaged,
+    find_sources,
+    opened,
+    shown,
+)
+from ingest.read.tables import read_csv, read_msmarco, read_tsv
+from ingest.records import Origin, Reading, Reject, Row
+
+FORMATS = ("jsonl", "csv", "tsv", "msmarco", "parquet", "arrow")
+# Names ending so are of that format; anything else is told by its first bytes.
+_ENDINGS = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".parquet": "parquet",
+    ".arrow": "arrow",
+    ".arrows": "arrow",
+    ".feather": "arrow",
+}
+# What every message of an Arrow stream begins with.
+_ARROW_STREAM = b"\xff\xff\xff\xff"
+
+
+def read_source(source: SourceFile, reading: Reading, position: Position) -> RowStream:
+    """Every row of one source, and a reject for every line that is no row.
+
+    Raises SourceError where the file cannot be opened, its format is not known, or it is damaged.
+    """
+    with opened(source, position) as stream:
+        kind = reading.format or _format_of(source, stream)
+        if kind in ("parquet", "arrow"):
+            from ingest.read.arrow import read_columnar
+
+            if not isinstance(getattr(stream, "raw", None), io.FileIO):
+                raise SourceError(f"{source.name} is {kind} and compressed: decompress it first.")
+            yield from read_columnar(source, kind, position)
+        else:
+            lines = bounded_lines(stream, source.name, reading.max_bytes)
+            yield from _LINE_READERS[kind](lines, source.name, reading)
+
+
+def _format_of(source: SourceFile, stream: Stream) -> str:
+    try:
+        start = stream.peek(8)
+    except DAMAGE as error:
+        raise damaged(source.name, 0, error) from error
+    if start.startswith(b"PAR1"):
+        return "parquet"
+    if start.startswith((b"ARROW1", _ARROW_STREAM)):
+        return "arrow"
+    endings = [e.lower() for e in source.path.suffixes] if source.path else []
+    while endings and endings[-1] in COMPRESSED:
+        endings.pop()
+    kind = _ENDINGS.get(endings[-1]) if endings else None
+    head = start.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if kind in (None, "jsonl") and head.startswith(b"["):
+        raise SourceError(
+            f"{source.name} is one JSON array and must have one document a line: {FROM_ARRAY}."
+        )
+    if kind is None and (head.startswith(b"{") or not head):
+        kind = "jsonl"
+    if kind is None:
+        raise SourceError(
+            f"the format of {source.name} is not known: name it with --format, "
+            f"one of {', '.join(FORMATS)}."
+        )
+    return kind
+
+
+_LINE_READERS: dict[str, Callable[[Iterator[Line], str, Reading], RowStream]] = {
+    "jsonl": read_jsonl,
+    "csv": read_csv,
+    "tsv": read_tsv,
+    "msmarco": read_msmarco,
+}
+
+Source = str | Path | Sequence[str | Path] | Iterable[dict[str, Any]]
+
+
+class Rows:
+    """The rows of a source, lazily; `position` tells how far they were read."""
+
+    def __init__(self, source: Source, reading: Reading) -> None:
+        named = [source] if isinstance(source, str | Path) else source
+        self._items: Iterable[Any] = ()
+        self._reading = reading
+        listed = isinstance(named, list | tuple) and bool(named)
+        if listed and all(isinstance(name, str | Path) for name in named):
+            self._files = find_sources(cast("Sequence[str | Path]", named))
+        else:
+            self._files, self._items = [], named
+        self.position = Position(self._files)
+
+    def __iter__(self) -> Iterator[Row | Reject]:
+        for file in self._files:
+            yield from read_source(file, self._reading, self.position)
+        yield from _read_iterable(self._items)
+
+    def check(self, rejects: Path) -> None:
+        """Read the first row of every file, so that a wrong one is told before anything is made.
+
+        What can be read only once, pipes and standard input, is left alone. Raises SourceError;
+        also where the rejects file is one of the sources.
+        """
+        for file in self._files:
+            if file.path and file.path.exists() and rejects.exists():
+                self._check_apart(file.path, rejects)
+            if file.path and file.path.is_file():
+                next(read_source(file, self._reading, Position([])), None)
+
+    @property
+    def of_rejects(self) -> str | None:
+        """The first file that holds refused documents of an earlier run."""
+        names = (shown(file.path) for file in self._files if file.path)
+        return next((each for each in names if each.rstrip("~").endswith(REJECTS_ENDING)), None)
+
+    @staticmethod
+    def _check_apart(source: Path, rejects: Path) -> None:
+        # Whoever reads what is being written reads on for ever.
+        if source.samefile(rejects):
+            raise SourceError(
+                f"{shown(source)} is a source, and the rejects of this run would go there: leave "
+                "it out, ingest it by itself, or name another file with --rejects."
+            )
+
+    @property
+    def rejects_path(self) -> Path:
+        """Where refused documents go unless told: beside the first file.
+
+        In the working folder where that one may not be written, and for other sources.
+        """
+        first = self._files[0].path if self._files else None
+        name = first.name if first else "stdin" if self._files else "documents"
+        beside = first and first.is_file() and may_write(first.parent)
+        folder = first.parent if first and beside else Path()
+        return folder / f"{name}{REJECTS_ENDING}"
+
+
+def _read_iterable(items: Iterable[Any]) -> Iterator[Row | Reject]:
+    """Rows of dicts that JSON can hold; anything else in the iterable becomes a reject."""
+    for line, value in enumerate(items, 1):
+        origin = Origin("documents", line)
+        if not isinstance(value, dict):
+            yield Reject(f"the document is {kind_of(value)} and must be a dict", origin)
+            continue
+        try:
+            orjson.dumps(value)
+        except TypeError as error:
+            # The rejects file is JSON too, so the document goes there as Python shows it.
+            yield Reject(f"the document cannot be JSON: {error}", origin, raw=_shown(value))
+        else:
+            odd = is_odd(value.values()) and fault_of(value)
+            yield Row(origin, value, _as_text(value) if odd else None)
+
+
+def _shown(value: Any) -> str:
+    try:
+        return repr(value)
+    except RecursionError:
+        return "nested too deeply to be shown"
+
+
+def _as_text(value: dict[str, Any]) -> str:
+    """JSON, but for what JSON cannot hold; dates and the like as orjson writes them."""
+    plain = orjson.dumps
+    return json.dumps(value, ensure_ascii=False, default=lambda each: orjson.loads(plain(each)))

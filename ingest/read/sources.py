@@ -1,0 +1,247 @@
+"""Find the files that a user named, open them whatever their compression, and know how far we are.
+
+Compression is told by the first bytes, never by the name.
+"""
+
+from __future__ import annotations
+
+import bz2
+import glob
+import gzip
+import io
+import lzma
+import os
+import zlib
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, Protocol, cast
+
+from ingest.errors import SourceError
+
+# Not .jsonl, so that `data/*.jsonl` is the same sources after a run as before it.
+REJECTS_ENDING = ".rejects"
+
+STDIN = "-"
+BEIR_CORPUS = "corpus.jsonl"
+COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zstd")
+_GLOB_MARKS = "*?["
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file, or standard input where path is None."""
+
+    path: Path | None
+
+    @property
+    def name(self) -> str:
+        """What messages call it."""
+        return shown(self.path) if self.path else "stdin"
+
+
+def shown(path: Path) -> str:
+    """The path as text that JSON and terminals can hold, whatever bytes are in it."""
+    return os.fsencode(path).decode(errors="backslashreplace")
+
+
+def find_sources(named: str | Path | Sequence[str | Path]) -> list[SourceFile]:
+    """The files behind paths, globs, BEIR folders and `-`, in the order given.
+
+    Raises SourceError for one that is not there, and for a file that is named twice.
+    """
+    names = [str(named)] if isinstance(named, str | Path) else [str(name) for name in named]
+    found = [source for name in names for source in _reached(name)]
+    if not found:
+        raise SourceError("no source is named: give a file, a folder, a glob, or - for stdin.")
+    (commonest, times), *_ = Counter(source.name for source in found).most_common(1)
+    if times > 1:
+        raise SourceError(f"{commonest} is named twice: name every source once.")
+    return found
+
+
+def _reached(name: str) -> list[SourceFile]:
+    try:
+        return list(_expand(name))
+    except OSError as error:  # a folder that may not be entered, a name that is too long
+        raise SourceError(f"{name[:200]} cannot be reached: {error.strerror}.") from error
+
+
+def _expand(name: str) -> Iterator[SourceFile]:
+    if name == STDIN:
+        yield SourceFile(None)
+        return
+    path = Path(name)
+    if path.is_dir():
+        yield SourceFile(_corpus_of(path))
+    elif path.exists():
+        yield SourceFile(path)
+    elif any(mark in name for mark in _GLOB_MARKS):
+        matches = [m for m in sorted(glob.glob(name, recursive=True)) if _is_meant(m, name)]
+        if not matches:
+            raise SourceError(f"no file matches {name}: check the pattern.")
+        yield from (SourceFile(Path(match)) for match in matches)
+    else:
+        raise SourceError(f"there is no file {name}: check the path.")
+
+
+def _is_meant(match: str, pattern: str) -> bool:
+    """Whether a pattern that matches means this file: a rejects file only where it says so."""
+    refused = match.endswith((REJECTS_ENDING, f"{REJECTS_ENDING}~"))
+    return Path(match).is_file() and (not refused or REJECTS_ENDING in pattern)
+
+
+def _corpus_of(folder: Path) -> Path:
+    """The corpus of a BEIR folder, compressed or not; never the rejects file beside it."""
+    corpora = [folder / f"{BEIR_CORPUS}{ending}" for ending in ("", *COMPRESSED)]
+    corpora = [path for path in corpora if path.is_file()]
+    if len(corpora) != 1:
+        raise SourceError(
+            f"the folder {folder} has {len(corpora)} files {BEIR_CORPUS} and a BEIR folder has "
+            f"one: name the files themselves, such as '{folder}/*.jsonl'."
+        )
+    return corpora[0]
+
+
+class Position:
+    """How much of all sources was read, measured in bytes of the files as they lie on the disk."""
+
+    def __init__(self, sources: Iterable[SourceFile]) -> None:
+        # Asked once: a file that is removed while it is read is read to its end all the same.
+        self._sizes = {source: _size(source) for source in sources}
+        sizes = self._sizes.values()
+        self._total = None if None in sizes else sum(size or 0 for size in sizes)
+        self._before = 0
+        self._raw: BinaryIO | None = None
+        self._share = 0.0
+
+    def reached(self, source: SourceFile, share: float) -> None:
+        """Say how much of a file was read, from 0 to 1, where its bytes do not tell."""
+        self._raw = None
+        self._share = share * (self._sizes.get(source) or 0)
+
+    def enter(self, raw: BinaryIO) -> None:
+        """Say that this file is being read now."""
+        self._raw = raw
+
+    def leave(self, source: SourceFile) -> None:
+        """Say that this file was read to its end."""
+        self._raw, self._share = None, 0.0
+        self._before += self._sizes.get(source) or 0
+
+    @property
+    def share(self) -> float | None:
+        """From 0 to 1, or None where the length is not known (stdin, Python iterables)."""
+        if not self._total:
+            return None
+        try:
+            within = self._raw.tell() if self._raw else self._share
+        except (ValueError, OSError):  # closed by the reading thread meanwhile
+            within = 0.0
+        return min(1.0, (self._before + within) / self._total)
+
+
+def _size(source: SourceFile) -> int | None:
+    try:
+        return source.path.stat().st_size if source.path else None
+    except OSError:  # as opening it will tell
+        return 0
+
+
+@contextmanager
+def opened(source: SourceFile, position: Position) -> Iterator[Stream]:
+    """The uncompressed bytes of a source; raises SourceError where it cannot be opened."""
+    try:
+        # Not sys.stdin: a thread that waits for its lock would end the interpreter with a crash.
+        raw = open(source.path or 0, "rb", 0, closefd=source.path is not None)  # noqa: SIM115
+    except OSError as error:
+        raise SourceError(f"{source.name} cannot be read: {error.strerror}.") from error
+    with raw:
+        if source.path:
+            position.enter(cast(BinaryIO, raw))
+        buffer = cast("io.BufferedReader", io.BufferedReader(raw, 1 << 18))
+        yield decompressed(buffer, source.name)
+    position.leave(source)
+
+
+class Stream(Protocol):
+    """What readers need of a stream of bytes; all decompressors have it."""
+
+    def readline(self, size: int = -1, /) -> bytes:
+        """The next line, or at most `size` bytes of it."""
+
+    def peek(self, size: int, /) -> bytes:
+        """Some of the next bytes, which stay to be read."""
+
+
+def decompressed(buffer: io.BufferedReader, name: str) -> Stream:
+    """Wrap the stream in the decompressor that its first bytes ask for."""
+    start = buffer.peek(8)[:8]
+    # Not one more buffer around these: filling it, it would lose what stands before the damage.
+    if start.startswith(b"\x1f\x8b"):
+        return gzip.GzipFile(fileobj=buffer)
+    if start.startswith(b"BZh"):
+        return bz2.BZ2File(buffer)
+    if start.startswith(b"\xfd7zXZ\x00"):
+        return lzma.LZMAFile(buffer)
+    if start.startswith(b"\x28\xb5\x2f\xfd"):
+        import pyarrow
+
+        stream = pyarrow.CompressedInputStream(pyarrow.PythonFile(buffer, mode="r"), "zstd")
+        return io.BufferedReader(stream, 1 << 16)
+    if start.startswith((b"\xff\xfe", b"\xfe\xff")) or _every_second_is_nul(start):
+        raise SourceError(f"{name} is UTF-16: convert it first, with `iconv -f utf-16 -t utf-8`.")
+    return buffer
+
+
+def _every_second_is_nul(start: bytes) -> bool:
+    """Whether Latin letters begin the text in UTF-16, without a byte order mark."""
+    return len(start) == 8 and (not any(start[::2]) or not any(start[1::2]))
+
+
+# What the five decompressors raise for a stream that is damaged or cut short.
+DAMAGE = (EOFError, OSError, zlib.error, lzma.LZMAError)
+
+
+class Line(NamedTuple):
+    """One line of a file, from 1, with its line end; `rest` bytes of a too long one are left out.
+
+    At most the allowed number of bytes is kept, whatever the file holds. A tuple, for that is made
+    in half the time.
+    """
+
+    number: int
+    data: bytes
+    rest: int = 0
+
+
+def bounded_lines(stream: Stream, name: str, most: int) -> Iterator[Line]:
+    """The lines of a stream, without a byte order mark, none longer than `most` bytes in memory.
+
+    Raises SourceError where the stream is damaged, naming the line.
+    """
+    number = 0
+    try:
+        while data := stream.readline(most + 1):
+            number += 1
+            if number == 1:
+                data = data.removeprefix(b"\xef\xbb\xbf")
+            rest = 0
+            if len(data) > most and not data.endswith(b"\n"):
+                while more := stream.readline(1 << 20):
+                    rest += len(more)
+                    if more.endswith(b"\n"):
+                        break
+            yield Line(number, data, rest)
+    except DAMAGE as error:
+        raise damaged(name, number, error) from error
+
+
+def damaged(name: str, line: int, error: Exception) -> SourceError:
+    """The sentence for a source that cannot be read on after a line."""
+    return SourceError(
+        f"{name} is damaged or cut short after line {line} ({error}): fetch or write it "
+        "again, and run the same command; what was stored is kept."
+    )

@@ -1,0 +1,132 @@
+"""Rows become documents, each id once; whatever is none goes to the rejects file."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator
+from threading import Event
+
+from ingest.errors import IngestError, SourceError
+from ingest.read.documents import DocumentMaker, content_id
+from ingest.read.rows import Rows
+from ingest.records import Document, Origin, Reading, Reject, Row
+from ingest.tally import Tally
+from mappings import Fields
+
+_LINE_BITS = 44
+_CACHE_KIB = 2_000
+# An id that was only noted is still to be had.
+_INSERT = """
+    INSERT INTO seen VALUES (?, ?)
+    ON CONFLICT (hash) DO UPDATE SET place = excluded.place WHERE place IS NULL
+"""
+
+
+class Seen:
+    """Ids by a hash of 64 bits, in a private temporary database that SQLite deletes on closing.
+
+    Eight million ids as Python strings would take a gigabyte. Two different ids share a hash once
+    in some hundred thousand corpora of that size; the second would be rejected, not lost.
+    """
+
+    def __init__(self) -> None:
+        self._db = sqlite3.connect("", check_same_thread=False, isolation_level=None)
+        self._db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        self._db.execute("PRAGMA journal_mode = OFF")
+        self._db.execute("CREATE TABLE seen (hash INTEGER PRIMARY KEY, place INTEGER)")
+        self._db.execute("BEGIN")
+        self._files: dict[str, int] = {}
+
+    def add(self, document_id: str, origin: Origin) -> Origin | None:
+        """Remember an id; where it was seen before, the place of the first one."""
+        file = self._files.setdefault(origin.file, len(self._files))
+        key = _key(document_id)
+        place = file << _LINE_BITS | origin.line
+        if self._execute(_INSERT, (key, place)).rowcount:
+            return None
+        row = self._execute("SELECT place FROM seen WHERE hash = ?", (key,)).fetchone()
+        return Origin(list(self._files)[row[0] >> _LINE_BITS], row[0] & ((1 << _LINE_BITS) - 1))
+
+    def note(self, document_id: str) -> None:
+        """Remember an id that is in the source, but whose document was refused."""
+        self._execute("INSERT OR IGNORE INTO seen VALUES (?, NULL)", (_key(document_id),))
+
+    def __contains__(self, document_id: str) -> bool:
+        found = self._execute("SELECT 1 FROM seen WHERE hash = ?", (_key(document_id),))
+        return found.fetchone() is not None
+
+    def _execute(self, statement: str, values: tuple[int, ...]) -> sqlite3.Cursor:
+        try:
+            return self._db.execute(statement, values)
+        except sqlite3.OperationalError as error:
+            raise no_room(error) from error
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._db.close()
+
+
+def no_room(error: sqlite3.OperationalError) -> IngestError:
+    """The sentence for a temporary database that cannot grow."""
+    return IngestError(
+        f"the ids of this run cannot be kept in a temporary file ({error}): free space in the "
+        "folder for those, or name another in SQLITE_TMPDIR, and run the same command again."
+    )
+
+
+def _key(document_id: str) -> int:
+    digest = hashlib.blake2b(document_id.encode(), digest_size=8).digest()
+    return int.from_bytes(digest, "big", signed=True)
+
+
+class Intake:
+    """The beginning of the path.
+
+    damage: the error at which the source ended, if it did; what stands before it is still loaded.
+    """
+
+    def __init__(
+        self,
+        rows: Rows,
+        reading: Reading,
+        fields: Fields,
+        seen: Seen,
+        tally: Tally,
+        stopping: Event,
+    ) -> None:
+        self._rows, self._seen = rows, seen
+        self._maker = DocumentMaker(reading, fields)
+        self._by_content = reading.id_from_content
+        self._tally, self._stopping = tally, stopping
+        self.damage: SourceError | None = None
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What was odd about the first documents, once it is known."""
+        return self._maker.warnings
+
+    def documents(self) -> Iterator[Document]:
+        """Documents that are the first with their id, until the run is stopping."""
+        for found in self._maker.make(self._sound_rows()):
+            if self._stopping.is_set():
+                return
+            self._tally.took()
+            if isinstance(found, Reject):
+                if found.id:
+                    self._seen.note(found.id)
+                self._tally.reject(found)
+            elif not (first := self._seen.add(found.id, found.origin)):
+                yield found
+            elif self._by_content and found.id == content_id(found.text):
+                # The same text, whose id is made of it, is the same document.
+                self._tally.skip()
+            else:
+                reason = f"the id is taken by line {first.line} of {first.file}"
+                self._tally.reject(found.rejected(reason))
+
+    def _sound_rows(self) -> Iterator[Row | Reject]:
+        try:
+            yield from self._rows
+        except SourceError as error:
+            self.damage = error

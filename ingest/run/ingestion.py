@@ -1,0 +1,288 @@
+"""One ingestion from end to end: check, load in overlapping stages, restore, verify."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from cluster.errors import ClusterError
+from ingest.errors import IncompleteError
+from ingest.index import loading
+from ingest.index.alias import check_whole, switch
+from ingest.index.loading import Heartbeat, OpenIndex, release
+from ingest.index.open import open_index
+from ingest.passages.encode import encode
+from ingest.passages.skip import Leftovers, Skipper
+from ingest.passages.split import Splitter
+from ingest.read.rejects import RejectsFile
+from ingest.read.rows import Rows, Source
+from ingest.read.sources import shown
+from ingest.records import (
+    Action,
+    Passage,
+    PassageEncoder,
+)
+from ingest.run import finish
+from ingest.run.deduplicate import Intake, Seen
+from ingest.run.finish import Confirm, check_prunable, prune
+from ingest.run.plan import Plan, checked, named
+from ingest.run.stages import Clock, Flow, wait_for
+from ingest.tally import Report, Tally
+from ingest.write.bulk import Budget, Sender, actions, requests
+from ingest.write.client import IndexClient
+from mappings import Shape
+
+if TYPE_CHECKING:
+    from cluster import Cluster
+
+REPORT_SECONDS = 0.2
+# So long an interrupt waits for settings to be restored.
+RESTORE_SECONDS = 5.0
+# Documents, passages and requests that may wait between stages: what bounds the memory.
+DOCUMENTS_AHEAD = 128
+PASSAGES_AHEAD = 256
+REQUESTS_AHEAD = 2
+
+OnProgress = Callable[[Report], None]
+
+
+def ingest(
+    source: Source,
+    *,
+    cluster: Cluster,
+    encoder: PassageEncoder,
+    index: str | None = None,
+    alias: str | None = None,
+    shape: Shape | None = None,
+    plan: Plan | None = None,
+    on_progress: OnProgress | None = None,
+) -> Report:
+    """Encode documents and write them into an index, which is created where it is not there.
+
+    source: a path, `-`, a glob, a BEIR folder, several of these, or an iterable of dicts; no
+    documents give a Report of zeros. index: where to write; or alias: fill a new index and point
+    the alias at it at the end. shape: of a new index, short for Plan(shape=...). on_progress: gets
+    the Report so far about five times a second, and once more at the end, however the run ends.
+
+    Running it again writes and encodes only what is new or changed. Raises IngestError, the
+    encoder's and the cluster's errors; KeyboardInterrupt after what was encoded is written.
+    """
+    plan = plan or Plan()
+    plan = replace(plan, shape=shape) if shape else plan
+    rows = checked(source, plan, alias)
+    name = named(cluster, encoder, index, alias, plan.shape)
+    target = open_index(cluster, name, encoder, plan.shape, relax=plan.relax, alias=alias)
+    run = _Run(rows, target, alias, cluster, encoder, plan, on_progress or (lambda report: None))
+    try:
+        run.load()
+        run.finish()
+    finally:
+        run.close()
+    return run.report()
+
+
+def _characters(passage: Passage) -> int:
+    return len(passage.encoded)
+
+
+class _Run:
+    """The parts of one ingestion and their joints."""
+
+    def __init__(
+        self,
+        rows: Rows,
+        index: OpenIndex,
+        alias: str | None,
+        cluster: Cluster,
+        encoder: PassageEncoder,
+        plan: Plan,
+        on_progress: OnProgress,
+    ) -> None:
+        self._rows, self._index, self._alias, self._cluster = rows, index, alias, cluster
+        self._encoder, self._plan, self._on_progress = encoder, plan, on_progress
+        self._flow, self._clock, self._seen = Flow(), Clock(), Seen()
+        self._rejects = RejectsFile(plan.rejects or rows.rejects_path)
+        self._tally = Tally(index.name, self._rejects, plan.max_rejects)
+        self._client = IndexClient(cluster, index.name, self._flow.pause, plan.writing.max_outage)
+        # What the report says beside the counts, once it is known.
+        self._known: dict[str, Any] = {}
+        self._notes: list[str] = []
+        self._intake = Intake(
+            rows, plan.reading, index.fields, self._seen, self._tally, self._flow.stopping
+        )
+        self._heartbeat = Heartbeat(cluster, index.name) if alias else None
+
+    def load(self) -> None:
+        """Read, split, skip, encode and write until the source ends.
+
+        Ctrl-C writes what is encoded and raises KeyboardInterrupt; a second one ends at once.
+        """
+        finish.rehearse(self._cluster, self._client, self._index)
+        done = self._flow.background(self._pump)
+        interrupted = False
+        while not done.is_set():
+            try:
+                wait_for(done, REPORT_SECONDS)
+                self._on_progress(self.report())
+            except KeyboardInterrupt:
+                if interrupted:
+                    self._flow.cancelled.set()
+                    raise
+                interrupted = True
+                self._flow.stopping.set()
+                self._known["finishing"] = "ending (Ctrl-C again: at once)"
+        if self._flow.error:
+            raise self._flow.error
+        if interrupted:
+            raise KeyboardInterrupt
+        if self._intake.damage:
+            raise self._intake.damage
+
+    def _pump(self) -> None:
+        """Join the stages: each runs in its own thread, a bounded part ahead of the next."""
+        plan, clock, flow = self._plan, self._clock, self._flow
+        sender = Sender(self._client, self._tally, Budget(self._largest_request()))
+        leftovers = Leftovers(self._client, self._tally)
+
+        def deliver(group: list[Action]) -> None:
+            sender.deliver(group)
+            leftovers.sweep()
+
+        changed = flow.buffered(
+            self._changed(leftovers), PASSAGES_AHEAD, drains=False, weigh=_characters
+        )
+        changed = clock.waited(changed, "encode")
+        encoded: Iterator[Passage] = flow.joined(
+            lambda pass_by: clock.timed(
+                "encode", encode(changed, self._encoder, self._tally, flow.stopping, pass_by)
+            ),
+            PASSAGES_AHEAD,
+            drains=True,
+            weigh=_characters,
+        )
+        packed = actions(clock.waited(encoded, "pack"), self._index.fields)
+        groups = clock.timed("pack", requests(packed, plan.writing))
+        groups = flow.buffered(groups, REQUESTS_AHEAD, drains=True)
+        lanes = plan.writing.in_flight
+        flow.workers(
+            lanes, groups, lambda group: clock.measure("write", lambda: deliver(group), lanes)
+        )
+        # Of documents that needed no writing, because a killed run had written them.
+        leftovers.sweep()
+
+    def _changed(self, leftovers: Leftovers) -> Iterator[Passage]:
+        """Read, split, and skip what is stored."""
+        clock, fields = self._clock, self._index.fields
+        splitter = Splitter(self._encoder, self._plan.splitting, fields, self._count_truncated)
+        fresh, dim = self._index.created, self._encoder.dim
+        skipper = Skipper(self._client, self._tally, leftovers, fields, fresh=fresh, dim=dim)
+        documents = clock.waited(clock.timed("read", self._intake.documents()), "split")
+        split = clock.timed("split", splitter.split(documents))
+        split = self._flow.buffered(
+            split, DOCUMENTS_AHEAD, drains=False, weigh=lambda each: sum(map(_characters, each))
+        )
+        return clock.timed("skip", skipper.skip(clock.waited(split, "skip")))
+
+    def _largest_request(self) -> int:
+        most = self._plan.writing.max_bytes
+        return min(most, self._client.largest_request() or most)
+
+    def _count_truncated(self, by: int) -> None:
+        self._tally.count("truncated", by)
+
+    def finish(self) -> None:
+        """After a complete load: prune, merge, restore, verify, and switch the alias."""
+        if left := self.report().unfinished:
+            raise IncompleteError(
+                f"{left:,} documents were read and not accounted for, which is a defect in Tandem: "
+                "run the same command again, which writes what is missing."
+            )
+        finish.check_same(self._cluster, self._index)
+        if self._rejects.retire():
+            kept = shown(self._rejects.path)
+            note = f"nothing was rejected: {kept} of an earlier run is {kept}~ now."
+            self._notes.append(note)
+        if confirm := self._confirm_prune():
+            self._tell("looking for documents to remove")
+            prune(self._client, self._index, self._seen, self._tally, confirm)
+        if self._plan.force_merge:
+            self._tell("merging into one segment")
+            finish.merge(self._client, self._index)
+        self._tell("counting what is stored")
+        loading.restore(self._cluster, self._index)
+        self._known["held"] = finish.verify(self._client, self._index, self._tally.stored)
+        if self._alias:
+            check_whole(self._alias, self.report(), self._plan.max_rejects)
+            deleted = switch(
+                self._cluster, self._alias, self._index.name, keep=self._plan.keep, loaded=True
+            )
+            if self._heartbeat:
+                self._heartbeat.stop()
+            loading.forget_note(self._cluster, self._index)
+            self._known |= {"alias": self._alias, "deleted": tuple(deleted)}
+
+    def _tell(self, finishing: str) -> None:
+        """Say what is being done now that the last document is stored: it may take long."""
+        self._on_progress(replace(self.report(), finishing=finishing))
+
+    def _confirm_prune(self) -> Confirm | None:
+        if self._alias and not self._index.created:
+            # An interrupted load was continued, and its source may have changed in between. What it
+            # lacks now must not go live; the index is not in use yet, so nobody is asked. Without a
+            # document in it, the source went wrong and the index will not go live.
+            return (lambda count, sample: True) if self._tally.report().read else None
+        if self._plan.confirm_prune:
+            check_prunable(self._tally)
+        return self._plan.confirm_prune
+
+    def close(self) -> None:
+        """In every ending: settings restored where the cluster answers, files closed.
+
+        An interrupt does not keep it from that, unless it takes too long.
+        """
+        self._known |= {"seconds": self._clock.seconds, "finishing": None}
+        ending, deadline = Flow(), math.inf
+        done = ending.background(self._end)
+        while not done.is_set() and time.monotonic() < deadline:
+            try:
+                wait_for(done, REPORT_SECONDS)
+            except KeyboardInterrupt:
+                deadline = min(deadline, time.monotonic() + RESTORE_SECONDS)
+        if not done.is_set():
+            left = f"the settings of index {self._index.name!r} stay relaxed until the next run"
+            self._notes.append(f"{left}, which restores them.")
+        self._on_progress(self.report())
+        if ending.error:
+            raise ending.error
+
+    def _end(self) -> None:
+        self._flow.end()
+        if self._heartbeat:
+            self._heartbeat.stop()
+        # Where the cluster does not answer, the note in the index stays and the next run restores.
+        with suppress(ClusterError):
+            loading.restore(self._cluster, self._index)
+            if self._alias:
+                release(self._cluster, self._index.name)
+            else:
+                loading.forget_note(self._cluster, self._index)
+        self._rejects.close()
+        self._seen.close()
+
+    def report(self) -> Report:
+        """The counts so far."""
+        share, counts = self._rows.position.share, self._tally.report()
+        finished = counts.read / max(1, counts.read + counts.unfinished)
+        known = {
+            "seconds": self._clock.seconds,
+            "retries": self._client.retries,
+            # Reading is ahead of writing, by minutes where encoding is slow.
+            "done": None if share is None else share * finished,
+            "stages": self._clock.shares(),
+            "warnings": (*self._index.warnings, *self._intake.warnings, *self._notes),
+        }
+        return replace(counts, **known | self._known)

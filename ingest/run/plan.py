@@ -1,0 +1,69 @@
+"""What a run is asked to do, and all that can be wrong with it before anything is made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ingest.errors import IngestError
+from ingest.index.alias import index_for
+from ingest.read.documents import DocumentMaker
+from ingest.read.rejects import RejectsFile
+from ingest.read.rows import Rows, Source
+from ingest.records import PassageEncoder, Reading, Splitting, Writing
+from ingest.run.finish import Confirm
+from ingest.tally import RejectLimit
+from mappings import Fields, Shape
+
+if TYPE_CHECKING:
+    from cluster import Cluster
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything that a run is asked to do, apart from its source, cluster and encoder."""
+
+    shape: Shape = field(default_factory=Shape)
+    reading: Reading = field(default_factory=Reading)
+    splitting: Splitting = field(default_factory=Splitting)
+    writing: Writing = field(default_factory=Writing)
+    max_rejects: RejectLimit = field(default_factory=RejectLimit)
+    rejects: Path | None = None
+    relax: bool = False
+    force_merge: bool = False
+    confirm_prune: Confirm | None = None
+    keep: int | None = None
+
+
+def checked(source: Source, plan: Plan, alias: str | None = None) -> Rows:
+    """The rows of a source, once all is looked at that can be wrong without a cluster.
+
+    Raises IngestError: no such file, an unknown format, a wrong template, no place for rejects, a
+    rejects file that would be all that an alias's new index holds.
+    """
+    rows = Rows(source, plan.reading)
+    if alias and (name := rows.of_rejects):
+        raise IngestError(
+            f"{name} holds only what an earlier run refused, and {alias!r} would go to an index "
+            f"with nothing else: add it to the index that is there, with --index {alias}."
+        )
+    DocumentMaker(plan.reading, Fields())
+    rejects = plan.rejects or rows.rejects_path
+    RejectsFile(rejects).check()
+    rows.check(rejects)
+    return rows
+
+
+def named(
+    cluster: Cluster, encoder: PassageEncoder, index: str | None, alias: str | None, shape: Shape
+) -> str:
+    """Where to write: the index itself, or the one that an alias's load fills.
+
+    Raises IngestError unless exactly one is given.
+    """
+    if index is not None and alias is None:
+        return index
+    if alias is None or index is not None:
+        raise IngestError("one of index and alias is needed: say where to write.")
+    return index_for(cluster, alias, encoder.fingerprint, shape)

@@ -1,0 +1,286 @@
+"""Stages in threads of their own, joined by bounded queues; one failure ends them all."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from typing import Any, Generic, TypeVar
+
+T = TypeVar("T")
+# So often a thread that waits looks whether the run has ended, and what there is so far.
+QUEUE_POLL_SECONDS = 0.1
+
+
+class BoundedQueue(Generic[T]):
+    """First in, first out; full at `most` items, or once they weigh `heaviest` or more.
+
+    One item is always let in, however heavy, so that no weight can stop the run. Waking a thread
+    costs more than most stages need for an item: the consumer is woken for a quarter of `most`, for
+    an item that is urgent, or after a moment.
+    """
+
+    def __init__(self, most: int, heaviest: int, weigh: Callable[[T], int]) -> None:
+        self._most = most
+        self._handful = max(1, most // 4)
+        self._heaviest = heaviest
+        self._weigh = weigh
+        self._items: deque[T] = deque()
+        self._weight = 0
+        self._urgent = False
+        self._lock = threading.Lock()
+        self._room = threading.Condition(self._lock)
+        self._worth = threading.Condition(self._lock)
+
+    def put(self, item: T, *, urgent: bool = False) -> bool:
+        """Append the item; False where there was no room within a moment."""
+        with self._lock:
+            if self._is_full() and not self._room.wait_for(self._has_room, QUEUE_POLL_SECONDS):
+                return False
+            self._items.append(item)
+            self._weight += self._weigh(item)
+            self._urgent |= urgent
+            if self._is_worth_it():
+                self._worth.notify()
+            return True
+
+    def get(self) -> list[T]:
+        """The next items, a handful at most and none where there were none within a moment."""
+        with self._lock:
+            self._worth.wait_for(self._is_worth_it, QUEUE_POLL_SECONDS)
+            count = min(self._handful, len(self._items))
+            items = [self._items.popleft() for _ in range(count)]
+            self._weight -= sum(map(self._weigh, items))
+            self._room.notify_all()
+            return items
+
+    def _is_full(self) -> bool:
+        return len(self._items) >= self._most or self._weight >= self._heaviest
+
+    def _has_room(self) -> bool:
+        return not self._is_full()
+
+    def _is_worth_it(self) -> bool:
+        return len(self._items) >= self._handful or self._is_full() or self._urgent
+
+
+POLL_SECONDS = 0.05
+LOOK_SECONDS = 0.01
+# A request that is on its way, or a read of standard input, may outlast the run.
+LEAVE_SECONDS = 2.0
+# Characters of text that may wait between two stages, be they many passages or few long ones.
+HEAVIEST = 8_000_000
+_END: Any = object()
+
+
+def wait_for(done: threading.Event, seconds: float) -> None:
+    """Wait for the event, at most so long.
+
+    As Event.wait, whose lock breaks where two interrupts follow each other closely.
+    """
+    deadline = time.monotonic() + seconds
+    while not done.is_set() and time.monotonic() < deadline:
+        time.sleep(LOOK_SECONDS)
+
+
+class CancelledError(Exception):
+    """Another stage failed, so this one ends too."""
+
+
+class Clock:
+    """Seconds that each stage worked: its own time, less what it waited for its input."""
+
+    def __init__(self) -> None:
+        self._spent: dict[str, float] = {}
+        self._lanes: dict[str, int] = {}
+        self._began = time.monotonic()
+        self._lock = threading.Lock()
+
+    def add(self, stage: str, seconds: float, lanes: int = 1) -> None:
+        """Count seconds for (or, negative, against) a stage that runs in `lanes` threads."""
+        with self._lock:
+            self._spent[stage] = self._spent.get(stage, 0.0) + seconds
+            self._lanes[stage] = lanes
+
+    def timed(self, stage: str, items: Iterator[T]) -> Iterator[T]:
+        """Yield the items, counting the time that they take for the stage that makes them."""
+        while True:
+            began = time.monotonic()
+            item = next(items, _END)
+            self.add(stage, time.monotonic() - began)
+            if item is _END:
+                return
+            yield item
+
+    def waited(self, items: Iterator[T], consumer: str) -> Iterator[T]:
+        """Yield the items, counting the time they take against their consumer."""
+        while True:
+            began = time.monotonic()
+            item = next(items, _END)
+            self.add(consumer, began - time.monotonic())
+            if item is _END:
+                return
+            yield item
+
+    def measure(self, stage: str, work: Callable[[], None], lanes: int) -> None:
+        """Do the work, counting its time for a stage that runs in `lanes` threads."""
+        began = time.monotonic()
+        try:
+            work()
+        finally:
+            self.add(stage, time.monotonic() - began, lanes)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the clock was made."""
+        return time.monotonic() - self._began
+
+    def shares(self) -> dict[str, float]:
+        """The share of the time, from 0 to 1, that each stage was busy."""
+        wall = self.seconds or 1.0
+        with self._lock:
+            return {
+                name: min(1.0, max(0.0, spent / wall / self._lanes[name]))
+                for name, spent in self._spent.items()
+            }
+
+
+class Flow:
+    """The threads of one run.
+
+    `stopping` ends the run early but in order: what has a vector is still written. `cancelled` ends
+    it at once.
+    """
+
+    def __init__(self) -> None:
+        self.stopping = threading.Event()
+        self.cancelled = threading.Event()
+        self.error: BaseException | None = None
+        self._lock = threading.Lock()
+        self._threads: list[threading.Thread] = []
+
+    def end(self) -> None:
+        """Release every thread that still waits, and give each a moment to leave."""
+        self.cancelled.set()
+        deadline = time.monotonic() + LEAVE_SECONDS
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))
+
+    def fail(self, error: BaseException) -> None:
+        """End every stage; the first error is the run's error."""
+        with self._lock:
+            if self.error is None and not isinstance(error, CancelledError):
+                self.error = error
+        self.cancelled.set()
+
+    def pause(self, seconds: float) -> None:
+        """Sleep, and raise CancelledError as soon as the run is cancelled."""
+        if self.cancelled.wait(seconds):
+            raise CancelledError
+
+    def background(self, work: Callable[[], None]) -> threading.Event:
+        """Do the work in a thread, and set the event once it ended, well or not."""
+        done = threading.Event()
+
+        def ending() -> None:
+            try:
+                work()
+            except BaseException as error:
+                self.fail(error)
+            finally:
+                done.set()
+
+        self._start(ending)
+        return done
+
+    def buffered(
+        self,
+        items: Iterator[T],
+        most: int,
+        *,
+        drains: bool,
+        weigh: Callable[[T], int] = lambda item: 0,
+    ) -> Iterator[T]:
+        """Run `items` in a thread of its own, a bounded part ahead of who consumes the result.
+
+        most: items ahead; weigh: the weight of an item, of which at most about HEAVIEST is ahead;
+        drains: whether a run that is stopping still hands over what was made.
+        """
+        return self.joined(lambda put: items, most, drains=drains, weigh=weigh)
+
+    def joined(
+        self,
+        make: Callable[[Callable[[T], None]], Iterator[T]],
+        most: int,
+        *,
+        drains: bool,
+        weigh: Callable[[T], int] = lambda item: 0,
+    ) -> Iterator[T]:
+        """As `buffered`, for items of which some take a short cut.
+
+        make: given a function that hands an item to the consumer, out of turn and from any thread,
+        returns the items that come in turn; it has used that function for the last time when they
+        end.
+        """
+        line: BoundedQueue[T] = BoundedQueue(
+            most, HEAVIEST, lambda item: 0 if item is _END else weigh(item)
+        )
+        items = make(lambda item: self._put(line, item))
+        self._start(lambda: self._fill(line, items))
+        return self._drain(line, drains)
+
+    def workers(self, count: int, items: Iterator[T], work: Callable[[T], None]) -> None:
+        """Do the work for every item in `count` threads, and return when all is done.
+
+        Raises CancelledError when the run was cancelled.
+        """
+        lock = threading.Lock()
+
+        def pull() -> T:
+            with lock:
+                item: T = next(items, _END)
+                return item
+
+        def loop() -> None:
+            while (item := pull()) is not _END:
+                work(item)
+
+        threads = [self._start(loop) for _ in range(count)]
+        for thread in threads:
+            while thread.is_alive() and not self.cancelled.is_set():
+                thread.join(POLL_SECONDS)
+        if self.cancelled.is_set():
+            raise CancelledError
+
+    def _start(self, work: Callable[[], None]) -> threading.Thread:
+        def guarded() -> None:
+            try:
+                work()
+            except BaseException as error:
+                self.fail(error)
+
+        # A thread that hangs in a read of standard input must not keep the process alive.
+        thread = threading.Thread(target=guarded, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+        return thread
+
+    def _fill(self, line: BoundedQueue[T], items: Iterator[T]) -> None:
+        for item in items:
+            self._put(line, item)
+        self._put(line, _END, urgent=True)
+
+    def _put(self, line: BoundedQueue[T], item: T, *, urgent: bool = False) -> None:
+        while not line.put(item, urgent=urgent):
+            if self.cancelled.is_set():
+                raise CancelledError
+
+    def _drain(self, line: BoundedQueue[T], drains: bool) -> Iterator[T]:
+        while not (self.stopping.is_set() and not drains):
+            if self.cancelled.is_set():
+                raise CancelledError
+            for item in line.get():
+                if item is _END:
+                    return
+                yield item

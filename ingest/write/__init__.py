@@ -1,0 +1,1 @@
+"""Vectors into bulk requests, each item settled."""

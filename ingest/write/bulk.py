@@ -1,0 +1,197 @@
+"""Vectors become bulk requests, and every item of every request is settled."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Iterator
+from typing import Any
+
+import orjson
+
+from ingest.records import Action, Passage, Writing
+from ingest.tally import Outcome, Tally
+from ingest.write.client import (
+    FATAL,
+    Fate,
+    IndexClient,
+    TooLargeError,
+    TransientError,
+    Verdict,
+    judge,
+    result_of,
+)
+from mappings import Fields
+
+_NUMPY = orjson.OPT_SERIALIZE_NUMPY
+_ITEMS = "errors,items.*.status,items.*.error"
+SMALLEST_REQUEST = 64_000
+# Seconds after which a request that is not full goes too.
+LONGEST_WAIT = 1.0
+# How often an item is sent again whose failure (HTTP 500) may never pass.
+_DOUBT_TRIES = 5
+
+
+def actions(passages: Iterator[Passage], fields: Fields) -> Iterator[Action]:
+    """Each passage as the two lines that index it, the vector written straight from float32."""
+    for passage in passages:
+        document = {
+            **passage.body,
+            fields.content_hash: passage.stamp,
+            fields.vector: passage.vector,
+        }
+        head = orjson.dumps({"index": {"_id": passage.id}})
+        yield Action(passage, b"%b\n%b\n" % (head, orjson.dumps(document, option=_NUMPY)))
+
+
+def requests(items: Iterator[Action], writing: Writing) -> Iterator[list[Action]]:
+    """Actions in groups of at most max_count, and max_bytes unless one alone is larger.
+
+    While others come, no action waits much longer than LONGEST_WAIT for a full request: what a slow
+    encoder has made is stored soon, and a kill costs little.
+    """
+    group: list[Action] = []
+    size, began = 0, 0.0
+    for action in items:
+        full = len(group) == writing.max_count or size + len(action.data) > writing.max_bytes
+        if group and (full or time.monotonic() - began > LONGEST_WAIT):
+            yield group
+            group, size = [], 0
+        if not group:
+            began = time.monotonic()
+        group.append(action)
+        size += len(action.data)
+    if group:
+        yield group
+
+
+class Budget:
+    """Bytes that a request may have now: halved when the cluster groans, grown when it copes."""
+
+    def __init__(self, most: int) -> None:
+        self._most = float(most)
+        self._now = float(most)
+        self._lock = threading.Lock()
+
+    @property
+    def bytes(self) -> int:
+        """Bytes that the next request may have."""
+        return int(self._now)
+
+    def shrink(self) -> None:
+        """The cluster has too much to do."""
+        with self._lock:
+            self._now = max(min(SMALLEST_REQUEST, self._most), self._now / 2)
+
+    def too_large(self, size: int) -> None:
+        """The cluster takes no request of so many bytes, now or ever."""
+        with self._lock:
+            self._most = min(self._most, size - 1)
+            self._now = min(self._now, size / 2)
+
+    def grow(self) -> None:
+        """The cluster took a request whole."""
+        with self._lock:
+            self._now = min(self._most, self._now * 1.1)
+
+
+class Sender:
+    """Sends groups of actions; one Sender serves all sending threads."""
+
+    def __init__(self, client: IndexClient, tally: Tally, budget: Budget) -> None:
+        self._client = client
+        self._tally = tally
+        self._budget = budget
+
+    def deliver(self, group: list[Action]) -> None:
+        """Send until every action is settled: written, or rejected with its document.
+
+        Raises BlockedError, OutageError, TooManyRejectsError, or the cluster's refusal.
+        """
+        waiting = deque(group)
+        doubts: dict[str, int] = {}
+        attempt = 0
+        while waiting:
+            batch = self._take(waiting)
+            try:
+                failed, reason = self._send(batch, doubts)
+            except TransientError as error:
+                failed, reason = batch, str(error)
+                self._budget.shrink()
+            if not failed:
+                self._budget.grow()
+                attempt = 0
+                continue
+            waiting.extendleft(reversed(failed))
+            if reason:
+                # Some were taken, or none: what was not is sent again, and only that.
+                self._client.wait(attempt, reason)
+                attempt = attempt + 1 if len(failed) == len(batch) else 0
+
+    def _take(self, waiting: deque[Action]) -> list[Action]:
+        batch = [waiting.popleft()]
+        size = len(batch[0].data)
+        while waiting and size + len(waiting[0].data) <= self._budget.bytes:
+            size += len(waiting[0].data)
+            batch.append(waiting.popleft())
+        return batch
+
+    def _send(self, batch: list[Action], doubts: dict[str, int]) -> tuple[list[Action], str]:
+        """Send one request; what must be sent again, and why ("" for at once, in smaller parts)."""
+        body = b"".join(action.data for action in batch)
+        try:
+            answer = self._client.once(
+                "POST", f"/{self._client.index}/_bulk", body, filter_path=_ITEMS
+            )
+        except TooLargeError:
+            if len(batch) > 1:
+                self._budget.too_large(len(body))
+                self._client.retries += 1
+                return batch, ""
+            self._reject(batch[0], _too_large(len(body)))
+            return [], ""
+        return self._settle(batch, answer, doubts)
+
+    def _settle(
+        self, batch: list[Action], answer: dict[str, Any], doubts: dict[str, int]
+    ) -> tuple[list[Action], str]:
+        if not answer["errors"]:
+            self._written(batch)
+            return [], ""
+        verdicts = [judge(*result_of(item)) for item in answer["items"]]
+        pairs = list(zip(batch, verdicts, strict=True))
+        self._written([action for action, verdict in pairs if verdict.fate is Fate.DONE])
+        again: list[Action] = []
+        reason = ""
+        for action, verdict in pairs:
+            if verdict.fate in FATAL:
+                raise self._client.fatal(verdict)
+            if verdict.fate is Fate.REJECT or self._given_up(action, verdict, doubts):
+                self._reject(action, verdict.reason)
+            elif verdict.fate is not Fate.DONE:
+                again.append(action)
+                reason = verdict.reason
+        if again:
+            self._budget.shrink()
+        return again, reason
+
+    @staticmethod
+    def _given_up(action: Action, verdict: Verdict, doubts: dict[str, int]) -> bool:
+        if verdict.fate is not Fate.DOUBT:
+            return False
+        doubts[action.passage.id] = doubts.get(action.passage.id, 0) + 1
+        return doubts[action.passage.id] > _DOUBT_TRIES
+
+    def _written(self, batch: list[Action]) -> None:
+        if batch:
+            self._client.accepted()
+            self._tally.settle([action.passage for action in batch], Outcome.WRITTEN)
+
+    def _reject(self, action: Action, reason: str) -> None:
+        self._client.accepted()
+        self._tally.reject_passage(action.passage, reason)
+
+
+def _too_large(size: int) -> str:
+    return f"the document makes a request of {size:,} bytes and the cluster takes none so large"

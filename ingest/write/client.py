@@ -1,0 +1,240 @@
+"""Requests of one run to one index: sent again while that may help, and what answers mean."""
+
+from __future__ import annotations
+
+import random
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from cluster.errors import ClusterError
+from ingest.errors import BlockedError, IndexRefusedError, IngestError, OutageError
+
+if TYPE_CHECKING:
+    from cluster import Cluster
+
+# Sleeps so many seconds, and raises where the run ends meanwhile.
+Pause = Callable[[float], None]
+# Statuses that pass by themselves.
+TRANSIENT = frozenset({429, 502, 503, 504})
+# A node that is being closed answers 500, and so does a defect that will never pass.
+DOUBTFUL = 500
+TOO_LARGE = 413
+# k-NN's own breaker answers 400, as a document with a wrong field would.
+_BREAKER = "circuit breaker triggered"
+_REFUSALS = {401: "forbidden", 403: "forbidden", 404: "gone"}
+_CLOSED = "index_closed_exception"
+# k-NN quotes the whole vector in its complaint.
+_PREVIEW = re.compile(r" ?Preview of field's value: '.*?'(?=$|:)", re.S)
+_LONGEST_REASON = 500
+
+
+class Fate(Enum):
+    """What becomes of one item of a bulk request."""
+
+    DONE = "done"
+    RETRY = "retry"
+    DOUBT = "doubt"
+    REJECT = "reject"
+    BLOCKED = "blocked"
+    FORBIDDEN = "forbidden"
+    GONE = "gone"
+
+
+# What ends a run, because no document is to blame.
+FATAL = (Fate.BLOCKED, Fate.FORBIDDEN, Fate.GONE)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The fate of an item, and the cluster's reason unless it is done."""
+
+    fate: Fate
+    reason: str = ""
+
+
+_DONE = Verdict(Fate.DONE)
+
+
+def result_of(item: dict[str, Any]) -> tuple[int, Any]:
+    """Status and error object, None without one, of one item of a bulk answer."""
+    (result,) = item.values()
+    return result["status"], result.get("error")
+
+
+def judge(status: int, error: Any) -> Verdict:
+    """The verdict on one item of a bulk answer, from its status and its error object."""
+    if error is None and status < 300:
+        return _DONE
+    reason = reason_of(error) or f"HTTP {status}"
+    if is_block(status, error):
+        return Verdict(Fate.BLOCKED, reason)
+    if status in TRANSIENT or _BREAKER in reason.lower():
+        return Verdict(Fate.RETRY, reason)
+    if isinstance(error, dict) and error.get("type") == _CLOSED:
+        return Verdict(Fate.GONE, reason)
+    if status in _REFUSALS:
+        return Verdict(Fate(_REFUSALS[status]), reason)
+    return Verdict(Fate.DOUBT if status == DOUBTFUL else Fate.REJECT, reason)
+
+
+def is_block(status: int, error: Any) -> bool:
+    """Whether an owner, or a full disk, forbids writes; a block of 503 passes at a start."""
+    kind = str(error.get("type")) if isinstance(error, dict) else ""
+    return kind == "cluster_block_exception" and status != 503
+
+
+def reason_of(error: Any) -> str:
+    """The reasons in an error object, outermost first, each said once, on one line."""
+    if not isinstance(error, dict):
+        return " ".join(str(error).split()) if error else ""
+    reasons: list[str] = []
+    for each in _chain(error):
+        said = _PREVIEW.sub("", " ".join(str(each.get("reason") or each.get("type") or "").split()))
+        if said and not any(said in known for known in reasons):
+            reasons.append(said)
+    return ": ".join(reason[:_LONGEST_REASON] for reason in reasons)
+
+
+def _chain(error: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    each: Any = error
+    while isinstance(each, dict):
+        yield each
+        each = each.get("caused_by")
+
+
+FIRST_PAUSE = 0.25
+LONGEST_PAUSE = 10.0
+NDJSON = {"content-type": "application/x-ndjson"}
+
+
+class TransientError(Exception):
+    """The request failed in a way that may pass; `status` is None where nothing answered."""
+
+    def __init__(self, reason: str, status: int | None) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
+class TooLargeError(Exception):
+    """The cluster takes no request of this size (HTTP 413)."""
+
+
+class IndexClient:
+    """Requests of one run: their retries, and for how long nothing was accepted."""
+
+    def __init__(self, cluster: Cluster, index: str, pause: Pause, max_outage: float) -> None:
+        self.index = index
+        self._cluster = cluster
+        self._pause = pause
+        self._max_outage = max_outage
+        self._lock = threading.Lock()
+        self._failing_since: float | None = None
+        self.retries = 0
+
+    def once(self, method: str, path: str, body: Any = None, **params: Any) -> Any:
+        """Send one request and return the parsed answer.
+
+        Raises TransientError and TooLargeError where sending again may help, BlockedError where the
+        index is blocked, and the cluster room's sentence for anything else.
+        """
+        from opensearchpy.exceptions import ConnectionError as NoAnswerError
+        from opensearchpy.exceptions import TransportError
+
+        headers = NDJSON if isinstance(body, bytes) else None
+        try:
+            return self._cluster.client.transport.perform_request(
+                method, path, params=params, body=body, headers=headers
+            )
+        except NoAnswerError as error:
+            raise TransientError(str(self._cluster.explain(error)).rstrip("."), None) from error
+        except TransportError as error:
+            status = int(error.status_code)
+            said = _error_object(error)
+            if is_block(status, said):
+                raise self.blocked(reason_of(said)) from error
+            if status == TOO_LARGE:
+                raise TooLargeError from error
+            if status in TRANSIENT:
+                reason = reason_of(said) or f"HTTP {status}"
+                raise TransientError(f"HTTP {status}: {reason}", status) from error
+            raise self._cluster.explain(error) from error
+
+    def ask(self, method: str, path: str, body: Any = None, **params: Any) -> Any:
+        """Send a request that may be sent twice, again and again until it is answered."""
+        attempt = 0
+        while True:
+            try:
+                answer = self.once(method, path, body, **params)
+            except TransientError as error:
+                self.wait(attempt, str(error))
+                attempt += 1
+            else:
+                self.accepted()
+                return answer
+
+    def largest_request(self) -> int | None:
+        """Bytes that every node takes in one request, or None where it may not be asked."""
+        path, field = "/_nodes/http", "max_content_length_in_bytes"
+        try:
+            answer = self.once("GET", path, filter_path=f"nodes.*.http.{field}")
+        except (TransientError, ClusterError):
+            return None
+        return min((int(n["http"][field]) for n in answer.get("nodes", {}).values()), default=None)
+
+    def accepted(self) -> None:
+        """The cluster took something: no outage."""
+        with self._lock:
+            self._failing_since = None
+
+    def wait(self, attempt: int, reason: str) -> None:
+        """Count a retry and sleep before it: exponential backoff with full jitter.
+
+        Source: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015. Raises
+        OutageError once nothing was accepted for too long.
+        """
+        now = time.monotonic()
+        with self._lock:
+            self.retries += 1
+            self._failing_since = self._failing_since or now
+            failing = now - self._failing_since
+        if failing > self._max_outage:
+            raise OutageError(
+                f"the cluster accepted nothing for {failing:,.0f} seconds (--max-outage is "
+                f"{self._max_outage:,.0f}), last because: {reason}; what was written is kept, so "
+                "run the same command again once the cluster is well and it goes on from there."
+            )
+        longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempt, 10))
+        self._pause(random.uniform(0, longest))
+
+    def fatal(self, verdict: Verdict) -> IngestError:
+        """The sentence for an answer that no document is to blame for."""
+        if verdict.fate is Fate.BLOCKED:
+            return self.blocked(verdict.reason)
+        if verdict.fate is Fate.FORBIDDEN:
+            return IndexRefusedError(
+                f"writing into index {self.index!r} is forbidden ({verdict.reason}): give the user "
+                "the permission to write there, and run the same command again."
+            )
+        return IndexRefusedError(
+            f"index {self.index!r} was deleted or closed during the load ({verdict.reason}): open "
+            "it if it is still there, and run the same command again."
+        )
+
+    def blocked(self, reason: str) -> BlockedError:
+        """The sentence for an index that takes no writes."""
+        return BlockedError(
+            f"index {self.index!r} takes no writes ({reason}): free disk space or lift the block, "
+            f'PUT /{self.index}/_settings {{"index.blocks.read_only_allow_delete": null, '
+            '"index.blocks.read_only": null, "index.blocks.write": null}, and run the same command '
+            "again; what was written is kept."
+        )
+
+
+def _error_object(error: Any) -> Any:
+    info = error.info if len(error.args) > 2 else None
+    return info.get("error", info) if isinstance(info, dict) else info

@@ -1,0 +1,72 @@
+"""Deletes and small updates of what is stored: every item settled, as passages are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from itertools import islice
+from typing import Any
+
+import orjson
+
+from ingest.errors import IncompleteError
+from ingest.write.client import FATAL, Fate, IndexClient, judge, result_of
+
+# Items in one request: at most about half a megabyte of ids.
+PAGE = 1000
+_MISSING = 404
+_TRIES = 5
+
+
+def delete(client: IndexClient, ids: Iterable[str]) -> int:
+    """Delete passages; those that are not there are gone already. Returns how many were deleted.
+
+    Raises BlockedError, OutageError, IndexRefusedError, IncompleteError.
+    """
+    return _amend(client, (orjson.dumps({"delete": {"_id": each}}) + b"\n" for each in ids))
+
+
+def update(client: IndexClient, ids: Iterable[str], values: dict[str, Any]) -> int:
+    """Set fields of passages, and show it to searches; the same errors. Returns how many."""
+    body = orjson.dumps({"doc": values})
+    lines = (orjson.dumps({"update": {"_id": each}}) + b"\n" + body + b"\n" for each in ids)
+    return _amend(client, lines, refresh="true")
+
+
+def _amend(client: IndexClient, items: Iterable[bytes], **params: str) -> int:
+    waiting = iter(items)
+    done = 0
+    while page := list(islice(waiting, PAGE)):
+        attempt = 0
+        while page:
+            answer = client.ask("POST", f"/{client.index}/_bulk", b"".join(page), **params)
+            taken, again = _settle(client, page, answer["items"], attempt)
+            done += taken
+            if again:
+                client.wait(attempt, again[0][1])
+            attempt += 1
+            page = [item for item, _ in again]
+    return done
+
+
+def _settle(
+    client: IndexClient, page: list[bytes], answers: list[dict[str, Any]], attempt: int
+) -> tuple[int, list[tuple[bytes, str]]]:
+    """How many items were carried out, and those to send again with the reason."""
+    done = 0
+    again: list[tuple[bytes, str]] = []
+    for item, (status, error) in zip(page, map(result_of, answers), strict=True):
+        if error is None and status == _MISSING:
+            continue
+        verdict = judge(status, error)
+        if verdict.fate in FATAL:
+            raise client.fatal(verdict)
+        if verdict.fate is Fate.DONE:
+            done += 1
+        elif verdict.fate is Fate.REJECT or (verdict.fate is Fate.DOUBT and attempt >= _TRIES):
+            raise IncompleteError(
+                f"index {client.index!r} refuses to change a passage that it holds "
+                f"({verdict.reason}): mend that, and run the same command again."
+            )
+        else:
+            again.append((item, verdict.reason))
+    return done, again

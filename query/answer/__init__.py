@@ -1,0 +1,1 @@
+"""What the cluster answers: hits, fusion, explanations, reranking."""

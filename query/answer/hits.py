@@ -1,0 +1,268 @@
+"""From the cluster's responses to the result of a question; pure, no network."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Generic, TypeVar
+
+from mappings import Fusion
+from query.answer.explain import explain_hit
+from query.answer.fusion import Leg, Raw, fuse, make_leg
+from query.answer.results import Hit, Result
+from query.body.hybrid import LEGS, MOST_SHARDS_APART
+from query.body.plan import INNER, Plan
+from query.body.request import failure, hits_of, innermost, partial_of
+from query.question import BM25, HYBRID, KNN
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Group(Generic[T]):
+    """The best passage of a document; others: further passages found, None where not counted."""
+
+    best: T
+    others: int | None
+
+
+def collapsed(found: Iterable[T], document_of: Callable[[T], str]) -> list[Group[T]]:
+    """The first passage of each document, in the order of the passages; no passages give none."""
+    best: dict[str, T] = {}
+    count: dict[str, int] = {}
+    for each in found:
+        document = document_of(each)
+        best.setdefault(document, each)
+        count[document] = count.get(document, 0) + 1
+    return [Group(each, count[document] - 1) for document, each in best.items()]
+
+
+# How far the cluster's fused score may be from ours: it computes in float32.
+AGREEMENT = 1e-4
+# No engine's score of a cosine is above 1 (query/body/knn.py), but for its rounding.
+TOO_HIGH = 1 + AGREEMENT
+
+Responses = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Found:
+    """One hit before its rank is known: its score to order by, and what the cluster gave."""
+
+    score: float
+    hit: Raw
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The result of a plan, and whether deeper candidates could bring more of it.
+
+    indexes: where the hits came from.
+    """
+
+    result: Result
+    short: bool
+    indexes: frozenset[str]
+
+
+def read(plan: Plan, responses: Responses) -> Reading:
+    """Make the result of a plan's responses, one an item of the plan, in their order.
+
+    Raises opensearch-py's TransportError for a failed search, AnswerError for a useless answer.
+    """
+    plan = _without_false_cosines(plan, responses)
+    question = plan.question
+    legs = _legs(plan, responses)
+    found = _found(plan, responses, legs)
+    groups = _groups(plan, found)
+    page = groups
+    if question.collapse and question.mode != BM25:
+        page = groups[question.start : question.end]
+    hits = [
+        _hit(plan, group, rank, legs) for rank, group in enumerate(page, start=question.start + 1)
+    ]
+    used = [responses[0]] if plan.main is not None else responses
+    result = Result(
+        mode=question.mode,
+        hits=tuple(hits),
+        took_ms=max(int(each.get("took", 0)) for each in responses),
+        fusion=_fusion(plan, legs),
+        partial=_partial(plan, responses),
+        notes=(*plan.notes, *_notes(plan, groups), *_doubts(plan, hits)),
+    )
+    short = len(page) < question.k and _might_have_more(plan, used)
+    return Reading(result, short, frozenset(each.hit["_index"] for each in found))
+
+
+def _without_false_cosines(plan: Plan, responses: Responses) -> Plan:
+    """A plan that shows no cosine where the scores of neighbours cannot be of one alone."""
+    shown = plan.question.mode == KNN or plan.question.explain
+    answers = [responses[position] for position in plan.legs.get(KNN, ())]
+    hits = [hit for each in answers if "error" not in each for hit in hits_of(each)]
+    if not shown or plan.scale is None or not any(hit["_score"] > TOO_HIGH for hit in hits):
+        return plan
+    note = (
+        "no cosine is shown: the cluster's scores are above 1, the highest of a cosine, as where "
+        "document-level security adds 1 to each; their order is right."
+    )
+    return replace(plan, scale=None, notes=(*plan.notes, note))
+
+
+def _might_have_more(plan: Plan, responses: Responses) -> bool:
+    """Whether a search of neighbours was cut at its candidates, so that more passages may match."""
+    if plan.question.mode != KNN or not plan.question.collapse:
+        return False
+    return any(len(hits_of(each)) >= plan.depth for each in responses)
+
+
+def _legs(plan: Plan, responses: Responses) -> list[Leg]:
+    legs = []
+    for name, positions in plan.legs.items():
+        if plan.fusion and plan.question.mode == HYBRID:
+            shards = _shard_hits([responses[position] for position in positions])
+            legs.append(make_leg(name, shards, plan.fusion))
+    return legs
+
+
+def _shard_hits(responses: Responses) -> list[list[Raw]]:
+    """The hits of each shard that answered; raises where none did."""
+    good = [each for each in responses if "error" not in each]
+    if not good:
+        raise failure(responses[0])
+    return [list(hits_of(each)) for each in good]
+
+
+def _partial(plan: Plan, responses: Responses) -> str | None:
+    failed = [each for each in responses if "error" in each]
+    if failed and len(responses) > 1 and plan.main is None:
+        shard = (failed[0]["error"].get("failed_shards") or [failed[0]["error"]])[0]
+        return (
+            f"{len(failed)} of {len(responses)} searches of single shards failed "
+            f"({innermost(shard)})"
+        )
+    return partial_of(responses)
+
+
+def _found(plan: Plan, responses: Responses, legs: Sequence[Leg]) -> list[Found]:
+    """The hits of the page, or all candidates where we page or collapse them; best first.
+
+    Of equal scores, the lower id comes first on a page.
+    """
+    question = plan.question
+    if plan.main is not None:
+        found = [Found(_shown(plan, hit), hit) for hit in hits_of(responses[plan.main])]
+        return sorted(found, key=lambda each: (-each.score, each.hit["_id"]))
+    fusion = plan.fusion or question.tuning.fusion
+    fused = [Found(each.score, each.hit) for each in fuse(legs, fusion)]
+    return fused if question.collapse else fused[question.start : question.end]
+
+
+def _shown(plan: Plan, hit: Raw) -> float:
+    """The score that people see: the cosine of neighbours where it is known, else the engine's."""
+    score = float(hit["_score"])
+    if plan.question.mode == KNN and plan.scale:
+        return plan.scale.to_cosine(score)
+    return score
+
+
+def _groups(plan: Plan, found: list[Found]) -> list[Group[Found]]:
+    """The hits as documents where they are collapsed; BM25's are collapsed by the cluster."""
+    if not plan.question.collapse:
+        return [Group(each, None) for each in found]
+    if plan.question.mode == BM25:
+        return [
+            Group(each, each.hit["inner_hits"][INNER]["hits"]["total"]["value"] - 1)
+            for each in found
+        ]
+    field = plan.target.fields.document_id
+    return collapsed(found, lambda each: each.hit["_source"].get(field, each.hit["_id"]))
+
+
+def _hit(plan: Plan, group: Group[Found], rank: int, legs: Sequence[Leg]) -> Hit:
+    hit, score, mode = group.best.hit, group.best.score, plan.question.mode
+    source = hit.get("_source", {})
+    found = Hit(
+        rank=rank,
+        id=hit["_id"],
+        score=score,
+        text=_text(source, plan),
+        source=source,
+        title=source.get(plan.target.fields.title),
+        raw_score=None if mode == HYBRID else float(hit["_score"]),
+        cosine=score if mode == KNN and plan.scale else None,
+        document_id=source.get(plan.target.fields.document_id),
+        others=group.others,
+        index=hit["_index"] if len(plan.target.indexes) > 1 else None,
+    )
+    if not plan.question.explain:
+        return found
+    return replace(found, explanation=explain_hit(plan, found, hit, legs))
+
+
+def _text(source: Mapping[str, Any], plan: Plan) -> str:
+    for path in plan.target.shown_text:
+        value: Any = source
+        for part in path:
+            value = value.get(part) if isinstance(value, Mapping) else None
+        texts = value if isinstance(value, list) else [value]
+        if texts and all(isinstance(each, str) for each in texts):
+            return " ".join(texts)
+    return ""
+
+
+def _fusion(plan: Plan, legs: Sequence[Leg]) -> dict[str, Any] | None:
+    """How and where a hybrid search was fused, for people and for --json."""
+    if plan.place is None:
+        return None
+    told: dict[str, Any] = {
+        "place": "server" if plan.place.on_server else "client",
+        "reason": plan.place.reason,
+        "depth": plan.depth,
+    }
+    if pipeline := plan.question.tuning.pipeline:
+        told["pipeline"] = pipeline
+    if plan.fusion is None:
+        return told
+    told |= describe(plan.fusion)
+    if plan.question.explain and any(leg.basis for leg in legs):
+        told["normalised_by"] = {leg.name: dict(leg.basis) for leg in legs}
+    return told
+
+
+def describe(fusion: Fusion) -> dict[str, Any]:
+    """A fusion's settings by name; rrf has a rank constant, the others a combination."""
+    told: dict[str, Any] = {"technique": fusion.technique}
+    if fusion.technique == "rrf":
+        told["rank_constant"] = fusion.rank_constant
+    else:
+        told["combination"] = fusion.combination
+    return {**told, "weights": dict(zip(LEGS, fusion.effective_weights, strict=True))}
+
+
+def _notes(plan: Plan, groups: Sequence[Group[Found]]) -> tuple[str, ...]:
+    question = plan.question
+    if question.mode != HYBRID or not question.collapse or len(groups) >= question.end:
+        return ()
+    return (
+        f"{len(groups)} documents are among the {plan.depth} candidates of each leg: a greater "
+        "--depth may find more.",
+    )
+
+
+def _doubts(plan: Plan, hits: Sequence[Hit]) -> tuple[str, ...]:
+    """Where the cluster's score is not what follows from the legs."""
+    off = [
+        hit.rank
+        for hit in hits
+        if hit.explanation and abs(hit.explanation.computed - hit.score) > AGREEMENT
+    ]
+    if not off:
+        return ()
+    ranks = ", ".join(map(str, off))
+    why = "as it does where a shard's segments are searched concurrently"
+    if (shards := plan.target.all_shards) > MOST_SHARDS_APART:
+        why = f"of each of the {shards} shards, and more than {MOST_SHARDS_APART} are not explained"
+    return (
+        f"the cluster's score of rank {ranks} differs from what its legs give: it normalised other "
+        f"candidates, {why}.",
+    )

@@ -1,0 +1,43 @@
+"""The first hits in a new order, by a model that reads the query and each passage together."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from query.answer.results import Hit, Reranked, Result
+from query.errors import AnswerError
+from query.question import PassageScorer, Question
+
+
+def reranked(result: Result, question: Question, model: PassageScorer) -> Result:
+    """The page of `question` from the hits of a deeper search, ordered by the model's scores.
+
+    Each hit keeps its first rank and score in `before`. Of equal scores, the lower first rank comes
+    first. No hits are no work. Raises AnswerError where a score is NaN or infinite.
+    """
+    if not result.hits:
+        return result
+    passages = [_passage(hit) for hit in result.hits]
+    scores = np.asarray(model.score(question.text, passages))
+    if not np.isfinite(scores).all():
+        raise AnswerError(
+            f"{model.name} gives scores that are no numbers: rerank with another model."
+        )
+    order = np.argsort(-scores, kind="stable")
+    hits = tuple(
+        replace(
+            result.hits[place],
+            rank=rank,
+            score=float(scores[place]),
+            before=Reranked(result.hits[place].rank, result.hits[place].score),
+        )
+        for rank, place in enumerate(order.tolist(), start=1)
+    )
+    return replace(result, hits=hits[question.start : question.end])
+
+
+def _passage(hit: Hit) -> str:
+    """What the model reads: the title and the text, as an ingestion encodes them."""
+    return f"{hit.title}\n{hit.text}" if hit.title else hit.text

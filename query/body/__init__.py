@@ -1,0 +1,1 @@
+"""Request bodies and search pipelines: pure functions of a question."""

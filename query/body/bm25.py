@@ -1,0 +1,124 @@
+"""The clause that matches words."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from query.errors import QueryError, TargetError
+from query.question import Bm25
+from query.target import DATES, NUMBERS, VECTOR_TYPES, Target, nested_in
+
+# What a passage gains from its fields beside the best one; measured on SciFact's training queries
+# (nDCG@10 0.698 with the english analyzer; best field alone 0.682, sum of fields 0.674).
+TIE_BREAKER = 0.3
+# Types of fields that the cluster refuses to match words in.
+WORDLESS = (*NUMBERS, *DATES, *VECTOR_TYPES, "boolean", "object", "nested")
+
+
+def search_fields(bm25: Bm25, target: Target) -> list[str]:
+    """The fields to search, with their boosts ("title^2"); raises TargetError for unknown ones."""
+    if not bm25.fields:
+        if not target.text_fields:
+            raise TargetError(f"index {target.name!r} has no field of full text: name one with -f.")
+        return list(target.text_fields)
+    for field in bm25.fields:
+        name, _, boost = field.partition("^")
+        if boost and not _is_number(boost):
+            raise QueryError(f"the boost of {field!r} is no number: write it as title^2.")
+        if "*" not in name and name not in target.types:
+            near = difflib.get_close_matches(name, target.types, n=3)
+            hint = f"did you mean {' or '.join(near)}?" if near else "see `tandem index show`."
+            raise TargetError(f"index {target.name!r} has no field {name!r}: {hint}")
+        _check_words(name, target)
+    return list(bm25.fields)
+
+
+def _check_words(name: str, target: Target) -> None:
+    kind = target.types.get(name)
+    if kind in WORDLESS:
+        raise TargetError(
+            f"field {name!r} is of type {kind}, which has no words to match: name one of "
+            f"{', '.join(target.text_fields) or 'full text'} with -f, and use --where for values."
+        )
+    if path := nested_in(name, target.types):
+        raise TargetError(
+            f"field {name!r} is inside the nested field {path!r}, where words are not looked for: "
+            "name another with -f."
+        )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        return 0 < float(text) < math.inf
+    except ValueError:
+        return False
+
+
+def words(text: str, bm25: Bm25, target: Target) -> dict[str, Any]:
+    """The clause alone, without a filter: what may also be highlighted.
+
+    A passage's score is that of its best field plus a share of the others (best_fields).
+    """
+    fields = search_fields(bm25, target)
+    match: dict[str, Any] = {"query": text, "fields": fields, "operator": bm25.operator}
+    if len(fields) > 1:
+        match |= {"type": "best_fields", "tie_breaker": TIE_BREAKER}
+    if bm25.minimum_should_match is not None:
+        match["minimum_should_match"] = bm25.minimum_should_match
+    if bm25.fuzziness is not None:
+        match["fuzziness"] = bm25.fuzziness
+    clause = {"multi_match": match}
+    if not bm25.phrase_boost:
+        return clause
+    phrase = {"query": text, "fields": fields, "type": "phrase", "boost": bm25.phrase_boost}
+    return {"bool": {"must": [clause], "should": [{"multi_match": phrase}]}}
+
+
+def bm25_clause(
+    text: str, bm25: Bm25, target: Target, where: Mapping[str, Any] | None
+) -> dict[str, Any]:
+    """The clause with its filter, which does not change scores."""
+    clause = words(text, bm25, target)
+    if where is None:
+        return clause
+    return {"bool": {"must": [clause], "filter": [dict(where)]}}
+
+
+# Around a match, in the cluster's answer; no text of a user can hold what is drawn anew each time.
+_OPEN, _CLOSE = (f"[{secrets.token_hex(8)}]" for _ in range(2))
+_FRAGMENTS, _CHARACTERS = 2, 160
+
+Fragment = list[tuple[str, bool]]
+
+
+def highlight_body(clause: Mapping[str, Any], target: Target) -> dict[str, Any]:
+    """What asks the cluster for fragments; clause: the words, whatever the search looks for."""
+    return {
+        "pre_tags": [_OPEN],
+        "post_tags": [_CLOSE],
+        "highlight_query": clause,
+        "number_of_fragments": _FRAGMENTS,
+        "fragment_size": _CHARACTERS,
+        "fields": {name: {} for name in target.text_fields},
+    }
+
+
+def highlights(hit: Mapping[str, Any]) -> dict[str, list[Fragment]]:
+    """Field -> fragments of a hit, each a list of (text, whether it matched)."""
+    found: Mapping[str, list[str]] = hit.get("highlight", {})
+    return {field: [_pieces(fragment) for fragment in each] for field, each in found.items()}
+
+
+def _pieces(fragment: str) -> Fragment:
+    pieces = []
+    for number, part in enumerate(fragment.split(_OPEN)):
+        if number == 0:
+            pieces.append((part, False))
+            continue
+        match, _, rest = part.partition(_CLOSE)
+        pieces += [(match, True), (rest, False)]
+    return [(text, matched) for text, matched in pieces if text]

@@ -1,0 +1,134 @@
+"""Everyday conditions such as `year>=2019` as query DSL."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any
+
+from query.errors import FilterError
+from query.target import DATES, INTEGERS, NUMBERS, Types, known_type, nested_in
+
+EXACT = ("keyword", "constant_keyword", "wildcard", "ip", "version")
+_RANGES = {">=": "gte", "<=": "lte", ">": "gt", "<": "lt"}
+_CONDITION = re.compile(r"\s*([^\s=!<>]+)\s*(!=|>=|<=|=|>|<)\s*(.*?)\s*", re.S)
+# A value in quotes may hold commas.
+_VALUE = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[^,"][^,]*)\s*(?:,|$)')
+
+
+def condition(text: str, types: Types, index: str) -> dict[str, Any]:
+    """Query DSL for FIELD=VALUE, !=, >, >=, <, <=; several values with commas mean any of them.
+
+    A passage without the field meets != and no other condition. Raises FilterError.
+    """
+    match = _CONDITION.fullmatch(text)
+    if not match or not match[3]:
+        raise FilterError(
+            f"{text!r} is no condition: write it as lang=en, lang=en,de, lang!=en or year>=2019."
+        )
+    name, operator, rest = match.groups()
+    if rest[0] in "=<>":
+        raise FilterError(
+            f"{text!r} has {operator}{rest[0]}, which is no comparison: use =, !=, >, >=, < or <=, "
+            "and double quotes around a value that begins so."
+        )
+    name, kind = _exact_field(name, types, index)
+    values = [_value(each, name, kind) for each in _values(rest, text)]
+    if operator in _RANGES:
+        return _range(name, kind, operator, values)
+    query = {"terms": {name: values}} if len(values) > 1 else {"term": {name: values[0]}}
+    return query if operator == "=" else {"bool": {"must_not": [query]}}
+
+
+def _range(name: str, kind: str, operator: str, values: list[Any]) -> dict[str, Any]:
+    if len(values) > 1:
+        raise FilterError(f"{name}{operator} takes one value and has {len(values)}: give one.")
+    if kind not in NUMBERS + DATES + ("ip", "version"):
+        raise FilterError(
+            f"field {name!r} is of type {kind}, which has no order: use = or != for it."
+        )
+    return {"range": {name: {_RANGES[operator]: values[0]}}}
+
+
+def _values(rest: str, text: str) -> list[str]:
+    found, at = [], 0
+    while at < len(rest):
+        match = _VALUE.match(rest, at)
+        if not match:
+            raise FilterError(
+                f"the values of {text!r} cannot be read from {rest[at:]!r} on: separate them with "
+                "commas, and put a value with a comma in double quotes."
+            )
+        found.append(_unquoted(match[1], text))
+        at = match.end()
+    return found
+
+
+def _unquoted(value: str, text: str) -> str:
+    if not value.startswith('"'):
+        return value.strip()
+    try:
+        return str(json.loads(value))
+    except json.JSONDecodeError as error:
+        raise FilterError(
+            f"the value {value} of {text!r} is no JSON string: {error.msg}."
+        ) from error
+
+
+def _value(value: str, name: str, kind: str) -> Any:
+    """A value as the field's type wants it."""
+    try:
+        if kind in INTEGERS:
+            return int(value)
+        if kind in NUMBERS:
+            return _finite(value)
+    except ValueError as error:
+        cure = _between(name, value)
+        raise FilterError(
+            f"field {name!r} is of type {kind} and {value!r} is no such number{cure}."
+        ) from error
+    if kind == "boolean":
+        if value not in ("true", "false"):
+            raise FilterError(f"field {name!r} is boolean and {value!r} is neither true nor false.")
+        return value == "true"
+    return value
+
+
+def _between(name: str, value: str) -> str:
+    """The cure for a range written as 1902..1950 or 1902-1950, empty for anything else."""
+    match = re.fullmatch(r"(\d+)(?:\.\.\.?|-)(\d+)", value)
+    if not match:
+        return ""
+    return f": for a range give two, --where '{name}>={match[1]}' --where '{name}<={match[2]}'"
+
+
+def _finite(value: str) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(value)
+    return number
+
+
+def _exact_field(name: str, types: Types, index: str) -> tuple[str, str]:
+    """The field that a condition compares with, and its type."""
+    kind = known_type(name, types, index)
+    if path := nested_in(name, types):
+        inner = f'{{"term": {{"{name if name != path else path + ".FIELD"}": "..."}}}}'
+        raise FilterError(
+            f"field {name!r} is inside the nested field {path!r}, which conditions do not reach: "
+            f'use --filter \'{{"nested": {{"path": "{path}", "query": {inner}}}}}\'.'
+        )
+    if kind == "text":
+        exact = [sub for sub, t in types.items() if sub.startswith(f"{name}.") and t == "keyword"]
+        if exact:
+            return exact[0], "keyword"
+        raise FilterError(
+            f"field {name!r} is full text, which is searched and not compared: put its words in "
+            f'the query, or use --filter \'{{"match": {{"{name}": "..."}}}}\'.'
+        )
+    if kind not in EXACT + NUMBERS + DATES + ("boolean", "_id"):
+        inside = [sub for sub in types if sub.startswith(f"{name}.")]
+        cure = f"name a field in it, such as {inside[0]}" if inside else "use --filter"
+        raise FilterError(f"field {name!r} is of type {kind}, which has no single value: {cure}.")
+    return name, kind

@@ -1,0 +1,144 @@
+"""Filters written in query DSL: read, checked, and joined with conditions."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from query.body.conditions import condition
+from query.errors import FilterError
+from query.question import is_text
+from query.target import Types, known_type, nested_in
+
+# Clauses whose keys are names of fields.
+_LEAVES = (
+    *("term", "terms", "range", "match", "match_phrase", "match_phrase_prefix"),
+    *("prefix", "wildcard", "regexp", "fuzzy", "terms_set", "match_bool_prefix"),
+)
+_OCCURRENCES = ("must", "should", "filter", "must_not")
+# Keys beside the field's name.
+_NOT_FIELDS = ("boost", "_name")
+
+
+def combined_filter(
+    dsl: Mapping[str, Any] | None, where: Iterable[str], types: Types, index: str
+) -> dict[str, Any] | None:
+    """One filter of query DSL and conditions, all of which must hold; None where there is none.
+
+    types: dotted field name -> type. Raises FilterError.
+    """
+    clauses = []
+    if dsl is not None:
+        check_dsl(dsl, types, index)
+        clauses.append(dict(dsl))
+    for each in where:
+        clauses.append(condition(each, types, index))
+        _check_values(clauses[-1])
+    if len(clauses) < 2:
+        return clauses[0] if clauses else None
+    return {"bool": {"filter": clauses}}
+
+
+def parse_dsl(text: str) -> dict[str, Any]:
+    """A filter from JSON; raises FilterError with the position of what is wrong."""
+    try:
+        found = json.loads(text, object_pairs_hook=_each_key_once)
+    except json.JSONDecodeError as error:
+        near = text[max(0, error.pos - 10) : error.pos + 10]
+        raise FilterError(
+            f"the filter is not valid JSON at line {error.lineno}, column {error.colno}, near "
+            f'{near!r}: {error.msg}; write it as \'{{"term": {{"lang": "en"}}}}\'.'
+        ) from error
+    if not isinstance(found, dict) or not found:
+        raise FilterError(
+            f"the filter must be one JSON object of query DSL and is {text.strip()[:40]!r}: write "
+            'it as \'{"term": {"lang": "en"}}\'.'
+        )
+    return found
+
+
+def _each_key_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of JSON; of a key that is there twice, the first value would be lost."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise FilterError(
+            f"the filter has the key {twice!r} twice in one object, so that one of them would be "
+            'lost: put both conditions in {"bool": {"filter": [...]}}.'
+        )
+    return found
+
+
+def check_dsl(dsl: Mapping[str, Any], types: Types, index: str) -> None:
+    """Refuse fields that the index lacks: the cluster would find nothing and say nothing."""
+    if not isinstance(dsl, Mapping):
+        raise FilterError(
+            f"the filter is {str(dsl)[:40]!r} and must be a dict of query DSL: give it as "
+            '{"term": {"lang": "en"}}.'
+        )
+    if list(dsl) == ["query"]:
+        raise FilterError(
+            'the filter is a whole request: leave out the outer "query", as in '
+            '\'{"term": {"lang": "en"}}\'.'
+        )
+    if len(dsl) != 1:
+        raise FilterError(
+            f"a filter has one clause and this one has {len(dsl)} ({', '.join(map(str, dsl))}): "
+            'put them in {"bool": {"filter": [...]}}.'
+        )
+    _check_values(dsl)
+    for name in _fields_of(dsl):
+        if "*" not in name:
+            known_type(name, types, index)
+            _check_nested(name, types)
+
+
+def _check_nested(name: str, types: Types) -> None:
+    if path := nested_in(name, types):
+        raise FilterError(
+            f"field {name!r} is inside the nested field {path!r}, where a filter finds nothing "
+            f'unless it says so: put it in {{"nested": {{"path": "{path}", "query": {{...}}}}}}.'
+        )
+
+
+def _check_values(value: Any) -> None:
+    """Refuse what JSON cannot hold, anywhere in a filter."""
+    if isinstance(value, str) and not is_text(value):
+        raise FilterError(
+            f"the filter's {value[:60]!r} is no text, for it has half a character: write "
+            "it in UTF-8."
+        )
+    if isinstance(value, float) and not math.isfinite(value):
+        raise FilterError(
+            f"the filter has the number {value}, which JSON lacks: give a finite one."
+        )
+    if isinstance(value, Mapping):
+        for name, each in value.items():
+            _check_values(name)
+            _check_values(each)
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            _check_values(each)
+
+
+def _fields_of(clause: Any) -> Iterator[str]:
+    """Names of fields in the clauses that everyday filters are made of; others are left alone."""
+    if not isinstance(clause, Mapping):
+        return
+    for kind, body in clause.items():
+        if not isinstance(body, Mapping):
+            continue
+        if kind in _LEAVES:
+            yield from (name for name in body if name not in _NOT_FIELDS)
+        elif kind == "exists":
+            yield str(body.get("field", "*"))
+        elif kind == "bool":
+            for occurrence in _OCCURRENCES:
+                inner = body.get(occurrence) or []
+                for each in inner if isinstance(inner, list) else [inner]:
+                    yield from _fields_of(each)
+        elif kind == "constant_score":
+            yield from _fields_of(body.get("filter"))

@@ -1,0 +1,133 @@
+"""The bodies of a hybrid search: one query that the cluster fuses, or the legs that we fuse."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mappings import Fusion, pipeline_body
+from mappings.pipeline import RRF
+from query.errors import QueryError
+from query.question import BM25, KNN, Question, Tuning
+from query.target import Target
+
+if TYPE_CHECKING:
+    from cluster import Capabilities
+
+# The order of the legs, and so of the weights.
+LEGS = (BM25, KNN)
+
+
+def hybrid_body(
+    clauses: Mapping[str, dict[str, Any]], tuning: Tuning, depth: int, start: int, size: int
+) -> dict[str, Any]:
+    """One search with a `hybrid` query at the top and the pipeline that fuses it.
+
+    clauses: leg -> clause with its filter; depth: pagination_depth, the candidates of each leg and
+    shard. Without a pipeline the server returns raw scores of about -9.5e9 (neural-search#1011), so
+    this body always has one.
+    """
+    return {
+        "from": start,
+        "size": size,
+        "query": {
+            "hybrid": {
+                "queries": [clauses[leg] for leg in LEGS],
+                "pagination_depth": depth,
+            }
+        },
+        "search_pipeline": tuning.pipeline or pipeline_body(tuning.fusion),
+    }
+
+
+def leg_body(clause: dict[str, Any], depth: int, *, opensearch: bool) -> dict[str, Any]:
+    """One leg alone, as deep as the hybrid query looks."""
+    body = {"from": 0, "size": depth, "query": clause}
+    # The index's default pipeline must not change a leg: it does not see hybrid's legs either.
+    return {**body, "search_pipeline": "_none"} if opensearch else body
+
+
+def only_in(index: str, clause: dict[str, Any]) -> dict[str, Any]:
+    """A leg in one of several indexes, with the same scores.
+
+    The name that is searched stays what it was, for an alias may have a filter, or be all that the
+    user may search. The filter is around the clause, so that neighbours are found as without it.
+    """
+    return {"bool": {"must": [clause], "filter": [{"term": {"_index": index}}]}}
+
+
+# pagination_depth, without which the number of candidates changes from page to page, and rrf.
+HYBRID_SINCE = (2, 19)
+Z_SCORE_SINCE = (3, 0)
+RRF_WEIGHTS_SINCE = (3, 1)
+# A search of more shards is reduced in parts, which hybrid queries did not survive before 3.5 and
+# not in _msearch (neural-search#1738).
+MOST_SHARDS = 512
+# More legs would not pay: beyond this the client's legs are of all shards together.
+MOST_SHARDS_APART = 32
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where to fuse, and why there."""
+
+    on_server: bool
+    reason: str
+
+
+def place_of_fusion(question: Question, target: Target, can: Capabilities) -> Place:
+    """Choose for a hybrid question; raises QueryError where the user forces what cannot be."""
+    tuning = question.tuning
+    obstacle = _obstacle(tuning, target, can)
+    wanted = "server" if tuning.pipeline else tuning.place
+    if wanted == "client":
+        return Place(False, "as asked")
+    if wanted == "server":
+        if obstacle:
+            cure = "leave out --pipeline" if tuning.pipeline else "leave out --fusion-at"
+            raise QueryError(
+                f"the cluster cannot fuse this search: {obstacle}; {cure}, and Tandem fuses it."
+            )
+        return Place(True, f"pipeline {tuning.pipeline}" if tuning.pipeline else "as asked")
+    if obstacle:
+        return Place(False, obstacle)
+    return Place(True, "the cluster has neural-search")
+
+
+def _obstacle(tuning: Tuning, target: Target, can: Capabilities) -> str | None:
+    """Why the cluster cannot fuse a search of an index, or None."""
+    if tuning.pipeline:
+        return hybrid_obstacle(can)
+    if obstacle := fusion_obstacle(tuning.fusion, can):
+        return obstacle
+    shards = target.all_shards
+    if tuning.fusion.technique == RRF and shards > 1 and not can.rrf_is_global:
+        return f"before OpenSearch 3.5 rrf ranks within each shard, and here are {shards}"
+    if shards > MOST_SHARDS:
+        return f"{shards} shards are more than a hybrid query takes ({MOST_SHARDS})"
+    return None
+
+
+def hybrid_obstacle(can: Capabilities) -> str | None:
+    """Why the cluster cannot fuse at all, or None."""
+    if can.distribution != "opensearch":
+        return "Elasticsearch has no hybrid query"
+    if not can.neural_search:
+        return "the neural-search plugin is missing, or this user may not see it"
+    if not can.version:
+        return "the cluster does not tell its version"
+    if can.version < HYBRID_SINCE:
+        return f"OpenSearch {can.version_text} has no pagination_depth, which came with 2.19"
+    return None
+
+
+def fusion_obstacle(fusion: Fusion, can: Capabilities) -> str | None:
+    """Why the cluster cannot fuse like this, whatever the index, or None."""
+    if obstacle := hybrid_obstacle(can):
+        return obstacle
+    if fusion.technique == "z_score" and can.version < Z_SCORE_SINCE:
+        return f"OpenSearch {can.version_text} has no z_score, which came with 3.0"
+    if fusion.technique == RRF and fusion.weights and can.version < RRF_WEIGHTS_SINCE:
+        return f"OpenSearch {can.version_text} has no weights of rrf, which came with 3.1"
+    return None

@@ -1,0 +1,162 @@
+"""The clause that looks for neighbours of a vector."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from query.errors import TargetError, TextError
+from query.question import MOST, Knn, Vector
+from query.target import Target, VectorField
+
+ONE_FORMULA_SINCE = (2, 19)
+COSINE_SPACES = ("cosinesimil", "cosine")
+
+
+@dataclass(frozen=True)
+class CosineScale:
+    """How one vector field's scores relate to cosines, both ways."""
+
+    to_cosine: Callable[[float], float]
+    to_score: Callable[[float], float]
+
+
+_HALF = CosineScale(lambda score: 2.0 * score - 1.0, lambda cosine: (1.0 + cosine) / 2.0)
+_RECIPROCAL = CosineScale(lambda score: 2.0 - 1.0 / score, lambda cosine: 1.0 / (2.0 - cosine))
+
+
+def cosine_scale(space: str, engine: str | None, version: tuple[int, ...]) -> CosineScale | None:
+    """The scale of a field's scores, or None where they do not tell the cosine.
+
+    space: of the field; engine: of OpenSearch's field, None on Elasticsearch; version: the
+    cluster's, empty where unknown. Spaces other than cosine have none, nor has nmslib on a cluster
+    of unknown version.
+    """
+    if space not in COSINE_SPACES:
+        return None
+    if engine != "nmslib" or version >= ONE_FORMULA_SINCE:
+        return _HALF
+    return _RECIPROCAL if version else None
+
+
+# LuceneHNSWSearchContext and method_parameters appeared together.
+EF_SEARCH_SINCE = (2, 16)
+RESCORE_SINCE = (2, 17)
+# Elasticsearch's knn query took its k from `size` before (elasticsearch-java#861).
+K_SINCE = (8, 15)
+# Sums of squares that float32 holds with all of its digits; beyond, cosines are 0 or no number.
+LEAST_SQUARES, MOST_SQUARES = 1e-30, 1e30
+
+
+def check_vector(vector: Vector, field: VectorField, target: Target) -> None:
+    """Refuse what the cluster would refuse, before it is sent; vector: float32 [dimension]."""
+    if vector.shape != (field.dimension,):
+        raise TargetError(
+            f"field {field.name!r} of index {target.name!r} has {field.dimension} dimensions and "
+            f"the query's vector has {' x '.join(map(str, vector.shape))}: use the model that "
+            "encoded the index."
+        )
+    if not np.isfinite(vector).all():
+        raise TextError("the query's vector has NaN or infinite components: check the model.")
+    if not vector.any():
+        raise TextError(
+            "the query's vector is zero, which has no cosine: use words that the model knows, or "
+            "mode bm25."
+        )
+    squares = float(np.square(vector, dtype=np.float64).sum())
+    if not LEAST_SQUARES <= squares <= MOST_SQUARES:
+        raise TextError(
+            f"the query's vector has the length {math.sqrt(squares):.3g}, which the cluster cannot "
+            f"square in 32 bits: scale it to one from {math.sqrt(LEAST_SQUARES):.0e} to "
+            f"{math.sqrt(MOST_SQUARES):.0e}, such as 1."
+        )
+
+
+def knn_clause(
+    vector: Vector,
+    field: VectorField,
+    knn: Knn,
+    depth: int,
+    where: Mapping[str, Any] | None,
+    *,
+    version: tuple[int, ...],
+    scale: CosineScale | None,
+) -> dict[str, Any]:
+    """The clause for the `depth` nearest of each shard, among those that meet the filter.
+
+    The filter is inside the clause, so that it is met before neighbours are counted and never after
+    (k-NN's efficient filters). A minimum cosine cuts the nearest: OpenSearch's own radial search
+    (`min_score` inside knn) walks the graph only a little below the threshold and was seen to miss
+    up to half of what is above it. version: of the cluster, empty where unknown; scale: of the
+    field's scores. Raises TargetError where the field cannot do what is asked.
+    """
+    if knn.min_cosine is not None and scale is None:
+        raise TargetError(
+            f"field {field.name!r} compares by {field.space}, not by cosine: leave out the "
+            "minimum cosine."
+        )
+    if knn.oversample is not None and not field.compressed:
+        raise TargetError(
+            f"field {field.name!r} holds whole vectors, so there is nothing to score again: leave "
+            "out the oversampling."
+        )
+    if field.engine is None:
+        return _elasticsearch(vector, field, knn, depth, where, version)
+    clause = _opensearch(vector, field, knn, depth, where, version)
+    if knn.min_cosine is None or scale is None:
+        return clause
+    return {"function_score": {"query": clause, "min_score": scale.to_score(knn.min_cosine)}}
+
+
+def _opensearch(
+    vector: Vector,
+    field: VectorField,
+    knn: Knn,
+    depth: int,
+    where: Mapping[str, Any] | None,
+    version: tuple[int, ...],
+) -> dict[str, Any]:
+    body: dict[str, Any] = {"vector": vector, "k": depth}
+    if where is not None:
+        body["filter"] = dict(where)
+    if knn.ef_search is not None:
+        if version and version < EF_SEARCH_SINCE:
+            body["k"] = max(depth, knn.ef_search)  # on lucene these are one number
+        else:
+            body["method_parameters"] = {"ef_search": max(depth, knn.ef_search)}
+    if knn.oversample is not None:
+        if version and version < RESCORE_SINCE:
+            raise TargetError(
+                "this cluster is older than OpenSearch 2.17, which first scores compressed "
+                "vectors again: leave out the oversampling."
+            )
+        body["rescore"] = {"oversample_factor": knn.oversample}
+    return {"knn": {field.name: body}}
+
+
+def _elasticsearch(
+    vector: Vector,
+    field: VectorField,
+    knn: Knn,
+    depth: int,
+    where: Mapping[str, Any] | None,
+    version: tuple[int, ...],
+) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "field": field.name,
+        "query_vector": vector,
+        "num_candidates": min(MOST, max(depth, knn.ef_search or 0)),
+    }
+    if not version or version >= K_SINCE:
+        body["k"] = depth
+    if where is not None:
+        body["filter"] = dict(where)
+    if knn.oversample is not None:
+        body["rescore_vector"] = {"oversample": knn.oversample}
+    if knn.min_cosine is not None:
+        body["similarity"] = knn.min_cosine
+    return {"knn": body}

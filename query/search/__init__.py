@@ -1,0 +1,1 @@
+"""Searchers: a question, its vector, the request and the hits."""

@@ -1,0 +1,136 @@
+"""`AsyncSearcher`: the same searches on an event loop, which no step of them holds up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Iterable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from query.answer.results import Answer, Result
+from query.body.request import Request
+from query.errors import explained, raise_explained
+from query.question import HYBRID, QueryEncoder, Question, Vector
+from query.search.many import BATCH, IN_FLIGHT, Many, answers, batches
+from query.search.query_vectors import SIZE, Encoders, OnProgress
+from query.search.searcher import headers_of
+from query.search.steps import Flow, Flows, Rerank, Work
+
+if TYPE_CHECKING:
+    from cluster import Cluster
+
+T = TypeVar("T")
+
+
+class AsyncSearcher:
+    """Searches an index, or an alias, of a cluster from coroutines; made inside a running loop.
+
+    The arguments are those of Searcher. It has its own connections, so close it, or use it with
+    `async with`.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        index: str,
+        *,
+        encoder: QueryEncoder | None = None,
+        model: str | None = None,
+        cache: int = SIZE,
+        on_progress: OnProgress | None = None,
+    ) -> None:
+        self._cluster = cluster
+        self._client = cluster.async_client()
+        self._encoders = Encoders(encoder, model, cache, on_progress)
+        self._flows = Flows(
+            index, cluster.capabilities, self._encoders, lambda error: explained(error, cluster)
+        )
+
+    async def __aenter__(self) -> AsyncSearcher:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections, and let go of the model that was loaded here."""
+        self._encoders.close()
+        await self._client.close()
+
+    async def search(
+        self,
+        text: str,
+        mode: str = HYBRID,
+        k: int = 10,
+        *,
+        vector: Vector | None = None,
+        rerank: Rerank | None = None,
+        **options: Any,
+    ) -> Result:
+        """The k best passages for a text, best first, as Searcher.search gives them."""
+        question = Question(text, mode, k, **options)
+        return await self._run(self._flows.search(question, vector, rerank))
+
+    def search_many(
+        self,
+        queries: Iterable[tuple[str, str]],
+        mode: str = HYBRID,
+        k: int = 10,
+        *,
+        rerank: Rerank | None = None,
+        batch: int = BATCH,
+        **options: Any,
+    ) -> AsyncIterator[Answer]:
+        """One Answer a query, lazily and in their order, as Searcher.search_many gives them."""
+        return self._answers(queries, Many(Question("text", mode, k, **options), rerank), batch)
+
+    async def _answers(
+        self, queries: Iterable[tuple[str, str]], many: Many, batch: int
+    ) -> AsyncIterator[Answer]:
+        waiting: deque[asyncio.Task[list[Answer]]] = deque()
+        try:
+            for each in batches(queries, batch):
+                waiting.append(asyncio.create_task(self._run(answers(self._flows, each, many))))
+                if len(waiting) > IN_FLIGHT:
+                    for answer in await waiting.popleft():
+                        yield answer
+            while waiting:
+                for answer in await waiting.popleft():
+                    yield answer
+        finally:
+            for task in waiting:
+                task.cancel()
+
+    async def _run(self, flow: Flow[T]) -> T:
+        """Carry out the steps, off the loop where they take long."""
+        try:
+            step = next(flow)
+            while True:
+                try:
+                    value = await self._step(step)
+                except Exception as error:
+                    step = flow.throw(error)
+                else:
+                    step = flow.send(value)
+        except StopIteration as done:
+            found: T = done.value
+            return found
+        except Exception as error:
+            raise_explained(error, await asyncio.to_thread(explained, error, self._cluster))
+
+    async def _step(self, step: Request | Work) -> Any:
+        if isinstance(step, Work):
+            return await asyncio.to_thread(step.run)
+        return await self._client.transport.perform_request(
+            step.method,
+            step.path,
+            params=step.params,
+            body=step.body,
+            headers=headers_of(step),
+        )

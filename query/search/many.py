@@ -1,0 +1,131 @@
+"""Many queries: a batch is encoded together, sent as one `_msearch`, and answered one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from query.answer.hits import Responses, read
+from query.answer.rerank import reranked
+from query.answer.results import Answer, Result
+from query.body.plan import Plan
+from query.body.request import request_of, responses_of
+from query.errors import QueryError, TextError
+from query.question import BM25, Query, Question
+from query.search.steps import Flow, Flows, Rerank, Work
+from query.target import Target
+
+BATCH = 32
+# Batches at the same time, so that one is encoded while another is searched.
+IN_FLIGHT = 2
+# What fails with these fails for every query: who we are, and that the index is there.
+_ALL_FAIL = (401, 403, 404)
+
+
+@dataclass(frozen=True)
+class Many:
+    """How queries are answered: each as `like` is asked, its text aside."""
+
+    like: Question
+    rerank: Rerank | None = None
+
+
+def batches(queries: Iterable[tuple[str, str]], size: int) -> Iterator[Sequence[Query] | Exception]:
+    """Lists of at most `size` queries, lazily; raises QueryError for a size below 1.
+
+    What their source raises comes last, in its place in the order, so that the queries before it
+    are answered first.
+    """
+    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+        raise QueryError(f"a batch is {size!r} queries and must be a whole number of at least 1.")
+    batch: list[Query] = []
+    try:
+        for each in queries:
+            batch.append(Query(*each))
+            if len(batch) == size:
+                yield batch
+                batch = []
+    except Exception as error:
+        if batch:
+            yield batch
+        yield error
+        return
+    if batch:
+        yield batch
+
+
+def answers(flows: Flows, batch: Sequence[Query] | Exception, many: Many) -> Flow[list[Answer]]:
+    """One answer a query, in their order; what is wrong with one is told in its own.
+
+    batch: of `batches`. Raises what is wrong with all of them: the index, the encoder, the filter,
+    the connection.
+    """
+    if isinstance(batch, Exception):
+        raise batch
+    found: dict[Query, Answer] = {}
+    target = yield from flows.target()
+    questions: dict[Query, Question] = {}
+    for query in batch:
+        try:
+            questions[query] = _question(query, many)
+        except TextError as error:
+            found[query] = Answer(query, None, str(error))
+    plans = yield from _plans(flows, questions, target, found)
+    items = [item for plan in plans.values() for item in plan.items]
+    if items:
+        responses = responses_of(items, (yield request_of(items)))
+        at = 0
+        for query, plan in plans.items():
+            own = responses[at : at + len(plan.items)]
+            at += len(plan.items)
+            found[query] = yield from _answer(flows, query, plan, own, many)
+    return [found[query] for query in batch]
+
+
+def _question(query: Query, many: Many) -> Question:
+    question = replace(many.like, text=query.text)
+    if many.rerank is None:
+        return question
+    return replace(question, start=0, k=max(many.rerank.depth, question.end), source=True)
+
+
+def _plans(
+    flows: Flows,
+    questions: Mapping[Query, Question],
+    target: Target,
+    found: dict[Query, Answer],
+) -> Flow[dict[Query, Plan]]:
+    vectors = {}
+    if questions and next(iter(questions.values())).mode != BM25:
+        texts = [query.text for query in questions]
+        like = next(iter(questions.values()))
+        vectors = dict(zip(questions, (yield from flows.vectors(texts, target, like)), strict=True))
+    plans = {}
+    for query, question in questions.items():
+        try:
+            plans[query] = yield from flows.plan(question, target, vectors.get(query))
+        except TextError as error:
+            found[query] = Answer(query, None, str(error))
+    return plans
+
+
+def _answer(
+    flows: Flows, query: Query, plan: Plan, responses: Responses, many: Many
+) -> Flow[Answer]:
+    try:
+        reading = read(plan, responses)
+        result: Result = reading.result
+        if reading.short or not reading.indexes <= plan.target.indexes:
+            result = yield from flows.search(plan.question)
+    except QueryError as error:
+        return Answer(query, None, str(error))
+    except Exception as error:
+        if getattr(error, "status_code", None) in (None, *_ALL_FAIL):
+            raise
+        return Answer(query, None, str(flows.explain(error)))
+    if many.rerank is not None:
+        model = many.rerank.model
+        question = replace(many.like, text=query.text)
+        first = result
+        result = yield Work(lambda: reranked(first, question, model))
+    return Answer(query, result)

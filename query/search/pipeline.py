@@ -1,0 +1,36 @@
+"""Write a search pipeline into the cluster, for permanent use."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mappings import Fusion, fault_of_pipeline_name, pipeline_body
+from query.body.hybrid import fusion_obstacle
+from query.body.request import quoted
+from query.errors import QueryError
+
+if TYPE_CHECKING:
+    from cluster import Cluster
+
+
+def put_pipeline(cluster: Cluster, name: str, fusion: Fusion) -> dict[str, Any]:
+    """Create or replace a search pipeline that fuses hybrid searches, and return its body.
+
+    Raises QueryError for a name that none can have, and where the cluster cannot fuse like this,
+    and ClusterError where it refuses.
+    """
+    if fault := fault_of_pipeline_name(name):
+        raise QueryError(f"{name!r} cannot be the name of a search pipeline: {fault}.")
+    if obstacle := fusion_obstacle(fusion, cluster.capabilities):
+        raise QueryError(
+            f"the cluster cannot use such a pipeline: {obstacle}; search without one, and Tandem "
+            "fuses itself."
+        )
+    body = pipeline_body(fusion)
+    try:
+        cluster.client.transport.perform_request(
+            "PUT", f"/_search/pipeline/{quoted(name)}", body=body
+        )
+    except Exception as error:
+        raise cluster.explain(error) from error
+    return body

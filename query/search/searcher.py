@@ -1,0 +1,151 @@
+"""`Searcher`: searches of one index, from as many threads as like."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from query.answer.results import Answer, Result
+from query.body.request import Request
+from query.errors import explained, raise_explained
+from query.question import HYBRID, QueryEncoder, Question, Vector
+from query.search.many import BATCH, IN_FLIGHT, Many, answers, batches
+from query.search.query_vectors import SIZE, Encoders, OnProgress
+from query.search.steps import Flow, Flows, Rerank, Work
+
+if TYPE_CHECKING:
+    from cluster import Cluster
+
+T = TypeVar("T")
+
+
+class Searcher:
+    """Searches an index, or an alias, of a cluster.
+
+    encoder: of the queries; without one, the model that the index remembers is loaded at the first
+    search that needs it, from `model` (a name or folder) where that is given. cache: most query
+    vectors kept; on_progress: called with what takes longer while the model is loaded. Safe to
+    share by threads. Raises TargetError for a name that no index can have.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        index: str,
+        *,
+        encoder: QueryEncoder | None = None,
+        model: str | None = None,
+        cache: int = SIZE,
+        on_progress: OnProgress | None = None,
+    ) -> None:
+        self._cluster = cluster
+        self._encoders = Encoders(encoder, model, cache, on_progress)
+        self._flows = Flows(
+            index, cluster.capabilities, self._encoders, lambda error: explained(error, cluster)
+        )
+
+    def __enter__(self) -> Searcher:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the model that was loaded here; the cluster and a given encoder stay open."""
+        self._encoders.close()
+
+    def search(
+        self,
+        text: str,
+        mode: str = HYBRID,
+        k: int = 10,
+        *,
+        vector: Vector | None = None,
+        rerank: Rerank | None = None,
+        **options: Any,
+    ) -> Result:
+        """The k best passages for a text, best first; fewer only where fewer match.
+
+        mode: "hybrid", "knn" or "bm25"; vector: float32 [dim] to search by instead of the text's
+        own; rerank: a cross-encoder that orders the first hits anew; options: the other fields of
+        Question: start, filter, where, explain, collapse, source, tuning.
+
+        A hit's score is the cosine in mode knn, the engine's score in bm25, the fused one in
+        hybrid. Raises QueryError, ClusterError and EncoderError, each with one sentence.
+        """
+        question = Question(text, mode, k, **options)
+        return self._run(self._flows.search(question, vector, rerank))
+
+    def search_many(
+        self,
+        queries: Iterable[tuple[str, str]],
+        mode: str = HYBRID,
+        k: int = 10,
+        *,
+        rerank: Rerank | None = None,
+        batch: int = BATCH,
+        **options: Any,
+    ) -> Iterator[Answer]:
+        """One Answer a query, lazily and in the order of the queries, which are (id, text).
+
+        A query that fails has its error in its answer and does not end the rest. batch: queries
+        encoded together and sent in one request. Ids need not differ, except within a batch.
+        """
+        return self._answers(queries, Many(Question("text", mode, k, **options), rerank), batch)
+
+    def _answers(
+        self, queries: Iterable[tuple[str, str]], many: Many, batch: int
+    ) -> Iterator[Answer]:
+        waiting: deque[Future[list[Answer]]] = deque()
+        with ThreadPoolExecutor(IN_FLIGHT) as pool:
+            try:
+                for each in batches(queries, batch):
+                    waiting.append(pool.submit(self._run, answers(self._flows, each, many)))
+                    if len(waiting) > IN_FLIGHT:
+                        yield from waiting.popleft().result()
+                while waiting:
+                    yield from waiting.popleft().result()
+            finally:
+                for future in waiting:
+                    future.cancel()
+
+    def _run(self, flow: Flow[T]) -> T:
+        """Carry out the steps, in this thread."""
+        try:
+            step = next(flow)
+            while True:
+                try:
+                    value = self._step(step)
+                except Exception as error:
+                    step = flow.throw(error)
+                else:
+                    step = flow.send(value)
+        except StopIteration as done:
+            found: T = done.value
+            return found
+        except Exception as error:
+            raise_explained(error, explained(error, self._cluster))
+
+    def _step(self, step: Request | Work) -> Any:
+        if isinstance(step, Work):
+            return step.run()
+        return self._cluster.client.transport.perform_request(
+            step.method,
+            step.path,
+            params=step.params,
+            body=step.body,
+            headers=headers_of(step),
+        )
+
+
+def headers_of(step: Request) -> Mapping[str, str] | None:
+    """The headers of a request."""
+    return {"content-type": step.kind} if step.body else None

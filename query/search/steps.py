@@ -1,0 +1,219 @@
+"""One search as steps: what to send, what to compute, and what to make of it.
+
+The steps know no network and no threads: `Searcher` and `AsyncSearcher` carry them out, each in its
+own way, so that there is one logic and no second copy of it to keep in step.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import numpy as np
+
+from mappings import Fusion, fault_of_pattern, read_pipeline
+from query.answer.hits import Reading, read
+from query.answer.rerank import reranked
+from query.answer.results import Result
+from query.body.hybrid import hybrid_obstacle
+from query.body.plan import Plan, check_question, make_plan
+from query.body.request import (
+    PAST_THE_END,
+    Request,
+    description_of,
+    quoted,
+    request_of,
+    responses_of,
+)
+from query.errors import QueryError, TargetError
+from query.question import BM25, HYBRID, MOST, PassageScorer, Question, Vector
+from query.search.query_vectors import Encoders
+from query.target import Target, read_target
+
+if TYPE_CHECKING:
+    from cluster import Capabilities
+
+T = TypeVar("T")
+
+# How long a description of the index is believed without a sign that it has changed.
+BELIEVED_SECONDS = 60.0
+DEEPER = 4
+
+
+@dataclass(frozen=True)
+class Work:
+    """A computation that takes long enough to be kept off an event loop."""
+
+    run: Callable[[], Any]
+
+
+Flow = Generator["Request | Work", Any, T]
+
+
+@dataclass(frozen=True)
+class Rerank:
+    """A cross-encoder that orders the first hits anew; depth: how many of them it reads."""
+
+    model: PassageScorer
+    depth: int = 50
+
+    def __post_init__(self) -> None:
+        """Refuse a depth out of range."""
+        if not 1 <= self.depth <= MOST:
+            raise QueryError(f"the rerank depth is {self.depth:,} and must be from 1 to {MOST:,}.")
+
+
+class Flows:
+    """The steps of searches of one index; what they learn of it is shared by threads.
+
+    explain: what an exception of the client means, in one sentence.
+    """
+
+    def __init__(
+        self,
+        index: str,
+        can: Capabilities,
+        encoders: Encoders,
+        explain: Callable[[Exception], Exception],
+    ) -> None:
+        if fault := fault_of_pattern(index):
+            raise TargetError(f"{index!r} cannot be the name of an index: {fault}.")
+        self.index = index
+        self.explain = explain
+        self._can = can
+        self._encoders = encoders
+        # Replaced as one object, so that threads never see half of an old one.
+        self._known: tuple[Target, float] | None = None
+        self._pipelines: dict[str, Fusion | None] = {}
+
+    def search(
+        self, question: Question, vector: Vector | None = None, rerank: Rerank | None = None
+    ) -> Flow[Result]:
+        """Search once; vector: float32 [dim] instead of the text's own, for knn and hybrid."""
+        if vector is not None:
+            vector = np.ascontiguousarray(vector, dtype=np.float32)
+        if rerank is None:
+            return (yield from self._search(question, vector))
+        if rerank.depth < question.end:
+            raise QueryError(
+                f"hits up to number {question.end} are asked for and {rerank.depth} are reranked: "
+                f"rerank at least {question.end} (--rerank-depth)."
+            )
+        deeper = replace(question, start=0, k=rerank.depth, source=True)
+        result = yield from self._search(deeper, vector)
+        found: Result = yield Work(lambda: reranked(result, question, rerank.model))
+        return found
+
+    def _search(self, question: Question, vector: Vector | None) -> Flow[Result]:
+        fresh = self._fresh()
+        target = yield from self.target()
+        try:
+            reading = yield from self._deepening(question, target, vector)
+            if reading.indexes <= target.indexes:
+                return reading.result
+        except Exception as error:
+            if fresh or not _may_be_outdated(error):
+                raise
+        # An alias that was switched, or an index made anew: look again, and search that one.
+        target = yield from self.target(again=True)
+        return (yield from self._deepening(question, target, vector)).result
+
+    def _deepening(
+        self, question: Question, target: Target, vector: Vector | None
+    ) -> Flow[Reading]:
+        """Search, and deeper where neighbours are of too few documents."""
+        plan = yield from self.plan(question, target, vector)
+        while True:
+            reading = yield from _answered(plan)
+            if not reading.short or plan.depth >= MOST:
+                return reading
+            deeper = min(MOST, plan.depth * DEEPER)
+            plan = yield from self.plan(question, target, vector, deeper)
+
+    def plan(
+        self,
+        question: Question,
+        target: Target,
+        vector: Vector | None = None,
+        depth: int | None = None,
+    ) -> Flow[Plan]:
+        """Plan a question, with its vector and what its pipeline does."""
+        if question.mode != BM25 and vector is None:
+            (vector,) = yield from self.vectors([question.text], target, question)
+        pipeline = question.tuning.pipeline
+        fusion = None
+        if question.mode == HYBRID and pipeline and not hybrid_obstacle(self._can):
+            fusion = yield from self._fusion_of(pipeline)
+        return make_plan(question, target, self._can, vector, fusion, depth)
+
+    def vectors(
+        self, texts: Sequence[str], target: Target, question: Question
+    ) -> Flow[list[Vector]]:
+        """One vector a text, by the encoder of the index."""
+        check_question(question, target)
+        if (found := self._encoders.kept(texts, target)) is not None:
+            return found
+        encoded: list[Vector] = yield Work(lambda: self._encoders.encode(texts, target))
+        return encoded
+
+    def target(self, *, again: bool = False) -> Flow[Target]:
+        """What the index is: as it was known, or asked for again."""
+        if self._known and not again and self._fresh_enough():
+            return self._known[0]
+        try:
+            found = yield description_of(self.index)
+        except Exception as error:
+            if getattr(error, "status_code", None) != 403:
+                raise
+            # Many roles may read mappings and not settings, whose defaults then have to do.
+            found = yield description_of(self.index, mapping_only=True)
+        target = read_target(self.index, found)
+        self._known = (target, time.monotonic())
+        return target
+
+    def _fresh_enough(self) -> bool:
+        return self._known is not None and time.monotonic() - self._known[1] < BELIEVED_SECONDS
+
+    def _fresh(self) -> bool:
+        """Whether the next search will ask for the description itself."""
+        return not self._fresh_enough()
+
+    def _fusion_of(self, pipeline: str) -> Flow[Fusion | None]:
+        """What a pipeline of the cluster does, None where that may not be read or is beyond us."""
+        if pipeline in self._pipelines:
+            return self._pipelines[pipeline]
+        try:
+            found: Mapping[str, Any] = yield Request(
+                "GET", f"/_search/pipeline/{quoted(pipeline)}", {}
+            )
+        except Exception as error:
+            status = getattr(error, "status_code", None)
+            if status == 404:
+                raise QueryError(
+                    f"there is no search pipeline {pipeline!r}: write it with `tandem index "
+                    f"pipeline {pipeline}`, or leave out --pipeline."
+                ) from error
+            if status != 403:
+                raise
+            return None
+        fusion = read_pipeline(found[pipeline], pipeline)
+        self._pipelines[pipeline] = fusion
+        return fusion
+
+
+def _answered(plan: Plan) -> Flow[Reading]:
+    try:
+        answer = yield request_of(plan.items)
+    except Exception as error:
+        # A page behind the last hit of a hybrid search is an error to the cluster, and no page.
+        if PAST_THE_END not in str(getattr(error, "info", "")):
+            raise
+        answer = {"took": 0, "hits": {"hits": []}}
+    return read(plan, responses_of(plan.items, answer))
+
+
+def _may_be_outdated(error: Exception) -> bool:
+    """Whether the cluster refused in a way that an old description of the index may have caused."""
+    return getattr(error, "status_code", None) in (400, 404)

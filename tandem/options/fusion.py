@@ -1,0 +1,91 @@
+"""The options that say how a hybrid search is fused, and the mappings.Fusion they become."""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import Any
+
+import click
+
+from mappings import Fusion, MappingError
+from mappings.pipeline import COMBINATIONS, TECHNIQUES, WEIGHTS
+from tandem.options.cluster import Command
+
+_DEFAULT = Fusion()
+# Parameters of the options below.
+FUSION_NAMES = ("technique", "combination", "weights", "rank_constant")
+
+
+def _weights(
+    ctx: click.Context, param: click.Parameter, value: str | None
+) -> tuple[float, ...] | None:
+    if value is None:
+        return None
+    try:
+        return tuple(_finite(part) for part in value.split(","))
+    except ValueError as error:
+        message = f"{value!r} is not two numbers: write BM25's and kNN's, such as 0.3,0.7."
+        raise click.BadParameter(message, ctx, param) from error
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
+
+
+_OPTIONS = [
+    click.option(
+        "--fusion",
+        "technique",
+        type=click.Choice(TECHNIQUES),
+        default=_DEFAULT.technique,
+        show_default=True,
+        help="Hybrid: how scores are normalised, or rrf for ranks alone.",
+    ),
+    click.option(
+        "--combination",
+        type=click.Choice(COMBINATIONS),
+        default=_DEFAULT.combination,
+        show_default=True,
+        help="Hybrid: the mean of normalised scores.",
+    ),
+    click.option(
+        "--weights",
+        callback=_weights,
+        metavar="BM25,KNN",
+        help=f"Hybrid: of the legs (default: {WEIGHTS[0]:g},{WEIGHTS[1]:g}; none for rrf).",
+    ),
+    click.option(
+        "--rank-constant",
+        type=click.IntRange(1, 10_000),
+        default=_DEFAULT.rank_constant,
+        show_default=True,
+        help="Hybrid: of rrf.",
+    ),
+]
+
+
+def fusion_options(command: Command) -> Command:
+    """Add the options of a fusion, and hand the command a `fusion` made of them."""
+
+    @functools.wraps(command)
+    def wrapped(
+        *args: Any,
+        technique: str,
+        combination: str,
+        weights: Any,
+        rank_constant: int,
+        **kwargs: Any,
+    ) -> Any:
+        try:
+            fusion = Fusion(technique, combination, weights, rank_constant)
+        except MappingError as error:
+            raise click.UsageError(str(error)) from error
+        return command(*args, fusion=fusion, **kwargs)
+
+    for option in reversed(_OPTIONS):
+        wrapped = option(wrapped)
+    return wrapped  # type: ignore[return-value]

@@ -1,0 +1,156 @@
+"""The options of `tandem ingest` that say how to read, split, write and refuse."""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import Any
+
+import click
+
+from ingest.errors import IngestError
+from ingest.read.rows import FORMATS
+from ingest.read.template import Template
+from ingest.records import LARGEST, MEGABYTE, Reading, Splitting, Writing
+from ingest.tally import RejectLimit
+from tandem.config import WORDS
+from tandem.options.cluster import Command, Number
+
+_READING, _SPLITTING, _WRITING = Reading(), Splitting(), Writing()
+
+
+def _reject_limit(ctx: click.Context, param: click.Parameter, value: str) -> RejectLimit:
+    """A number of documents, or a share of them such as 1%, which allows at least 100."""
+    try:
+        if value.endswith("%"):
+            return RejectLimit(share=float(value[:-1]) / 100)
+        return RejectLimit(share=None, number=int(value))
+    except ValueError as error:
+        message = f"{value!r} is neither a number nor a share such as 1%."
+        raise click.BadParameter(message, ctx, param) from error
+    except IngestError as error:
+        message = f"{value!r} is neither a number from 0 nor a share from 0% to 100%."
+        raise click.BadParameter(message, ctx, param) from error
+
+
+def _template(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    try:
+        if value:
+            Template(value)
+    except IngestError as error:
+        raise click.BadParameter(str(error), ctx, param) from error
+    return value
+
+
+_OPTIONS = [
+    click.option("--format", type=click.Choice(FORMATS), help="Of the sources (default: found)."),
+    click.option("--id-field", help="Field of the id, dots for nested ones (default: _id, id...)."),
+    click.option(
+        "--text-field",
+        type=WORDS,
+        multiple=True,
+        help="Field of the text; several are joined (default: text).",
+    ),
+    click.option("--title-field", help="Field of the title (default: title)."),
+    click.option(
+        "--template",
+        callback=_template,
+        help="What is encoded, such as '{title}: {text}' (default: title and text on two lines). "
+        "What is around {text} is repeated in each passage of a long text, or split with it where "
+        "it would fill more than a quarter of each.",
+    ),
+    click.option(
+        "--drop-field", type=WORDS, multiple=True, help="Do not carry this field into the index."
+    ),
+    click.option(
+        "--id-from-content",
+        is_flag=True,
+        help="Give documents without an id one of their text; equal texts are one document.",
+    ),
+    click.option(
+        "--max-document-mb",
+        type=Number(0.001, LARGEST / MEGABYTE),
+        default=_READING.max_bytes / MEGABYTE,
+        show_default=True,
+        help="Reject larger documents.",
+    ),
+    click.option("--no-split", is_flag=True, help="Cut long texts off instead of splitting them."),
+    click.option(
+        "--overlap",
+        type=click.IntRange(min=0),
+        default=_SPLITTING.overlap,
+        show_default=True,
+        help="Tokens that neighbouring passages of one document share.",
+    ),
+    click.option(
+        "--request-mb",
+        type=Number(0.01, LARGEST / MEGABYTE),
+        default=_WRITING.max_bytes / MEGABYTE,
+        show_default=True,
+        help="Largest bulk request.",
+    ),
+    click.option(
+        "--request-count",
+        type=click.IntRange(min=1),
+        default=_WRITING.max_count,
+        show_default=True,
+        help="Most passages in one bulk request.",
+    ),
+    click.option(
+        "--in-flight",
+        type=click.IntRange(min=1, max=64),
+        default=_WRITING.in_flight,
+        show_default=True,
+        help="Bulk requests at the same time.",
+    ),
+    click.option(
+        "--max-outage",
+        type=Number(min=0),
+        default=_WRITING.max_outage,
+        show_default=True,
+        help="Give up when the cluster accepted nothing for so many seconds.",
+    ),
+    click.option(
+        "--rejects",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="File of refused documents, not - (default: beside the source).",
+    ),
+    click.option(
+        "--max-rejects",
+        callback=_reject_limit,
+        metavar="N|P%",
+        default="1%",
+        show_default=True,
+        help="Stop when more are refused; a share allows at least 100.",
+    ),
+]
+
+
+def ingest_options(command: Command) -> Command:
+    """Add the options; hand the command `reading`, `splitting`, `writing`, and the reject ones."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **options: Any) -> Any:
+        take = options.pop
+        reading = Reading(
+            take("format"),
+            take("id_field"),
+            take("text_field"),
+            take("title_field"),
+            take("template"),
+            take("drop_field"),
+            take("id_from_content"),
+            int(take("max_document_mb") * MEGABYTE),
+        )
+        splitting = Splitting(not take("no_split"), take("overlap"))
+        writing = Writing(
+            int(take("request_mb") * MEGABYTE),
+            take("request_count"),
+            take("in_flight"),
+            take("max_outage"),
+        )
+        return command(*args, reading=reading, splitting=splitting, writing=writing, **options)
+
+    for option in reversed(_OPTIONS):
+        wrapped = option(wrapped)
+    return wrapped  # type: ignore[return-value]

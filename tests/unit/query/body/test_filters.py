@@ -1,0 +1,182 @@
+"""Conditions and filters: what they become, and what is wrong with them in one sentence."""
+
+import pytest
+
+from query.body.conditions import condition
+from query.body.filters import check_dsl, combined_filter, parse_dsl
+from query.errors import FilterError
+from tests.unit.query.targets import target
+
+TYPES = target().types
+
+
+def made(text):
+    return condition(text, TYPES, "books")
+
+
+@pytest.mark.parametrize(
+    ("text", "query"),
+    [
+        ("lang=en", {"term": {"lang": "en"}}),
+        (" lang = en ", {"term": {"lang": "en"}}),
+        ("lang=en,de", {"terms": {"lang": ["en", "de"]}}),
+        ("lang!=en", {"bool": {"must_not": [{"term": {"lang": "en"}}]}}),
+        ("lang!=en,de", {"bool": {"must_not": [{"terms": {"lang": ["en", "de"]}}]}}),
+        ("year>=2019", {"range": {"year": {"gte": 2019}}}),
+        ("year<=2019", {"range": {"year": {"lte": 2019}}}),
+        ("year>2019", {"range": {"year": {"gt": 2019}}}),
+        ("year<-5", {"range": {"year": {"lt": -5}}}),
+        ("year=2019", {"term": {"year": 2019}}),
+        ("price<9.5", {"range": {"price": {"lt": 9.5}}}),
+        ("open=true", {"term": {"open": True}}),
+        ("added>=2024-05-01", {"range": {"added": {"gte": "2024-05-01"}}}),
+        ("added>now-7d", {"range": {"added": {"gt": "now-7d"}}}),
+        ('lang="a, b",c', {"terms": {"lang": ["a, b", "c"]}}),
+        ('lang="say \\"hi\\""', {"term": {"lang": 'say "hi"'}}),
+        ("lang=a=b", {"term": {"lang": "a=b"}}),
+        ('lang="=b"', {"term": {"lang": "=b"}}),
+        ("author.name=Ann", {"term": {"author.name": "Ann"}}),
+        ("name=Ann", {"term": {"name.raw": "Ann"}}),
+        ("tags.any.key=x", {"term": {"tags.any.key": "x"}}),
+        ("_id=d1,d2", {"terms": {"_id": ["d1", "d2"]}}),
+        ("lang=*", {"term": {"lang": "*"}}),
+        ("seen.by=Ann", {"term": {"seen.by": "Ann"}}),
+    ],
+)
+def test_conditions(text, query):
+    assert made(text) == query
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("lang", r"'lang' is no condition.*year>=2019"),
+        ("=en", "is no condition"),
+        ("lang=", "is no condition"),
+        ("lang==en", "'lang==en' has ==, which is no comparison: use =, !="),
+        ("year=>1990", "has =>, which is no comparison"),
+        ("year=1902..1950", "give two, --where 'year>=1902' --where 'year<=1950'"),
+        ("year=1902-1950", "give two, --where 'year>=1902'"),
+        ("langg=en", r"no field 'langg': did you mean lang\?"),
+        ("zzz=1", r"no field 'zzz': it has .*lang"),
+        ("year=next", "'year' is of type long and 'next' is no such number"),
+        ("year=20.5", "'20.5' is no such number"),
+        ("price<nan", "no such number"),
+        ("price=1e999", "no such number"),
+        ("open=yes", "neither true nor false"),
+        ("lang>en", "keyword, which has no order"),
+        ("open>true", "boolean, which has no order"),
+        ("year>1,2", "takes one value and has 2"),
+        ("notes=x", "full text.*--filter"),
+        ("author=Ann", r"object.*such as author\.name"),
+        ("vector=1", "knn_vector, which has no single value: use --filter"),
+        ("parts.of=x", r'nested field \'parts\'.*"path": "parts", "query": {"term": {"parts.of"'),
+        ("parts=x", r"nested field 'parts'"),
+        ('lang="open', "cannot be read from"),
+        ('lang="\\q"', "no JSON string"),
+    ],
+)
+def test_conditions_that_are_wrong(text, said):
+    with pytest.raises(FilterError, match=said):
+        made(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"term": {"lang": }}', r"line 1, column 19, near .*: Expecting value"),
+        ('{"term": {"lang": "en"}', r"line 1, column 24"),
+        ('{\n"term" {}}', "line 2, column 8"),
+        ("[1]", "must be one JSON object.*'\\[1\\]'"),
+        ("{}", "must be one JSON object"),
+        ("en", "line 1, column 1"),
+        ('{"term": {"lang": "en"}, "term": {"lang": "de"}}', "the key 'term' twice"),
+        ('{"bool": {"filter": {"term": {"a": 1}}, "filter": {}}}', "the key 'filter' twice"),
+    ],
+)
+def test_a_filter_that_is_no_json_says_where(text, said):
+    with pytest.raises(FilterError, match=said):
+        parse_dsl(text)
+
+
+@pytest.mark.parametrize(
+    "dsl",
+    [
+        {"term": {"langg": "en"}},
+        {"terms": {"langg": ["en"], "boost": 2}},
+        {"exists": {"field": "langg"}},
+        {"bool": {"filter": [{"term": {"lang": "en"}}, {"range": {"langg": {"gt": 1}}}]}},
+        {"bool": {"must_not": {"match": {"langg": "en"}}}},
+        {"constant_score": {"filter": {"prefix": {"langg": "e"}}}},
+    ],
+)
+def test_an_unknown_field_in_query_dsl_is_seen(dsl):
+    with pytest.raises(FilterError, match="no field 'langg': did you mean lang"):
+        check_dsl(dsl, TYPES, "books")
+
+
+@pytest.mark.parametrize(
+    "dsl",
+    [
+        {"term": {"parts.of": "x"}},
+        {"bool": {"must_not": [{"exists": {"field": "parts"}}]}},
+    ],
+)
+def test_a_nested_field_is_named_with_its_form(dsl):
+    with pytest.raises(FilterError, match=r'put it in \{"nested": \{"path": "parts"'):
+        check_dsl(dsl, TYPES, "books")
+
+
+def test_query_dsl_that_we_do_not_know_is_the_clusters_to_judge():
+    for dsl in (
+        {"script": {"script": {"source": "true"}}},
+        {"nested": {"path": "parts", "query": {"term": {"parts.of": "x"}}}},
+        {"term": {"seen.by": "Ann"}},
+        {"exists": {"field": "lan*"}},
+        {"match_all": {}},
+    ):
+        check_dsl(dsl, TYPES, "books")
+
+
+def test_two_clauses_at_the_top_are_refused():
+    with pytest.raises(FilterError, match=r"has 2 \(term, range\)"):
+        check_dsl({"term": {"lang": "en"}, "range": {"year": {"gt": 1}}}, TYPES, "books")
+
+
+def test_all_must_hold():
+    dsl = {"term": {"lang": "en"}}
+    year = {"range": {"year": {"gt": 1}}}
+    assert combined_filter(None, (), TYPES, "books") is None
+    assert combined_filter(dsl, (), TYPES, "books") == dsl
+    assert combined_filter(None, ("year>1",), TYPES, "books") == year
+    assert combined_filter(dsl, ("year>1",), TYPES, "books") == {"bool": {"filter": [dsl, year]}}
+
+
+@pytest.mark.parametrize(
+    ("dsl", "where", "said"),
+    [
+        ({"term": {"lang": "\ud800"}}, (), r"'\\ud800' is no text"),
+        ({"bool": {"filter": [{"terms": {"lang": ["a", "\udcff"]}}]}}, (), r"'\\udcff' is no text"),
+        ({"term": {"\ud800": "a"}}, (), r"'\\ud800' is no text"),
+        (None, ('lang="\\ud800"',), r"'\\ud800' is no text"),
+        ({"range": {"price": {"gt": float("nan")}}}, (), "number nan, which JSON lacks"),
+        ({"range": {"price": {"lt": float("inf")}}}, (), "number inf, which JSON lacks"),
+    ],
+)
+def test_what_json_cannot_hold_is_refused(dsl, where, said):
+    with pytest.raises(FilterError, match=said):
+        combined_filter(dsl, where, TYPES, "books")
+
+
+def test_numbers_in_json_that_are_none():
+    for number in ("NaN", "-Infinity", "1e999"):
+        dsl = parse_dsl(f'{{"range": {{"price": {{"gt": {number}}}}}}}')
+        with pytest.raises(FilterError, match="which JSON lacks"):
+            combined_filter(dsl, (), TYPES, "books")
+
+
+def test_a_whole_request_and_what_is_no_dict():
+    with pytest.raises(FilterError, match='leave out the outer "query"'):
+        check_dsl({"query": {"term": {"lang": "en"}}}, TYPES, "books")
+    with pytest.raises(FilterError, match="'lang=en' and must be a dict"):
+        check_dsl("lang=en", TYPES, "books")

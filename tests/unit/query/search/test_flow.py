@@ -1,0 +1,178 @@
+"""What a search asks a cluster for, seen by a server that gives prepared answers."""
+
+import asyncio
+import contextlib
+
+import numpy as np
+import pytest
+
+from cluster import ClusterError, UnreachableError, connect
+from query import AnswerError, AsyncSearcher, QueryError, Searcher, TargetError
+from tests.support.stubs import StubEncoder
+from tests.unit.cluster.fakes import error, serving
+from tests.unit.query.targets import described
+
+ROOT = (200, {"version": {"number": "3.6.0", "distribution": "opensearch"}})
+PLUGINS = (200, [{"component": "opensearch-knn"}, {"component": "opensearch-neural-search"}])
+
+
+def answer(*names, index="books"):
+    hits = [
+        {"_index": index, "_id": name, "_score": 0.75, "_source": {"text": name}} for name in names
+    ]
+    return (200, {"took": 1, "timed_out": False, "_shards": {}, "hits": {"hits": hits}})
+
+
+def answers(**changes):
+    return {
+        "/": ROOT,
+        "/_cat/plugins": PLUGINS,
+        "/books": (200, {"books": described(number_of_replicas="0")}),
+        "/books/_search": answer("a"),
+    } | changes
+
+
+def asked(seen):
+    return [path for path, _ in seen if path.startswith("/books")]
+
+
+def encoder():
+    return StubEncoder(dim=3)
+
+
+@contextlib.contextmanager
+def searching(by=None, **changes):
+    """A Searcher of the prepared server, and the requests that the server saw."""
+    with (
+        serving(answers(**changes)) as (url, seen),
+        connect(url) as cluster,
+        Searcher(cluster, "books", encoder=by) as searcher,
+    ):
+        yield searcher, seen
+
+
+def test_the_index_is_described_once_and_then_each_search_is_one_request():
+    with searching(encoder()) as (searcher, seen):
+        for mode in ("knn", "bm25", "hybrid"):
+            assert [hit.id for hit in searcher.search("x", mode)] == ["a"]
+    assert asked(seen) == ["/books", "/books/_search", "/books/_search", "/books/_search"]
+
+
+def test_a_user_who_may_not_read_settings_searches_with_their_defaults():
+    forbidden = error("security_exception", "no permissions for [indices:admin/get]", 403)
+    mapping = (200, {"books": {"mappings": described()["mappings"]}})
+    prepared = {"/books": forbidden, "/books/_mapping": mapping}
+    with searching(encoder(), **prepared) as (searcher, seen):
+        assert len(searcher.search("x", "hybrid")) == 1
+    assert asked(seen) == ["/books", "/books/_mapping", "/books/_search"]
+
+
+def test_a_cluster_that_is_overloaded_is_not_asked_twice():
+    full = error("rejected_execution_exception", "queue is full", 429)
+    with searching(encoder(), **{"/books/_search": full}) as (searcher, seen):
+        for _ in range(2):
+            with pytest.raises(ClusterError, match="overloaded"):
+                searcher.search("x", "knn")
+    assert asked(seen) == ["/books", "/books/_search", "/books/_search"]
+
+
+def test_a_refusal_makes_it_look_at_the_index_again_once():
+    refused = error("illegal_argument_exception", "dimension", 400)
+    with searching(encoder(), **{"/books/_search": refused}) as (searcher, seen):
+        for _ in range(2):
+            with pytest.raises(ClusterError, match="dimension"):
+                searcher.search("x", "knn")
+    first, again = ["/books", "/books/_search"], ["/books/_search", "/books", "/books/_search"]
+    assert asked(seen) == first + again
+
+
+def test_an_encoder_is_not_asked_where_the_index_cannot_be_searched_by_it():
+    bare = {"mappings": {"properties": {"text": {"type": "text"}}}, "settings": {"index": {}}}
+    stub = encoder()
+    with (
+        searching(stub, **{"/books": (200, {"books": bare})}) as (searcher, _),
+        pytest.raises(TargetError, match="no field of vectors"),
+    ):
+        searcher.search("x", "knn")
+    assert stub.asked == []
+
+
+def test_a_cluster_that_goes_away_is_one_sentence_in_both_worlds():
+    with serving(answers()) as (url, _), connect(url) as cluster:
+        searcher = Searcher(cluster, "books", encoder=encoder())
+        searcher.search("x", "knn")
+
+    async def search():
+        async with AsyncSearcher(cluster, "books", encoder=encoder()) as other:
+            await other.search("x", "knn")
+
+    for attempt in (lambda: searcher.search("x", "knn"), lambda: asyncio.run(search())):
+        with pytest.raises(UnreachableError, match="nothing listens at"):
+            attempt()
+
+
+def test_a_given_vector_needs_no_encoder():
+    with searching() as (searcher, _):
+        vector = np.array([1, 0, 0], dtype=np.float32)
+        assert len(searcher.search("x", "hybrid", vector=vector)) == 1
+
+
+def test_an_answer_that_is_no_json_is_one_sentence():
+    with (
+        searching(encoder(), **{"/books/_search": (200, b"<html>")}) as (searcher, _),
+        pytest.raises(AnswerError, match=r"gave no search result but '<html>'.*--url"),
+    ):
+        searcher.search("x", "knn")
+
+
+def test_a_given_vector_may_be_a_list_or_a_column():
+    columns = np.eye(3)
+    with searching() as (searcher, _):
+        for vector in ([1.0, 0.0, 0.0], columns[:, 1]):
+            assert len(searcher.search("x", "knn", vector=vector)) == 1
+
+
+def test_half_a_character_in_one_of_many_queries_is_told_by_its_id():
+    hits = answer("a")[1]
+    with searching(encoder(), **{"/_msearch": (200, {"responses": [hits, hits]})}) as (searcher, _):
+        asked = [("1", "x"), ("2", "\ud800"), ("3", "y")]
+        found = list(searcher.search_many(asked, "knn"))
+    assert [each.query.id for each in found] == ["1", "2", "3"]
+    assert [each.error is None for each in found] == [True, False, True]
+    assert "is no text" in found[1].error
+
+
+def test_what_was_asked_before_its_source_failed_is_answered_first():
+    def queries():
+        yield ("1", "a")
+        yield ("2", "b")
+        yield ("3", "c")
+        raise KeyError("lost")
+
+    hits = answer("a")[1]
+    prepared = {"/_msearch": (200, {"responses": [hits, hits]})}
+    found = []
+    with searching(encoder(), **prepared) as (searcher, _):
+
+        def ask_here():
+            for each in searcher.search_many(queries(), "knn", batch=2):
+                found.append(each)
+
+        with pytest.raises(KeyError, match="lost"):
+            ask_here()
+        assert [each.query.id for each in found] == ["1", "2", "3"]
+
+        async def ask():
+            async with AsyncSearcher(searcher._cluster, "books", encoder=encoder()) as other:
+                async for each in other.search_many(queries(), "knn", batch=2):
+                    found.append(each)
+
+        with pytest.raises(KeyError, match="lost"):
+            asyncio.run(ask())
+    assert len(found) == 6
+
+
+@pytest.mark.parametrize("batch", [0, -1, 2.5, None])
+def test_a_batch_that_holds_no_query(batch):
+    with searching(encoder()) as (searcher, _), pytest.raises(QueryError, match="a batch is"):
+        next(searcher.search_many([("1", "a")], "knn", batch=batch))
