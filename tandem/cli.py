@@ -26,6 +26,9 @@ COMMANDS = {
     "search": "Search an index by kNN, by BM25, or by both.",
 }
 
+# Where a command's file is, within tandem/commands, unless it has the command's own name.
+FILES = {"ingest": "documents.ingest", "search": "searches.search"}
+
 FAILED, WRONG_USAGE = 1, 2
 # Ctrl-C: the shell's own convention, 128 + SIGINT.
 INTERRUPTED = 130
@@ -52,10 +55,10 @@ class LazyGroup(click.Group):
         return sorted(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import `tandem.commands.NAME` and return its `command`, or None for an unknown name."""
+        """Import the command's file and return its `command`, or None for an unknown name."""
         if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"tandem.commands.{cmd_name}")
+        module = importlib.import_module(f"tandem.commands.{FILES.get(cmd_name, cmd_name)}")
         command: click.Command = module.command
         name_variables(command, cmd_name)
         return command

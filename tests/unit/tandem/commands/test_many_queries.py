@@ -6,7 +6,7 @@ import pytest
 
 from cluster import connect
 from query import Searcher
-from tandem.commands.search_many import ManyQueries
+from tandem.commands.searches.search_many import ManyQueries
 from tests.support.stubs import StubEncoder
 from tests.unit.cluster.fakes import serving
 from tests.unit.query.search.test_flow import answer, answers

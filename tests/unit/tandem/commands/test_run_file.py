@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from query.errors import QueryError
-from tandem.commands.search_many import is_same, opened
+from tandem.commands.searches.search_many import is_same, opened
 
 
 def write(path, text="a run\n"):

@@ -1,7 +1,7 @@
 """What `tandem ingest` says at its end."""
 
 from ingest import Report
-from tandem.commands.ingest import _remarks
+from tandem.commands.documents.ingest import _remarks
 
 
 def test_the_cure_for_what_is_cut_off_is_told_where_it_is_one():

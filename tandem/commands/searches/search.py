@@ -10,14 +10,14 @@ import click
 
 from query.files import result_json
 from query.question import MOST, Tuning
-from tandem.commands.search_many import is_same, is_screen, is_trec
+from tandem.commands.searches.search_many import is_same, is_screen, is_trec
 from tandem.config import typed
 from tandem.options.cluster import Target, cluster_options, index_name, json_option, print_json
 from tandem.options.search import asking_options, tuning_options
 
 if TYPE_CHECKING:
     from query import Rerank
-    from tandem.commands.search_many import ManyQueries
+    from tandem.commands.searches.search_many import ManyQueries
 
 # Finished, but something is missing: a shard's passages, or a query's answer.
 SOME_MISSING = 3
@@ -114,7 +114,7 @@ def _many(
     context: click.Context, text: str | None, queries: str | None, run: Path | None, as_json: bool
 ) -> ManyQueries | None:
     """The queries of --queries, None for a TEXT, which wins over what was not typed."""
-    from tandem.commands.search_many import ManyQueries
+    from tandem.commands.searches.search_many import ManyQueries
 
     if text is not None and not typed(context, "queries"):
         queries = None
