@@ -51,6 +51,11 @@ def parse_stamp(text: str | None) -> Stamp | None:
 
 Vector = NDArray[np.float32]
 
+# Usual names, tried in this order where no option names a field.
+ID_FIELDS = ("_id", "id", "docid", "doc_id", "pid")
+TEXT_FIELDS = ("text", "contents", "content", "body", "passage")
+TITLE_FIELDS = ("title",)
+
 MEGABYTE = 1_000_000
 # No cluster takes a larger request: http.max_content_length is a Java int.
 LARGEST = 2_000 * MEGABYTE

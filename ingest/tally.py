@@ -12,7 +12,7 @@ from typing import Any
 
 from ingest.errors import TooManyRejectsError
 from ingest.read.rejects import RejectsFile
-from ingest.read.sources import shown
+from ingest.read.sources.files import shown
 from ingest.records import Document, Passage, Reject, check_number
 
 

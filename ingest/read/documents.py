@@ -7,10 +7,20 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ingest.read.jsonl import ID_FIELDS, TEXT_FIELDS, TITLE_FIELDS, fault_of, kind_of
 from ingest.read.rejects import unwrap
 from ingest.read.template import Template, Unfilled, lookup
-from ingest.records import PASSAGE_ID, Document, Reading, Reject, Row, rejected
+from ingest.read.values import fault_of, kind_of
+from ingest.records import (
+    ID_FIELDS,
+    PASSAGE_ID,
+    TEXT_FIELDS,
+    TITLE_FIELDS,
+    Document,
+    Reading,
+    Reject,
+    Row,
+    rejected,
+)
 from mappings import Fields
 
 # The cluster's limit for an `_id`, less room for a passage's number.

@@ -9,8 +9,9 @@ from typing import IO
 import orjson
 
 from ingest.errors import IngestError
-from ingest.read.jsonl import kind_of, parse_json
-from ingest.read.tables import CSV_SEPARATOR, parse_row
+from ingest.read.formats.jsonl import parse_json
+from ingest.read.formats.tables import CSV_SEPARATOR, parse_row
+from ingest.read.values import kind_of
 from ingest.records import Reject, Row
 
 _ENVELOPE = {"reason", "file", "line", "id"}

@@ -3,32 +3,26 @@
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-import orjson
-
 from ingest.errors import SourceError
-from ingest.read.jsonl import FROM_ARRAY, RowStream, fault_of, is_odd, kind_of, read_jsonl
+from ingest.read.formats.jsonl import FROM_ARRAY, RowStream, read_jsonl
+from ingest.read.formats.objects import read_iterable
+from ingest.read.formats.tables import read_csv, read_msmarco, read_tsv
 from ingest.read.rejects import may_write
-from ingest.read.sources import (
+from ingest.read.sources.files import (
     COMPRESSED,
-    DAMAGE,
     REJECTS_ENDING,
-    Line,
     Position,
     SourceFile,
-    Stream,
-    bounded_lines,
-    damaged,
     find_sources,
     opened,
     shown,
 )
-from ingest.read.tables import read_csv, read_msmarco, read_tsv
-from ingest.records import Origin, Reading, Reject, Row
+from ingest.read.sources.streams import DAMAGE, Line, Stream, bounded_lines, damaged
+from ingest.records import Reading, Reject, Row
 
 FORMATS = ("jsonl", "csv", "tsv", "msmarco", "parquet", "arrow")
 # Names ending so are of that format; anything else is told by its first bytes.
@@ -55,7 +49,7 @@ def read_source(source: SourceFile, reading: Reading, position: Position) -> Row
     with opened(source, position) as stream:
         kind = reading.format or _format_of(source, stream)
         if kind in ("parquet", "arrow"):
-            from ingest.read.arrow import read_columnar
+            from ingest.read.formats.arrow import read_columnar
 
             if not isinstance(getattr(stream, "raw", None), io.FileIO):
                 raise SourceError(f"{source.name} is {kind} and compressed: decompress it first.")
@@ -120,7 +114,7 @@ class Rows:
     def __iter__(self) -> Iterator[Row | Reject]:
         for file in self._files:
             yield from read_source(file, self._reading, self.position)
-        yield from _read_iterable(self._items)
+        yield from read_iterable(self._items)
 
     def check(self, rejects: Path) -> None:
         """Read the first row of every file, so that a wrong one is told before anything is made.
@@ -160,33 +154,3 @@ class Rows:
         beside = first and first.is_file() and may_write(first.parent)
         folder = first.parent if first and beside else Path()
         return folder / f"{name}{REJECTS_ENDING}"
-
-
-def _read_iterable(items: Iterable[Any]) -> Iterator[Row | Reject]:
-    """Rows of dicts that JSON can hold; anything else in the iterable becomes a reject."""
-    for line, value in enumerate(items, 1):
-        origin = Origin("documents", line)
-        if not isinstance(value, dict):
-            yield Reject(f"the document is {kind_of(value)} and must be a dict", origin)
-            continue
-        try:
-            orjson.dumps(value)
-        except TypeError as error:
-            # The rejects file is JSON too, so the document goes there as Python shows it.
-            yield Reject(f"the document cannot be JSON: {error}", origin, raw=_shown(value))
-        else:
-            odd = is_odd(value.values()) and fault_of(value)
-            yield Row(origin, value, _as_text(value) if odd else None)
-
-
-def _shown(value: Any) -> str:
-    try:
-        return repr(value)
-    except RecursionError:
-        return "nested too deeply to be shown"
-
-
-def _as_text(value: dict[str, Any]) -> str:
-    """JSON, but for what JSON cannot hold; dates and the like as orjson writes them."""
-    plain = orjson.dumps
-    return json.dumps(value, ensure_ascii=False, default=lambda each: orjson.loads(plain(each)))

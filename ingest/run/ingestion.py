@@ -20,7 +20,7 @@ from ingest.passages.skip import Leftovers, Skipper
 from ingest.passages.split import Splitter
 from ingest.read.rejects import RejectsFile
 from ingest.read.rows import Rows, Source
-from ingest.read.sources import shown
+from ingest.read.sources.files import shown
 from ingest.records import (
     Action,
     Passage,

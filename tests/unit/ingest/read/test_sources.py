@@ -13,7 +13,7 @@ from pyarrow import parquet
 from ingest import Reading, SourceError
 from ingest.read.rejects import envelope, unwrap
 from ingest.read.rows import Rows
-from ingest.read.sources import find_sources
+from ingest.read.sources.files import find_sources
 from ingest.records import Reject, Row
 from tests.support.files import made, put, read, values
 

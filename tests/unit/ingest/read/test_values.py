@@ -5,8 +5,8 @@ import json
 import orjson
 import pytest
 
-from ingest.read.jsonl import MOST_LEVELS, fault_of, levels_of
 from ingest.read.rejects import RejectsFile, envelope
+from ingest.read.values import MOST_LEVELS, fault_of, levels_of
 from ingest.records import Document, Origin, Reject, stamp
 from tests.support.files import again, made, put
 

@@ -7,8 +7,8 @@ import pytest
 from pyarrow import parquet
 
 from ingest import SourceError
-from ingest.read.arrow import read_columnar
-from ingest.read.sources import Position, SourceFile
+from ingest.read.formats.arrow import read_columnar
+from ingest.read.sources.files import Position, SourceFile
 from ingest.records import Document, Reject
 from tests.support.files import again, made, read, values
 

@@ -9,9 +9,9 @@ from datetime import time
 from typing import Any
 
 from ingest.errors import SourceError
-from ingest.read.jsonl import Unfit, fault_of, is_odd
-from ingest.read.sources import Position, SourceFile
-from ingest.read.tables import column_twice, repeated
+from ingest.read.formats.tables import column_twice, repeated
+from ingest.read.sources.files import Position, SourceFile
+from ingest.read.values import Unfit, fault_of, is_odd
 from ingest.records import Origin, Row
 
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}

@@ -1,0 +1,1 @@
+"""Each kind of source into rows: lines, tables, columns, objects of Python."""

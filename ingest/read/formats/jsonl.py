@@ -1,0 +1,88 @@
+"""JSONL: lines in, rows and rejects out, one at a time and within the limits of a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import orjson
+
+from ingest.errors import SourceError
+from ingest.read.sources.streams import Line
+from ingest.read.values import fault_of, is_odd, kind_of, levels_of, too_deep
+from ingest.records import MEGABYTE, Origin, Reading, Reject, Row
+
+FROM_ARRAY = "convert it with `jq -c '.[]'`"
+# A first line that only opens a value, and what makes lines of such a file.
+_CURES = {b"[": FROM_ARRAY, b"{": "convert it with `jq -c .`"}
+# Of an unreadable line, so much is kept in the rejects file.
+RAW_KEPT = 1 * MEGABYTE
+
+RowStream = Iterator["Row | Reject"]
+
+
+def too_long(line: Line, origin: Origin, most: int) -> Reject | None:
+    """The reject for a line beyond `most` bytes, with its beginning; None for any other."""
+    size = len(line.data) + line.rest
+    if size <= most:
+        return None
+    reason = f"the document has {size:,} bytes and at most {most:,} are taken (--max-document-mb)"
+    raw = line.data[:RAW_KEPT].decode(errors="replace")
+    return Reject(reason, origin, raw=raw)
+
+
+def read_jsonl(lines: Iterator[Line], name: str, reading: Reading) -> RowStream:
+    """One row a line; blank lines are none.
+
+    Raises SourceError where the first line only opens a value that goes on in the next.
+    """
+    first = True
+    for line in lines:
+        data = line.data.strip()
+        if not data:
+            continue
+        if first and data in _CURES:
+            raise SourceError(
+                f"{name} is JSON over several lines and must have one document a line: "
+                f"{_CURES[data]}."
+            )
+        first = False
+        origin = Origin(name, line.number)
+        yield too_long(line, origin, reading.max_bytes) or parse_json(data, origin)
+
+
+def parse_json(data: bytes | str, origin: Origin) -> Row | Reject:
+    """One JSON object as a row; a line that is none, as a reject with the reason."""
+    if isinstance(data, str):
+        data = data.encode()
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        text = data.decode(errors="backslashreplace")
+        return Reject(_json_reason(error, data), origin, raw=text)
+    if not isinstance(value, dict):
+        reason = f"the line is {kind_of(value)} and must be an object"
+        return Reject(reason, origin, raw=data.decode())
+    if is_odd(value.values()):
+        return _exact_row(data.decode(), origin)
+    return Row(origin, value)
+
+
+def _exact_row(text: str, origin: Origin) -> Row | Reject:
+    """The row as the slower parser reads it, which rounds no integer."""
+    try:
+        value = json.loads(text)
+    except RecursionError:
+        return Reject(too_deep(levels_of(text.encode())), origin, raw=text)
+    return Row(origin, value, text if fault_of(value) else None)
+
+
+def _json_reason(error: orjson.JSONDecodeError, data: bytes) -> str:
+    said = str(error)
+    if "depth limit" in said:
+        return too_deep(levels_of(data))
+    if "surrogate" in said and "utf-8" not in said.lower():
+        return f"lone surrogate in a \\u escape: {said}"
+    if "utf-8" in said.lower():
+        return "invalid UTF-8"
+    return f"broken JSON: {said}"

@@ -1,0 +1,1 @@
+"""The bytes of a source: found, opened, decompressed, cut into lines."""
