@@ -3,7 +3,7 @@
 from mappings.body import Shape, index_body, laid_out
 from mappings.errors import MappingError
 from mappings.names import fault_of_name, fault_of_pattern, fault_of_pipeline_name
-from mappings.pipeline import Fusion, pipeline_body, read_pipeline
+from mappings.pipelines.pipeline import Fusion, pipeline_body, read_pipeline
 from mappings.record import LOADING, EncoderRecord, Fields, IndexRecord, read_record
 
 __all__ = [

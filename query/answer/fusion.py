@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mappings import Fusion
-from mappings.pipeline import RRF
+from mappings.pipelines.pipeline import RRF
 
 Scores = NDArray[np.float32]
 

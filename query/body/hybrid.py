@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mappings import Fusion, pipeline_body
-from mappings.pipeline import RRF
+from mappings.pipelines.pipeline import RRF
 from query.errors import QueryError
 from query.question import BM25, KNN, Question, Tuning
 from query.target import Target

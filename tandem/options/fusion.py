@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from mappings import Fusion, MappingError
-from mappings.pipeline import COMBINATIONS, TECHNIQUES, WEIGHTS
+from mappings.pipelines.pipeline import COMBINATIONS, TECHNIQUES, WEIGHTS
 from tandem.options.cluster import Command
 
 _DEFAULT = Fusion()

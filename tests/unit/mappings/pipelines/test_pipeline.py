@@ -25,7 +25,7 @@ def test_the_default_is_min_max_with_the_documented_weights():
             "normalization": {"technique": "min_max"},
             "combination": {
                 "technique": "arithmetic_mean",
-                "parameters": {"weights": list(mappings.pipeline.WEIGHTS)},
+                "parameters": {"weights": list(mappings.pipelines.pipeline.WEIGHTS)},
             },
         }
     }
@@ -51,7 +51,7 @@ def test_what_is_written_is_read_back(fusion):
 
 def test_the_templates_are_not_changed_by_filling_them_in():
     pipeline_body(Fusion("l2", "harmonic_mean"))
-    path = Path(mappings.__file__).with_name("normalization_pipeline.json")
+    path = Path(mappings.__file__).with_name("pipelines") / "normalization_pipeline.json"
     assert "min_max" in json.dumps(json.loads(path.read_text()))
     assert pipeline_body(Fusion()) == pipeline_body(Fusion())
 

@@ -110,7 +110,7 @@ def _template(name: str) -> dict[str, Any]:
 @cache
 def _read(name: str) -> str:
     """A file's text, read once: every hybrid search asks for it."""
-    return files("mappings").joinpath(f"{name}.json").read_text("utf-8")
+    return files("mappings.pipelines").joinpath(f"{name}.json").read_text("utf-8")
 
 
 def read_pipeline(definition: Mapping[str, Any], name: str) -> Fusion | None:
