@@ -6,9 +6,10 @@ import importlib.util
 import os
 import platform
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from cluster import diagnosis
 from cluster.connection import Cluster
@@ -151,10 +152,7 @@ def _disk(node: EmbeddedNode) -> Finding:
 
 
 def _memory(running: bool) -> Finding:
-    known = diagnosis.memory()
-    if known is None:
-        return Finding("machine", "memory", "unknown")
-    free, total = known
+    free, total = diagnosis.memory()
     value = f"{free / 1e9:,.1f} GB free of {total / 1e9:,.1f} GB"
     if running or free >= NODE_MEMORY:
         return Finding("machine", "memory", value)
@@ -201,15 +199,10 @@ def instructions() -> tuple[str, ...]:
     return tuple(name for name in INSTRUCTIONS if name in found)
 
 
-def memory() -> tuple[int, int] | None:
-    """(free, all) bytes of memory for us, a container's limit included; None where unknown."""
-    try:
-        rows = dict(
-            line.split(":", 1) for line in Path("/proc/meminfo").read_text("utf-8").splitlines()
-        )
-    except OSError:
-        return _memory_of_macos()
-    total, free = (int(rows[name].split()[0]) * 1024 for name in ("MemTotal", "MemAvailable"))
+def memory() -> tuple[int, int]:
+    """(free, all) bytes of memory for us, a container's limit included."""
+    known = psutil.virtual_memory()
+    free, total = known.available, known.total
     for path in _CGROUP_LIMITS:
         try:
             limit = int(path.read_text("ascii"))
@@ -217,15 +210,6 @@ def memory() -> tuple[int, int] | None:
             continue
         total, free = min(total, limit), min(free, limit)
     return free, total
-
-
-def _memory_of_macos() -> tuple[int, int] | None:
-    try:
-        shown = subprocess.run(["sysctl", "-n", "hw.memsize"], capture_output=True, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return None
-    total = int(shown.stdout)
-    return total, total
 
 
 def free_disk(folder: Path) -> tuple[Path, int]:

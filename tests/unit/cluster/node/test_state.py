@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from cluster import EmbeddedNode, Home, NodeError
@@ -75,7 +76,7 @@ def test_of_a_process_and_its_copies_the_first_is_meant(node):
     fork = "import os, time; os.fork() or os.fork(); time.sleep(60)"
     command = [sys.executable, "-c", fork, node.layout.marker]
     with subprocess.Popen(command, start_new_session=True) as running:
-        while len([p for p in process._pids() if process.is_ours(p, node.layout.marker)]) < 3:
+        while len([p for p in psutil.pids() if process.is_ours(p, node.layout.marker)]) < 3:
             pass
         assert process.find(node.layout.marker) == running.pid
         os.killpg(running.pid, signal.SIGKILL)
