@@ -97,6 +97,19 @@ class Cluster:
         """
         return explain(error, self._circumstances, self._index_names)
 
+    @contextmanager
+    def explaining(self) -> Iterator[None]:
+        """What the client raises inside comes out explained; all else comes out as it is."""
+        from opensearchpy.exceptions import OpenSearchException
+
+        try:
+            yield
+        except (OpenSearchException, ClusterError) as error:
+            told = self.explain(error)
+            if told is error:
+                raise
+            raise told from cause_of(told, error)
+
     def _index_names(self) -> list[str]:
         found = self.client.transport.perform_request("GET", "/_aliases")
         aliases = (alias for entry in found.values() for alias in entry.get("aliases", {}))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cluster.error_body import error_in, is_block, kind_of, reason_of
 from cluster.errors import AccessError, ClusterError, MissingIndexError, UnreachableError
 
 if TYPE_CHECKING:
@@ -124,17 +125,18 @@ def _unanswered(error: BaseException, where: Circumstances) -> ClusterError:
 
 def _answered(error: Any, where: Circumstances, index_names: IndexNames | None) -> ClusterError:
     """Sentence for an answer of 400 or more."""
-    status, reason = error.status_code, _reason(error)
-    kind = str(error.error)
+    status, said = error.status_code, error_in(error)
+    kind = kind_of(said)
+    reason = reason_of(said).rstrip(".")
     if status == 401:
         return AccessError(_who(where))
     if kind == "resource_already_exists_exception" or "already exists as alias" in reason:
         return ClusterError(_taken(reason, where))
     if kind == "index_not_found_exception":
-        return _missing_index(error, where, index_names)
+        return _missing_index(reason, where, index_names)
     if kind == "index_closed_exception":
-        return ClusterError(_closed(error, where))
-    if "block" in kind or "blocked by" in reason:
+        return ClusterError(_closed(said, where))
+    if is_block(said):
         return ClusterError(_block(reason, where))
     if status == 403:
         return AccessError(_forbidden(reason, where))
@@ -149,20 +151,6 @@ def _answered(error: Any, where: Circumstances, index_names: IndexNames | None) 
             "cluster's health, wait and run the command again."
         )
     return ClusterError(f"{where.url} refused the request (HTTP {status}): {reason}.")
-
-
-def _reason(error: Any) -> str:
-    """The innermost reason that the cluster gives, on one line."""
-    info = error.info if len(error.args) > 2 else None
-    body = info.get("error") if isinstance(info, dict) else None
-    if isinstance(body, dict):
-        cause = (body.get("root_cause") or [body])[0]
-        while isinstance(cause.get("caused_by"), dict):
-            cause = cause["caused_by"]
-        text = str(cause.get("reason") or cause.get("type") or body.get("reason"))
-    else:
-        text = str(body or info or error.error)
-    return " ".join(text.split())[:400].rstrip(".")
 
 
 def _who(where: Circumstances) -> str:
@@ -194,9 +182,9 @@ def _forbidden(reason: str, where: Circumstances) -> str:
 
 
 def _missing_index(
-    error: Any, where: Circumstances, index_names: IndexNames | None
+    reason: str, where: Circumstances, index_names: IndexNames | None
 ) -> MissingIndexError:
-    match = re.search(r"no such index \[([^\]]+)\]", _reason(error))
+    match = re.search(r"no such index \[([^\]]+)\]", reason)
     name = match[1] if match else "that you named"
     close = difflib.get_close_matches(name, _suggestions(index_names), n=3)
     hint = f" (did you mean {' or '.join(close)}?)" if close else ""
@@ -218,9 +206,9 @@ def _taken(reason: str, where: Circumstances) -> str:
     )
 
 
-def _closed(error: Any, where: Circumstances) -> str:
-    body = error.info.get("error", {}) if len(error.args) > 2 else {}
-    name = body.get("index") or (body.get("root_cause") or [{}])[0].get("index") or "NAME"
+def _closed(said: Any, where: Circumstances) -> str:
+    told = said if isinstance(said, dict) else {}
+    name = told.get("index") or (told.get("root_cause") or [{}])[0].get("index") or "NAME"
     return f"index {name} on {where.url} is closed: open it with `POST /{name}/_open`."
 
 

@@ -7,8 +7,8 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ingest.errors import IncompleteError, IndexRefusedError
+from ingest.index.describe import check_name, get_index
 from ingest.index.loading import SILENT_SECONDS, busy
-from ingest.index.open import check_name
 from ingest.tally import RejectLimit, Report
 from mappings import LOADING, Shape, laid_out, read_record
 
@@ -54,21 +54,15 @@ def _fits(description: dict[str, Any], name: str, fingerprint: str, shape: Shape
 def _generations(cluster: Cluster, alias: str) -> dict[str, dict[str, Any]]:
     """All indexes of an alias's loads, by name."""
     check_name(alias)
-    try:
-        if cluster.client.indices.exists(index=alias) and not cluster.client.indices.exists_alias(
-            name=alias
-        ):
-            raise IndexRefusedError(
-                f"{alias!r} is an index, so no alias can have its name: choose another name for "
-                f"the alias, or copy it to a new name and delete it first."
-            )
-        found: dict[str, dict[str, Any]] = cluster.client.indices.get(
-            index=f"{alias}-*", ignore_unavailable=True
+    indices = cluster.client.indices
+    with cluster.explaining():
+        taken = indices.exists(index=alias) and not indices.exists_alias(name=alias)
+    if taken:
+        raise IndexRefusedError(
+            f"{alias!r} is an index, so no alias can have its name: choose another name for "
+            f"the alias, or copy it to a new name and delete it first."
         )
-    except IndexRefusedError:
-        raise
-    except Exception as error:
-        raise cluster.explain(error) from error
+    found = get_index(cluster, f"{alias}-*", ignore_unavailable=True)
     pattern = re.compile(re.escape(alias) + r"-\d{14}")
     return {name: each for name, each in found.items() if pattern.fullmatch(name)}
 
@@ -109,16 +103,14 @@ def switch(
             f"the load of {index!r} has not ended: end it first, with the same `tandem ingest "
             f"--alias {alias}` as before, which also points the alias there."
         )
-    try:
-        actions: list[dict[str, Any]] = [
-            {"remove": {"index": name, "alias": alias}}
-            for name in _holders(cluster, alias)
-            if name != index
-        ]
-        actions.append({"add": {"index": index, "alias": alias}})
+    actions: list[dict[str, Any]] = [
+        {"remove": {"index": name, "alias": alias}}
+        for name in _holders(cluster, alias)
+        if name != index
+    ]
+    actions.append({"add": {"index": index, "alias": alias}})
+    with cluster.explaining():
         cluster.client.indices.update_aliases(body={"actions": actions})
-    except Exception as error:
-        raise cluster.explain(error) from error
     if keep is None:
         return []
     return _delete_older(cluster, index, generations, keep)
@@ -127,18 +119,16 @@ def switch(
 def _delete_older(
     cluster: Cluster, index: str, generations: dict[str, dict[str, Any]], keep: int
 ) -> list[str]:
-    try:
-        now = _created(cluster.client.indices.get(index=index)[index])
-        born = {name: _created(each) for name, each in generations.items()}
-        older = sorted((name for name in born if born[name] < now), key=lambda name: born[name])
-        notes = {name: _meta(generations[name]).get(LOADING) for name in older}
-        whole = [name for name in older if notes[name] is None]
-        given_up = [name for name, note in notes.items() if note is not None and not busy(note)]
-        gone = [*given_up, *whole[: max(0, len(whole) - keep)]]
+    now = _created(get_index(cluster, index)[index])
+    born = {name: _created(each) for name, each in generations.items()}
+    older = sorted((name for name in born if born[name] < now), key=lambda name: born[name])
+    notes = {name: _meta(generations[name]).get(LOADING) for name in older}
+    whole = [name for name in older if notes[name] is None]
+    given_up = [name for name, note in notes.items() if note is not None and not busy(note)]
+    gone = [*given_up, *whole[: max(0, len(whole) - keep)]]
+    with cluster.explaining():
         for name in gone:
             cluster.client.indices.delete(index=name)
-    except Exception as error:
-        raise cluster.explain(error) from error
     return gone
 
 
@@ -154,9 +144,8 @@ def _meta(description: dict[str, Any]) -> dict[str, Any]:
 def _holders(cluster: Cluster, alias: str) -> set[str]:
     from opensearchpy.exceptions import NotFoundError
 
-    try:
-        return set(cluster.client.indices.get_alias(name=alias))
-    except NotFoundError:
-        return set()
-    except Exception as error:
-        raise cluster.explain(error) from error
+    with cluster.explaining():
+        try:
+            return set(cluster.client.indices.get_alias(name=alias))
+        except NotFoundError:
+            return set()

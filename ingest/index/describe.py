@@ -1,10 +1,13 @@
-"""What an index says about itself, for `tandem index list` and `tandem index show`."""
+"""What an index says about itself: GET /INDEX, and what `index list` and `show` make of it."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+
+from ingest.errors import IndexRefusedError
+from mappings import fault_of_name
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -17,6 +20,47 @@ _LABELS = {"m": "HNSW m", "ef_construction": "HNSW ef_construction", "engine": "
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
+def get_index(cluster: Cluster, name: str, **params: Any) -> dict[str, dict[str, Any]]:
+    """GET /INDEX, of an index, of all behind an alias, or of all that a pattern finds: by name.
+
+    Raises ClusterError, and its MissingIndexError where there is none.
+    """
+    with cluster.explaining():
+        found: dict[str, dict[str, Any]] = cluster.client.indices.get(index=name, **params)
+    return found
+
+
+def find_index(cluster: Cluster, name: str) -> dict[str, dict[str, Any]]:
+    """As `get_index`, but nothing where there is no such index or alias.
+
+    Raises ClusterError, and IndexRefusedError for a name that no index can have.
+    """
+    from opensearchpy.exceptions import NotFoundError
+
+    check_name(name)
+    with cluster.explaining():
+        try:
+            found: dict[str, dict[str, Any]] = cluster.client.indices.get(index=name)
+        except NotFoundError:
+            return {}
+    return found
+
+
+def check_name(name: str, *, new: bool = False) -> None:
+    """Raise IndexRefusedError for a name that no index or alias can have.
+
+    new: of an index that is to be made.
+    """
+    if fault := fault_of_name(name, new=new):
+        raise IndexRefusedError(f"{name!r} cannot be the name of an index: {fault}.")
+
+
+def uuid_of(cluster: Cluster, name: str) -> str:
+    """What tells an index from a later one of the same name; raises ClusterError."""
+    # As for the look before the load: so one permission is enough.
+    return str(get_index(cluster, name)[name]["settings"]["index"]["uuid"])
+
+
 def list_indexes(cluster: Cluster) -> list[dict[str, Any]]:
     """One row for each index that has a record of Tandem's, in the order of names; two requests.
 
@@ -24,7 +68,7 @@ def list_indexes(cluster: Cluster) -> list[dict[str, Any]]:
     """
     from mappings import read_record
 
-    found = cluster.client.indices.get(index="*", filter_path=_OF_ALL)
+    found = get_index(cluster, "*", filter_path=_OF_ALL)
     records = {name: read_record(each.get("mappings", {}), name) for name, each in found.items()}
     ours = {name: record for name, record in sorted(records.items()) if record}
     if not ours:
@@ -56,7 +100,7 @@ def describe(cluster: Cluster, name: str) -> dict[str, Any]:
     """
     from mappings import read_record
 
-    (index, found), *others = cluster.client.indices.get(index=name).items()
+    (index, found), *others = get_index(cluster, name).items()
     stats = cluster.client.indices.stats(index=index, metric="docs,store")
     record = read_record(found["mappings"], index)
     settings, total = found["settings"]["index"], stats["_all"]["primaries"]

@@ -65,7 +65,7 @@ def change_note(cluster: Cluster, index: str, change: Callable[[Note], Note | No
 
     An index without a note is left as it is.
     """
-    try:
+    with cluster.explaining():
         mapping = cluster.client.indices.get_mapping(index=index)[index]["mappings"]
         meta = dict(mapping.get("_meta", {}))
         if (note := meta.pop(LOADING, None)) is None:
@@ -73,8 +73,6 @@ def change_note(cluster: Cluster, index: str, change: Callable[[Note], Note | No
         if (changed := change(note)) is not None:
             meta[LOADING] = changed
         cluster.client.indices.put_mapping(index=index, body={"_meta": meta})
-    except Exception as error:
-        raise cluster.explain(error) from error
 
 
 class Heartbeat:
@@ -132,12 +130,10 @@ def relax_settings(
     }
     journal = {**journal, "owner": owner}
     meta = {**description["mappings"].get("_meta", {}), LOADING: journal}
-    try:
+    with cluster.explaining():
         # The note comes first: settings that nobody knows to restore would stay.
         cluster.client.indices.put_mapping(index=name, body={"_meta": meta})
         cluster.client.indices.put_settings(index=name, body={"index": RELAXED})
-    except Exception as error:
-        raise cluster.explain(error) from error
     return journal
 
 
@@ -150,10 +146,8 @@ def restore(cluster: Cluster, index: OpenIndex) -> None:
 
 def put_settings(cluster: Cluster, index: OpenIndex, settings: dict[str, Any]) -> None:
     """Change an index's settings; raises ClusterError."""
-    try:
+    with cluster.explaining():
         cluster.client.indices.put_settings(index=index.name, body={"index": settings})
-    except Exception as error:
-        raise cluster.explain(error) from error
 
 
 def forget_note(cluster: Cluster, index: OpenIndex) -> None:

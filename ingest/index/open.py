@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ingest.errors import IndexRefusedError
+from ingest.index.describe import check_name, find_index, uuid_of
 from ingest.index.loading import RELAXED, OpenIndex, mark, relax_settings
 from ingest.records import PassageEncoder
 from mappings import (
@@ -14,7 +15,6 @@ from mappings import (
     Fields,
     IndexRecord,
     Shape,
-    fault_of_name,
     index_body,
     laid_out,
     read_record,
@@ -44,20 +44,9 @@ def create_index(
             **loading,
         }
         body["settings"]["index"] |= RELAXED
-    try:
+    with cluster.explaining():
         cluster.client.indices.create(index=name, body=body)
-    except Exception as error:
-        raise cluster.explain(error) from error
     return body
-
-
-def check_name(name: str, *, new: bool = False) -> None:
-    """Raise IndexRefusedError for a name that no index or alias can have.
-
-    new: of an index that is to be made.
-    """
-    if fault := fault_of_name(name, new=new):
-        raise IndexRefusedError(f"{name!r} cannot be the name of an index: {fault}.")
 
 
 def planned_body(
@@ -139,25 +128,8 @@ def existing(
     return concrete, description, record
 
 
-def described(cluster: Cluster, name: str) -> dict[str, dict[str, Any]]:
-    """GET /INDEX of an index, or of all behind an alias; nothing where there is none.
-
-    Raises ClusterError, and IndexRefusedError for a name that no index can have.
-    """
-    from opensearchpy.exceptions import NotFoundError
-
-    check_name(name)
-    try:
-        found: dict[str, dict[str, Any]] = cluster.client.indices.get(index=name)
-    except NotFoundError:
-        return {}
-    except Exception as error:
-        raise cluster.explain(error) from error
-    return found
-
-
 def _found(cluster: Cluster, name: str) -> tuple[str, dict[str, Any]] | None:
-    found = described(cluster, name)
+    found = find_index(cluster, name)
     if not found:
         return None
     if len(found) > 1:
@@ -167,16 +139,6 @@ def _found(cluster: Cluster, name: str) -> tuple[str, dict[str, Any]] | None:
         )
     ((concrete, description),) = found.items()
     return concrete, description
-
-
-def uuid_of(cluster: Cluster, name: str) -> str:
-    """What tells an index from a later one of the same name; raises ClusterError."""
-    try:
-        # As for the look before the load: so one permission is enough.
-        found = cluster.client.indices.get(index=name)
-    except Exception as error:
-        raise cluster.explain(error) from error
-    return str(found[name]["settings"]["index"]["uuid"])
 
 
 def _checked(name: str, description: dict[str, Any], encoder: PassageEncoder) -> IndexRecord:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ingest.errors import IncompleteError, IndexRefusedError, IngestError
+from ingest.index.describe import uuid_of
 from ingest.index.loading import RELAXED, OpenIndex, put_settings
-from ingest.index.open import uuid_of
 from ingest.run.deduplicate import Seen, no_room
 from ingest.tally import Tally
 from ingest.write import updates

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import random
-import re
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
+from cluster.error_body import error_in, is_block, kind_of, reason_of
 from cluster.errors import ClusterError
 from ingest.errors import BlockedError, IndexRefusedError, IngestError, OutageError
 
 if TYPE_CHECKING:
+    from opensearchpy.exceptions import TransportError
+
     from cluster import Cluster
 
 # Sleeps so many seconds, and raises where the run ends meanwhile.
@@ -28,9 +30,8 @@ TOO_LARGE = 413
 _BREAKER = "circuit breaker triggered"
 _REFUSALS = {401: "forbidden", 403: "forbidden", 404: "gone"}
 _CLOSED = "index_closed_exception"
-# k-NN quotes the whole vector in its complaint.
-_PREVIEW = re.compile(r" ?Preview of field's value: '.*?'(?=$|:)", re.S)
-_LONGEST_REASON = 500
+# A block that passes: the cluster is starting.
+_STARTING = 503
 
 
 class Fate(Enum):
@@ -71,40 +72,15 @@ def judge(status: int, error: Any) -> Verdict:
     if error is None and status < 300:
         return _DONE
     reason = reason_of(error) or f"HTTP {status}"
-    if is_block(status, error):
+    if is_block(error) and status != _STARTING:
         return Verdict(Fate.BLOCKED, reason)
     if status in TRANSIENT or _BREAKER in reason.lower():
         return Verdict(Fate.RETRY, reason)
-    if isinstance(error, dict) and error.get("type") == _CLOSED:
+    if kind_of(error) == _CLOSED:
         return Verdict(Fate.GONE, reason)
     if status in _REFUSALS:
         return Verdict(Fate(_REFUSALS[status]), reason)
     return Verdict(Fate.DOUBT if status == DOUBTFUL else Fate.REJECT, reason)
-
-
-def is_block(status: int, error: Any) -> bool:
-    """Whether an owner, or a full disk, forbids writes; a block of 503 passes at a start."""
-    kind = str(error.get("type")) if isinstance(error, dict) else ""
-    return kind == "cluster_block_exception" and status != 503
-
-
-def reason_of(error: Any) -> str:
-    """The reasons in an error object, outermost first, each said once, on one line."""
-    if not isinstance(error, dict):
-        return " ".join(str(error).split()) if error else ""
-    reasons: list[str] = []
-    for each in _chain(error):
-        said = _PREVIEW.sub("", " ".join(str(each.get("reason") or each.get("type") or "").split()))
-        if said and not any(said in known for known in reasons):
-            reasons.append(said)
-    return ": ".join(reason[:_LONGEST_REASON] for reason in reasons)
-
-
-def _chain(error: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    each: Any = error
-    while isinstance(each, dict):
-        yield each
-        each = each.get("caused_by")
 
 
 FIRST_PAUSE = 0.25
@@ -146,23 +122,30 @@ class IndexClient:
         from opensearchpy.exceptions import TransportError
 
         headers = NDJSON if isinstance(body, bytes) else None
-        try:
-            return self._cluster.client.transport.perform_request(
-                method, path, params=params, body=body, headers=headers
-            )
-        except NoAnswerError as error:
-            raise TransientError(str(self._cluster.explain(error)).rstrip("."), None) from error
-        except TransportError as error:
-            status = int(error.status_code)
-            said = _error_object(error)
-            if is_block(status, said):
-                raise self.blocked(reason_of(said)) from error
-            if status == TOO_LARGE:
-                raise TooLargeError from error
-            if status in TRANSIENT:
-                reason = reason_of(said) or f"HTTP {status}"
-                raise TransientError(f"HTTP {status}: {reason}", status) from error
-            raise self._cluster.explain(error) from error
+        with self._cluster.explaining():
+            try:
+                return self._cluster.client.transport.perform_request(
+                    method, path, params=params, body=body, headers=headers
+                )
+            except NoAnswerError as error:
+                reason = str(self._cluster.explain(error)).rstrip(".")
+                raise TransientError(reason, None) from error
+            except TransportError as error:
+                if (known := self._refusal(error)) is None:
+                    raise
+                raise known from error
+
+    def _refusal(self, error: TransportError) -> Exception | None:
+        """What a refused request is to a run, or None where it is nothing special."""
+        status, said = int(error.status_code), error_in(error)
+        if is_block(said) and status != _STARTING:
+            return self.blocked(reason_of(said))
+        if status == TOO_LARGE:
+            return TooLargeError()
+        if status in TRANSIENT:
+            reason = reason_of(said) or f"HTTP {status}"
+            return TransientError(f"HTTP {status}: {reason}", status)
+        return None
 
     def ask(self, method: str, path: str, body: Any = None, **params: Any) -> Any:
         """Send a request that may be sent twice, again and again until it is answered."""
@@ -233,8 +216,3 @@ class IndexClient:
             '"index.blocks.read_only": null, "index.blocks.write": null}, and run the same command '
             "again; what was written is kept."
         )
-
-
-def _error_object(error: Any) -> Any:
-    info = error.info if len(error.args) > 2 else None
-    return info.get("error", info) if isinstance(info, dict) else info

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
+from cluster.error_body import reason_of
 from mappings import Fusion
 from query.answer.explain import explain_hit
 from query.answer.fusion import Leg, Raw, fuse, make_leg
 from query.answer.results import Hit, Result
 from query.body.hybrid import LEGS, MOST_SHARDS_APART
 from query.body.plan import INNER, Plan
-from query.body.request import failure, hits_of, innermost, partial_of
+from query.body.request import failure, hits_of, partial_of
 from query.question import BM25, HYBRID, KNN
 
 T = TypeVar("T")
@@ -135,11 +136,8 @@ def _shard_hits(responses: Responses) -> list[list[Raw]]:
 def _partial(plan: Plan, responses: Responses) -> str | None:
     failed = [each for each in responses if "error" in each]
     if failed and len(responses) > 1 and plan.main is None:
-        shard = (failed[0]["error"].get("failed_shards") or [failed[0]["error"]])[0]
-        return (
-            f"{len(failed)} of {len(responses)} searches of single shards failed "
-            f"({innermost(shard)})"
-        )
+        reason = reason_of(failed[0]["error"])
+        return f"{len(failed)} of {len(responses)} searches of single shards failed ({reason})"
     return partial_of(responses)
 
 

@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import orjson
 
+from cluster.error_body import kind_of, reason_of
 from query.errors import AnswerError
 
 JSON = "application/json"
@@ -123,9 +124,8 @@ def failure(response: Mapping[str, Any]) -> Exception:
     from opensearchpy.exceptions import HTTP_EXCEPTIONS, TransportError
 
     error = response["error"]
-    kind = error.get("type", "error") if isinstance(error, Mapping) else str(error)
     status = response.get("status", 500)
-    return HTTP_EXCEPTIONS.get(status, TransportError)(status, kind, dict(response))
+    return HTTP_EXCEPTIONS.get(status, TransportError)(status, kind_of(error), dict(response))
 
 
 def partial_of(responses: Sequence[Mapping[str, Any]]) -> str | None:
@@ -137,16 +137,7 @@ def partial_of(responses: Sequence[Mapping[str, Any]]) -> str | None:
         shards = each.get("_shards", {})
         if shards.get("failed"):
             first = (shards.get("failures") or [{}])[0]
-            reasons.append(
-                f"{shards['failed']} of {shards['total']} shards failed ({innermost(first)})"
-            )
+            reason = reason_of(first.get("reason")) or "no reason given"
+            reasons.append(f"{shards['failed']} of {shards['total']} shards failed ({reason})")
             break
     return "; ".join(reasons) or None
-
-
-def innermost(failure: Mapping[str, Any]) -> str:
-    """The reason at the bottom of a failed shard's causes."""
-    cause = failure.get("reason", {})
-    while isinstance(cause.get("caused_by"), Mapping):
-        cause = cause["caused_by"]
-    return " ".join(str(cause.get("reason") or cause.get("type", "no reason given")).split())

@@ -27,10 +27,8 @@ def put_pipeline(cluster: Cluster, name: str, fusion: Fusion) -> dict[str, Any]:
             "fuses itself."
         )
     body = pipeline_body(fusion)
-    try:
+    with cluster.explaining():
         cluster.client.transport.perform_request(
             "PUT", f"/_search/pipeline/{quoted(name)}", body=body
         )
-    except Exception as error:
-        raise cluster.explain(error) from error
     return body

@@ -114,19 +114,14 @@ def _print(table: Table) -> None:
 @contextmanager
 def _explained(cluster: Cluster) -> Iterator[None]:
     """Errors of the client as one sentence; of a missing index, what these commands can offer."""
-    from opensearchpy.exceptions import OpenSearchException
-
-    from cluster.errors import ClusterError, MissingIndexError, cause_of
+    from cluster.errors import MissingIndexError
 
     try:
-        yield
-    except (OpenSearchException, ClusterError) as error:
-        told = cluster.explain(error)
-        if isinstance(told, MissingIndexError):
-            raise MissingIndexError(
-                told.what, "`tandem index list` shows those that are there"
-            ) from None
-        raise told from cause_of(told, error)
+        with cluster.explaining():
+            yield
+    except MissingIndexError as error:
+        cure = "`tandem index list` shows those that are there"
+        raise MissingIndexError(error.what, cure) from None
 
 
 @command.command()

@@ -59,10 +59,10 @@ def recorded_encoder(cluster: Cluster, name: str) -> EncoderRecord | None:
     Raises ClusterError, IndexRefusedError for a name that no index can have, and MappingError for
     a damaged record.
     """
-    from ingest.index.open import described
+    from ingest.index.describe import find_index
     from mappings import read_record
 
-    found = described(cluster, name)
+    found = find_index(cluster, name)
     records = [read_record(each["mappings"], index) for index, each in found.items()]
     return records[0].encoder if len(records) == 1 and records[0] else None
 

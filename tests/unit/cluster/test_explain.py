@@ -253,6 +253,19 @@ def test_our_own_errors_pass_unchanged():
         assert cluster.explain(ours) is ours
 
 
+def test_what_a_client_raises_comes_out_explained_and_all_else_as_it_is():
+    answers = {"*": error("illegal_argument_exception", "k must be positive", 400)}
+    with serving(WELL | answers) as (url, _), connect(url) as cluster:
+        with pytest.raises(ClusterError, match="k must be positive"), cluster.explaining():
+            cluster.client.search(index="b")
+        ours = MissingIndexError("there is no index b", "make it")
+        with pytest.raises(MissingIndexError) as caught, cluster.explaining():
+            raise ours
+        assert caught.value is ours
+        with pytest.raises(KeyError), cluster.explaining():
+            raise KeyError("a defect")
+
+
 def test_the_async_client_has_the_same_credentials_and_sentences():
     with serving(WELL) as (url, seen), connect(url, user="ann", password="pw") as cluster:
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from ingest.write.client import Fate, judge, reason_of
+from cluster.error_body import reason_of
+from ingest.write.client import Fate, judge
 
 BREAKER = {
     "type": "mapper_parsing_exception",

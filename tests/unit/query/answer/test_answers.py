@@ -181,7 +181,7 @@ def test_failed_shards_and_timeouts_are_never_complete():
     failures = [{"reason": {"type": "x", "reason": "out", "caused_by": {"reason": "boom"}}}]
     shards = {"total": 3, "successful": 2, "failed": 1, "failures": failures}
     found = answered(Question("q", "bm25"), response(hit("a", 1.0), _shards=shards)).result
-    assert found.partial == "1 of 3 shards failed (boom)"
+    assert found.partial == "1 of 3 shards failed (out: boom)"
     late = answered(Question("q", "bm25"), response(hit("a", 1.0), timed_out=True)).result
     assert "search timeout" in late.partial
     assert partial_of([response()]) is None
