@@ -95,7 +95,7 @@ def passages(source: list[dict[str, Any]], encoder: ReadyVectors) -> list[Passag
 
 def fresh(cluster: Cluster, encoder: Any) -> None:
     cluster.client.indices.delete(index=INDEX, ignore_unavailable=True)
-    create_index(cluster, INDEX, encoder, Shape())
+    create_index(cluster, INDEX, encoder, shape=Shape())
     cluster.client.indices.put_settings(index=INDEX, body={"index": RELAXED})
 
 

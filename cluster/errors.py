@@ -9,8 +9,10 @@ ClusterError
 └── UnreachableError    nothing answered, or not in a way that a cluster does
 """
 
+from tandem.base.errors import TandemError
 
-class ClusterError(Exception):
+
+class ClusterError(TandemError):
     """Base of every error of reaching or running a cluster; `tandem` prints it, exits 1."""
 
 

@@ -6,8 +6,10 @@ EncoderError
 └── ModelDamagedError      files that are missing, broken, or do not fit together
 """
 
+from tandem.base.errors import TandemError
 
-class EncoderError(Exception):
+
+class EncoderError(TandemError):
     """Base of every error of loading or running a model; `tandem` prints it, exits 1."""
 
 

@@ -9,13 +9,21 @@ from ingest.errors import (
     SourceError,
     TooManyRejectsError,
 )
+from ingest.index.alias import switch as switch_alias
+from ingest.index.delete import delete_index
+from ingest.index.describe import describe as describe_index
+from ingest.index.describe import list_indexes
+from ingest.index.open import create_index
 from ingest.records import PassageEncoder, Reading, Splitting, Writing
+from ingest.run.dry_run import DryRun, dry_run
 from ingest.run.ingestion import ingest
 from ingest.run.plan import Plan, checked
 from ingest.tally import RejectLimit, Report
+from mappings import Shape
 
 __all__ = [
     "BlockedError",
+    "DryRun",
     "IncompleteError",
     "IndexRefusedError",
     "IngestError",
@@ -25,10 +33,17 @@ __all__ = [
     "Reading",
     "RejectLimit",
     "Report",
+    "Shape",
     "SourceError",
     "Splitting",
     "TooManyRejectsError",
     "Writing",
     "checked",
+    "create_index",
+    "delete_index",
+    "describe_index",
+    "dry_run",
     "ingest",
+    "list_indexes",
+    "switch_alias",
 ]

@@ -9,8 +9,10 @@ IngestError
 └── IncompleteError      all was sent, and the index does not hold what it should
 """
 
+from tandem.base.errors import TandemError
 
-class IngestError(Exception):
+
+class IngestError(TandemError):
     """Base of every error of an ingestion that cannot go on; `tandem` prints it, exits 1."""
 
 

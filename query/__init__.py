@@ -1,9 +1,12 @@
 """A text into hits: vector, request body, one request, fusion, hits; by kNN, by BM25, by both."""
 
+from mappings import Fusion
 from query.answer.results import Answer, Hit, Result
 from query.errors import AnswerError, FilterError, QueryError, TargetError, TextError
+from query.files import answer_json, read_queries, result_json, trec_lines
 from query.question import Bm25, Knn, PassageScorer, Query, QueryEncoder, Question, Tuning
 from query.search.async_searcher import AsyncSearcher
+from query.search.pipeline import put_pipeline
 from query.search.searcher import Searcher
 from query.search.steps import Rerank
 
@@ -13,6 +16,7 @@ __all__ = [
     "AsyncSearcher",
     "Bm25",
     "FilterError",
+    "Fusion",
     "Hit",
     "Knn",
     "PassageScorer",
@@ -26,4 +30,9 @@ __all__ = [
     "TargetError",
     "TextError",
     "Tuning",
+    "answer_json",
+    "put_pipeline",
+    "read_queries",
+    "result_json",
+    "trec_lines",
 ]

@@ -12,11 +12,13 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, NoReturn
 
+from tandem.base.errors import TandemError
+
 if TYPE_CHECKING:
     from cluster import Cluster
 
 
-class QueryError(Exception):
+class QueryError(TandemError):
     """Base of every error of a search that cannot be made; `tandem` prints it, exits 1."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 from query.answer.results import Answer, Explanation, Hit, Result
@@ -115,6 +116,15 @@ def fault_of_id(name: str) -> str | None:
 # First bytes of a compressed file -> what unpacks it.
 _PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
 _IDS, _TEXTS = ("_id", "id", "qid", "query_id"), ("text", "query", "title")
+
+
+def read_queries(path: str | Path) -> list[Query]:
+    """All queries of a file, as `parse_queries` reads them; raises QueryError."""
+    try:
+        with open(path, "rb") as file:
+            return parse_queries(file, str(path))
+    except OSError as error:
+        raise QueryError(f"the queries {path} cannot be read: {error.strerror}.") from error
 
 
 def parse_queries(lines: Iterable[bytes], name: str) -> list[Query]:

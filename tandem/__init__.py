@@ -1,1 +1,196 @@
-"""The command line of Tandem. Nothing is imported here: `tandem --help` must stay quick."""
+"""Dense retrieval beside BM25, in the search cluster you already run: what Python programs use.
+
+A name's room is imported when it is first used: `import tandem` and `tandem --help` stay quick.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from tandem.base.errors import TandemError
+from tandem.base.rooms import fault_of_rooms
+
+if TYPE_CHECKING:
+    from cluster import (
+        AccessError,
+        Capabilities,
+        Cluster,
+        ClusterError,
+        DownloadError,
+        EmbeddedNode,
+        JavaError,
+        MissingIndexError,
+        NodeError,
+        UnreachableError,
+        connect,
+    )
+    from encoder import (
+        CrossEncoder,
+        Encoder,
+        EncoderError,
+        ModelDamagedError,
+        ModelNotFoundError,
+        ModelRefusedError,
+    )
+    from ingest import (
+        BlockedError,
+        DryRun,
+        IncompleteError,
+        IndexRefusedError,
+        IngestError,
+        OutageError,
+        PassageEncoder,
+        Plan,
+        Reading,
+        RejectLimit,
+        Report,
+        SourceError,
+        Splitting,
+        TooManyRejectsError,
+        Writing,
+        create_index,
+        delete_index,
+        describe_index,
+        dry_run,
+        ingest,
+        list_indexes,
+        switch_alias,
+    )
+    from mappings import Fusion, MappingError, Shape
+    from query import (
+        Answer,
+        AnswerError,
+        AsyncSearcher,
+        Bm25,
+        FilterError,
+        Hit,
+        Knn,
+        PassageScorer,
+        Query,
+        QueryEncoder,
+        QueryError,
+        Rerank,
+        Result,
+        Searcher,
+        TargetError,
+        TextError,
+        Tuning,
+        answer_json,
+        put_pipeline,
+        read_queries,
+        result_json,
+        trec_lines,
+    )
+
+# Room -> the names that it gives to this page.
+_NAMES = {
+    "cluster": """
+        AccessError Capabilities Cluster ClusterError DownloadError EmbeddedNode JavaError
+        MissingIndexError NodeError UnreachableError connect
+    """,
+    "encoder": """
+        CrossEncoder Encoder EncoderError ModelDamagedError ModelNotFoundError
+        ModelRefusedError
+    """,
+    "ingest": """
+        BlockedError DryRun IncompleteError IndexRefusedError IngestError OutageError
+        PassageEncoder Plan Reading RejectLimit Report SourceError Splitting
+        TooManyRejectsError Writing create_index delete_index describe_index dry_run ingest
+        list_indexes switch_alias
+    """,
+    "mappings": """
+        Fusion MappingError Shape
+    """,
+    "query": """
+        Answer AnswerError AsyncSearcher Bm25 FilterError Hit Knn PassageScorer Query
+        QueryEncoder QueryError Rerank Result Searcher TargetError TextError Tuning
+        answer_json put_pipeline read_queries result_json trec_lines
+    """,
+}
+_ROOMS = {name: room for room, names in _NAMES.items() for name in names.split()}
+
+__all__ = [
+    "AccessError",
+    "Answer",
+    "AnswerError",
+    "AsyncSearcher",
+    "BlockedError",
+    "Bm25",
+    "Capabilities",
+    "Cluster",
+    "ClusterError",
+    "CrossEncoder",
+    "DownloadError",
+    "DryRun",
+    "EmbeddedNode",
+    "Encoder",
+    "EncoderError",
+    "FilterError",
+    "Fusion",
+    "Hit",
+    "IncompleteError",
+    "IndexRefusedError",
+    "IngestError",
+    "JavaError",
+    "Knn",
+    "MappingError",
+    "MissingIndexError",
+    "ModelDamagedError",
+    "ModelNotFoundError",
+    "ModelRefusedError",
+    "NodeError",
+    "OutageError",
+    "PassageEncoder",
+    "PassageScorer",
+    "Plan",
+    "Query",
+    "QueryEncoder",
+    "QueryError",
+    "Reading",
+    "RejectLimit",
+    "Report",
+    "Rerank",
+    "Result",
+    "Searcher",
+    "Shape",
+    "SourceError",
+    "Splitting",
+    "TandemError",
+    "TargetError",
+    "TextError",
+    "TooManyRejectsError",
+    "Tuning",
+    "UnreachableError",
+    "Writing",
+    "answer_json",
+    "connect",
+    "create_index",
+    "delete_index",
+    "describe_index",
+    "dry_run",
+    "ingest",
+    "list_indexes",
+    "put_pipeline",
+    "read_queries",
+    "result_json",
+    "switch_alias",
+    "trec_lines",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """A public name, imported from its room when it is first used."""
+    if name not in _ROOMS:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(_ROOMS[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+if _fault := fault_of_rooms():
+    raise ImportError(_fault)

@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 
+from tandem.base.errors import TandemError
 from tandem.config import name_variables
 
 # Command -> what it does, shown by --help without importing the command (and so without torch).
@@ -114,17 +115,6 @@ def cli(ctx: click.Context, config: Path | None, debug: bool) -> None:
         ctx.default_map = defaults(path, {k: v for k, v in commands.items() if v})
 
 
-def _told_errors() -> tuple[type[Exception], ...]:
-    """The base errors of the rooms; imported only once something has failed."""
-    from cluster.errors import ClusterError
-    from encoder.errors import EncoderError
-    from ingest.errors import IngestError
-    from mappings.errors import MappingError
-    from query.errors import QueryError
-
-    return (ClusterError, EncoderError, IngestError, MappingError, QueryError)
-
-
 def _forget_output() -> None:
     """Send what is still to be written nowhere, so that Python does not try again at its end."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -133,7 +123,7 @@ def _forget_output() -> None:
 def _say(error: Exception) -> int:
     from query.errors import FilterError
 
-    if isinstance(error, _told_errors()):
+    if isinstance(error, TandemError):
         click.echo(f"Error: {error}", err=True)
         return WRONG_USAGE if isinstance(error, FilterError) else FAILED
     if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:

@@ -87,7 +87,7 @@ def check_whole(alias: str, report: Report, limit: RejectLimit) -> None:
 
 
 def switch(
-    cluster: Cluster, alias: str, index: str, *, keep: int | None, loaded: bool = False
+    cluster: Cluster, alias: str, index: str, *, keep: int | None = None, loaded: bool = False
 ) -> list[str]:
     """Point the alias at one index in one step, and return the names of the indexes deleted.
 

@@ -64,7 +64,7 @@ def uuid_of(cluster: Cluster, name: str) -> str:
 def list_indexes(cluster: Cluster) -> list[dict[str, Any]]:
     """One row for each index that has a record of Tandem's, in the order of names; two requests.
 
-    Raises the client's errors, and MappingError for a damaged record.
+    Raises ClusterError, and MappingError for a damaged record.
     """
     from mappings import read_record
 
@@ -73,7 +73,8 @@ def list_indexes(cluster: Cluster) -> list[dict[str, Any]]:
     ours = {name: record for name, record in sorted(records.items()) if record}
     if not ours:
         return []
-    answer = cluster.client.indices.stats(index="*", metric="docs,store", filter_path=_SIZES)
+    with cluster.explaining():
+        answer = cluster.client.indices.stats(index="*", metric="docs,store", filter_path=_SIZES)
     stats = answer.get("indices", {})
     return [
         {
@@ -96,12 +97,13 @@ def _size(stats: Mapping[str, Any], name: str) -> Any:
 def describe(cluster: Cluster, name: str) -> dict[str, Any]:
     """Who encoded an index, or the one behind an alias, how it is laid out and what it holds.
 
-    Raises the client's errors, and MappingError for a damaged record.
+    Raises ClusterError, and MappingError for a damaged record.
     """
     from mappings import read_record
 
     (index, found), *others = get_index(cluster, name).items()
-    stats = cluster.client.indices.stats(index=index, metric="docs,store")
+    with cluster.explaining():
+        stats = cluster.client.indices.stats(index=index, metric="docs,store")
     record = read_record(found["mappings"], index)
     settings, total = found["settings"]["index"], stats["_all"]["primaries"]
     return {
@@ -125,7 +127,8 @@ def _vectors(cluster: Cluster, index: str, record: IndexRecord | None) -> int | 
     if record is None:
         return None
     query = {"query": {"exists": {"field": record.fields.vector}}}
-    return int(cluster.client.count(index=index, body=query)["count"])
+    with cluster.explaining():
+        return int(cluster.client.count(index=index, body=query)["count"])
 
 
 def _layout(description: Mapping[str, Any], record: IndexRecord | None) -> dict[str, Any]:

@@ -28,15 +28,17 @@ def create_index(
     cluster: Cluster,
     name: str,
     encoder: PassageEncoder,
-    shape: Shape,
+    *,
+    shape: Shape | None = None,
     loading: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Create an empty index for an encoder's vectors and return its body.
 
-    loading: create it relaxed, with these notes about what to restore. Raises IndexRefusedError
-    where the cluster cannot hold it, and ClusterError where it refuses.
+    shape: how it is laid out, None for Shape(); loading: create it relaxed, with these notes about
+    what to restore. Raises IndexRefusedError where the cluster cannot hold it, and ClusterError
+    where it refuses.
     """
-    body = planned_body(cluster, name, encoder, shape)
+    body = planned_body(cluster, name, encoder, shape or Shape())
     if loading is not None:
         body["mappings"]["_meta"][LOADING] = {
             "refresh_interval": None,
@@ -98,7 +100,9 @@ def open_index(
     found = existing(cluster, name, encoder, shape)
     owner = mark() if alias else None
     if found is None:
-        body = create_index(cluster, name, encoder, shape, {"alias": alias, "owner": owner})
+        body = create_index(
+            cluster, name, encoder, shape=shape, loading={"alias": alias, "owner": owner}
+        )
         return OpenIndex(
             name, uuid_of(cluster, name), Fields(), True, body["mappings"]["_meta"][LOADING]
         )

@@ -42,7 +42,7 @@ def create(
     with target.connect() as cluster:
         tell_replicas(cluster, shape)
         encoder = encoder_choice.load()
-        body = create_index(cluster, name, encoder, shape)
+        body = create_index(cluster, name, encoder, shape=shape)
     if as_json:
         print_json({"index": name, "body": body})
     else:
@@ -154,6 +154,7 @@ def switch(alias: str, name: str, keep: int | None, target: Target, as_json: boo
 @json_option
 def delete(name: str, yes: bool, target: Target, as_json: bool) -> None:
     """Delete an index and every document in it."""
+    from ingest.index.delete import check_no_alias, delete_index
     from ingest.index.describe import describe
 
     if not yes and not sys.stdin.isatty():
@@ -161,27 +162,18 @@ def delete(name: str, yes: bool, target: Target, as_json: bool) -> None:
     with target.connect() as cluster:
         with _explained(cluster):
             facts = describe(cluster, name)
-        if facts["index"] != name:
-            raise click.ClickException(_alias(name, facts["index"]))
+        behind = facts["index"]
+        check_no_alias(name, [behind] if isinstance(behind, str) else behind)
         if not yes:
             click.confirm(
                 f"Delete {name} with {facts['documents']} documents?", abort=True, err=True
             )
         with _explained(cluster):
-            cluster.client.indices.delete(index=name)
+            delete_index(cluster, name)
     if as_json:
         print_json({"index": name, "deleted": True, "documents": facts["documents"]})
     else:
         click.echo(f"Deleted {name} with {facts['documents']} documents.")
-
-
-def _alias(name: str, behind: str | list[str]) -> str:
-    """Why an alias is not deleted, and what can be."""
-    indexes = [behind] if isinstance(behind, str) else behind
-    return (
-        f"{name!r} is an alias of {', '.join(indexes)}, so nothing was deleted: name an index "
-        f"itself, as in `tandem index delete {indexes[0]}`."
-    )
 
 
 def _pipeline_name(ctx: click.Context, param: click.Parameter, value: str) -> str:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from query.errors import QueryError
-from query.files import answer_json, fault_of_id, parse_queries, trec_lines
+from query.files import answer_json, fault_of_id, parse_queries, read_queries, trec_lines
 from query.question import visible
 from tandem.options.cluster import print_json
 from tandem.output.hits import printable
@@ -123,13 +123,7 @@ class ManyQueries:
     def _queries(self) -> list[Query]:
         if self.source == "-":
             return parse_queries(sys.stdin.buffer, "standard input")
-        try:
-            with open(self.source, "rb") as file:
-                return parse_queries(file, self.source)
-        except OSError as error:
-            raise QueryError(
-                f"the queries {self.source} cannot be read: {error.strerror}."
-            ) from error
+        return read_queries(self.source)
 
     def _cannot_be_held(self, query: Query) -> bool:
         """Whether a TREC run cannot hold the query's id; then it is told, and not searched for."""

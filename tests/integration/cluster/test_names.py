@@ -39,7 +39,7 @@ def test_the_clusters_agree(server, request, index_name):
 
 
 def test_an_alias_may_have_capitals_and_is_written_into(opensearch, index_name):
-    create_index(opensearch, index_name, StubEncoder(), Shape(replicas=0))
+    create_index(opensearch, index_name, StubEncoder(), shape=Shape(replicas=0))
     alias = f"{index_name}-Alias"
     assert switch(opensearch, alias, index_name, keep=None) == []
     report = ingest(documents(3), cluster=opensearch, encoder=StubEncoder(), index=alias)
@@ -94,7 +94,7 @@ def test_a_hidden_index_is_told_of_in_our_words(opensearch_server, opensearch, i
 @pytest.mark.parametrize("server", ["opensearch", "elasticsearch"])
 def test_a_closed_index_is_told_with_the_cure(server, request, index_name):
     cluster = request.getfixturevalue(server)
-    create_index(cluster, index_name, StubEncoder(), Shape(replicas=0))
+    create_index(cluster, index_name, StubEncoder(), shape=Shape(replicas=0))
     cluster.client.indices.close(index=index_name)
     said = rf"{index_name} .* is closed: open it with `POST /{index_name}/_open`"
     with pytest.raises(ClusterError, match=said), Searcher(cluster, index_name) as searcher:

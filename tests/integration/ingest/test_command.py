@@ -105,7 +105,7 @@ def test_a_dry_run_shows_passages_and_mapping_and_touches_nothing(
 
 
 def test_a_dry_run_looks_at_the_index_that_is_there(tandem, opensearch, index_name, tmp_path):
-    create_index(opensearch, index_name, StubEncoder(), Shape())
+    create_index(opensearch, index_name, StubEncoder(), shape=Shape())
     source = write_jsonl(tmp_path / "a.jsonl", [{"id": 1, "name": "N", "a": "A.", "b": "B."}])
     code, _, err = tandem(source, "--index", index_name, "--dry-run")
     assert code == 1

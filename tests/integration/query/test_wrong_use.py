@@ -102,7 +102,7 @@ def test_an_index_that_does_not_name_its_model(cluster, made, vectors):
 
 
 def test_an_index_that_was_not_created_with_knn(opensearch, index_name):
-    body = create_index(opensearch, index_name, encoder(), Shape())
+    body = create_index(opensearch, index_name, encoder(), shape=Shape())
     del body["mappings"]["properties"]["vector"]["method"]
     for knn, name in ((False, f"{index_name}-off"), (None, f"{index_name}-none")):
         settings = {"number_of_replicas": 0} | ({} if knn is None else {"knn": knn})

@@ -27,7 +27,7 @@ def test_a_switch_to_an_index_that_is_not_there(run, index_name):
 
 
 def test_a_switch_of_an_index_that_is_no_alias(run, opensearch, index_name):
-    create_index(opensearch, index_name, StubEncoder(), Shape())
+    create_index(opensearch, index_name, StubEncoder(), shape=Shape())
     done = run("switch", index_name, index_name)
     assert done.code == 1
     assert "no alias can have its name" in done.err
@@ -37,7 +37,7 @@ def test_a_switch_of_an_index_that_is_no_alias(run, opensearch, index_name):
 @pytest.fixture
 def stub(opensearch, index_name):
     """An index of three documents, as if a stub encoder had made it."""
-    create_index(opensearch, index_name, StubEncoder(), Shape(analyzer="english", m=24))
+    create_index(opensearch, index_name, StubEncoder(), shape=Shape(analyzer="english", m=24))
     for number in range(3):
         opensearch.client.index(index=index_name, body={"text": f"Document {number}."})
     opensearch.client.indices.refresh(index=index_name)
@@ -98,14 +98,14 @@ def test_show_says_how_it_is_laid_out_in_plain_words(run, stub):
 def test_show_says_prompts_and_other_settings(run, opensearch, index_name):
     encoder = StubEncoder()
     encoder.settings = {"truncate_dim": 8, "query_prompt": "query: "}
-    create_index(opensearch, index_name, encoder, Shape())
+    create_index(opensearch, index_name, encoder, shape=Shape())
     out = run("show", index_name).out
     assert re.search(r'query prompt +"query: "', out)
     assert re.search(r"truncate dim +8", out)
 
 
 def test_list_and_show_on_elasticsearch(elasticsearch, index_name):
-    create_index(elasticsearch, index_name, StubEncoder(), Shape(m=24, replicas=0))
+    create_index(elasticsearch, index_name, StubEncoder(), shape=Shape(m=24, replicas=0))
     rows = json.loads(tandem("index", "list", "--json", TANDEM_URL=elasticsearch.url).out)
     assert index_name in [row["index"] for row in rows["indexes"]]
     out = tandem("index", "show", index_name, TANDEM_URL=elasticsearch.url).out

@@ -2,6 +2,7 @@
 
 import ast
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,12 +31,29 @@ FOLDERS = sorted(
 SOURCES = sorted(path for room in (*ROOMS, "bench") for path in (ROOT / room).rglob("*.py"))
 
 
+# In tandem/ because users meet it there; every room may stand on it.
+BASE = "tandem.base"
+
+
+def imported_modules(tree: ast.AST) -> set[str]:
+    """Top-level names of all that is imported."""
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.split(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names.add(node.module.split(".")[0])
+    return names
+
+
 def imported_rooms(tree: ast.AST) -> set[str]:
     names = set()
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name.split(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            if f"{node.module}.".startswith(f"{BASE}."):
+                continue
             names.add(node.module.split(".")[0])
     return names & set(ROOMS)
 
@@ -85,6 +103,14 @@ def test_arrows_point_one_way(room):
     for path in (ROOT / room).rglob("*.py"):
         found = imported_rooms(ast.parse(path.read_text(encoding="utf-8"))) - {room}
         assert found <= ALLOWED[room], f"{path} imports {sorted(found - ALLOWED[room])}"
+
+
+def test_the_base_stands_on_nothing():
+    for path in (ROOT / "tandem" / "base").rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        assert not imported_rooms(tree), path
+        third = {name for name in imported_modules(tree) if name not in sys.stdlib_module_names}
+        assert third <= {"tandem"}, path
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda each: str(each.relative_to(ROOT)))

@@ -84,7 +84,7 @@ def test_two_alias_loads_at_once_do_not_mix(opensearch, index_name):
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
         note = {"alias": index_name, "owner": {**mark(), "pid": other.pid}}
         theirs = f"{index_name}-20260101000000"
-        create_index(opensearch, theirs, StubEncoder(), Shape(), note)
+        create_index(opensearch, theirs, StubEncoder(), shape=Shape(), loading=note)
         with pytest.raises(IndexRefusedError, match=rf"loaded already .process {other.pid} on"):
             ingested(documents(5), encoder=StubEncoder(), **fill)
         other.communicate(b"\n")
@@ -116,7 +116,13 @@ def test_a_load_shows_that_it_lives(opensearch, index_name):
 
 def test_an_interrupted_load_of_another_shape_is_left_and_removed_in_the_end(either, index_name):
     other = f"{index_name}-20260101000000"
-    create_index(either, other, StubEncoder(), Shape(analyzer="whitespace"), {"alias": index_name})
+    create_index(
+        either,
+        other,
+        StubEncoder(),
+        shape=Shape(analyzer="whitespace"),
+        loading={"alias": index_name},
+    )
     fill = {"cluster": either, "alias": index_name, "encoder": StubEncoder()}
     report = ingested(documents(5), **fill, plan=Plan(keep=1))
     assert report.index != other

@@ -100,7 +100,7 @@ def made_by_admin(secured, minilm):
     """Makes an index for the real encoder, as `tandem index create` does."""
     from encoder import Encoder
 
-    return lambda name: create_index(secured, name, Encoder.load(minilm), Shape(replicas=0))
+    return lambda name: create_index(secured, name, Encoder.load(minilm), shape=Shape(replicas=0))
 
 
 def test_a_user_who_may_only_write_into_one_index(

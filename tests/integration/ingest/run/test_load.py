@@ -139,7 +139,7 @@ def test_an_index_of_another_encoder_is_refused_naming_both(either, index_name):
 
 
 def test_another_dimension_and_foreign_indexes_are_refused(opensearch, index_name):
-    body = create_index(opensearch, index_name, StubEncoder(dim=8), Shape())
+    body = create_index(opensearch, index_name, StubEncoder(dim=8), shape=Shape())
     with pytest.raises(IndexRefusedError, match=r"8 dimensions and the encoder gives 9"):
         load(opensearch, index_name, documents(1), dim=9)
     foreign = f"{index_name}-foreign"
@@ -197,7 +197,7 @@ def test_settings_are_restored_in_a_failed_ending(either, index_name):
 
 
 def test_an_owners_settings_are_left_unless_asked(either, index_name):
-    create_index(either, index_name, StubEncoder(), Shape())
+    create_index(either, index_name, StubEncoder(), shape=Shape())
     mine = {"index": {"refresh_interval": "7s"}}
     either.client.indices.put_settings(index=index_name, body=mine)
     seen = []

@@ -130,7 +130,7 @@ def test_an_index_deleted_in_the_middle_is_told(opensearch, index_name):
 def test_vectors_that_the_cluster_drops_silently_are_found_and_written_anew(opensearch, index_name):
     """index.mapping.ignore_malformed, with k-NN's breaker tripped: stored without a vector."""
     client = opensearch.client
-    body = create_index(opensearch, index_name, StubEncoder(), Shape())
+    body = create_index(opensearch, index_name, StubEncoder(), shape=Shape())
     client.indices.delete(index=index_name)
     body["settings"]["index"] |= {
         "mapping.ignore_malformed": True,

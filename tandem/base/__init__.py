@@ -1,0 +1,1 @@
+"""What every room stands on: the base of all errors, and how wrong arguments are told."""

@@ -1,0 +1,13 @@
+"""The base of all errors, so that one `except` catches whatever Tandem has to say.
+
+TandemError
+├── ClusterError   reaching or running a cluster          (cluster/errors.py)
+├── EncoderError   loading or running a model             (encoder/errors.py)
+├── IngestError    an ingestion that cannot go on         (ingest/errors.py)
+├── MappingError   an index body or record that is wrong  (mappings/errors.py)
+└── QueryError     a search that cannot be made           (query/errors.py)
+"""
+
+
+class TandemError(Exception):
+    """Base of every error of every room: one sentence with what was wrong, where, and the cure."""
