@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cluster.errors import ClusterError
 from ingest.errors import IncompleteError, IndexRefusedError, IngestError
 from ingest.index.describe import uuid_of
 from ingest.index.loading import RELAXED, OpenIndex, put_settings
@@ -110,6 +111,29 @@ def _forget_stamps(client: IndexClient, index: OpenIndex) -> list[str]:
         if not updates.update(client, ids, {index.fields.content_hash: ""}):
             break
     return names
+
+
+def discard_empty(cluster: Cluster, index: OpenIndex) -> bool:
+    """Delete an index into which nothing came, which would answer every search with 0 hits.
+
+    Only the very index that the run made, and only while nobody else's documents are in it. Returns
+    whether it is gone, which it is not where the cluster forbids one of the steps.
+    """
+    if not index.created:
+        return False
+    from opensearchpy.exceptions import OpenSearchException
+
+    try:
+        if uuid_of(cluster, index.name) != index.uuid:
+            return False
+        # Searches see what was written only after a refresh.
+        cluster.client.indices.refresh(index=index.name)
+        if cluster.client.count(index=index.name)["count"]:
+            return False
+        cluster.client.indices.delete(index=index.name)
+    except (ClusterError, OpenSearchException):
+        return False
+    return True
 
 
 PAGE = 1000

@@ -115,6 +115,7 @@ class _Run:
             rows, plan.reading, index.fields, self._seen, self._tally, self._flow.stopping
         )
         self._heartbeat = Heartbeat(cluster, index.name) if alias else None
+        self._ended = False
 
     def load(self) -> None:
         """Read, split, skip, encode and write until the source ends.
@@ -224,6 +225,7 @@ class _Run:
                 self._heartbeat.stop()
             loading.forget_note(self._cluster, self._index)
             self._known |= {"alias": self._alias, "deleted": tuple(deleted)}
+        self._ended = True
 
     def _tell(self, finishing: str) -> None:
         """Say what is being done now that the last document is stored: it may take long."""
@@ -265,13 +267,19 @@ class _Run:
             self._heartbeat.stop()
         # Where the cluster does not answer, the note in the index stays and the next run restores.
         with suppress(ClusterError):
-            loading.restore(self._cluster, self._index)
-            if self._alias:
-                release(self._cluster, self._index.name)
-            else:
-                loading.forget_note(self._cluster, self._index)
+            self._let_go()
         self._rejects.close()
         self._seen.close()
+
+    def _let_go(self) -> None:
+        """Leave the index to others as it was, or not at all where nothing came into it."""
+        if not self._ended and finish.discard_empty(self._cluster, self._index):
+            return
+        loading.restore(self._cluster, self._index)
+        if self._alias:
+            release(self._cluster, self._index.name)
+        else:
+            loading.forget_note(self._cluster, self._index)
 
     def report(self) -> Report:
         """The counts so far."""
