@@ -5,13 +5,20 @@ from __future__ import annotations
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult
 
 from cluster.capabilities import Capabilities, detect
+from cluster.credentials import (
+    Credentials,
+    Secret,
+    on_this_machine,
+    redacted,
+    split,
+    warn_if_exposed,
+)
 from cluster.errors import ClusterError, cause_of
 from cluster.explain import Circumstances, explain
 from cluster.node.artifacts import OnProgress
@@ -22,34 +29,9 @@ if TYPE_CHECKING:
 
 POOL_SIZE = 8
 DEFAULT_PORTS = {"http": 9200, "https": 443}
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 # Seconds. A socket's own limit differs from system to system, and lies above.
 LONGEST_TIMEOUT = 86_400.0
 SERVERLESS = ".aoss.amazonaws.com"
-
-
-@dataclass(frozen=True)
-class Credentials:
-    """Who we are: a user with a password, or an API key, or nobody."""
-
-    user: str | None = None
-    password: str | None = None
-    api_key: str | None = None
-
-    def __post_init__(self) -> None:
-        """Refuse half a pair, and two ways at once."""
-        if self.api_key and self.user:
-            raise ClusterError("both a user and an API key are given: give one of them.")
-        if self.user and not self.password:
-            raise ClusterError(
-                f"user {self.user!r} has no password: set TANDEM_PASSWORD, "
-                "or name a file with --password-file."
-            )
-        if self.password and not self.user and not self.api_key:
-            raise ClusterError("a password is given without a user: name one with --user.")
-
-    def __repr__(self) -> str:
-        return f"Credentials(user={self.user!r})"
 
 
 class Cluster:
@@ -68,6 +50,9 @@ class Cluster:
         self.capabilities = capabilities
         self._options = options
         self._circumstances = circumstances
+
+    def __repr__(self) -> str:
+        return f"Cluster({redacted(self.url)!r})"
 
     def __enter__(self) -> Cluster:
         return self
@@ -120,8 +105,8 @@ def connect(
     url: str | None = None,
     *,
     user: str | None = None,
-    password: str | None = None,
-    api_key: str | None = None,
+    password: str | Secret | None = None,
+    api_key: str | Secret | None = None,
     ca_certs: str | Path | None = None,
     verify: bool = True,
     timeout: float = 30.0,
@@ -129,20 +114,22 @@ def connect(
 ) -> Cluster:
     """Reach a cluster and learn what it can do; without a url, find or start the embedded node.
 
-    url: http or https, without credentials; ca_certs: a PEM file; timeout: seconds for one answer;
+    url: http or https, without credentials; ca_certs: a PEM file, else the trust store of this
+    machine counts; timeout: seconds for one answer;
     on_progress: called with (what, bytes done, total or None) while the node is fetched. A port
     that is left out is 9200 for http and 443 for https. Raises ClusterError.
     """
     _check_timeout(timeout)
-    credentials = Credentials(user, password, api_key)
+    credentials = Credentials(user, _secret(password), _secret(api_key))
     if url is None:
         if credentials != Credentials():
             raise ClusterError(
                 "credentials are given without a cluster: name it with --url (or TANDEM_URL)."
             )
         return connect_embedded(EmbeddedNode(), timeout=timeout, on_progress=on_progress)
-    host = _host(url)
-    options = _client_options(host, credentials, ca_certs, verify, timeout)
+    parts = split(url)
+    warn_if_exposed(parts, credentials, verify)
+    options = _client_options(_host(parts), credentials, ca_certs, verify, timeout)
     node = EmbeddedNode()
     state = node.status()
     ours = state is not None and state.url == url.rstrip("/")
@@ -159,7 +146,7 @@ def connect_embedded(
     """Find or start this node and connect to it; raises NodeError."""
     _check_timeout(timeout)
     url = node.start(on_progress).url
-    options = _client_options(_host(url), Credentials(), None, True, timeout)
+    options = _client_options(_host(split(url)), Credentials(), None, True, timeout)
     return _open(url, options, Circumstances(url, node=node))
 
 
@@ -171,31 +158,16 @@ def _check_timeout(timeout: float) -> None:
         )
 
 
-def _host(url: str) -> dict[str, Any]:
-    parts = urlsplit(url)
-    try:
-        port = parts.port
-    except ValueError as error:
-        raise ClusterError(
-            f"the port of {url} is no number from 0 to 65535: correct the URL."
-        ) from error
-    if parts.username is not None or parts.password is not None:
-        raise ClusterError(
-            f"the URL of {parts.hostname} holds credentials, which would show in process "
-            "lists and logs: give --user, and the password in TANDEM_PASSWORD or in a "
-            "file that --password-file names."
-        )
-    if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
-        raise ClusterError(
-            f"{url!r} is no URL of a cluster: write it as https://search.example:9200."
-        )
-    if parts.query or parts.fragment:
-        raise ClusterError(
-            f"{url!r} has a query or a fragment: give only scheme, host, port and path."
-        )
+def _secret(given: str | Secret | None) -> Secret | None:
+    if not given:
+        return None
+    return given if isinstance(given, Secret) else Secret(given)
+
+
+def _host(parts: SplitResult) -> dict[str, Any]:
     host: dict[str, Any] = {
         "host": parts.hostname,
-        "port": port or DEFAULT_PORTS[parts.scheme],
+        "port": parts.port or DEFAULT_PORTS[parts.scheme],
         "use_ssl": parts.scheme == "https",
     }
     if parts.path.strip("/"):
@@ -218,25 +190,33 @@ def _client_options(
         # Whoever sends knows what may be sent twice, and retries with backoff.
         "max_retries": 0,
         "pool_maxsize": POOL_SIZE,
-        "http_compress": host["host"] not in LOOPBACK,
+        "http_compress": not on_this_machine(host["host"]),
         "serializer": OrjsonSerializer(),
+        "headers": credentials.headers(),
     }
-    if credentials.api_key:
-        options["headers"] = {"authorization": f"ApiKey {credentials.api_key}"}
-    elif credentials.user:
-        options["http_auth"] = (credentials.user, credentials.password)
     if host["use_ssl"]:
-        options |= {"verify_certs": verify, "ssl_show_warn": False}
-        if ca_certs is not None:
-            options["ca_certs"] = str(_checked(Path(ca_certs)))
-        if not verify:
-            options["ssl_assert_hostname"] = False
+        options |= _tls(ca_certs, verify)
     return options
 
 
-def _checked(ca_certs: Path) -> Path:
+def _tls(ca_certs: str | Path | None, verify: bool) -> dict[str, Any]:
+    """How the client checks certificates: not, by one authority, or as this machine does."""
+    if not verify:
+        return {"verify_certs": False, "ssl_show_warn": False, "ssl_assert_hostname": False}
+    if ca_certs is not None:
+        return {"ssl_context": _authority(Path(ca_certs))}
+    import certifi
+    import truststore
+
+    context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    # As pip does: a slim container has no store of its own.
+    context.load_verify_locations(certifi.where())
+    return {"ssl_context": context}
+
+
+def _authority(ca_certs: Path) -> ssl.SSLContext:
     try:
-        ssl.create_default_context(cafile=str(ca_certs))
+        return ssl.create_default_context(cafile=str(ca_certs))
     except ssl.SSLError as error:
         raise ClusterError(
             f"{ca_certs} holds no certificate in PEM form: name the authority's PEM file."
@@ -245,7 +225,6 @@ def _checked(ca_certs: Path) -> Path:
         raise ClusterError(
             f"the certificate file {ca_certs} cannot be read: {error.strerror}."
         ) from error
-    return ca_certs
 
 
 def _open(url: str, options: dict[str, Any], circumstances: Circumstances) -> Cluster:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cluster.credentials import redacted_urls
 from cluster.error_body import error_in, is_block, kind_of, reason_of
 from cluster.errors import AccessError, ClusterError, MissingIndexError, UnreachableError
 
@@ -84,7 +85,7 @@ _SIGNS: tuple[tuple[str, str], ...] = (
     (
         r"CERTIFICATE_VERIFY_FAILED|self.signed certificate|unable to get .*issuer",
         "the certificate of {url} is signed by an authority that this machine does not trust: "
-        "name the authority's PEM file with --ca-certs.",
+        "add it to the machine's trust store, or name its PEM file with --ca-certs.",
     ),
     (
         r"timed out|[Tt]imeout",
@@ -120,7 +121,8 @@ def _unanswered(error: BaseException, where: Circumstances) -> ClusterError:
         if re.search(pattern, text):
             return UnreachableError(sentence.format(url=where.url))
     last = causes[-1]
-    return UnreachableError(f"{where.url} cannot be reached: {type(last).__name__}: {last}.")
+    said = redacted_urls(f"{type(last).__name__}: {last}")
+    return UnreachableError(f"{where.url} cannot be reached: {said}.")
 
 
 def _answered(error: Any, where: Circumstances, index_names: IndexNames | None) -> ClusterError:

@@ -176,7 +176,11 @@ class _File:
         if any(not isinstance(v, kinds) or isinstance(v, bool) != option.is_flag for v in each):
             wanted = "true or false" if option.is_flag else "a text or a number"
             wanted += ", or a list of them" if option.multiple else ""
-            raise click.UsageError(f"{self.path}: {name!r} is {value!r} and must be {wanted}.")
+            from cluster.credentials import redacted
+
+            raise click.UsageError(
+                f"{self.path}: {name!r} is {redacted(repr(value))} and must be {wanted}."
+            )
         if option.is_flag:
             return value
         return [str(v) for v in each] if option.multiple else str(value)

@@ -117,7 +117,7 @@ def install_plugins(folder: Path, archives: list[Path], java: Java) -> None:
         stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL,
         timeout=PLUGIN_SECONDS,
-        env={"PATH": os.environ.get("PATH", os.defpath), "OPENSEARCH_JAVA_HOME": str(java.home)},
+        env=process.environment(OPENSEARCH_JAVA_HOME=str(java.home)),
     )
     if done.returncode:
         lines = done.stdout.decode(errors="replace").strip().splitlines() or ["it said nothing"]

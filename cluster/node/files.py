@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from cluster.node import process
 from cluster.node.home import NodeUser
 from cluster.node.java import Java
 
@@ -121,14 +122,12 @@ def command(layout: Layout, distribution: Path, port: int) -> list[str]:
 
 
 def environment(layout: Layout, java: Java, heap: str) -> dict[str, str]:
-    """Only what the node needs: nothing of ours, secrets included, reaches it."""
-    return {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "HOME": str(layout.folder),
-        "LANG": "C.UTF-8",
-        "OPENSEARCH_JAVA_HOME": str(java.home),
-        "OPENSEARCH_PATH_CONF": str(layout.config),
-        "OPENSEARCH_TMPDIR": str(layout.temporary),
+    """What the node needs of variables."""
+    return process.environment(
+        HOME=str(layout.folder),
+        OPENSEARCH_JAVA_HOME=str(java.home),
+        OPENSEARCH_PATH_CONF=str(layout.config),
+        OPENSEARCH_TMPDIR=str(layout.temporary),
         # Touching the whole heap at the start is for servers; here it costs time and memory.
-        "OPENSEARCH_JAVA_OPTS": f"-Xms{heap} -Xmx{heap} -XX:-AlwaysPreTouch",
-    }
+        OPENSEARCH_JAVA_OPTS=f"-Xms{heap} -Xmx{heap} -XX:-AlwaysPreTouch",
+    )

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from cluster.errors import JavaError
 from cluster.node.home import Home, NodeUser
+from cluster.node.process import environment
 
 OLDEST = 21
 NEEDED_MODULES = frozenset({"jdk.incubator.vector", "jdk.localedata"})
@@ -90,6 +91,7 @@ def _output(command: list[str], user: NodeUser) -> str:
             stdin=subprocess.DEVNULL,
             timeout=PROBE_SECONDS,
             cwd="/",
+            env=environment(),
             **user.run_as(),
         )
     except (OSError, subprocess.SubprocessError) as error:

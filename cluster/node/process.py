@@ -17,6 +17,11 @@ from cluster.errors import NodeError
 from cluster.node.home import NodeUser
 
 
+def environment(**variables: str) -> dict[str, str]:
+    """The environment of every process that this room starts: nothing of ours, secrets included."""
+    return {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", **variables}
+
+
 @contextmanager
 def hold(path: Path, seconds: float, on_wait: Callable[[], None] | None = None) -> Iterator[None]:
     """Hold the lock file at `path`, waiting at most `seconds`; `on_wait` is called once if we wait.

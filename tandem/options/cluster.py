@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import click
 
 if TYPE_CHECKING:
     from cluster import Cluster
+    from cluster.credentials import Secret
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -62,8 +64,8 @@ class Target:
 
     url: str | None
     user: str | None
-    password: str | None
-    api_key: str | None
+    password: Secret | None
+    api_key: Secret | None
     ca_certs: Path | None
     insecure: bool
     timeout: float
@@ -89,13 +91,32 @@ class Target:
             )
 
 
-def _read_secret(ctx: click.Context, param: click.Parameter, value: Path | None) -> str | None:
+def _read_secret(ctx: click.Context, param: click.Parameter, value: Path | None) -> Secret | None:
+    """What a file holds; neither it nor its name, which may be the secret itself, is ever shown."""
+    from cluster.credentials import Secret
+
     if value is None:
         return None
     try:
-        return value.read_text(encoding="utf-8").strip()
+        secret = value.read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise click.BadParameter(f"cannot read {value}: {error}", ctx, param) from error
+        said = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
+        raise click.BadParameter(
+            f"cannot read that file: {said}. Give the path of a file that holds the secret alone.",
+            ctx,
+            param,
+        ) from None
+    if not secret:
+        raise click.BadParameter("that file is empty: put the secret into it.", ctx, param)
+    return Secret(secret)
+
+
+def _taken(variable: str) -> Secret | None:
+    """A secret of the environment, taken out of it: no process that we start gets it."""
+    from cluster.credentials import Secret
+
+    value = os.environ.pop(variable, None)
+    return Secret(value) if value else None
 
 
 # Secrets come from the environment or a file, never from the command line, where `ps` shows them.
@@ -151,24 +172,26 @@ def cluster_options(command: Command) -> Command:
         *args: Any,
         url: str | None,
         user: str | None,
-        password_from_file: str | None,
-        api_key_from_file: str | None,
+        password_from_file: Secret | None,
+        api_key_from_file: Secret | None,
         ca_certs: Path | None,
         insecure: bool,
         timeout: float,
         **kwargs: Any,
     ) -> Any:
-        import os
+        password, api_key = _taken("TANDEM_PASSWORD"), _taken("TANDEM_API_KEY")
+        from cluster.credentials import redacted
 
         if ca_certs and url and not url.lower().startswith("https:"):
             raise click.UsageError(
-                f"--ca-certs is for TLS, and --url {url} is not: write https://, or leave it out."
+                f"--ca-certs is for TLS, and --url {redacted(url)} is not: write https://, or "
+                "leave it out."
             )
         target = Target(
             url=url,
             user=user,
-            password=password_from_file or os.environ.get("TANDEM_PASSWORD"),
-            api_key=api_key_from_file or os.environ.get("TANDEM_API_KEY"),
+            password=password_from_file or password,
+            api_key=api_key_from_file or api_key,
             ca_certs=ca_certs,
             insecure=insecure,
             timeout=timeout,

@@ -1,0 +1,159 @@
+"""Who we are to a cluster, kept where no message, repr or child process shows it."""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import re
+import warnings
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
+
+from cluster.errors import ClusterError
+
+HIDDEN = "***"
+# Greedy: what stands before the last @ may hold any character that a password can.
+_USER = re.compile(r"^(\w[\w+.-]*://)?.*@", re.DOTALL)
+# What stands for a port and is none may be a password whose @ was forgotten.
+_PORT = re.compile(
+    r"^((?:\w[\w+.-]*://)?(?:\[[^\]]*\]|[^/:\[]*)):(?!//|\d*(?:/|$))[^/]*", re.DOTALL
+)
+_QUERY = re.compile(r"([?#]).*$", re.DOTALL)
+_URLS = re.compile(r"\b\w[\w+.-]*://[^\s'\"<>|]+")
+
+
+class Secret:
+    """A password or a key that only `reveal` shows."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def __repr__(self) -> str:
+        return f"Secret({HIDDEN!r})"
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self._value == other._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    def reveal(self) -> str:
+        """The text itself: for a header, and nothing else."""
+        return self._value
+
+
+def redacted(url: str) -> str:
+    """A URL as messages may show it: without user, password, query and fragment.
+
+    It need not be a good one: what is wrong with it may be the password.
+    """
+    shown = _USER.sub(lambda found: f"{found[1] or ''}{HIDDEN}@", url)
+    return _QUERY.sub(rf"\1{HIDDEN}", _PORT.sub(rf"\1:{HIDDEN}", shown))
+
+
+def redacted_urls(text: str) -> str:
+    """A text of others, an error of a library for instance, with every URL in it redacted."""
+    return _URLS.sub(lambda found: redacted(found[0]), text)
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """Who we are: a user with a password, or an API key, or nobody."""
+
+    user: str | None = None
+    password: Secret | None = None
+    api_key: Secret | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse half a pair, two ways at once, and what no header can hold."""
+        if self.api_key and self.user:
+            raise ClusterError("both a user and an API key are given: give one of them.")
+        if self.user and not self.password:
+            raise ClusterError(
+                f"user {self.user!r} has no password: set TANDEM_PASSWORD, "
+                "or name a file with --password-file."
+            )
+        if self.password and not self.user and not self.api_key:
+            raise ClusterError("a password is given without a user: name one with --user.")
+        if self.user and ":" in self.user:
+            raise ClusterError(
+                f"the user {self.user.partition(':')[0]!r} is followed by a colon, which no user's "
+                "name can hold: give the name alone, and the password in TANDEM_PASSWORD."
+            )
+        if self.api_key and not re.fullmatch(r"[!-~]+", self.api_key.reveal()):
+            raise ClusterError(
+                "the API key holds a blank, a line end or a letter that no key has: put the key "
+                "alone, as the cluster gave it, into TANDEM_API_KEY or the file."
+            )
+
+    def headers(self) -> dict[str, str]:
+        """The header that says who we are; none for nobody. RFC 7617, in UTF-8."""
+        if self.api_key:
+            return {"authorization": f"ApiKey {self.api_key.reveal()}"}
+        if self.user and self.password:
+            pair = f"{self.user}:{self.password.reveal()}".encode()
+            return {"authorization": f"Basic {base64.b64encode(pair).decode()}"}
+        return {}
+
+
+def split(url: str) -> SplitResult:
+    """The parts of a cluster's URL; raises ClusterError, which shows no part that may be secret."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        # Its message shows what stands for the port, which may be the password.
+        raise ClusterError(
+            f"the URL {redacted(url)!r} has no host that can be, or its port is no number from 0 "
+            "to 65535: write it as https://search.example:9200."
+        ) from None
+    if "@" in url:
+        raise ClusterError(
+            f"the URL {redacted(url)!r} holds credentials, which would show in process lists and "
+            "logs: give --user, and the password in TANDEM_PASSWORD or in a file that "
+            "--password-file names."
+        )
+    if parts.query or parts.fragment:
+        raise ClusterError(
+            f"{redacted(url)!r} has a query or a fragment: give only scheme, host, port and path."
+        )
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ClusterError(
+            f"{redacted(url)!r} is no URL of a cluster: write it as https://search.example:9200."
+        )
+    return parts
+
+
+def on_this_machine(host: str) -> bool:
+    """Whether what is sent to the host never leaves this machine."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+
+
+def warn_if_exposed(parts: SplitResult, credentials: Credentials, verify: bool) -> None:
+    """Warn, in Python's own way and so once, where others could read or answer what is sent."""
+    url = redacted(parts.geturl())
+    if (
+        parts.scheme == "http"
+        and credentials.headers()
+        and not on_this_machine(parts.hostname or "")
+    ):
+        warnings.warn(
+            f"the password or key for {url} goes over plain http, where everybody on the way can "
+            "read it: use https.",
+            stacklevel=3,
+        )
+    if parts.scheme == "https" and not verify:
+        warnings.warn(
+            f"the certificate of {url} is not verified, so whoever is on the way can answer in "
+            "its name and read the credentials: use --ca-certs with the authority's PEM file "
+            "instead of --insecure.",
+            stacklevel=3,
+        )

@@ -1,0 +1,162 @@
+"""Secrets: whatever is wrong, no message, repr, traceback or child process has them."""
+
+import base64
+import os
+import traceback
+import warnings
+from pathlib import Path
+
+import pytest
+
+from cluster import ClusterError, connect
+from cluster.credentials import Credentials, Secret, redacted, redacted_urls, split
+from cluster.node.home import NodeUser
+from cluster.node.java import probe
+from tandem.options.cluster import Target
+from tests.support.commands import tandem
+from tests.unit.cluster.fakes import serving
+
+SECRET = "hunter2"
+ANSWERS = {"/": (200, {"version": {"number": "3.6.0", "distribution": "opensearch"}})}
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://search.example:9200/x", "https://search.example:9200/x"),
+        ("https://ann:hunter2@host:9200/x", "https://***@host:9200/x"),
+        ("ann:hunter2@host", "***@host"),
+        ("https://ann:hunter2/?#@host", "https://***@host"),
+        ("https://ann:a@hunter2@host", "https://***@host"),
+        ("https://ann:hunter2", "https://ann:***"),
+        ("ann:hunter2", "ann:***"),
+        ("http://[::1]:9200", "http://[::1]:9200"),
+        ("http://host/?signature=hunter2", "http://host/?***"),
+        ("http://host/#hunter2", "http://host/#***"),
+    ],
+)
+def test_a_url_is_shown_without_what_may_be_secret(url, shown):
+    assert redacted(url) == shown
+
+
+def test_urls_within_a_text_are_redacted():
+    said = "tried 'https://ann:hunter2@host/x?sig=hunter2' and http://other:9200"
+    assert redacted_urls(said) == "tried 'https://***@host/x?***' and http://other:9200"
+
+
+@pytest.mark.parametrize(
+    ("url", "given"),
+    [
+        ("http://ann:hunter2@host:9200", {}),
+        ("http://ann:hunter2@[::1", {}),
+        ("http://ann:hunter2@host:port", {}),
+        ("http://ann:hunter2", {}),
+        ("ann:hunter2@host:9200", {}),
+        ("ftp://ann:hunter2@host", {}),
+        ("http://host?key=hunter2", {}),
+        ("http://host", {"api_key": "hunter2\nhunter2"}),
+        ("http://host", {"api_key": "hunter2\u20ac"}),
+        ("http://host", {"user": "ann:hunter2", "password": "x"}),
+        ("http://host", {"password": SECRET}),
+        ("http://host", {"user": "ann", "password": SECRET, "api_key": SECRET}),
+        ("http://127.0.0.1:1", {"user": "ann", "password": SECRET}),
+        ("http://127.0.0.1:1", {"api_key": SECRET}),
+        (None, {"user": "ann", "password": SECRET}),
+    ],
+)
+def test_no_error_and_no_traceback_shows_a_secret(url, given):
+    with pytest.raises(ClusterError) as caught:
+        connect(url, **given)
+    told = "".join(traceback.format_exception(caught.value))
+    # The lines of this test, which a traceback quotes, do not name it.
+    assert SECRET not in told
+
+
+def test_no_repr_shows_a_secret():
+    target = Target("http://host", "ann", Secret(SECRET), Secret(SECRET), None, False, 1.0)
+    for each in (Secret(SECRET), Credentials("ann", Secret(SECRET)), target):
+        assert SECRET not in f"{each!r} {each}"
+    with (
+        serving(ANSWERS) as (url, _),
+        connect(url, user="ann", password=SECRET) as cluster,
+    ):
+        assert repr(cluster) == f"Cluster({url!r})"
+        assert SECRET not in repr(cluster.client)
+
+
+def test_a_password_may_hold_any_letter():
+    with (
+        serving(ANSWERS) as (url, seen),
+        connect(url, user="ann", password="pä:\u20ac"),
+    ):
+        sent = {headers["authorization"] for _, headers in seen}
+    assert sent == {"Basic " + base64.b64encode("ann:pä:\u20ac".encode()).decode()}
+
+
+@pytest.mark.parametrize("given", [{"user": "ann", "password": "x"}, {"api_key": "x"}])
+def test_a_password_over_plain_http_to_another_machine_warns(given):
+    with pytest.warns(UserWarning, match="plain http"), pytest.raises(ClusterError):
+        connect("http://192.0.2.1:9200", timeout=0.1, **given)
+
+
+def test_a_certificate_that_is_not_verified_warns():
+    with pytest.warns(UserWarning, match="--insecure"), pytest.raises(ClusterError):
+        connect("https://127.0.0.1:1", verify=False)
+
+
+def test_what_stays_on_this_machine_or_holds_no_secret_does_not_warn():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for url in ("http://127.0.0.1:1", "http://localhost:1"):
+            with pytest.raises(ClusterError):
+                connect(url, user="ann", password="x")
+        with pytest.raises(ClusterError):
+            connect("http://192.0.2.1:9200", timeout=0.1)
+
+
+def test_the_probe_of_java_gets_no_secret(tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("TANDEM_PASSWORD", SECRET)
+    java = tmp_path / "bin" / "java"
+    java.parent.mkdir()
+    java.write_text(
+        "#!/bin/sh\nif env | grep -q hunter2; then echo leaked; else echo 'version \"25\"'; fi\n"
+    )
+    java.chmod(0o755)
+    me = NodeUser("me", os.geteuid(), os.getegid())
+    assert probe("here", tmp_path, me).version == 25
+
+
+def test_the_command_line_takes_secrets_out_of_the_environment(monkeypatch):
+    from tandem.options.cluster import _taken
+
+    monkeypatch.setenv("TANDEM_PASSWORD", SECRET)
+    assert _taken("TANDEM_PASSWORD") == Secret(SECRET)
+    assert "TANDEM_PASSWORD" not in os.environ
+
+
+def test_the_command_line_shows_no_secret(tmp_path):
+    binary, empty = tmp_path / "binary", tmp_path / "empty"
+    binary.write_bytes(b"hunter2\xff")
+    empty.touch()
+    config = tmp_path / "tandem.toml"
+    config.write_text('url = ["http://ann:hunter2@host"]\n')
+    for words, variables in (
+        (["index", "list", "--url", "http://ann:hunter2@host"], {}),
+        (["index", "list"], {"TANDEM_URL": "http://ann:hunter2@host:port"}),
+        (["index", "list", "--url", "http://ann:hunter2@host", "--ca-certs", "ca.pem"], {}),
+        (["index", "list", "--url", "http://host", "--password-file", SECRET], {}),
+        (["index", "list", "--url", "http://host", "--api-key-file", str(binary)], {}),
+        (["index", "list", "--url", "http://127.0.0.1:1"], {"TANDEM_API_KEY": "hunter2 x"}),
+        (["--config", str(config), "index", "list"], {}),
+        (["--debug", "index", "list"], {"TANDEM_URL": "http://ann:hunter2"}),
+    ):
+        done = tandem(*words, **variables)
+        assert done.code in (1, 2)
+        assert SECRET not in done.err + done.out
+        assert "Error: " in done.err
+    done = tandem("index", "list", "--url", "http://host", "--password-file", str(empty))
+    assert "empty" in done.err
+
+
+def test_a_good_url_is_split():
+    assert split("https://search.example:9200/es").port == 9200
