@@ -6,6 +6,7 @@ import errno
 import importlib
 import os
 import sys
+import traceback
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ import click
 
 from tandem.base.errors import TandemError
 from tandem.config import name_variables
+from tandem.output.terminal import guarded
 
 # Command -> what it does, shown by --help without importing the command (and so without torch).
 COMMANDS = {
@@ -121,6 +123,7 @@ def _forget_output() -> None:
 
 
 def _say(error: Exception) -> int:
+    from cluster.credentials import redacted_urls
     from query.errors import FilterError
 
     if isinstance(error, TandemError):
@@ -134,9 +137,10 @@ def _say(error: Exception) -> int:
         )
         return FAILED
     if "--debug" in sys.argv or os.environ.get("TANDEM_DEBUG"):
-        raise error
+        click.echo(redacted_urls("".join(traceback.format_exception(error))), err=True)
+        return FAILED
     click.echo(
-        f"Error: unexpected {type(error).__name__}: {error}. "
+        f"Error: unexpected {type(error).__name__}: {redacted_urls(str(error))}. "
         "This is a defect in Tandem; --debug shows where.",
         err=True,
     )
@@ -157,6 +161,16 @@ def _as_our_own(
 def main(args: list[str] | None = None) -> None:
     """Run the command line and exit: 0 done, 1 failed, 2 wrong usage, 3 some documents rejected."""
     warnings.formatwarning = _as_our_own
+    closed = sys.stdout is None
+    with guarded():
+        if closed:
+            click.echo(
+                "Error: standard output is closed: send it to a file, or to /dev/null.", err=True
+            )
+        sys.exit(FAILED if closed else _run(args))
+
+
+def _run(args: list[str] | None) -> int:
     try:
         code = cli.main(args=args, prog_name="tandem", standalone_mode=False)
     except click.ClickException as error:
@@ -172,4 +186,4 @@ def main(args: list[str] | None = None) -> None:
         code = 0
     except Exception as error:
         code = _say(error)
-    sys.exit(code if isinstance(code, int) else 0)
+    return code if isinstance(code, int) else 0

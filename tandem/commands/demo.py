@@ -14,6 +14,8 @@ import click
 from tandem.options.cluster import Target, cluster_options, json_option, print_json
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from query import Searcher
 
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"
@@ -95,24 +97,24 @@ def _as_json(demos: list[Demo], outcomes: list[list[Outcome]]) -> list[dict[str,
 
 
 def _show(report: Any, demos: list[Demo], outcomes: list[list[Outcome]]) -> None:
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
 
-    out = Console()
+    from tandem.output.terminal import console
+
+    out = console()
     out.print(
         f"{report.read} passages read: {report.written} written, {report.skipped} unchanged, "
         f"{report.rejected} rejected.\n"
     )
     for demo, row in zip(demos, outcomes, strict=True):
-        table = Table(
-            title=f'"{escape(demo.query)}"', title_justify="left", caption=escape(demo.why)
-        )
+        title, caption = Text(f'"{demo.query}"'), Text(demo.why)
+        table = Table(title=title, title_justify="left", caption=caption)
         table.caption_justify = "left"
         for heading in ("Mode", "First hit", "The passage that answers is"):
             table.add_column(heading)
         for outcome in row:
-            table.add_row(outcome.mode, escape(outcome.top), _place(outcome.rank))
+            table.add_row(outcome.mode, outcome.top, _place(outcome.rank))
         out.print(table, "")
     program = sys.argv[0] if sys.argv[0].endswith("tandem") else "tandem"
     out.print("Now ask something yourself:")
@@ -121,10 +123,14 @@ def _show(report: Any, demos: list[Demo], outcomes: list[list[Outcome]]) -> None
     )
 
 
-def _place(rank: int | None) -> str:
+def _place(rank: int | None) -> Text:
+    from rich.text import Text
+
     if rank == 1:
-        return "[green]first[/green]"
-    return f"[yellow]at rank {rank}[/yellow]" if rank else f"[red]not in the first {DEPTH}[/red]"
+        return Text("first", style="green")
+    return Text(
+        f"at rank {rank}" if rank else f"not in the first {DEPTH}", "yellow" if rank else "red"
+    )
 
 
 def _shown(program: str) -> str:

@@ -60,9 +60,10 @@ def _encoder(model: str | None) -> list[Finding]:
 
 
 def _print_table(findings: list[Finding]) -> None:
-    from rich.console import Console
-    from rich.markup import escape
     from rich.table import Table
+    from rich.text import Text
+
+    from tandem.output.terminal import console
 
     table = Table(box=None, pad_edge=False, show_edge=False)
     for heading in ("", "what", "found", "cure"):
@@ -71,14 +72,15 @@ def _print_table(findings: list[Finding]) -> None:
     for each in findings:
         if each.section != section:
             section = each.section
-            table.add_row("", f"[bold]{section}[/bold]", "", "")
-        table.add_row(_mark(each), f"  {each.name}", escape(each.value), escape(each.cure or ""))
-    Console().print(table)
+            table.add_row("", Text(section, style="bold"), "", "")
+        table.add_row(Text(*_mark(each)), f"  {each.name}", each.value, each.cure or "")
+    console().print(table)
 
 
-def _mark(finding: Finding) -> str:
+def _mark(finding: Finding) -> tuple[str, str]:
+    """(mark, its style)."""
     if finding.bad:
-        return "[red]✗[/red]"
+        return "✗", "red"
     if finding.cure:
-        return "[yellow]![/yellow]"
-    return "[green]✓[/green]" if finding.used else "-"
+        return "!", "yellow"
+    return ("✓", "green") if finding.used else ("-", "")

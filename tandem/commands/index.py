@@ -13,6 +13,7 @@ from tandem.options.cluster import Target, cluster_options, index_name, json_opt
 from tandem.options.encoder import encoder_options
 from tandem.options.fusion import fusion_options
 from tandem.options.shape import shape_options, tell_replicas
+from tandem.output.terminal import console
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -66,7 +67,7 @@ def show(name: str, target: Target, as_json: bool) -> None:
     table.show_header = False
     for label, value in shown(facts):
         table.add_row(label, value)
-    _print(table)
+    console().print(table)
 
 
 @command.command("list")
@@ -89,7 +90,7 @@ def list_all(target: Target, as_json: bool) -> None:
         numbers = (f"{row['documents']:,}", str(row["dimension"]), size(row["bytes"]))
         aliases = ", ".join(row["aliases"])
         table.add_row(row["index"], aliases, numbers[0], row["model"], *numbers[1:])
-    _print(table)
+    console().print(table)
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -103,12 +104,6 @@ def _table(title: str, *columns: str) -> Table:
         right = name in ("Documents", "Dimension", "Size")
         table.add_column(name, overflow="fold", justify="right" if right else "left")
     return table
-
-
-def _print(table: Table) -> None:
-    from rich.console import Console
-
-    Console(markup=False, highlight=False).print(table)
 
 
 @contextmanager
@@ -205,7 +200,5 @@ def pipeline(name: str, fusion: Fusion, target: Target, as_json: bool) -> None:
         return
     import json
 
-    from rich.console import Console
-
     click.echo(f"Wrote search pipeline {name}:", err=True)
-    Console().print_json(json.dumps(body))
+    console().print_json(json.dumps(body))

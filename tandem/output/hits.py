@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from query.question import BM25, HYBRID, KNN
+from tandem.output.terminal import console
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -16,13 +16,11 @@ if TYPE_CHECKING:
 # Of a passage: what shows whether it is the one, without filling the screen.
 SNIPPET = 240
 _NAMES = {BM25: "BM25", KNN: "kNN"}
-# Control characters but tab and line ends, and marks that reorder text: what a terminal obeys.
-_UNSAFE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
-def printable(text: str) -> str:
-    """Text on one line, with everything that a terminal would obey replaced by a visible mark."""
-    return _UNSAFE.sub("\N{REPLACEMENT CHARACTER}", " ".join(text.split()))
+def one_line(text: str) -> str:
+    """Text without its line ends and runs of blanks."""
+    return " ".join(text.split())
 
 
 def show_result(result: Result, text: str, index: str, conditions: Sequence[str] = ()) -> None:
@@ -30,17 +28,16 @@ def show_result(result: Result, text: str, index: str, conditions: Sequence[str]
 
     conditions: of the filter, named where nothing meets them.
     """
-    from rich.console import Console
     from rich.text import Text
 
-    out, err = Console(highlight=False), Console(stderr=True, highlight=False)
+    out, err = console(), console(stderr=True)
     if result.partial:
-        err.print(Text(f"Warning: this answer is incomplete: {printable(result.partial)}."))
+        err.print(Text(f"Warning: this answer is incomplete: {one_line(result.partial)}."))
     for note in result.notes:
-        err.print(Text(f"Note: {printable(note)}"))
+        err.print(Text(f"Note: {one_line(note)}"))
     if not result.hits:
-        where = f" where {' and '.join(map(printable, conditions))}" if conditions else ""
-        said = f"Nothing in {index} matches {printable(text)!r}{where}, or no more of it."
+        where = f" where {' and '.join(map(one_line, conditions))}" if conditions else ""
+        said = f"Nothing in {index} matches {one_line(text)!r}{where}, or no more of it."
         out.print(Text(said))
         return
     out.print(_table(result, text, index))
@@ -53,7 +50,7 @@ def _table(result: Result, text: str, index: str) -> Any:
     from rich.table import Table
     from rich.text import Text
 
-    title = Text(f"{printable(text)}", style="bold")
+    title = Text(f"{one_line(text)}", style="bold")
     title.append(f"   {result.mode} search of {index}, {result.took_ms} ms", style="dim")
     table = Table(title=title, title_justify="left", title_style="", box=box.SIMPLE_HEAD)
     table.add_column("#", justify="right")
@@ -97,13 +94,13 @@ def _moved(hit: Hit) -> str:
 def _passage(hit: Hit) -> Text:
     from rich.text import Text
 
-    shown = Text(printable(str(hit.title)) if hit.title else "", style="bold")
-    shown.append(("  " if hit.title else "") + printable(hit.id), style="cyan")
+    shown = Text(one_line(str(hit.title)) if hit.title else "", style="bold")
+    shown.append(("  " if hit.title else "") + one_line(hit.id), style="cyan")
     if hit.index:
-        shown.append(f"  in {printable(hit.index)}", style="dim")
+        shown.append(f"  in {one_line(hit.index)}", style="dim")
     if hit.others:
         shown.append(f"  and {hit.others} more of this document", style="dim")
-    text = printable(hit.text)
+    text = one_line(hit.text)
     short = text if len(text) <= SNIPPET else text[:SNIPPET].rsplit(" ", 1)[0] + " ..."
     shown.append(f"\n{short}", style="not bold")
     return shown
@@ -167,9 +164,9 @@ def _matches(hit: Hit, *, marked: bool) -> Text:
     fragments = hit.explanation.highlights if hit.explanation else {}
     for field, each in fragments.items():
         for fragment in each:
-            found.append(f"\n{printable(field)}: ", style="cyan not bold not dim")
+            found.append(f"\n{one_line(field)}: ", style="cyan not bold not dim")
             for text, matched in fragment:
-                kept = printable(f"|{text}|")[1:-1]  # white space at its ends stays
+                kept = one_line(f"|{text}|")[1:-1]  # white space at its ends stays
                 kept = f"*{kept}*" if matched and marked else kept
                 found.append(kept, style="bold yellow" if matched else "not bold not dim")
     return found

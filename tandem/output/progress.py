@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tandem.output.terminal import console
+
 if TYPE_CHECKING:
     from ingest import Report
 
@@ -17,22 +19,15 @@ if TYPE_CHECKING:
 OnProgress = Callable[[str, int, "int | None"], None]
 
 
-def console() -> Any:
-    """A rich Console on standard error."""
-    from rich.console import Console
-
-    return Console(stderr=True)
-
-
 @contextmanager
 def download_progress() -> Iterator[OnProgress]:
     """Yield a callback that draws one bar per name; where there is no terminal, a line."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-    err = console()
+    err = console(stderr=True)
     tasks: dict[str, Any] = {}
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
         TimeRemainingColumn(),
@@ -43,7 +38,7 @@ def download_progress() -> Iterator[OnProgress]:
             if what not in tasks:
                 tasks[what] = progress.add_task(what, total=total)
                 if not err.is_terminal:
-                    err.print(what, highlight=False)
+                    err.print(what)
             progress.update(tasks[what], completed=done, total=total)
 
         yield on_progress
@@ -60,9 +55,9 @@ def bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
         TimeRemainingColumn,
     )
 
-    err = console()
+    err = console(stderr=True)
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
@@ -74,7 +69,7 @@ def bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
 
 def tell(what: str) -> None:
     """Say on standard error what takes longer than a moment."""
-    console().print(f"{what[0].upper()}{what[1:]}...", highlight=False, markup=False)
+    console(stderr=True).print(f"{what[0].upper()}{what[1:]}...")
 
 
 LOG_SECONDS = 10.0
@@ -178,9 +173,11 @@ def ingest_progress() -> Iterator[IngestProgress]:
     """Yield what `ingest` takes as on_progress."""
     from rich.progress import BarColumn, Progress, TextColumn
 
-    err = console()
+    err = console(stderr=True)
     if not err.is_terminal:
         yield IngestProgress(None)
         return
-    with Progress(BarColumn(BAR_WIDTH), TextColumn("{task.description}"), console=err) as bar:
+    with Progress(
+        BarColumn(BAR_WIDTH), TextColumn("{task.description}", markup=False), console=err
+    ) as bar:
         yield IngestProgress(bar)

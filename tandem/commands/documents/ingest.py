@@ -240,11 +240,12 @@ def _remarks(report: Report, split: bool) -> list[str]:
 def _show_dry(found: DryRun) -> None:
     import json
 
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    out = Console()
+    from tandem.output.terminal import console
+
+    out = console()
     shown = found.template.replace("\n", "\\n")
     table = Table("Id", "Tokens", "Encoded", title=Text(f"Template {shown}"))
     for passage, tokens in zip(found.passages, found.tokens, strict=True):
@@ -252,7 +253,7 @@ def _show_dry(found: DryRun) -> None:
     out.print(table)
     for reject in found.rejects:
         where = f"{reject.origin.file}:{reject.origin.line}"
-        out.print(f"{where} would be rejected: {reject.reason}", markup=False, highlight=False)
+        out.print(f"{where} would be rejected: {reject.reason}")
     if found.body is None:
         out.print(f"The index {found.index} is there: the documents would go into it.")
     else:

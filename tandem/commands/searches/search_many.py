@@ -18,7 +18,7 @@ from query.errors import QueryError
 from query.files import answer_json, fault_of_id, parse_queries, read_queries, trec_lines
 from query.question import visible
 from tandem.options.cluster import print_json
-from tandem.output.hits import printable
+from tandem.output.hits import one_line
 from tandem.output.progress import bar
 
 if TYPE_CHECKING:
@@ -161,9 +161,9 @@ class ManyQueries:
 
     def _show(self, read: int, seconds: float) -> None:
         for each in self.failed:
-            click.echo(printable(f"Query {each['id']} failed: {each['error']}"), err=True)
+            click.echo(one_line(f"Query {each['id']} failed: {each['error']}"), err=True)
         for each in self.partial:
-            click.echo(printable(f"Query {each['id']} is incomplete: {each['why']}."), err=True)
+            click.echo(one_line(f"Query {each['id']} is incomplete: {each['why']}."), err=True)
         if self.as_json:
             told = {"queries": read, "answered": self.answered, "failed": self.failed}
             told |= {"partial": self.partial, "hits": self.hits, "seconds": round(seconds, 3)}

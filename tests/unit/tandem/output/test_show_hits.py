@@ -3,7 +3,7 @@
 import pytest
 
 from query.answer.results import Explanation, Hit, LegScore, Reranked, Result
-from tandem.output.hits import printable, show_result
+from tandem.output.hits import show_result
 
 
 def hit(rank=1, text="A text.", title="A title", **more):
@@ -20,8 +20,6 @@ def narrow(monkeypatch):
     ["\x1b[31mred", "\x1b]0;title\x07", "a\x00b", "\x9b31m", "a\u202eb", "a\rb\nc\td", "\x08\x7f"],
 )
 def test_nothing_that_a_terminal_obeys_is_printed(evil, capsys):
-    shown = printable(evil)
-    assert not any(ord(c) < 32 or 0x7F <= ord(c) <= 0x9F or c == "\u202e" for c in shown)
     explanation = Explanation(
         (LegScore("bm25", 1, 1.0),), 0.5, "0.5", {"text": [[(evil, False), (evil, True)]]}
     )
@@ -29,7 +27,9 @@ def test_nothing_that_a_terminal_obeys_is_printed(evil, capsys):
     show_result(Result("bm25", (found,), 1, partial=evil, notes=(evil,)), evil, "books")
     out, err = capsys.readouterr()
     for text in (out, err):
-        assert not any(c != "\n" and (ord(c) < 32 or 0x7F <= ord(c) <= 0x9F) for c in text)
+        assert not any(
+            ord(c) < 32 or 0x7F <= ord(c) <= 0x9F or c == "\u202e" for c in set(text) - {"\n"}
+        )
 
 
 def test_markup_in_texts_is_shown_and_not_obeyed(capsys):
