@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from cluster.credentials import redacted_urls
 from cluster.errors import DownloadError
 
 # Called with (what, done, total or None), in bytes.
@@ -150,13 +151,27 @@ def _download(
     )
     component = context.project(artifact.group, artifact.name).at_version(artifact.version)
     try:
-        return Path(component.artifact(packaging=artifact.packaging).resolve())
+        with _system_trust():
+            return Path(component.artifact(packaging=artifact.packaging).resolve())
     except (requests.RequestException, RuntimeError, OSError) as error:
+        said = redacted_urls(_first_line(error))
         raise DownloadError(
             f"{artifact.filename} ({artifact.size:,} bytes) could not be fetched into "
-            f"{folder.parent}: {_first_line(error)}; check the network and run the command again, "
+            f"{folder.parent}: {said}; check the network and run the command again, "
             "or name a cluster of your own with --url."
         ) from error
+
+
+@contextmanager
+def _system_trust() -> Iterator[None]:
+    """Let requests, which jgo offers no setting of, trust what this machine trusts."""
+    import truststore
+
+    truststore.inject_into_ssl()
+    try:
+        yield
+    finally:
+        truststore.extract_from_ssl()
 
 
 def _reporter(artifact: Artifact, on_progress: OnProgress | None) -> Any:

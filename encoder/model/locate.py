@@ -90,12 +90,23 @@ def _fetched(name: str) -> Path:
         if not any(folder.glob("*.safetensors")) and not any(folder.glob("*/*.safetensors")):
             folder = get(*_SMALL_FILES, *_PICKLED_WEIGHTS)
         return _checked(folder)
-    except LocalEntryNotFoundError:
-        # Its causes are pages of the hub's client, and say nothing more.
-        raise _not_found(name, "the hub cannot be reached") from None
+    except LocalEntryNotFoundError as error:
+        # Its causes are pages of the hub's client, and say nothing more than this.
+        raise _not_found(name, _why_unreachable(error)) from None
     except (OSError, ValueError) as error:
         said = (" ".join(str(error).split()) or type(error).__name__)[:160].rstrip(".")
         raise _not_found(name, said) from None
+
+
+def _why_unreachable(error: BaseException | None) -> str:
+    while error is not None:
+        if "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return (
+                "the certificate that the hub shows is signed by an authority that this machine "
+                "does not trust"
+            )
+        error = error.__cause__ or error.__context__
+    return "the hub cannot be reached"
 
 
 def _not_found(name: str, reason: str) -> ModelNotFoundError:
