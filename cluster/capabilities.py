@@ -119,11 +119,13 @@ def _plugins(client: OpenSearch) -> frozenset[str] | None:
 def _ask(client: OpenSearch, path: str) -> tuple[Any, str]:
     """(body, "") of GET path, or (None, the refusal's text) where this cluster hides that page."""
     from opensearchpy.exceptions import ConnectionError as ClientConnectionError
-    from opensearchpy.exceptions import SerializationError, TransportError
+    from opensearchpy.exceptions import TransportError
+
+    from cluster.client.answers import NoClusterAnswerError
 
     try:
         return client.transport.perform_request("GET", path), ""
-    except SerializationError:
+    except NoClusterAnswerError:
         return None, ""
     except ClientConnectionError:
         raise

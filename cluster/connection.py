@@ -73,7 +73,14 @@ class Cluster:
         """A new asyncio client with the same address and credentials; the caller closes it."""
         from opensearchpy import AsyncOpenSearch
 
-        return AsyncOpenSearch(**self._options)
+        from cluster.client.answers import AsyncCheckedTransport
+        from cluster.client.connections import AsyncBoundedConnection
+
+        return AsyncOpenSearch(
+            transport_class=AsyncCheckedTransport,
+            connection_class=AsyncBoundedConnection,
+            **self._options,
+        )
 
     def explain(self, error: BaseException) -> ClusterError:
         """What an exception of this cluster's client means, as one sentence with the cure.
@@ -115,9 +122,9 @@ def connect(
     """Reach a cluster and learn what it can do; without a url, find or start the embedded node.
 
     url: http or https, without credentials; ca_certs: a PEM file, else the trust store of this
-    machine counts; timeout: seconds for one answer;
-    on_progress: called with (what, bytes done, total or None) while the node is fetched. A port
-    that is left out is 9200 for http and 443 for https. Raises ClusterError.
+    machine counts; timeout: seconds for one request, from connecting to the last byte of its
+    answer; on_progress: called with (what, bytes done, total or None) while the node is fetched. A
+    port that is left out is 9200 for http and 443 for https. Raises ClusterError.
     """
     _check_timeout(timeout)
     credentials = Credentials(user, _secret(password), _secret(api_key))
@@ -182,7 +189,7 @@ def _client_options(
     verify: bool,
     timeout: float,
 ) -> dict[str, Any]:
-    from cluster.serializer import OrjsonSerializer
+    from cluster.client.serializer import OrjsonSerializer
 
     options: dict[str, Any] = {
         "hosts": [host],
@@ -230,7 +237,12 @@ def _authority(ca_certs: Path) -> ssl.SSLContext:
 def _open(url: str, options: dict[str, Any], circumstances: Circumstances) -> Cluster:
     from opensearchpy import OpenSearch
 
-    client = OpenSearch(**options)
+    from cluster.client.answers import CheckedTransport
+    from cluster.client.connections import BoundedConnection
+
+    client = OpenSearch(
+        transport_class=CheckedTransport, connection_class=BoundedConnection, **options
+    )
     with _closed_on_failure(client):
         try:
             capabilities = detect(

@@ -43,8 +43,8 @@ def explain(
     from opensearchpy.exceptions import ConnectionError as ClientConnectionError
     from opensearchpy.exceptions import TransportError
 
-    if isinstance(error, UnreachableError) and where.url not in str(error):
-        return UnreachableError(f"{where.url}: {error}; check --url.")
+    if isinstance(error, UnreachableError):
+        return _located(error, where)
     if isinstance(error, ClusterError):
         return error
     if isinstance(error, TransportError) and not isinstance(error, ClientConnectionError):
@@ -114,8 +114,17 @@ _SIGNS: tuple[tuple[str, str], ...] = (
 )
 
 
+def _located(error: UnreachableError, where: Circumstances) -> UnreachableError:
+    if where.url in str(error):
+        return error
+    return UnreachableError(f"{where.url}: {error}; check --url.")
+
+
 def _unanswered(error: BaseException, where: Circumstances) -> ClusterError:
     causes = list(_causes(error))
+    for each in causes:
+        if isinstance(each, UnreachableError):
+            return _located(each, where)
     text = " | ".join(f"{type(each).__name__}: {each}" for each in causes)
     for pattern, sentence in _SIGNS:
         if re.search(pattern, text):

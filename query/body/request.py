@@ -85,14 +85,9 @@ def steady_copy(text: str) -> str:
     return f"tandem-{zlib.crc32(text.encode()):08x}"
 
 
-def responses_of(items: Sequence[Item], answer: Any) -> list[Mapping[str, Any]]:
+def responses_of(items: Sequence[Item], answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """One response an item, from the answer to `request_of(items)`."""
-    if not isinstance(answer, Mapping):
-        raise AnswerError(
-            "what answers at the cluster's address gave no search result but "
-            f"{str(answer)[:60]!r}: check --url, and any proxy before the cluster."
-        )
-    found = [answer] if len(items) == 1 else answer.get("responses", [])
+    found = [answer] if len(items) == 1 else answer["responses"]
     if len(found) != len(items):
         raise AnswerError(
             f"the cluster gave {len(found)} answers to {len(items)} searches: look at its log."

@@ -159,7 +159,7 @@ _CLUSTER_OPTIONS = [
         type=Number(0.1, 86_400),
         default=30.0,
         show_default=True,
-        help="Seconds to wait for one answer.",
+        help="Seconds for one request, to the last byte of its answer.",
     ),
 ]
 

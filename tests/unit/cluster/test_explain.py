@@ -181,7 +181,7 @@ def test_a_missing_index_comes_with_close_names():
         "/boks/_search": error("index_not_found_exception", "no such index [boks]", 404),
         "/_aliases": (
             200,
-            {"books": {"aliases": {}}, ".hidden": {}, "x": {"aliases": {"box": {}}}},
+            {"books": {"aliases": {}}, ".hidden": {"aliases": {}}, "x": {"aliases": {"box": {}}}},
         ),
     }
     found = answer_to(answers, lambda c: c.search(index="boks"))

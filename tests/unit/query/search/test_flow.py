@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cluster import ClusterError, UnreachableError, connect
-from query import AnswerError, AsyncSearcher, QueryError, Searcher, TargetError
+from query import AsyncSearcher, QueryError, Searcher, TargetError
 from tests.support.stubs import StubEncoder
 from tests.unit.cluster.fakes import error, serving
 from tests.unit.query.targets import described
@@ -120,7 +120,7 @@ def test_a_given_vector_needs_no_encoder():
 def test_an_answer_that_is_no_json_is_one_sentence():
     with (
         searching(encoder(), **{"/books/_search": (200, b"<html>")}) as (searcher, _),
-        pytest.raises(AnswerError, match=r"gave no search result but '<html>'.*--url"),
+        pytest.raises(UnreachableError, match=r"gives no such answer.*but '<html>'.*--url"),
     ):
         searcher.search("x", "knn")
 

@@ -13,7 +13,7 @@ from tests.unit.cluster.fakes import error, serving
 WELL = {
     "/": (200, {"version": {"number": "3.6.0", "distribution": "opensearch"}}),
     "/_cat/plugins": (200, [{"component": "opensearch-knn"}]),
-    "/_aliases": (200, {"books": {}}),
+    "/_aliases": (200, {"books": {"aliases": {}}}),
     "*": error("index_not_found_exception", "no such index [books3]", 404),
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import orjson
+from opensearchpy.exceptions import SerializationError
 from opensearchpy.serializer import JSONSerializer
 
 _OPTIONS = orjson.OPT_SERIALIZE_NUMPY | orjson.OPT_NON_STR_KEYS
@@ -30,4 +31,8 @@ class OrjsonSerializer(JSONSerializer):
         try:
             return orjson.loads(s)
         except ValueError:
+            pass
+        try:
             return super().loads(s)
+        except RecursionError as error:
+            raise SerializationError(s, error) from error

@@ -1,0 +1,248 @@
+"""Connections whose requests end in time, whose answers fit memory, and that follow no redirect.
+
+The client's own have a limit on each read alone, which an answer of one byte a second keeps for
+ever, and none on what they read; they follow redirects, and so would send documents to any host.
+"""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+from http.client import HTTPResponse
+from typing import Any
+from urllib.parse import urlsplit
+
+import urllib3
+from opensearchpy import AIOHttpConnection, TransportError, Urllib3HttpConnection
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.util import Timeout
+
+from cluster.errors import UnreachableError
+
+# Ten thousand hits with their texts stay far below.
+LARGEST_ANSWER = 500_000_000
+_PIECE = 1_000_000
+_REDIRECTS = (301, 302, 303, 307, 308)
+# When the cluster wants to be asked again, of the answer that this thread or task got last: the
+# client's exceptions do not carry headers.
+_RETRY_AFTER: ContextVar[str | None] = ContextVar("retry-after", default=None)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What the client reads of an answer; data: the body, uncompressed."""
+
+    status: int
+    headers: Any
+    data: bytes
+
+    async def text(self) -> str:
+        """The body as the client wants it of aiohttp."""
+        return self.data.decode("utf-8", "surrogatepass")
+
+
+def _check(status: int, headers: Mapping[str, str]) -> None:
+    """Refuse an answer that is not worth reading, and keep when to come back."""
+    _RETRY_AFTER.set(headers.get("retry-after"))
+    if status in _REDIRECTS:
+        raise UnreachableError(
+            f"what answers there sends on to {_place(headers.get('location', ''))}, where neither "
+            "credentials nor documents are sent unasked"
+        )
+
+
+def _place(location: str) -> str:
+    """Where a redirect leads, without what may be a secret in it."""
+    try:
+        parts = urlsplit(location)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return "another place"
+    origin = f"{parts.scheme}://{parts.hostname}{port}" if parts.hostname else ""
+    return repr(f"{origin}{parts.path}"[:200])
+
+
+def _check_size(size: int) -> None:
+    if size > LARGEST_ANSWER:
+        raise UnreachableError(
+            f"what answers there gave more than {LARGEST_ANSWER // 1_000_000:,} MB for one request"
+        )
+
+
+class _BoundedReader(io.RawIOBase):
+    """Reads a socket until a deadline, and so much and no more."""
+
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+        self._raw = sock.makefile("rb", buffering=0)
+        self._deadline = time.monotonic() + sock.gettimeout()
+        self._read = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("timed out")
+        self._sock.settimeout(left)
+        count: int = self._raw.readinto(buffer)
+        self._read += count
+        _check_size(self._read)
+        return count
+
+    def close(self) -> None:
+        self._raw.close()
+        super().close()
+
+
+class _BoundedResponse(HTTPResponse):
+    """An answer whose head and body together have the time that the socket was given."""
+
+    def __init__(self, sock: Any, *args: Any, **options: Any) -> None:
+        super().__init__(_Bounded(sock), *args, **options)  # type: ignore[arg-type]
+
+
+class _Bounded:
+    """The part of a socket that a response uses."""
+
+    def __init__(self, sock: Any) -> None:
+        self._sock = sock
+
+    def makefile(self, mode: str) -> io.BufferedReader:
+        return io.BufferedReader(_BoundedReader(self._sock))
+
+
+class _BoundedHTTP(HTTPConnection):
+    response_class = _BoundedResponse
+
+
+class _BoundedHTTPS(HTTPSConnection):
+    response_class = _BoundedResponse
+
+
+class _Pool:
+    """A pool of urllib3 as the client uses it."""
+
+    def __init__(self, pool: Any, seconds: float) -> None:
+        self._pool, self._seconds = pool, seconds
+        secure = isinstance(pool, urllib3.HTTPSConnectionPool)
+        pool.ConnectionCls = _BoundedHTTPS if secure else _BoundedHTTP
+
+    def urlopen(
+        self,
+        method: str,
+        url: str,
+        body: bytes | None,
+        *,
+        retries: Any,
+        headers: Mapping[str, str],
+        timeout: float | None = None,
+    ) -> Answer:
+        response = self._pool.urlopen(
+            method,
+            url,
+            body,
+            headers,
+            retries,
+            redirect=False,
+            # Of all together: connecting, sending, and the answer to its last byte.
+            timeout=Timeout(total=timeout or self._seconds),
+            preload_content=False,
+        )
+        try:
+            _check(response.status, response.headers)
+            return Answer(response.status, response.headers, _body(response))
+        except UnreachableError:
+            response.close()
+            raise
+        finally:
+            response.release_conn()
+
+    def close(self) -> None:
+        self._pool.close()
+
+
+def _body(response: Any) -> bytes:
+    """The whole body; one that is compressed may grow beyond what the socket gave."""
+    if "content-encoding" not in response.headers:
+        _check_size(int(response.headers.get("content-length") or 0))
+        found: bytes = response.read()
+        return found
+    data = bytearray()
+    while piece := response.read(_PIECE):
+        data += piece
+        _check_size(len(data))
+    return bytes(data)
+
+
+class _Session:
+    """A session of aiohttp, which keeps deadlines itself, as the client uses it."""
+
+    def __init__(self, session: Any) -> None:
+        self._session = session
+
+    @asynccontextmanager
+    async def request(self, method: str, url: Any, **options: Any) -> AsyncIterator[Answer]:
+        async with self._session.request(method, url, allow_redirects=False, **options) as response:
+            _check(response.status, response.headers)
+            data = bytearray()
+            async for piece in response.content.iter_chunked(_PIECE):
+                data += piece
+                _check_size(len(data))
+        yield Answer(response.status, response.headers, bytes(data))
+
+    async def close(self) -> None:
+        await self._session.close()
+
+
+class _Errors:
+    """How both connections raise what the cluster answered."""
+
+    def _raise_error(
+        self, status_code: int, raw_data: str | bytes, content_type: str | None = None
+    ) -> None:
+        try:
+            super()._raise_error(status_code, raw_data, content_type)  # type: ignore[misc]
+        except TransportError as error:
+            error.retry_after = retry_after(_RETRY_AFTER.get())  # type: ignore[attr-defined]
+            raise
+        except (AttributeError, RecursionError) as error:
+            # JSON, and no object: not what a cluster says.
+            raise TransportError(status_code, str(raw_data)[:400], None) from error
+
+
+class BoundedConnection(_Errors, Urllib3HttpConnection):
+    """The client's connection with bounds."""
+
+    def _create_urllib3_pool(self) -> None:
+        pool = self._urllib3_pool_factory()  # type: ignore[no-untyped-call]
+        self.pool: Any = _Pool(pool, self.timeout)
+
+
+class AsyncBoundedConnection(_Errors, AIOHttpConnection):
+    """The client's asyncio connection with bounds."""
+
+    async def _create_aiohttp_session(self) -> Any:
+        await super()._create_aiohttp_session()
+        self.session: Any = _Session(self.session)
+
+
+def retry_after(header: str | None) -> float | None:
+    """Seconds to wait, of a Retry-After header in either form; None without a readable one.
+
+    Source: RFC 9110, section 10.2.3.
+    """
+    if header is None:
+        return None
+    if header.strip().isdecimal():
+        return float(header)
+    try:
+        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
+    except ValueError:
+        return None

@@ -1,0 +1,144 @@
+"""Requests that end in time, answers that fit memory, and redirects that nobody follows."""
+
+import asyncio
+import time
+import zlib
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from itertools import repeat
+
+import pytest
+from opensearchpy.exceptions import OpenSearchException
+
+from cluster import ClusterError, UnreachableError, connect
+from cluster.client import connections
+from cluster.client.connections import retry_after
+from tests.servers.wrong import Reply, answering, cluster_like
+
+SEARCH = ("POST", "/books/_search")
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+
+
+def told(answer, *, asynchronous, timeout=1.0, **options):
+    """The sentence for a search of a server that gives `answer`; (sentence, seconds, requests)."""
+    with (
+        answering(cluster_like(answer)) as (url, seen),
+        connect(url, timeout=timeout, **options) as cluster,
+    ):
+        began = time.monotonic()
+        with pytest.raises(OpenSearchException) as caught:
+            searched(cluster, asynchronous)
+        seconds = time.monotonic() - began
+        return cluster.explain(caught.value), seconds, seen
+
+
+def searched(cluster, asynchronous):
+    if asynchronous:
+        return asyncio.run(searched_on_a_loop(cluster))
+    return cluster.client.transport.perform_request(*SEARCH, body={})
+
+
+async def searched_on_a_loop(cluster):
+    client = cluster.async_client()
+    try:
+        return await client.transport.perform_request(*SEARCH, body={})
+    finally:
+        await client.close()
+
+
+def dripping(*, head):
+    """One byte at a time, for a minute; head: of the answer's first lines."""
+    if not head:
+        yield HEAD + b"content-length: 600\r\n\r\n"
+    for byte in (HEAD + b" " * 600)[:300]:
+        yield bytes([byte])
+        time.sleep(0.2)
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+@pytest.mark.parametrize("head", [False, True])
+def test_a_byte_at_a_time_is_no_answer_in_time(head, asynchronous):
+    error, seconds, _ = told(
+        lambda asked: Reply(dripping(head=head), raw=True), asynchronous=asynchronous
+    )
+    assert isinstance(error, UnreachableError)
+    assert "did not answer in time" in str(error)
+    assert seconds < 10  # of the sixty that it would go on
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+@pytest.mark.parametrize("packed", [False, True])
+def test_an_answer_that_never_ends_is_refused(monkeypatch, packed, asynchronous):
+    monkeypatch.setattr(connections, "LARGEST_ANSWER", 3_000_000)
+    packer = zlib.compressobj(wbits=31)
+    body = repeat(b" " * 100_000) if not packed else iter([packer.compress(b" " * 300_000_000)])
+    headers = {"content-encoding": "gzip"} if packed else {}
+    error, _, _ = told(
+        lambda asked: Reply(body, headers=headers), asynchronous=asynchronous, timeout=30.0
+    )
+    assert "more than 3 MB for one request" in str(error)
+    assert isinstance(error, UnreachableError)
+
+
+def test_a_length_that_memory_has_no_room_for_is_refused_unread():
+    raw = iter([HEAD + b"content-length: 900000000000\r\n\r\n{"])
+    error, _, _ = told(lambda asked: Reply(raw, raw=True), asynchronous=False)
+    assert "more than 500 MB" in str(error)
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_named_and_gets_nothing(status, asynchronous):
+    with answering(lambda asked: Reply({"hits": {"hits": []}})) as (elsewhere, visits):
+        place = elsewhere.replace("http://", "http://user:secret@") + "/trap?token=secret"
+        error, _, seen = told(
+            lambda asked: Reply({}, status=status, headers={"location": place}),
+            asynchronous=asynchronous,
+            user="ann",
+            password="pass",
+        )
+    assert visits == []
+    assert seen[-1].headers["authorization"].startswith("Basic ")
+    assert f"sends on to '{elsewhere}/trap', where neither credentials" in str(error)
+    assert "secret" not in str(error)
+
+
+def test_a_redirect_is_told_when_a_cluster_is_reached():
+    reply = Reply({}, status=302, headers={"location": "/login"})
+    with (
+        answering(lambda asked: reply) as (url, _),
+        pytest.raises(ClusterError, match=r"sends on to '/login'.*check --url"),
+    ):
+        connect(url)
+
+
+def test_connections_are_kept_for_the_next_request():
+    with (
+        answering(cluster_like(lambda asked: Reply({"hits": {"hits": []}}))) as (url, _),
+        connect(url) as cluster,
+    ):
+        pool = cluster.client.transport.get_connection().pool._pool
+        before = pool.num_connections
+        for _ in range(5):
+            cluster.client.transport.perform_request(*SEARCH, body={})
+        assert (pool.num_connections, pool.num_requests) == (before, 7)
+
+
+def test_when_to_come_back():
+    assert retry_after("120") == 120
+    later = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
+    assert 50 < retry_after(later) <= 60
+    assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
+    for nothing in (None, "", "soon", "-5", "1.5", "NaN"):
+        assert retry_after(nothing) is None
+
+
+def test_an_error_tells_when_to_come_back():
+    reply = Reply({"error": "busy"}, status=429, headers={"retry-after": "7"})
+    with (
+        answering(cluster_like(lambda asked: reply)) as (url, _),
+        connect(url) as cluster,
+    ):
+        with pytest.raises(Exception, match="429") as caught:
+            cluster.client.transport.perform_request(*SEARCH, body={})
+        assert caught.value.retry_after == 7
