@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from query.answer.results import Answer, Explanation, Hit, Result
 from query.errors import QueryError
@@ -89,14 +91,35 @@ def trec_lines(answer: Answer, tag: str) -> list[str]:
     """
     lines: dict[str, str] = {}
     rank = answer.result.hits[0].rank if answer.result else 0
-    for hit in answer.result or ():
-        name = hit.document_id if hit.others is not None and hit.document_id else hit.id
+    scores = falling([hit.score for hit in answer.result or ()])
+    for hit, score in zip(answer.result or (), scores, strict=True):
+        name = name_of(hit, answer.result)
         for each in (answer.query.id, name):
             if fault := fault_of_id(each):
                 raise QueryError(fault)
-        line = f"{answer.query.id} Q0 {name} {rank + len(lines)} {hit.score!r} {tag}"
+        line = f"{answer.query.id} Q0 {name} {rank + len(lines)} {score!r} {tag}"
         lines.setdefault(name, line)
     return list(lines.values())
+
+
+def name_of(hit: Hit, result: Result | None) -> str:
+    """What a run calls a hit: its document where hits are collapsed to documents, else itself."""
+    return hit.document_id or hit.id if result and result.collapsed else hit.id
+
+
+def falling(scores: Sequence[float]) -> list[float]:
+    """Scores, best first, made to fall strictly in the 32 bits that trec_eval keeps of them.
+
+    Its tools order a run by score alone, and equal scores by document id: where ours are equal, or
+    rise, each gets the next smaller number, so that the order of the hits is kept.
+    """
+    made: list[float] = []
+    last = np.float32(np.inf)
+    for score in scores:
+        falls = np.float32(score) < last
+        last = np.float32(score) if falls else np.nextafter(last, np.float32(-np.inf))
+        made.append(score if falls else float(str(last)))
+    return made
 
 
 def fault_of_id(name: str) -> str | None:

@@ -23,6 +23,7 @@ from tandem.output.terminal import guarded
 COMMANDS = {
     "demo": "Ingest examples/ into the embedded node and run its searches in all three modes.",
     "doctor": "Show what cluster, Java, model and machine can do, with cures.",
+    "evaluate": "Measure how well an index's searches rank, by judged queries.",
     "index": "Create, list, show, switch or delete indexes, or write a search pipeline.",
     "ingest": "Encode documents and write them into an index.",
     "node": "Start, stop, inspect or reset the embedded OpenSearch node.",
@@ -30,7 +31,11 @@ COMMANDS = {
 }
 
 # Where a command's file is, within tandem/commands, unless it has the command's own name.
-FILES = {"ingest": "documents.ingest", "search": "searches.search"}
+FILES = {
+    "evaluate": "evaluation.evaluate",
+    "ingest": "documents.ingest",
+    "search": "searches.search",
+}
 
 FAILED, WRONG_USAGE = 1, 2
 # Ctrl-C: the shell's own convention, 128 + SIGINT.

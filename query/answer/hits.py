@@ -90,6 +90,7 @@ def read(plan: Plan, responses: Responses) -> Reading:
         fusion=_fusion(plan, legs),
         partial=_partial(plan, responses),
         notes=(*plan.notes, *_notes(plan, groups), *_doubts(plan, hits)),
+        collapsed=question.collapse,
     )
     short = len(page) < question.k and _might_have_more(plan, used)
     return Reading(result, short, frozenset(each.hit["_index"] for each in found))
@@ -168,12 +169,16 @@ def _groups(plan: Plan, found: list[Found]) -> list[Group[Found]]:
     if not plan.question.collapse:
         return [Group(each, None) for each in found]
     if plan.question.mode == BM25:
-        return [
-            Group(each, each.hit["inner_hits"][INNER]["hits"]["total"]["value"] - 1)
-            for each in found
-        ]
+        return [Group(each, _counted_others(each.hit)) for each in found]
     field = plan.target.fields.document_id
     return collapsed(found, lambda each: each.hit["_source"].get(field, each.hit["_id"]))
+
+
+def _counted_others(hit: Raw) -> int | None:
+    """Further passages of the document of a hit of BM25, None where they were not asked for."""
+    if "inner_hits" not in hit:
+        return None
+    return int(hit["inner_hits"][INNER]["hits"]["total"]["value"]) - 1
 
 
 def _hit(plan: Plan, group: Group[Found], rank: int, legs: Sequence[Leg]) -> Hit:

@@ -54,7 +54,8 @@ class Hit:
     rank: from 1 over all pages; score: what the hits are ordered by; raw_score: the engine's, of
     BM25 or kNN; cosine: where a vector was compared and is known; source: the stored document
     without vector and content hash; others: further passages of the same document that were found,
-    where hits are collapsed to documents; index: where several are searched, the one it is in.
+    where hits are collapsed to documents and were counted; index: where several are searched, the
+    one it is in.
     """
 
     rank: int
@@ -78,7 +79,7 @@ class Result:
 
     took_ms: what the cluster says it took; fusion: how and where a hybrid search was fused;
     partial: why hits may be missing, or None where the answer is complete; notes: what else a
-    reader should know.
+    reader should know; collapsed: whether each hit is the best passage of a document.
     """
 
     mode: str
@@ -87,6 +88,7 @@ class Result:
     fusion: Mapping[str, Any] | None = None
     partial: str | None = None
     notes: tuple[str, ...] = ()
+    collapsed: bool = False
 
     def __iter__(self) -> Iterator[Hit]:
         return iter(self.hits)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from cluster import Capabilities
 
 INNER = "passages"
+# Documents whose further passages are counted: that costs the cluster a search for each of them.
+MOST_COUNTED = 100
 
 
 @dataclass(frozen=True)
@@ -218,10 +220,12 @@ class _Planner:
 
     def _bm25_body(self) -> dict[str, Any]:
         question = self.question
-        body = {"from": question.start, "size": question.k, "query": self._clause(BM25)}
+        body: dict[str, Any] = {"from": question.start, "size": question.k}
+        body["query"] = self._clause(BM25)
         if question.collapse:
-            inner = {"name": INNER, "size": 0}
-            body["collapse"] = {"field": self.target.fields.document_id, "inner_hits": inner}
+            body["collapse"] = {"field": self.target.fields.document_id}
+            if question.k <= MOST_COUNTED:
+                body["collapse"]["inner_hits"] = {"name": INNER, "size": 0}
         return body
 
     def _knn_body(self) -> dict[str, Any]:

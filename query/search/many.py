@@ -18,6 +18,8 @@ from query.target import Target
 BATCH = 32
 # Batches at the same time, so that one is encoded while another is searched.
 IN_FLIGHT = 2
+# So many queries in a row that take too long, and the cluster is given up.
+MOST_LATE = 3
 # What fails with these fails for every query: who we are, and that the index is there.
 _ALL_FAIL = (401, 403, 404)
 
@@ -54,6 +56,11 @@ def batches(queries: Iterable[tuple[str, str]], size: int) -> Iterator[Sequence[
         yield batch
 
 
+def timed_out(error: Exception) -> bool:
+    """Whether a request took too long, which opensearch-py tells by its ConnectionTimeout."""
+    return getattr(error, "status_code", None) == "TIMEOUT"
+
+
 def answers(flows: Flows, batch: Sequence[Query] | Exception, many: Many) -> Flow[list[Answer]]:
     """One answer a query, in their order; what is wrong with one is told in its own.
 
@@ -73,13 +80,38 @@ def answers(flows: Flows, batch: Sequence[Query] | Exception, many: Many) -> Flo
     plans = yield from _plans(flows, questions, target, found)
     items = [item for plan in plans.values() for item in plan.items]
     if items:
-        responses = responses_of(items, (yield request_of(items)))
+        try:
+            responses = responses_of(items, (yield request_of(items)))
+        except Exception as error:
+            if len(plans) == 1 or not timed_out(error):
+                raise
+            found |= yield from _one_by_one(flows, plans, many)
+            return [found[query] for query in batch]
         at = 0
         for query, plan in plans.items():
             own = responses[at : at + len(plan.items)]
             at += len(plan.items)
             found[query] = yield from _answer(flows, query, plan, own, many)
     return [found[query] for query in batch]
+
+
+def _one_by_one(flows: Flows, plans: Mapping[Query, Plan], many: Many) -> Flow[dict[Query, Answer]]:
+    """Ask again, each by itself, what took too long together; one that does so again says so.
+
+    Raises the time-out where the first few all end in one: then it is the cluster that is slow.
+    """
+    found: dict[Query, Answer] = {}
+    for query, plan in plans.items():
+        try:
+            own = responses_of(plan.items, (yield request_of(plan.items)))
+        except Exception as error:
+            late = [answer.error for answer in found.values()]
+            if not timed_out(error) or (len(late) == MOST_LATE - 1 and all(late)):
+                raise
+            found[query] = Answer(query, None, str(flows.explain(error)))
+        else:
+            found[query] = yield from _answer(flows, query, plan, own, many)
+    return found
 
 
 def _question(query: Query, many: Many) -> Question:

@@ -181,10 +181,21 @@ def tuning_options(command: Command) -> Command:
 
     It stands below `asking_options`, whose mode says which of them count.
     """
+    every = every_tuning_option(command)
+
+    @functools.wraps(every)
+    def wrapped(*args: Any, **options: Any) -> Any:
+        _refuse_idle(click.get_current_context(), options["asked"]["mode"])
+        return every(*args, **options)
+
+    return wrapped  # type: ignore[return-value]
+
+
+def every_tuning_option(command: Command) -> Command:
+    """Add the options of a tuning for a command that searches in several modes."""
 
     @functools.wraps(command)
     def wrapped(*args: Any, **options: Any) -> Any:
-        _refuse_idle(click.get_current_context(), options["asked"]["mode"])
         _check_pipeline(options["pipeline"])
         try:
             tuning = _tuning(options.pop)

@@ -27,7 +27,7 @@ def tandem(*words, stdin="", cwd=ROOT, columns=100, **environ):
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=900,
     )
     assert "Traceback" not in done.stderr
     return Done(done.returncode, done.stdout, " ".join(done.stderr.split()))

@@ -10,9 +10,10 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        asked = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         answers = self.server.answers
-        status, body = answers.get(self.path.split("?")[0], answers.get("*", (404, "not found")))
+        answer = answers.get(self.path.split("?")[0], answers.get("*", (404, "not found")))
+        status, body = answer(asked) if callable(answer) else answer
         self.server.seen.append((self.path, dict(self.headers)))
         content = body if isinstance(body, bytes) else json.dumps(body).encode()
         kind = "application/json" if not isinstance(body, str | bytes) else "text/plain"
@@ -30,7 +31,8 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextlib.contextmanager
 def serving(answers):
-    """A server on loopback: path -> (status, body); "*" for all other paths. Yields (url, seen)."""
+    """A server on loopback: path -> (status, body), or what makes it of a body;
+    "*" for all other paths. Yields (url, seen)."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     server.answers, server.seen = answers, []

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[3]
-ROOMS = ("tandem", "ingest", "query", "mappings", "encoder", "cluster")
+ROOMS = ("tandem", "evaluation", "ingest", "query", "mappings", "encoder", "cluster")
 ALLOWED = {
-    "tandem": {"ingest", "query", "mappings", "encoder", "cluster"},
+    "tandem": {"evaluation", "ingest", "query", "mappings", "encoder", "cluster"},
+    "evaluation": {"query", "ingest", "encoder", "cluster"},
     "ingest": {"encoder", "cluster", "mappings"},
     "query": {"encoder", "cluster", "mappings"},
     "mappings": set(),

@@ -166,7 +166,9 @@ def found(*ids, **more):
 def test_a_trec_run():
     answer = Answer(Query("q1", "a"), Result("bm25", found("x", "y"), 1))
     assert list(trec_lines(answer, "t")) == ["q1 Q0 x 1 1.0 t", "q1 Q0 y 2 0.5 t"]
-    whole = Answer(Query("q1", "a"), Result("bm25", found("x#1", others=2, document_id="x"), 1))
+    whole = Answer(
+        Query("q1", "a"), Result("bm25", found("x#1", document_id="x"), 1, collapsed=True)
+    )
     assert list(trec_lines(whole, "t")) == ["q1 Q0 x 1 1.0 t"]
     twice = Answer(Query("q1", "a"), Result("bm25", found("x", "x", "y"), 1))
     assert trec_lines(twice, "t") == ["q1 Q0 x 1 1.0 t", f"q1 Q0 y 2 {1 / 3} t"]

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import threading
 
 import numpy as np
 import pytest
@@ -176,3 +177,32 @@ def test_what_was_asked_before_its_source_failed_is_answered_first():
 def test_a_batch_that_holds_no_query(batch):
     with searching(encoder()) as (searcher, _), pytest.raises(QueryError, match="a batch is"):
         next(searcher.search_many([("1", "a")], "knn", batch=batch))
+
+
+def test_a_query_that_takes_too_long_costs_itself_alone():
+    done = threading.Event()
+
+    def answering(many):
+        def made(body):
+            if b"slow" in body:
+                done.wait(60)
+            found = answer("a")[1]
+            return (
+                200,
+                {"took": 1, "responses": [found] * body.count(b'"query"')} if many else found,
+            )
+
+        return made
+
+    prepared = answers(**{"/_msearch": answering(True), "/books/_search": answering(False)})
+    with (
+        serving(prepared) as (url, seen),
+        connect(url, timeout=5) as cluster,
+        Searcher(cluster, "books") as searcher,
+    ):
+        queries = [("1", "quick"), ("2", "slow"), ("3", "quick")]
+        found = list(searcher.search_many(queries, "bm25"))
+        done.set()
+    assert [len(each.result or ()) for each in found] == [1, 0, 1]
+    assert "did not answer in time" in found[1].error
+    assert [path.split("?")[0] for path in asked(seen)].count("/books/_search") == 3

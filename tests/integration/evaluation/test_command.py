@@ -1,0 +1,94 @@
+"""`tandem evaluate` on a real node with a real model: figures that ir-measures gives too."""
+
+import json
+
+import ir_measures
+import pytest
+
+from encoder import Encoder
+from tests.support.commands import tandem
+from tests.support.loads import ROOT
+from tests.support.searches import corpus, loaded
+
+EXAMPLES = ROOT / "examples"
+QRELS = EXAMPLES / "qrels" / "test.tsv"
+
+
+@pytest.fixture(scope="module")
+def books(opensearch):
+    encoder = Encoder.load("sentence-transformers/all-MiniLM-L6-v2")
+    with loaded(opensearch, corpus(), by=encoder) as name:
+        yield name
+
+
+@pytest.fixture(scope="module")
+def evaluated(opensearch, books, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("evaluated")
+    words = (
+        "--queries",
+        EXAMPLES,
+        "--timeout",
+        600,
+        "--runs",
+        folder,
+        "--plot",
+        folder / "figures.svg",
+        "--json",
+    )
+    done = tandem("evaluate", "--index", books, *words, TANDEM_URL=opensearch.url)
+    assert done.code == 0, done.err
+    return json.loads(done.out), folder
+
+
+def by_ir_measures(run):
+    """What ir-measures makes of a run file, with the judgements read by it alone."""
+    rows = [line.split("\t") for line in QRELS.read_text().splitlines()[1:]]
+    qrels = [ir_measures.Qrel(query, document, int(grade)) for query, document, grade in rows]
+    measures = {name: ir_measures.parse_measure(name) for name in ("nDCG@10", "RR@10", "R@100")}
+    found = ir_measures.calc_aggregate(
+        list(measures.values()), qrels, list(ir_measures.read_trec_run(str(run)))
+    )
+    return {name: found[measure] for name, measure in measures.items()}
+
+
+@pytest.mark.parametrize("mode", ["bm25", "knn", "hybrid"])
+def test_its_figures_are_those_of_ir_measures_on_its_own_runs(evaluated, mode):
+    figures, folder = evaluated
+    expected = by_ir_measures(folder / f"{mode}.trec")
+    assert {name: figures["modes"][mode][name] for name in expected} == pytest.approx(
+        expected, abs=1e-12
+    )
+
+
+def test_hybrid_is_above_both_and_says_how_surely(evaluated):
+    figures, folder = evaluated
+    ndcg = {mode: found["nDCG@10"] for mode, found in figures["modes"].items()}
+    assert ndcg["hybrid"] > max(ndcg["knn"], ndcg["bm25"])
+    assert {each["run"]: each["p"] < 0.05 for each in figures["comparisons"]} == {
+        "knn": True,
+        "bm25": True,
+    }
+    assert (folder / "figures.svg").read_text().startswith("<?xml")
+
+
+def test_a_run_made_elsewhere_and_a_baseline(evaluated):
+    figures, folder = evaluated
+    files = ("--run", folder / "hybrid.trec", "--baseline", folder / "bm25.trec")
+    done = tandem("evaluate", *files, "--queries", EXAMPLES, "--qrels", QRELS, columns=200)
+    assert done.code == 0, done.err
+    assert f"{figures['modes']['hybrid']['nDCG@10']:.4f}" in done.out
+    assert "hybrid.trec - bm25.trec" in done.out
+    assert "more than chance" in done.out
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["--queries", EXAMPLES], 2, "either --index, to search, or --run"),
+        (["--run", QRELS, "--queries", EXAMPLES / "queries.jsonl"], 2, "--qrels FILE"),
+        (["--run", QRELS, "--queries", EXAMPLES], 1, "test.tsv:1: 3 columns, and a run has six"),
+    ],
+)
+def test_wrong_use_is_one_sentence(words, code, said):
+    done = tandem("evaluate", *words)
+    assert (done.code, said in done.err) == (code, True), done.err
