@@ -136,22 +136,24 @@ class Knn:
 class Tuning:
     """How a search finds what it asks for.
 
-    depth: candidates of each leg and shard, the same on every page; fusion: of hybrid; place: where
-    to fuse, "auto", "server" or "client"; pipeline: a search pipeline of the cluster that fuses.
+    depth: candidates of each leg and shard, the same on every page, None for 100 or k, whichever is
+    more; fusion: of hybrid; place: where to fuse, "auto", "server" or "client"; pipeline: a search
+    pipeline of the cluster that fuses.
     """
 
     bm25: Bm25 = field(default_factory=Bm25)
     knn: Knn = field(default_factory=Knn)
     fusion: Fusion = field(default_factory=Fusion)
-    depth: int = DEPTH
+    depth: int | None = None
     place: str = "auto"
     pipeline: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse a depth out of range, an unknown place, and a pipeline that would not be used."""
-        _check_whole("the depth is", self.depth)
-        if not 1 <= self.depth <= MOST:
-            raise QueryError(f"the depth is {self.depth} and must be from 1 to {MOST:,}.")
+        if self.depth is not None:
+            _check_whole("the depth is", self.depth)
+            if not 1 <= self.depth <= MOST:
+                raise QueryError(f"the depth is {self.depth} and must be from 1 to {MOST:,}.")
         if self.place not in PLACES:
             raise QueryError(f"unknown place {self.place!r} of fusion: use {', '.join(PLACES)}.")
         if self.pipeline is not None and (fault := fault_of_pipeline_name(self.pipeline)):
@@ -217,8 +219,14 @@ class Question:
 
     @property
     def depth(self) -> int:
-        """Candidates of each leg; it follows from k alone, so that it is the same on every page."""
-        return max(self.tuning.depth, self.k)
+        """Candidates of each leg: those asked for, else by k alone, the same on every page.
+
+        In hybrid they decide the ranking, so that a depth that was asked for is never changed.
+        """
+        wanted = self.tuning.depth
+        if wanted is not None and self.mode == HYBRID:
+            return wanted
+        return max(wanted or DEPTH, self.k)
 
 
 class Query(NamedTuple):

@@ -52,7 +52,7 @@ class VectorField:
     """A field that can be searched for neighbours.
 
     engine: None on Elasticsearch; compressed: its vectors are stored with less than 32 bits a
-    component.
+    component; graph: it is searched through an HNSW graph, which may miss neighbours.
     """
 
     name: str
@@ -60,6 +60,7 @@ class VectorField:
     space: str
     engine: str | None
     compressed: bool
+    graph: bool = True
 
 
 @dataclass(frozen=True)
@@ -255,7 +256,8 @@ def _vector_field(name: str, spec: Mapping[str, Any]) -> VectorField:
         kind = (spec.get("index_options") or {}).get("type", "")
         compressed = kind.startswith(("int", "bbq")) or spec.get("element_type", "float") != "float"
         space = spec.get("similarity", "cosine")
-        return VectorField(name, int(spec.get("dims", 0)), space, None, compressed)
+        graph = not kind or kind.endswith("hnsw")
+        return VectorField(name, int(spec.get("dims", 0)), space, None, compressed, graph)
     method = spec.get("method") or {}
     level = spec.get("compression_level", "1x")
     encoder = ((method.get("parameters") or {}).get("encoder") or {}).get("name", "flat")
@@ -265,6 +267,7 @@ def _vector_field(name: str, spec: Mapping[str, Any]) -> VectorField:
         method.get("space_type") or spec.get("space_type") or DEFAULT_SPACE,
         method.get("engine", "nmslib"),
         level != "1x" or spec.get("mode") == "on_disk" or encoder != "flat",
+        method.get("name", "hnsw") == "hnsw" and "model_id" not in spec,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -15,7 +15,7 @@ from evaluation.measure.runs import Run, strictly
 from evaluation.measure.significance import Comparison, compare, interval
 from query import Answer, Query, Tuning
 from query.files import name_of
-from query.question import MODES, MOST
+from query.question import DEPTH, HYBRID, MODES, MOST
 
 # Called with how many queries have been answered since the last call.
 OnAnswered = Callable[[int], None]
@@ -93,10 +93,11 @@ def evaluate(
 ) -> Evaluation:
     """Search for every judged query in each mode, and measure what is found.
 
-    k: hits of each query, which are also the candidates of each leg unless tuning.depth is larger;
-    relevant: least grade of a relevant document for RR and R; passages: judge passages by their own
-    ids, not documents by their best passage; leave_out_own: drop the hit whose id is the query's
-    own (ArguAna); baseline: a name and a run to compare with too.
+    k: hits of each query; hybrid fuses tuning.depth candidates of each leg, 100 unless told
+    otherwise as every search does, so that k does not change its ranking; relevant: least grade of
+    a relevant document for RR and R; passages: judge passages by their own ids, not documents by
+    their best passage; leave_out_own: drop the hit whose id is the query's own (ArguAna); baseline:
+    a name and a run to compare with too.
 
     A judged query without hits, or whose search failed, counts 0. A query that nobody judged is not
     searched for; a judged one of which `queries` has no text is left out, with a note. Raises
@@ -108,16 +109,21 @@ def evaluate(
     asked, judged, notes = _judged(queries, judgements)
     failures: list[Failure] = []
     figures = []
-    options = {"batch": batch, "collapse": not passages, "tuning": tuning or Tuning()}
+    tuning = tuning or Tuning()
+    fixed = replace(tuning, depth=tuning.depth or DEPTH)
+    options: dict[str, Any] = {"batch": batch, "collapse": not passages}
     hits = k + 1 if leave_out_own and k < MOST else k
     for mode in modes:
         run: Run = {}
+        options["tuning"] = fixed if mode == HYBRID else tuning
         for answer in searcher.search_many(asked, mode, hits, source=False, **options):
             run[answer.query.id] = _ranked(answer, leave_out_own=leave_out_own)[:k]
             failures += _failure(mode, answer)
             on_answered(1)
         figures.append(figures_of(mode, run, judged, relevant))
     texts = {query.id: query.text for query in asked}
+    if HYBRID in modes:
+        notes.append(f"hybrid fused {fixed.depth:,} candidates of each leg.")
     return judge(figures, judged, relevant, baseline, texts, failures, notes)
 
 

@@ -48,6 +48,10 @@ EF_SEARCH_SINCE = (2, 16)
 RESCORE_SINCE = (2, 17)
 # Elasticsearch's knn query took its k from `size` before (elasticsearch-java#861).
 K_SINCE = (8, 15)
+# HNSW keeps at least so many candidates, and twice those that are wanted, unless told otherwise:
+# with fewer, recall@100 on SciFact was .966 instead of .991, and hybrid's nDCG@10 .7054 instead of
+# .7099.
+LEAST_EF, EF_A_HIT = 200, 2
 # Sums of squares that float32 holds with all of its digits; beyond, cosines are 0 or no number.
 LEAST_SQUARES, MOST_SQUARES = 1e-30, 1e30
 
@@ -123,11 +127,11 @@ def _opensearch(
     body: dict[str, Any] = {"vector": vector, "k": depth}
     if where is not None:
         body["filter"] = dict(where)
-    if knn.ef_search is not None:
-        if version and version < EF_SEARCH_SINCE:
-            body["k"] = max(depth, knn.ef_search)  # on lucene these are one number
-        else:
-            body["method_parameters"] = {"ef_search": max(depth, knn.ef_search)}
+    takes_ef = not version or version >= EF_SEARCH_SINCE
+    if knn.ef_search is not None and not takes_ef:
+        body["k"] = max(depth, knn.ef_search)  # on lucene these are one number
+    elif knn.ef_search is not None or (version and takes_ef and field.graph):
+        body["method_parameters"] = {"ef_search": _candidates(knn, depth)}
     if knn.oversample is not None:
         if version and version < RESCORE_SINCE:
             raise TargetError(
@@ -136,6 +140,12 @@ def _opensearch(
             )
         body["rescore"] = {"oversample_factor": knn.oversample}
     return {"knn": {field.name: body}}
+
+
+def _candidates(knn: Knn, depth: int) -> int:
+    """How many candidates the graph's search keeps: what was asked for, else our default."""
+    wanted = max(LEAST_EF, EF_A_HIT * depth) if knn.ef_search is None else knn.ef_search
+    return min(MOST, max(depth, wanted))
 
 
 def _elasticsearch(
@@ -149,7 +159,7 @@ def _elasticsearch(
     body: dict[str, Any] = {
         "field": field.name,
         "query_vector": vector,
-        "num_candidates": min(MOST, max(depth, knn.ef_search or 0)),
+        "num_candidates": _candidates(knn, depth),
     }
     if not version or version >= K_SINCE:
         body["k"] = depth

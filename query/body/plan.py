@@ -21,7 +21,7 @@ from query.body.hybrid import (
 from query.body.knn import CosineScale, check_vector, cosine_scale, knn_clause
 from query.body.request import Item, steady_copy
 from query.errors import QueryError, TargetError
-from query.question import BM25, HYBRID, KNN, MOST, Question, Vector
+from query.question import BM25, DEPTH, HYBRID, KNN, MOST, Question, Vector
 from query.target import Target
 
 if TYPE_CHECKING:
@@ -101,7 +101,8 @@ def _check_window(question: Question, target: Target, depth: int) -> None:
             f"{what} lie beyond the window of index {target.name!r}, whose setting "
             f"index.max_result_window is {target.window:,}: {cure}, or raise the setting."
         )
-    if question.mode != BM25 and last > depth:
+    # A first page ends where the candidates do.
+    if question.mode != BM25 and last > depth and question.start:
         raise QueryError(
             f"hits {first:,} to {last:,} lie beyond the {depth:,} candidates of each leg: ask for "
             f"--depth {last} or more, and for the same on every page."
@@ -160,7 +161,7 @@ class _Planner:
         main: int | None,
         place: Place | None = None,
     ) -> Plan:
-        notes = self._loading_notes()
+        notes = (*self._loading_notes(), *self._depth_notes())
         if place and place.on_server:
             notes += self._pipeline_notes()
         return Plan(
@@ -182,6 +183,17 @@ class _Planner:
         return (
             f"index {self.target.name!r} is being loaded, or a load of it was broken off: not all "
             "of its passages can be found yet.",
+        )
+
+    def _depth_notes(self) -> tuple[str, ...]:
+        """More hits make more candidates, by whose extremes all scores are normalised."""
+        question = self.question
+        if question.mode != HYBRID or question.tuning.depth or question.depth == DEPTH:
+            return ()
+        return (
+            f"for {question.k:,} hits, {question.depth:,} candidates of each leg were fused, "
+            f"not {DEPTH}, which ranks the first ones a little differently: set the depth to keep "
+            "one ranking.",
         )
 
     def _pipeline_notes(self) -> tuple[str, ...]:

@@ -70,9 +70,8 @@ _OPTIONS = [
     click.option(
         "--depth",
         type=click.IntRange(1, MOST),
-        default=DEPTH,
-        show_default=True,
-        help="kNN and hybrid: candidates of each leg and shard; keep it the same on every page.",
+        help="kNN and hybrid: candidates of each leg and shard, which hybrid's ranking depends on; "
+        f"keep it the same on every page (default: {DEPTH}, or -k where that is more).",
     ),
     click.option(
         "--fusion-at",

@@ -54,7 +54,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
     type=click.IntRange(1, MOST),
     default=1000,
     show_default=True,
-    help="Hits of each query, and at least so many candidates of each leg.",
+    help="Hits of each query; hybrid's depth is an option of its own.",
 )
 @click.option(
     "--relevant",

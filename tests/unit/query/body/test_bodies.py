@@ -1,5 +1,7 @@
 """The clauses and bodies of searches, whole, as they are sent."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -78,7 +80,14 @@ def test_fields_that_bm25_cannot_search():
 
 def test_knn_on_opensearch_has_its_filter_inside():
     assert neighbours(where=FILTER) == {
-        "knn": {"vector": {"vector": VECTOR, "k": 7, "filter": FILTER}}
+        "knn": {
+            "vector": {
+                "vector": VECTOR,
+                "k": 7,
+                "filter": FILTER,
+                "method_parameters": {"ef_search": 200},
+            }
+        }
     }
 
 
@@ -88,7 +97,7 @@ def test_knn_on_elasticsearch_has_its_filter_inside():
             "field": "vector",
             "query_vector": VECTOR,
             "k": 7,
-            "num_candidates": 7,
+            "num_candidates": 200,
             "filter": FILTER,
         }
     }
@@ -97,6 +106,20 @@ def test_knn_on_elasticsearch_has_its_filter_inside():
 def test_elasticsearch_before_8_15_takes_k_from_the_candidates():
     assert "k" not in neighbours(DENSE, version=(8, 13, 0))["knn"]
     assert neighbours(DENSE, version=())["knn"]["k"] == 7
+
+
+def test_hnsw_keeps_twice_what_is_wanted_and_200_at_least():
+    def kept(field, depth, version):
+        body = neighbours(field, depth=depth, version=version)["knn"]
+        return body.get("num_candidates") or body["vector"].get("method_parameters")
+
+    assert kept(LUCENE, 150, (3, 6)) == {"ef_search": 300}
+    assert kept(LUCENE, 9_000, (3, 6)) == {"ef_search": 10_000}
+    assert kept(DENSE, 150, (9, 5)) == 300
+    # An older cluster, one that hides its version, and what is no graph, take no such number.
+    assert kept(LUCENE, 150, (2, 15)) is None
+    assert kept(LUCENE, 150, ()) is None
+    assert kept(replace(LUCENE, graph=False), 150, (3, 6)) is None
 
 
 def test_ef_search_where_the_engine_takes_it():
@@ -115,7 +138,7 @@ def test_ef_search_where_the_engine_takes_it():
 def test_a_minimum_cosine_cuts_the_nearest():
     cut = neighbours(knn=Knn(min_cosine=0.5))["function_score"]
     assert cut["min_score"] == 0.75
-    assert cut["query"] == {"knn": {"vector": {"vector": VECTOR, "k": 7}}}
+    assert cut["query"] == neighbours()
     assert neighbours(DENSE, Knn(min_cosine=0.5))["knn"]["similarity"] == 0.5
     squared = VectorField("vector", 3, "l2", "lucene", False)
     with pytest.raises(TargetError, match="compares by l2, not by cosine"):
