@@ -1,6 +1,5 @@
 """The error of this room: its message is one sentence with what was wrong, where, and the cure."""
 
-
 from tandem.base.errors import TandemError
 
 

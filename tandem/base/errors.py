@@ -1,12 +1,12 @@
 """The base of all errors, so that one `except` catches whatever Tandem has to say.
 
 TandemError
-├── ClusterError   reaching or running a cluster          (cluster/errors.py)
-├── EncoderError   loading or running a model             (encoder/errors.py)
-├── EvaluationError   judgements or a run that cannot be used   (evaluation/errors.py)
-├── IngestError    an ingestion that cannot go on         (ingest/errors.py)
-├── MappingError   an index body or record that is wrong  (mappings/errors.py)
-└── QueryError     a search that cannot be made           (query/errors.py)
+├── ClusterError      reaching or running a cluster          (cluster/errors.py)
+├── EncoderError      loading or running a model             (encoder/errors.py)
+├── EvaluationError   judgements or a run that is no such    (evaluation/errors.py)
+├── IngestError       an ingestion that cannot go on         (ingest/errors.py)
+├── MappingError      an index body or record that is wrong  (mappings/errors.py)
+└── QueryError        a search that cannot be made           (query/errors.py)
 """
 
 

@@ -150,12 +150,14 @@ class Task:
     ) -> Task:
         """Read the files; raises EvaluationError and QueryError."""
         from evaluation import read_judgements, read_run
+        from query import read_queries
 
         if qrels is None and not source.is_dir():
             raise click.UsageError("Say by which judgements: --qrels FILE.")
         judgements = read_judgements(qrels or source, split)
         against = (baseline.name, read_run(baseline)) if baseline else None
-        return cls(_queries(source), judgements, against, modes, relevant, asked)
+        queries = read_queries(source / "queries.jsonl" if source.is_dir() else source)
+        return cls(queries, judgements, against, modes, relevant, asked)
 
     def of_run(self, run: Path) -> Evaluation:
         """The figures of a run made elsewhere."""
@@ -187,18 +189,6 @@ class Task:
                 on_answered=advance,
                 **self.asked,
             )
-
-
-def _queries(source: Path) -> list[Query]:
-    from query.errors import QueryError
-    from query.files import parse_queries
-
-    file = source / "queries.jsonl" if source.is_dir() else source
-    try:
-        with file.open("rb") as lines:
-            return parse_queries(lines, str(file))
-    except OSError as error:
-        raise QueryError(f"cannot read the queries {file}: {error.strerror}.") from error
 
 
 def _write(found: Evaluation, runs: Path) -> None:

@@ -14,7 +14,7 @@ from tests.support.commands import tandem
 ROOT = Path(__file__).resolve().parents[3]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 # Written by hand; commands.md is made by the commands.
-PAGES = [ROOT / "docs" / name for name in ("configuration.md", "everyday.md")]
+PAGES = [ROOT / "docs" / name for name in ("configuration.md", "evaluation.md", "everyday.md")]
 
 
 def commands_page():
@@ -34,7 +34,7 @@ def shown_commands(*texts):
     for line in lines:
         match = re.search(
             r"(?:^|[$|] |run --rm worker )(?:\.venv/bin/)?(?:tandem )?"
-            r"((?:ingest|search|index|node|doctor|demo)\b.*)",
+            rf"((?:{'|'.join(COMMANDS)})\b.*)",
             line,
         )
         if match:
