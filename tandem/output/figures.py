@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tandem.output.hits import printable
+from tandem.output.hits import one_line
+from tandem.output.terminal import console
 
 if TYPE_CHECKING:
     from evaluation import Comparison, Evaluation
@@ -16,12 +17,11 @@ QUERY_CHARACTERS = 60
 
 def show_evaluation(evaluation: Evaluation, title: str) -> None:
     """Print the figures, the comparisons and the queries that moved most."""
-    from rich.console import Console
     from rich.text import Text
 
-    out, err = Console(highlight=False), Console(stderr=True, highlight=False)
+    out, err = console(), console(stderr=True)
     for note in evaluation.notes:
-        err.print(Text(f"Note: {printable(note)}"))
+        err.print(Text(f"Note: {one_line(note)}"))
     out.print(_means(evaluation, title))
     if evaluation.comparisons:
         out.print(_comparisons(evaluation))
@@ -33,7 +33,7 @@ def show_evaluation(evaluation: Evaluation, title: str) -> None:
         err.print(
             Text(
                 f"{len(evaluation.failures):,} searches failed or lacked hits, such as query "
-                f"{printable(first.query)!r} in mode {first.mode}: {printable(first.reason)}"
+                f"{one_line(first.query)!r} in mode {first.mode}: {one_line(first.reason)}"
             )
         )
 
@@ -49,7 +49,7 @@ def _table(title: str) -> Any:
 def _means(evaluation: Evaluation, title: str) -> Any:
     from evaluation import MEASURES
 
-    table = _table(f"{printable(title)}, {evaluation.queries:,} judged queries")
+    table = _table(f"{one_line(title)}, {evaluation.queries:,} judged queries")
     table.add_column("")
     for name in MEASURES:
         table.add_column(name, justify="right")
@@ -57,7 +57,7 @@ def _means(evaluation: Evaluation, title: str) -> Any:
     for each in evaluation.figures:
         low, high = each.interval()
         means = [f"{each.means[name]:.4f}" for name in MEASURES]
-        table.add_row(printable(each.name), *means, f"{low:.3f} to {high:.3f}")
+        table.add_row(one_line(each.name), *means, f"{low:.3f} to {high:.3f}")
     return table
 
 
@@ -70,7 +70,7 @@ def _comparisons(evaluation: Evaluation) -> Any:
     for each in evaluation.comparisons:
         sure = "more than chance" if each.p < SIGNIFICANT else "may be chance"
         table.add_row(
-            f"{printable(each.name)} - {printable(each.against)}",
+            f"{one_line(each.name)} - {one_line(each.against)}",
             f"{each.difference:+.4f}",
             f"{each.low:+.3f} to {each.high:+.3f}",
             f"{each.p:.4f}",
@@ -82,12 +82,12 @@ def _comparisons(evaluation: Evaluation) -> Any:
 def _moved(comparison: Comparison, evaluation: Evaluation) -> Any:
     from rich.text import Text
 
-    names = f"{printable(comparison.name)} against {printable(comparison.against)}"
+    names = f"{one_line(comparison.name)} against {one_line(comparison.against)}"
     table = _table(f"Queries that gained and lost most, {names}")
     table.add_column("query")
     table.add_column(comparison.measure, justify="right")
     table.add_column("")
     for query, before, now in (*comparison.gained, *comparison.lost):
-        text = printable(evaluation.texts.get(query, ""))[:QUERY_CHARACTERS]
-        table.add_row(Text(printable(query)), f"{before:.3f} to {now:.3f}", Text(text))
+        text = one_line(evaluation.texts.get(query, ""))[:QUERY_CHARACTERS]
+        table.add_row(Text(one_line(query)), f"{before:.3f} to {now:.3f}", Text(text))
     return table
