@@ -107,24 +107,61 @@ def evaluate(
     if not 1 <= k <= MOST:
         raise EvaluationError(f"k is {k:,} and must be from 1 to {MOST:,}.")
     asked, judged, notes = _judged(queries, judgements)
-    failures: list[Failure] = []
-    figures = []
-    tuning = tuning or Tuning()
-    fixed = replace(tuning, depth=tuning.depth or DEPTH)
-    options: dict[str, Any] = {"batch": batch, "collapse": not passages}
-    hits = k + 1 if leave_out_own and k < MOST else k
-    for mode in modes:
-        run: Run = {}
-        options["tuning"] = fixed if mode == HYBRID else tuning
-        for answer in searcher.search_many(asked, mode, hits, source=False, **options):
-            run[answer.query.id] = _ranked(answer, leave_out_own=leave_out_own)[:k]
-            failures += _failure(mode, answer)
-            on_answered(1)
-        figures.append(figures_of(mode, run, judged, relevant))
-    texts = {query.id: query.text for query in asked}
+    asking = _Asking(searcher, asked, k, tuning or Tuning(), passages, leave_out_own, batch)
+    runs = {mode: asking.run(mode, on_answered) for mode in modes}
+    figures = [figures_of(mode, run, judged, relevant) for mode, run in runs.items()]
     if HYBRID in modes:
-        notes.append(f"hybrid fused {fixed.depth:,} candidates of each leg.")
-    return judge(figures, judged, relevant, baseline, texts, failures, notes)
+        notes.append(f"hybrid fused {asking.depth:,} candidates of each leg.")
+    texts = {query.id: query.text for query in asked}
+    return judge(figures, judged, relevant, baseline, texts, asking.failures, notes)
+
+
+@dataclass(frozen=True)
+class _Asking:
+    """How all queries are searched for in one mode; of each answer, ids and scores alone are kept."""
+
+    searcher: Answering
+    queries: Sequence[Query]
+    k: int
+    tuning: Tuning
+    passages: bool
+    leave_out_own: bool
+    batch: int
+    failures: list[Failure] = field(default_factory=list)
+
+    @property
+    def depth(self) -> int:
+        """Candidates that hybrid fuses, whatever k is."""
+        return self.tuning.depth or DEPTH
+
+    def run(self, mode: str, on_answered: OnAnswered) -> Run:
+        """Search in one mode; a failure is noted, and its query has the hits it has."""
+        tuning = replace(self.tuning, depth=self.depth) if mode == HYBRID else self.tuning
+        answers = self.searcher.search_many(
+            self.queries,
+            mode,
+            min(MOST, self.k + self.leave_out_own),
+            batch=self.batch,
+            collapse=not self.passages,
+            source=False,
+            tuning=tuning,
+        )
+        run: Run = {}
+        for answer in answers:
+            run[answer.query.id] = self._ranked(answer)[: self.k]
+            if reason := answer.error or (answer.result and answer.result.partial):
+                self.failures.append(Failure(mode, answer.query.id, reason))
+            on_answered(1)
+        return run
+
+    def _ranked(self, answer: Answer) -> list[tuple[str, float]]:
+        """Each document once, at its best place, with scores that fall strictly."""
+        found: dict[str, float] = {}
+        for hit in answer.result or ():
+            name = name_of(hit, answer.result)
+            if not (self.leave_out_own and name == answer.query.id):
+                found.setdefault(name, hit.score)
+        return strictly(list(found.items()))
 
 
 def judge(
@@ -167,18 +204,3 @@ def _judged(
     missing = len(judgements) - len(judged)
     note = f"{missing:,} judged queries have no text among the queries and are left out."
     return asked, judged, [note] if missing else []
-
-
-def _failure(mode: str, answer: Answer) -> list[Failure]:
-    reason = answer.error or (answer.result and answer.result.partial)
-    return [Failure(mode, answer.query.id, str(reason))] if reason else []
-
-
-def _ranked(answer: Answer, *, leave_out_own: bool) -> list[tuple[str, float]]:
-    """Each document once, at its best place, with scores that fall strictly."""
-    found: dict[str, float] = {}
-    for hit in answer.result or ():
-        name = name_of(hit, answer.result)
-        if not (leave_out_own and name == answer.query.id):
-            found.setdefault(name, hit.score)
-    return strictly(list(found.items()))
