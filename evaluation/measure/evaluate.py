@@ -118,7 +118,7 @@ def evaluate(
 
 @dataclass(frozen=True)
 class _Asking:
-    """How all queries are searched for in one mode; of each answer, ids and scores alone are kept."""
+    """How queries are searched for in one mode; of an answer, ids and scores alone are kept."""
 
     searcher: Answering
     queries: Sequence[Query]
