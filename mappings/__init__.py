@@ -2,15 +2,30 @@
 
 from mappings.body import Shape, index_body, laid_out
 from mappings.errors import MappingError
-from mappings.names import fault_of_name, fault_of_pattern, fault_of_pipeline_name
+from mappings.names import (
+    LONGEST_NAME,
+    fault_of_name,
+    fault_of_pattern,
+    fault_of_pipeline_name,
+    path_of,
+)
 from mappings.pipelines.pipeline import Fusion, pipeline_body, read_pipeline
-from mappings.record import LOADING, EncoderRecord, Fields, IndexRecord, read_record
+from mappings.record import (
+    LOADING,
+    EncoderRecord,
+    Fields,
+    Generation,
+    IndexRecord,
+    read_record,
+)
 
 __all__ = [
     "LOADING",
+    "LONGEST_NAME",
     "EncoderRecord",
     "Fields",
     "Fusion",
+    "Generation",
     "IndexRecord",
     "MappingError",
     "Shape",
@@ -19,6 +34,7 @@ __all__ = [
     "fault_of_pipeline_name",
     "index_body",
     "laid_out",
+    "path_of",
     "pipeline_body",
     "read_pipeline",
     "read_record",

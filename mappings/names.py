@@ -1,14 +1,25 @@
 """What an index, an alias or a search pipeline can be called.
 
-For the first two OpenSearch and Elasticsearch have the same rules: validateIndexOrAliasName in
-their MetadataCreateIndexService.java.
+And the one way in which a name becomes a part of a path. For indexes and aliases OpenSearch and
+Elasticsearch have the same rules: validateIndexOrAliasName of MetadataCreateIndexService.java.
 """
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 FORBIDDEN = '\\/*?"<>|,#: '
 _FORBIDDEN_TO_PIPELINES = '*,?"<>|\\/#'
-LONGEST = 255
+LONGEST_NAME = 255
+
+
+def path_of(*parts: str) -> str:
+    """The path of a request: every part is one segment, whatever characters its name has.
+
+    A % that was sent as it is would make another name of what follows it; commas and asterisks may
+    stay, for they separate and stand for names in any case.
+    """
+    return "".join(f"/{quote(part, safe=',*')}" for part in parts)
 
 
 def fault_of_name(name: str, *, new: bool = False) -> str | None:
@@ -24,8 +35,8 @@ def fault_of_name(name: str, *, new: bool = False) -> str | None:
         return f"it begins with {name[0]!r}: begin with a letter or a digit"
     if name in (".", ".."):
         return "it is a path: use letters, digits, - and _"
-    if (size := len(name.encode())) > LONGEST:
-        return f"it has {size} bytes and at most {LONGEST} are taken: give a shorter one"
+    if (size := len(name.encode())) > LONGEST_NAME:
+        return f"it has {size} bytes and at most {LONGEST_NAME} are taken: give a shorter one"
     if new and name != name.lower():
         return f"an index has no capitals: write {name.lower()!r}"
     return None

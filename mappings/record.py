@@ -46,15 +46,28 @@ class Fields:
 
 
 @dataclass(frozen=True)
+class Generation:
+    """The mark of an index that was filled for an alias: the alias, and the index's own name.
+
+    A clone carries the mark of the index that it was made from, and so another name.
+    """
+
+    alias: str
+    index: str
+
+
+@dataclass(frozen=True)
 class IndexRecord:
-    """The whole record: the encoder and the field names."""
+    """The whole record: the encoder, the field names, and for which alias it was filled, if any."""
 
     encoder: EncoderRecord
     fields: Fields = field(default_factory=Fields)
+    generation: Generation | None = None
 
     def to_meta(self) -> dict[str, Any]:
         """The mapping's `_meta` value that `read_record` reads back unchanged."""
-        return {"tandem": {"format": FORMAT, **asdict(self)}}
+        known = {name: value for name, value in asdict(self).items() if value is not None}
+        return {"tandem": {"format": FORMAT, **known}}
 
 
 def read_record(mapping: Mapping[str, Any], index: str) -> IndexRecord | None:
@@ -75,7 +88,9 @@ def read_record(mapping: Mapping[str, Any], index: str) -> IndexRecord | None:
             f"version reads format {FORMAT}: upgrade tandem-search, or ingest into a new index."
         )
     try:
-        return IndexRecord(EncoderRecord(**meta["encoder"]), Fields(**meta["fields"]))
+        mark = meta.get("generation")
+        generation = None if mark is None else Generation(**mark)
+        return IndexRecord(EncoderRecord(**meta["encoder"]), Fields(**meta["fields"]), generation)
     except (KeyError, TypeError) as error:
         raise _damaged(index, error) from error
 

@@ -2,69 +2,135 @@
 
 from __future__ import annotations
 
-import re
 import time
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ingest.errors import IncompleteError, IndexRefusedError
-from ingest.index.describe import check_name, get_index
+from ingest.index.describe import check_name, find_index, get_index
+from ingest.index.generations import (
+    Older,
+    created,
+    delete,
+    generations,
+    note_of,
+    older,
+    record_of,
+)
 from ingest.index.loading import SILENT_SECONDS, busy
 from ingest.tally import RejectLimit, Report
-from mappings import LOADING, Shape, laid_out, read_record
+from mappings import LONGEST_NAME, Shape, laid_out
 
 if TYPE_CHECKING:
     from cluster import Cluster
 
+_STAMP = "%Y%m%d%H%M%S"
+# What an alias is, beside where it points: as GET /_alias tells it and POST /_aliases takes it.
+_FILTER_AND_ROUTING = ("filter", "index_routing", "search_routing", "is_hidden")
+_WRITE = "is_write_index"
 
-def index_for(cluster: Cluster, alias: str, fingerprint: str, shape: Shape) -> str:
-    """The index that an alias's load fills: an interrupted one, or a new name.
 
-    An interrupted one of another encoder or shape is left alone. Raises IndexRefusedError where the
-    alias's name is that of an index or cannot begin one, and where another process is filling the
-    one to go on with.
-    """
-    check_name(alias, new=True)
-    generations = _generations(cluster, alias)
-    live = _holders(cluster, alias)
-    for name in sorted(generations.keys() - live, reverse=True):
-        note = _meta(generations[name]).get(LOADING) or {}
-        if note.get("alias") != alias or not _fits(generations[name], name, fingerprint, shape):
-            continue
-        if who := busy(note):
+@dataclass(frozen=True)
+class Alias:
+    """Where an alias points now: its indexes, each with what GET /INDEX says of it."""
+
+    name: str
+    indexes: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @property
+    def strangers(self) -> list[str]:
+        """Those of its indexes that Tandem did not make."""
+        return sorted(name for name, each in self.indexes.items() if record_of(name, each) is None)
+
+    def check(self, *, take: bool) -> None:
+        """Raise IndexRefusedError where it cannot be switched without harm.
+
+        take: it may be taken from indexes that Tandem did not make.
+        """
+        if (strangers := self.strangers) and not take:
             raise IndexRefusedError(
-                f"{alias!r} is being loaded already ({who}, into {name!r}): wait for its end; if "
-                f"it was killed, {SILENT_SECONDS:.0f} seconds of silence tell, so try again."
+                f"the alias {self.name!r} points to {', '.join(strangers)}, which Tandem did not "
+                "make and which it would no longer find: choose another alias, or allow that with "
+                "--take-alias."
             )
-        return name
-    name = f"{alias}-{time.strftime('%Y%m%d%H%M%S', time.gmtime())}"
-    while name in generations:  # a load of less than a second
-        time.sleep(0.1)
-        name = f"{alias}-{time.strftime('%Y%m%d%H%M%S', time.gmtime())}"
-    return name
+        self.traits()
+
+    def traits(self) -> dict[str, Any]:
+        """What the alias is beside where it points, which a switch keeps.
+
+        Raises IndexRefusedError where its indexes do not agree about that.
+        """
+        entries = [each["aliases"][self.name] for each in self.indexes.values()]
+        kinds = [{k: each[k] for k in _FILTER_AND_ROUTING if k in each} for each in entries]
+        if any(kind != kinds[0] for kind in kinds):
+            raise IndexRefusedError(
+                f"the alias {self.name!r} has another filter or routing for each of its indexes "
+                f"({', '.join(sorted(self.indexes))}), and one index can have only one: make them "
+                "the same first, with POST /_aliases."
+            )
+        kept = dict(kinds[0]) if kinds else {}
+        writing = [each[_WRITE] for each in entries if _WRITE in each]
+        return kept | {_WRITE: any(writing)} if writing else kept
 
 
-def _fits(description: dict[str, Any], name: str, fingerprint: str, shape: Shape) -> bool:
-    record = read_record(description["mappings"], name)
-    if record is None or record.encoder.fingerprint != fingerprint:
-        return False
-    found = laid_out(description, record.fields)
-    return all(getattr(shape, each) == value for each, value in found.items())
-
-
-def _generations(cluster: Cluster, alias: str) -> dict[str, dict[str, Any]]:
-    """All indexes of an alias's loads, by name."""
+def read_alias(cluster: Cluster, alias: str) -> Alias:
+    """Where an alias points, nowhere where it is none; raises IndexRefusedError, ClusterError."""
     check_name(alias)
-    indices = cluster.client.indices
-    with cluster.explaining():
-        taken = indices.exists(index=alias) and not indices.exists_alias(name=alias)
-    if taken:
+    found = find_index(cluster, alias)
+    if any(alias not in each.get("aliases", {}) for each in found.values()):
         raise IndexRefusedError(
             f"{alias!r} is an index, so no alias can have its name: choose another name for "
             f"the alias, or copy it to a new name and delete it first."
         )
-    found = get_index(cluster, f"{alias}-*", ignore_unavailable=True)
-    pattern = re.compile(re.escape(alias) + r"-\d{14}")
-    return {name: each for name, each in found.items() if pattern.fullmatch(name)}
+    return Alias(alias, found)
+
+
+def index_for(
+    cluster: Cluster, alias: str, fingerprint: str, shape: Shape, *, take: bool = False
+) -> str:
+    """The index that an alias's load fills: an interrupted one, or a new name.
+
+    An interrupted one of another encoder or shape is left alone. Raises IndexRefusedError where the
+    alias's name is that of an index or cannot begin one, where the alias cannot be switched (see
+    Alias.check), and where another process is filling the one to go on with.
+    """
+    name = _new_name(alias)
+    live = read_alias(cluster, alias)
+    live.check(take=take)
+    found = generations(cluster, alias)
+    for old in sorted(found.keys() - live.indexes, reverse=True):
+        note = note_of(found[old]) or {}
+        if note.get("alias") != alias or not _fits(found[old], old, fingerprint, shape):
+            continue
+        if who := busy(note):
+            raise IndexRefusedError(
+                f"{alias!r} is being loaded already ({who}, into {old!r}): wait for its end; if "
+                f"it was killed, {SILENT_SECONDS:.0f} seconds of silence tell, so try again."
+            )
+        return old
+    while name in found:  # a load of less than a second
+        time.sleep(0.1)
+        name = _new_name(alias)
+    return name
+
+
+def _new_name(alias: str) -> str:
+    check_name(alias, new=True)
+    name = f"{alias}-{time.strftime(_STAMP, time.gmtime())}"
+    if (size := len(name.encode())) > LONGEST_NAME:
+        raise IndexRefusedError(
+            f"the indexes of the alias {alias!r} would have names of {size} bytes, with their time "
+            f"in them, and at most {LONGEST_NAME} are taken: give a shorter alias."
+        )
+    return name
+
+
+def _fits(description: dict[str, Any], name: str, fingerprint: str, shape: Shape) -> bool:
+    record = record_of(name, description)
+    if record is None or record.encoder.fingerprint != fingerprint:
+        return False
+    found = laid_out(description, record.fields)
+    return all(getattr(shape, each) == value for each, value in found.items())
 
 
 def check_whole(alias: str, report: Report, limit: RejectLimit) -> None:
@@ -87,65 +153,57 @@ def check_whole(alias: str, report: Report, limit: RejectLimit) -> None:
 
 
 def switch(
-    cluster: Cluster, alias: str, index: str, *, keep: int | None = None, loaded: bool = False
-) -> list[str]:
-    """Point the alias at one index in one step, and return the names of the indexes deleted.
+    cluster: Cluster,
+    alias: str,
+    index: str,
+    *,
+    keep: int | None = None,
+    take: bool = False,
+    loaded: bool = False,
+    dry: bool = False,
+) -> Older:
+    """Point the alias at one index in one step, its filter, routing and marks kept.
 
-    keep: how many older generations (ALIAS- and a time stamp) stay, those whose load was given up
-    not among them; None keeps all; loaded: the caller knows that the index is whole. Raises
-    IndexRefusedError where the alias's name is that of an index or its load has not ended,
-    ClusterError where the index is not there.
+    Returns the older indexes that were deleted. keep: how many older ones that were filled for this
+    alias stay, those whose load was given up not among them; None keeps all; take: the alias may be
+    taken from indexes that Tandem did not make; loaded: the caller knows that the index is whole;
+    dry: change nothing, and return what would be deleted. Raises IndexRefusedError where the
+    alias's name is that of an index, its load has not ended, or it cannot be switched (see
+    Alias.check), ClusterError where the index is not there.
     """
     check_name(index)
-    generations = _generations(cluster, alias)
-    if not loaded and index in generations and LOADING in _meta(generations[index]):
+    live = read_alias(cluster, alias)
+    live.check(take=take)
+    description = _target(cluster, index)
+    if not loaded and note_of(description) is not None:
         raise IndexRefusedError(
             f"the load of {index!r} has not ended: end it first, with the same `tandem ingest "
             f"--alias {alias}` as before, which also points the alias there."
         )
-    actions: list[dict[str, Any]] = [
-        {"remove": {"index": name, "alias": alias}}
-        for name in _holders(cluster, alias)
-        if name != index
+    found, planned = generations(cluster, alias), Older()
+    if keep is not None:
+        before = created(description)
+        planned = older(found, alias, live=live.indexes, before=before, keep=keep)
+    if dry:
+        return planned
+    _point(cluster, live, index)
+    return delete(cluster, alias, found, planned)
+
+
+def _target(cluster: Cluster, index: str) -> dict[str, Any]:
+    found = get_index(cluster, index)
+    if index not in found:
+        raise IndexRefusedError(
+            f"{index!r} is an alias of {', '.join(sorted(found))}, and an alias points to indexes: "
+            "name one of those."
+        )
+    return found[index]
+
+
+def _point(cluster: Cluster, live: Alias, index: str) -> None:
+    gone = [
+        {"remove": {"index": name, "alias": live.name}} for name in live.indexes if name != index
     ]
-    actions.append({"add": {"index": index, "alias": alias}})
+    added = {"add": {"index": index, "alias": live.name, **live.traits()}}
     with cluster.explaining():
-        cluster.client.indices.update_aliases(body={"actions": actions})
-    if keep is None:
-        return []
-    return _delete_older(cluster, index, generations, keep)
-
-
-def _delete_older(
-    cluster: Cluster, index: str, generations: dict[str, dict[str, Any]], keep: int
-) -> list[str]:
-    now = _created(get_index(cluster, index)[index])
-    born = {name: _created(each) for name, each in generations.items()}
-    older = sorted((name for name in born if born[name] < now), key=lambda name: born[name])
-    notes = {name: _meta(generations[name]).get(LOADING) for name in older}
-    whole = [name for name in older if notes[name] is None]
-    given_up = [name for name, note in notes.items() if note is not None and not busy(note)]
-    gone = [*given_up, *whole[: max(0, len(whole) - keep)]]
-    with cluster.explaining():
-        for name in gone:
-            cluster.client.indices.delete(index=name)
-    return gone
-
-
-def _created(description: dict[str, Any]) -> int:
-    return int(description["settings"]["index"]["creation_date"])
-
-
-def _meta(description: dict[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = description["mappings"].get("_meta", {})
-    return found
-
-
-def _holders(cluster: Cluster, alias: str) -> set[str]:
-    from opensearchpy.exceptions import NotFoundError
-
-    with cluster.explaining():
-        try:
-            return set(cluster.client.indices.get_alias(name=alias))
-        except NotFoundError:
-            return set()
+        cluster.client.indices.update_aliases(body={"actions": [*gone, added]})

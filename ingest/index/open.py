@@ -13,6 +13,7 @@ from mappings import (
     LOADING,
     EncoderRecord,
     Fields,
+    Generation,
     IndexRecord,
     Shape,
     index_body,
@@ -35,10 +36,10 @@ def create_index(
     """Create an empty index for an encoder's vectors and return its body.
 
     shape: how it is laid out, None for Shape(); loading: create it relaxed, with these notes about
-    what to restore. Raises IndexRefusedError where the cluster cannot hold it, and ClusterError
-    where it refuses.
+    what to restore; with the mark of the alias that they name. Raises IndexRefusedError where the
+    cluster cannot hold it, and ClusterError where it refuses.
     """
-    body = planned_body(cluster, name, encoder, shape or Shape())
+    body = planned_body(cluster, name, encoder, shape or Shape(), (loading or {}).get("alias"))
     if loading is not None:
         body["mappings"]["_meta"][LOADING] = {
             "refresh_interval": None,
@@ -52,9 +53,12 @@ def create_index(
 
 
 def planned_body(
-    cluster: Cluster, name: str, encoder: PassageEncoder, shape: Shape
+    cluster: Cluster, name: str, encoder: PassageEncoder, shape: Shape, alias: str | None = None
 ) -> dict[str, Any]:
-    """The body that `create_index` would send; the same refusals."""
+    """The body that `create_index` would send; the same refusals.
+
+    alias: what the index is to be filled for.
+    """
     can = cluster.capabilities
     check_name(name, new=True)
     if not can.knn:
@@ -74,7 +78,8 @@ def planned_body(
             f"({can.version_text}), because that engine {why}: use --engine {can.engines[0]}."
         )
     record = IndexRecord(
-        EncoderRecord(encoder.name, encoder.fingerprint, encoder.dim, encoder.settings)
+        EncoderRecord(encoder.name, encoder.fingerprint, encoder.dim, encoder.settings),
+        generation=Generation(alias, name) if alias else None,
     )
     body = index_body(record, shape, can.distribution)
     if can.embedded:
@@ -132,17 +137,34 @@ def existing(
     return concrete, description, record
 
 
+def written(found: Mapping[str, dict[str, Any]], name: str) -> str | None:
+    """Which of the indexes behind a name is written into: of an alias, the one the cluster takes.
+
+    It is the alias's write index, or its only one unless that is said to be none; else None.
+    """
+    if name in found:
+        return name
+    marks = {
+        index: each.get("aliases", {}).get(name, {}).get("is_write_index")
+        for index, each in found.items()
+    }
+    chosen = [index for index, mark in marks.items() if mark or (mark is None and len(marks) == 1)]
+    return chosen[0] if chosen else None
+
+
 def _found(cluster: Cluster, name: str) -> tuple[str, dict[str, Any]] | None:
     found = find_index(cluster, name)
     if not found:
         return None
-    if len(found) > 1:
+    if (concrete := written(found, name)) is None:
         raise IndexRefusedError(
-            f"{name!r} is an alias of {len(found)} indexes ({', '.join(sorted(found))}): "
-            "name one of them."
+            f"{name!r} is an alias of {len(found)} indexes ({', '.join(sorted(found))}) and has no "
+            "write index: name one of them, or make one of them its write index."
+            if len(found) > 1
+            else f"{name!r} is an alias of {next(iter(found))} that is not to be written through "
+            "(is_write_index is false): name the index."
         )
-    ((concrete, description),) = found.items()
-    return concrete, description
+    return concrete, found[concrete]
 
 
 def _checked(name: str, description: dict[str, Any], encoder: PassageEncoder) -> IndexRecord:

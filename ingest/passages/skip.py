@@ -13,7 +13,7 @@ from ingest.records import Passage, Stamp, parse_stamp, passage_id
 from ingest.tally import Outcome, Tally
 from ingest.write import updates
 from ingest.write.client import IndexClient
-from mappings import Fields
+from mappings import Fields, path_of
 
 
 class Leftovers:
@@ -120,7 +120,7 @@ class Skipper:
     def _get(self, ids: list[str], field: str) -> dict[str, dict[str, Any]]:
         answer = self._client.ask(
             "POST",
-            f"/{self._client.index}/_mget",
+            path_of(self._client.index, "_mget"),
             {"ids": ids},
             _source_includes=field,
             filter_path="docs._id,docs.found,docs._source",

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from ingest.index.alias import read_alias
+from ingest.index.generations import Older, created, generations, older
 from ingest.index.open import existing, planned_body
 from ingest.passages.split import Splitter
 from ingest.read.documents import DocumentMaker
@@ -27,7 +29,8 @@ class DryRun:
     """The first passages, their tokens as encoded, and refused rows among the first.
 
     index: where they would go; template: what is encoded; body: of the index that would be
-    created, None where it is there; warnings: what looks wrong, a sentence each.
+    created, None where it is there; deleted: older indexes of the alias that would go; warnings:
+    what looks wrong, a sentence each.
     """
 
     index: str
@@ -36,6 +39,7 @@ class DryRun:
     tokens: list[int]
     rejects: list[Reject]
     body: dict[str, Any] | None
+    deleted: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -52,6 +56,7 @@ class DryRun:
                 for r in self.rejects
             ],
             "body": self.body,
+            "deleted": list(self.deleted),
             "warnings": list(self.warnings),
         }
 
@@ -71,9 +76,10 @@ def dry_run(
     """
     plan = plan or Plan()
     rows = checked(source, plan, alias)
-    name = named(cluster, encoder, index, alias, plan.shape)
-    there = existing(cluster, name, encoder, plan.shape) is not None
-    body = None if there else planned_body(cluster, name, encoder, plan.shape)
+    name = named(cluster, encoder, index, alias, plan)
+    there = existing(cluster, name, encoder, plan.shape)
+    body = None if there else planned_body(cluster, name, encoder, plan.shape, alias)
+    older = _older(cluster, alias, there[1] if there else None, plan.keep)
     rejects: list[Reject] = []
     maker = DocumentMaker(plan.reading, Fields())
 
@@ -87,4 +93,16 @@ def dry_run(
     few = iter(documents[:PASSAGES_SHOWN])
     passages = [passage for group in splitter.split(few) for passage in group][:PASSAGES_SHOWN]
     tokens = encoder.count_tokens([passage.encoded for passage in passages]) if passages else []
-    return DryRun(name, maker.template, passages, tokens, rejects, body, maker.warnings)
+    warnings = (*maker.warnings, *older.notes)
+    return DryRun(name, maker.template, passages, tokens, rejects, body, older.gone, warnings)
+
+
+def _older(
+    cluster: Cluster, alias: str | None, target: dict[str, Any] | None, keep: int | None
+) -> Older:
+    """What would become of the alias's older indexes."""
+    if alias is None or keep is None:
+        return Older()
+    live = read_alias(cluster, alias).indexes
+    before = created(target) if target else None
+    return older(generations(cluster, alias), alias, live=live, before=before, keep=keep)

@@ -15,6 +15,7 @@ from ingest.run.deduplicate import Seen, no_room
 from ingest.tally import Tally
 from ingest.write import updates
 from ingest.write.client import IndexClient, TransientError
+from mappings import path_of
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -47,7 +48,7 @@ def rehearse(cluster: Cluster, client: IndexClient, index: OpenIndex) -> None:
 
 def merge(client: IndexClient, index: OpenIndex) -> None:
     """Merge every shard into one segment, which searches fastest; it may take hours."""
-    path = f"/{index.name}/_forcemerge"
+    path = path_of(index.name, "_forcemerge")
     client.ask("POST", path, max_num_segments=1, request_timeout=PATIENCE)
 
 
@@ -62,9 +63,9 @@ class Census:
 def census(client: IndexClient, index: OpenIndex) -> Census:
     """Refresh and count."""
     has_vector = {"query": {"exists": {"field": index.fields.vector}}}
-    client.ask("POST", f"/{index.name}/_refresh", request_timeout=PATIENCE)
-    passages = client.ask("POST", f"/{index.name}/_count")["count"]
-    with_vector = client.ask("POST", f"/{index.name}/_count", has_vector)["count"]
+    client.ask("POST", path_of(index.name, "_refresh"), request_timeout=PATIENCE)
+    passages = client.ask("POST", path_of(index.name, "_count"))["count"]
+    with_vector = client.ask("POST", path_of(index.name, "_count"), has_vector)["count"]
     return Census(passages, with_vector)
 
 
@@ -104,7 +105,7 @@ def _forget_stamps(client: IndexClient, index: OpenIndex) -> list[str]:
     }
     names: list[str] = []
     body = {"size": 1000, "_source": False, "query": stamped}
-    while hits := client.ask("POST", f"/{index.name}/_search", body)["hits"]["hits"]:
+    while hits := client.ask("POST", path_of(index.name, "_search"), body)["hits"]["hits"]:
         ids = [hit["_id"] for hit in hits]
         names += ids
         # None where others deleted them all meanwhile.
@@ -187,9 +188,9 @@ def prune(
 def _pages(client: IndexClient, index: OpenIndex) -> Iterator[list[tuple[str, str]]]:
     """(passage id, document id) of everything in the index, a page at a time."""
     field = index.fields.document_id
-    client.ask("POST", f"/{index.name}/_refresh")
+    client.ask("POST", path_of(index.name, "_refresh"))
     body: dict[str, Any] = {"size": PAGE, "_source": [field], "sort": ["_doc"]}
-    answer = client.ask("POST", f"/{index.name}/_search", body, scroll=_KEEP_ALIVE)
+    answer = client.ask("POST", path_of(index.name, "_search"), body, scroll=_KEEP_ALIVE)
     try:
         while hits := answer["hits"]["hits"]:
             yield [(hit["_id"], str(hit["_source"].get(field, hit["_id"]))) for hit in hits]

@@ -74,7 +74,7 @@ def ingest(
     plan = plan or Plan()
     plan = replace(plan, shape=shape) if shape else plan
     rows = checked(source, plan, alias)
-    name = named(cluster, encoder, index, alias, plan.shape)
+    name = named(cluster, encoder, index, alias, plan)
     target = open_index(cluster, name, encoder, plan.shape, relax=plan.relax, alias=alias)
     run = _Run(rows, target, alias, cluster, encoder, plan, on_progress or (lambda report: None))
     try:
@@ -218,13 +218,20 @@ class _Run:
         self._known["held"] = finish.verify(self._client, self._index, self._tally.stored)
         if self._alias:
             check_whole(self._alias, self.report(), self._plan.max_rejects)
-            deleted = switch(
-                self._cluster, self._alias, self._index.name, keep=self._plan.keep, loaded=True
+            plan = self._plan
+            older = switch(
+                self._cluster,
+                self._alias,
+                self._index.name,
+                keep=plan.keep,
+                take=plan.take_alias,
+                loaded=True,
             )
+            self._notes.extend(older.notes)
             if self._heartbeat:
                 self._heartbeat.stop()
             loading.forget_note(self._cluster, self._index)
-            self._known |= {"alias": self._alias, "deleted": tuple(deleted)}
+            self._known |= {"alias": self._alias, "deleted": older.gone}
         self._ended = True
 
     def _tell(self, finishing: str) -> None:

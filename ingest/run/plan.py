@@ -22,7 +22,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything that a run is asked to do, apart from its source, cluster and encoder."""
+    """Everything that a run is asked to do, apart from its source, cluster and encoder.
+
+    keep: how many older indexes of the alias stay, None for all; take_alias: it may be taken from
+    indexes that Tandem did not make.
+    """
 
     shape: Shape = field(default_factory=Shape)
     reading: Reading = field(default_factory=Reading)
@@ -34,6 +38,7 @@ class Plan:
     force_merge: bool = False
     confirm_prune: Confirm | None = None
     keep: int | None = None
+    take_alias: bool = False
 
 
 def checked(source: Source, plan: Plan, alias: str | None = None) -> Rows:
@@ -56,14 +61,14 @@ def checked(source: Source, plan: Plan, alias: str | None = None) -> Rows:
 
 
 def named(
-    cluster: Cluster, encoder: PassageEncoder, index: str | None, alias: str | None, shape: Shape
+    cluster: Cluster, encoder: PassageEncoder, index: str | None, alias: str | None, plan: Plan
 ) -> str:
     """Where to write: the index itself, or the one that an alias's load fills.
 
-    Raises IngestError unless exactly one is given.
+    Raises IngestError unless exactly one is given, and what `index_for` raises.
     """
     if index is not None and alias is None:
         return index
     if alias is None or index is not None:
         raise IngestError("one of index and alias is needed: say where to write.")
-    return index_for(cluster, alias, encoder.fingerprint, shape)
+    return index_for(cluster, alias, encoder.fingerprint, plan.shape, take=plan.take_alias)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from cluster.error_body import error_in, is_block, kind_of, reason_of
 from cluster.errors import ClusterError
 from ingest.errors import BlockedError, IndexRefusedError, IngestError, OutageError
+from mappings import path_of
 
 if TYPE_CHECKING:
     from opensearchpy.exceptions import TransportError
@@ -210,9 +211,10 @@ class IndexClient:
 
     def blocked(self, reason: str) -> BlockedError:
         """The sentence for an index that takes no writes."""
+        path = path_of(self.index, "_settings")
         return BlockedError(
             f"index {self.index!r} takes no writes ({reason}): free disk space or lift the block, "
-            f'PUT /{self.index}/_settings {{"index.blocks.read_only_allow_delete": null, '
+            f'PUT {path} {{"index.blocks.read_only_allow_delete": null, '
             '"index.blocks.read_only": null, "index.blocks.write": null}, and run the same command '
             "again; what was written is kept."
         )

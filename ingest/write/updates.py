@@ -10,6 +10,7 @@ import orjson
 
 from ingest.errors import IncompleteError
 from ingest.write.client import FATAL, Fate, IndexClient, judge, result_of
+from mappings import path_of
 
 # Items in one request: at most about half a megabyte of ids.
 PAGE = 1000
@@ -38,7 +39,7 @@ def _amend(client: IndexClient, items: Iterable[bytes], **params: str) -> int:
     while page := list(islice(waiting, PAGE)):
         attempt = 0
         while page:
-            answer = client.ask("POST", f"/{client.index}/_bulk", b"".join(page), **params)
+            answer = client.ask("POST", path_of(client.index, "_bulk"), b"".join(page), **params)
             taken, again = _settle(client, page, answer["items"], attempt)
             done += taken
             if again:

@@ -6,11 +6,11 @@ import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 import orjson
 
 from cluster.error_body import kind_of, reason_of
+from mappings import path_of
 from query.errors import AnswerError
 
 JSON = "application/json"
@@ -51,19 +51,14 @@ def request_of(items: Sequence[Item]) -> Request:
     if len(items) == 1:
         (item,) = items
         params = {"preference": item.preference} if item.preference else {}
-        return Request("POST", f"/{quoted(item.index)}/_search", params, dumps(item.body))
+        return Request("POST", path_of(item.index, "_search"), params, dumps(item.body))
     lines = b"".join(dumps(_header(item)) + b"\n" + dumps(item.body) + b"\n" for item in items)
     return Request("POST", "/_msearch", {}, lines, NDJSON)
 
 
 def description_of(index: str, *, mapping_only: bool = False) -> Request:
     """What an index is: its mapping and settings, or what a user with fewer rights may read."""
-    return Request("GET", f"/{quoted(index)}{'/_mapping' if mapping_only else ''}", {})
-
-
-def quoted(index: str) -> str:
-    """An index's name as part of a path."""
-    return quote(index, safe=",*")
+    return Request("GET", path_of(index, "_mapping") if mapping_only else path_of(index), {})
 
 
 def _header(item: Item) -> dict[str, Any]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mappings import Fusion, fault_of_pipeline_name, pipeline_body
+from mappings import Fusion, fault_of_pipeline_name, path_of, pipeline_body
 from query.body.hybrid import fusion_obstacle
-from query.body.request import quoted
 from query.errors import QueryError
 
 if TYPE_CHECKING:
@@ -29,6 +28,6 @@ def put_pipeline(cluster: Cluster, name: str, fusion: Fusion) -> dict[str, Any]:
     body = pipeline_body(fusion)
     with cluster.explaining():
         cluster.client.transport.perform_request(
-            "PUT", f"/_search/pipeline/{quoted(name)}", body=body
+            "PUT", path_of("_search", "pipeline", name), body=body
         )
     return body

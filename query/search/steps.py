@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from mappings import Fusion, fault_of_pattern, read_pipeline
+from mappings import Fusion, fault_of_pattern, path_of, read_pipeline
 from query.answer.hits import Reading, read
 from query.answer.rerank import reranked
 from query.answer.results import Result
@@ -23,7 +23,6 @@ from query.body.request import (
     PAST_THE_END,
     Request,
     description_of,
-    quoted,
     request_of,
     responses_of,
 )
@@ -186,7 +185,7 @@ class Flows:
             return self._pipelines[pipeline]
         try:
             found: Mapping[str, Any] = yield Request(
-                "GET", f"/_search/pipeline/{quoted(pipeline)}", {}
+                "GET", path_of("_search", "pipeline", pipeline), {}
             )
         except Exception as error:
             status = getattr(error, "status_code", None)

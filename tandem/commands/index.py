@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from tandem.options.alias import may_take, take_alias_option
 from tandem.options.cluster import Target, cluster_options, index_name, json_option, print_json
 from tandem.options.encoder import encoder_options
 from tandem.options.fusion import fusion_options
@@ -128,18 +129,37 @@ def _explained(cluster: Cluster) -> Iterator[None]:
     default=None,
     help="Delete the alias's older indexes beyond this many (default: keep all).",
 )
+@take_alias_option
+@click.option("--dry-run", is_flag=True, help="Say what would be deleted, and change nothing.")
 @cluster_options
 @json_option
-def switch(alias: str, name: str, keep: int | None, target: Target, as_json: bool) -> None:
-    """Point ALIAS at index NAME atomically: searches see the old or the new, never neither."""
+def switch(
+    alias: str,
+    name: str,
+    keep: int | None,
+    take_alias: bool,
+    dry_run: bool,
+    target: Target,
+    as_json: bool,
+) -> None:
+    """Point ALIAS at index NAME atomically: searches see the old or the new, never neither.
+
+    The alias keeps its filter, its routing, and whether it is written through or hidden.
+    """
     from ingest.index.alias import switch as switch_alias
 
     with target.connect() as cluster, _explained(cluster):
-        deleted = switch_alias(cluster, alias, name, keep=keep)
+        take = take_alias or may_take(cluster, alias)
+        older = switch_alias(cluster, alias, name, keep=keep, take=take, dry=dry_run)
+    for note in older.notes:
+        click.echo(f"Warning: {note}", err=True)
     if as_json:
-        print_json({"alias": alias, "index": name, "deleted": deleted})
-    else:
-        click.echo(f"{alias} -> {name}" + (f"; deleted {', '.join(deleted)}" if deleted else ""))
+        print_json({"alias": alias, "index": name, "deleted": older.gone, "dry_run": dry_run})
+        return
+    gone = f"{'would delete' if dry_run else 'deleted'} {', '.join(older.gone)}"
+    click.echo(f"{alias} -> {name}" + (f"; {gone}" if older.gone else ""))
+    if dry_run:
+        click.echo("Nothing was changed.", err=True)
 
 
 @command.command()

@@ -54,17 +54,19 @@ class EncoderChoice:
 
 
 def recorded_encoder(cluster: Cluster, name: str) -> EncoderRecord | None:
-    """Who encoded an index, or the one index behind an alias; None where neither is known.
+    """Who encoded an index, or the one that an alias writes into; None where neither is known.
 
     Raises ClusterError, IndexRefusedError for a name that no index can have, and MappingError for
     a damaged record.
     """
     from ingest.index.describe import find_index
+    from ingest.index.open import written
     from mappings import read_record
 
     found = find_index(cluster, name)
-    records = [read_record(each["mappings"], index) for index, each in found.items()]
-    return records[0].encoder if len(records) == 1 and records[0] else None
+    index = written(found, name) if found else None
+    record = read_record(found[index]["mappings"], index) if index else None
+    return record.encoder if record else None
 
 
 def encoder_options(*, required: bool) -> Callable[[Command], Command]:

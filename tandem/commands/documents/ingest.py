@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tandem.config import typed, typed_wins
+from tandem.options.alias import may_take, take_alias_option
 from tandem.options.cluster import Target, cluster_options, index_name, json_option, print_json
 from tandem.options.encoder import encoder_options, recorded_encoder
 from tandem.options.ingest import ingest_options
@@ -43,7 +44,12 @@ _PAGES = (".pdf", ".doc", ".docx", ".odt", ".rtf", ".epub", ".pptx", ".xlsx", ".
     callback=index_name(new=True),
     help="Fill a new index and point this alias at it when all is written.",
 )
-@click.option("--keep", type=click.IntRange(min=0), help="With --alias: older indexes to keep.")
+@click.option(
+    "--keep",
+    type=click.IntRange(min=0),
+    help="With --alias: delete its older indexes beyond this many (default: keep all).",
+)
+@take_alias_option
 @click.option("--prune", is_flag=True, help="Remove documents that the source no longer has.")
 @click.option("--yes", is_flag=True, help="With --prune: do not ask.")
 @click.option("--relax", is_flag=True, help="Relax refreshes and replicas of an existing index.")
@@ -59,7 +65,6 @@ def command(
     context: click.Context,
     /,
     source: tuple[str, ...],
-    keep: int | None,
     prune: bool,
     yes: bool,
     dry_run: bool,
@@ -78,13 +83,14 @@ def command(
     index, alias = settings.pop("index"), settings.pop("alias")
     if (index is None) == (alias is None):
         raise click.UsageError("Say where to write: either --index NAME or --alias NAME.")
-    if alias is None and typed(context, "keep"):
-        raise click.UsageError("--keep is for --alias.")
+    for option in ("keep", "take_alias"):
+        if alias is None and typed(context, option):
+            raise click.UsageError(f"--{option.replace('_', '-')} is for --alias.")
     if prune and not yes and not dry_run and ("-" in source or not sys.stdin.isatty()):
         raise click.UsageError("--prune asks, and nobody is here to answer: add --yes.")
     if settings["reading"].format is None:
         _refuse_pages(source)
-    request = _Request(list(source), index, alias, keep, settings)
+    request = _Request(list(source), index, alias, settings)
     if dry_run:
         return request.show_dry_run(target, encoder_choice, as_json)
     return request.run(target, encoder_choice, as_json, prune=prune, yes=yes)
@@ -106,7 +112,6 @@ class _Request:
     source: list[str]
     index: str | None
     alias: str | None
-    keep: int | None
     settings: dict[str, Any]
 
     def run(
@@ -118,12 +123,14 @@ class _Request:
 
         # What docker stop and batch systems send: write what is encoded, as for Ctrl-C.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
-        plan = Plan(keep=self.keep, **self.settings)
+        plan = Plan(**self.settings)
         # Before a cluster is reached and a model is loaded: a wrong path is told at once.
         checked(self.source, plan, self.alias)
         progress: IngestProgress | None = None
         try:
             with target.connect() as cluster:
+                if self.alias and not plan.take_alias:
+                    plan = replace(plan, take_alias=may_take(cluster, self.alias))
                 encoder = self._encoder(cluster, choice)
                 with ingest_progress() as progress:
                     confirm = _confirmation(yes, progress) if prune else None
@@ -254,6 +261,8 @@ def _show_dry(found: DryRun) -> None:
     for reject in found.rejects:
         where = f"{reject.origin.file}:{reject.origin.line}"
         out.print(f"{where} would be rejected: {reject.reason}")
+    if found.deleted:
+        out.print(f"Deleted at the end: {', '.join(found.deleted)}.")
     if found.body is None:
         out.print(f"The index {found.index} is there: the documents would go into it.")
     else:

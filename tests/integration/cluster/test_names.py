@@ -41,7 +41,7 @@ def test_the_clusters_agree(server, request, index_name):
 def test_an_alias_may_have_capitals_and_is_written_into(opensearch, index_name):
     create_index(opensearch, index_name, StubEncoder(), shape=Shape(replicas=0))
     alias = f"{index_name}-Alias"
-    assert switch(opensearch, alias, index_name, keep=None) == []
+    assert switch(opensearch, alias, index_name, keep=None).gone == ()
     report = ingest(documents(3), cluster=opensearch, encoder=StubEncoder(), index=alias)
     assert (report.index, report.written) == (index_name, 3)
     with Searcher(opensearch, alias) as searcher:

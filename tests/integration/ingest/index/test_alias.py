@@ -29,9 +29,9 @@ def test_an_alias_goes_to_a_new_index_when_all_is_there(either, index_name):
     second = fill(documents(12), dim=9, fingerprint="beef").index
     assert held() == [second] != [first]
     assert either.client.count(index=index_name)["count"] == 12
-    assert switch(either, index_name, first, keep=None) == []
+    assert switch(either, index_name, first, keep=None).gone == ()
     assert held() == [first]
-    assert switch(either, index_name, second, keep=0) == [first]
+    assert switch(either, index_name, second, keep=0).gone == (first,)
     assert held() == [second]
 
 

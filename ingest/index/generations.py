@@ -1,0 +1,129 @@
+"""The indexes that an alias's loads have filled: which are Tandem's own, and the end of the old."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ingest.index.describe import find_index, get_index
+from ingest.index.loading import busy
+from mappings import LOADING, Generation, IndexRecord, MappingError, read_record
+
+if TYPE_CHECKING:
+    from cluster import Cluster
+
+Descriptions = Mapping[str, dict[str, Any]]
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Older:
+    """What becomes of an alias's older indexes.
+
+    gone: to be deleted, or deleted, by name; notes: a sentence for those that stay against hope.
+    """
+
+    gone: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def generations(cluster: Cluster, alias: str) -> dict[str, dict[str, Any]]:
+    """All indexes that are called as those of an alias's loads are, whoever made them, by name."""
+    pattern = re.compile(re.escape(alias) + r"-\d{14}")
+    found = get_index(cluster, f"{alias}-*", ignore_unavailable=True)
+    return {name: each for name, each in found.items() if pattern.fullmatch(name)}
+
+
+def note_of(description: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The note of a load that has not ended, or None."""
+    note: dict[str, Any] | None = description["mappings"].get("_meta", {}).get(LOADING)
+    return note
+
+
+def record_of(name: str, description: Mapping[str, Any]) -> IndexRecord | None:
+    """The index's record; None where there is none that can be read."""
+    try:
+        return read_record(description["mappings"], name)
+    except MappingError:
+        return None
+
+
+def older(
+    found: Descriptions, alias: str, *, live: Collection[str], before: int | None, keep: int
+) -> Older:
+    """Which of the `generations` go once the alias points to an index that is newer than they.
+
+    live: where the alias points now, whose loads were whole; before: the milliseconds at which the
+    newer one was created, None where it is yet to be. Of those that were filled for this alias and
+    are behind none, the newest `keep` stay, and those whose load was given up do not.
+    """
+    old = [name for name, each in found.items() if before is None or created(each) < before]
+    old.sort(key=lambda name: created(found[name]))
+    ours = [name for name in old if _obstacle(name, found[name], alias, going=alias) is None]
+    given_up = [name for name in ours if note_of(found[name]) is not None and name not in live]
+    whole = [name for name in ours if name not in given_up]
+    gone = (*given_up, *whole[: max(0, len(whole) - keep)])
+    return Older(gone, tuple(_notes(found, old, alias)))
+
+
+def delete(cluster: Cluster, alias: str, found: Descriptions, planned: Older) -> Older:
+    """Delete what is still as it was, each looked at again just before; raises ClusterError."""
+    gone: list[str] = []
+    notes = [*planned.notes]
+    for name in planned.gone:
+        now = find_index(cluster, name).get(name)
+        if now is None:
+            continue
+        if why := _changed(found[name], now) or _obstacle(name, now, alias):
+            notes.append(f"{name} was kept, because {why}.")
+            continue
+        with cluster.explaining():
+            cluster.client.indices.delete(index=name)
+        gone.append(name)
+    return Older(tuple(gone), tuple(notes))
+
+
+def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+    same = before["settings"]["index"]["uuid"] == now["settings"]["index"]["uuid"]
+    return None if same else "it was made anew meanwhile"
+
+
+def created(description: Mapping[str, Any]) -> int:
+    """When an index was created, in milliseconds."""
+    return int(description["settings"]["index"]["creation_date"])
+
+
+def _obstacle(
+    name: str, description: Mapping[str, Any], alias: str, going: str | None = None
+) -> str | None:
+    """Why an index is not deleted for an alias, or None.
+
+    going: the alias that will not point there any more.
+    """
+    record = record_of(name, description)
+    if record is None or record.generation != Generation(alias, name):
+        return f"it has no mark of the alias {alias!r}"
+    if others := sorted(set(description.get("aliases", {})) - {going}):
+        return f"the alias {others[0]!r} points there"
+    if who := busy(note_of(description) or {}):
+        return f"it is being loaded into ({who})"
+    return None
+
+
+def _notes(found: Descriptions, old: list[str], alias: str) -> Iterable[str]:
+    """Of older versions' indexes, which carry no mark; a stranger's is no concern of ours."""
+    records = {name: record_of(name, found[name]) for name in old}
+    unmarked = [
+        name
+        for name, record in records.items()
+        if record and record.generation is None and not set(found[name]["aliases"]) - {alias}
+    ]
+    if unmarked:
+        more = f" and {len(unmarked) - _NAMED} more" if len(unmarked) > _NAMED else ""
+        yield (
+            f"older indexes without the mark of an alias stay, as older versions of Tandem made "
+            f"them ({', '.join(unmarked[:_NAMED])}{more}): `tandem index delete {unmarked[0]}` "
+            "deletes one."
+        )
