@@ -21,11 +21,7 @@ from ingest.passages.split import Splitter
 from ingest.read.rejects import RejectsFile
 from ingest.read.rows import Rows, Source
 from ingest.read.sources.files import shown
-from ingest.records import (
-    Action,
-    Passage,
-    PassageEncoder,
-)
+from ingest.records import Action, Passage, PassageEncoder
 from ingest.run import finish
 from ingest.run.deduplicate import Intake, Seen
 from ingest.run.finish import Confirm, check_prunable, prune
@@ -218,14 +214,9 @@ class _Run:
         self._known["held"] = finish.verify(self._client, self._index, self._tally.stored)
         if self._alias:
             check_whole(self._alias, self.report(), self._plan.max_rejects)
-            plan = self._plan
+            keep, take = self._plan.keep, self._plan.take_alias
             older = switch(
-                self._cluster,
-                self._alias,
-                self._index.name,
-                keep=plan.keep,
-                take=plan.take_alias,
-                loaded=True,
+                self._cluster, self._alias, self._index.name, keep=keep, take=take, loaded=True
             )
             self._notes.extend(older.notes)
             if self._heartbeat:
