@@ -45,7 +45,7 @@ class Outcome:
 
 
 def _examples() -> Path:
-    return Path(str(files("examples")))
+    return Path(str(files("tandem"))) / "examples"
 
 
 def _outcome(searcher: Searcher, demo: Demo, mode: str) -> Outcome:

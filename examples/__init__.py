@@ -1,1 +1,0 @@
-"""A small corpus, queries and judgements, as files; `tandem demo` ingests and searches them."""
