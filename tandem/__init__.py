@@ -33,6 +33,19 @@ if TYPE_CHECKING:
         ModelNotFoundError,
         ModelRefusedError,
     )
+    from evaluation import (
+        Comparison,
+        Evaluation,
+        EvaluationError,
+        Judgements,
+        Run,
+        compare,
+        evaluate,
+        measure,
+        read_judgements,
+        read_run,
+        write_run,
+    )
     from ingest import (
         BlockedError,
         DryRun,
@@ -93,6 +106,10 @@ _NAMES = {
         CrossEncoder Encoder EncoderError ModelDamagedError ModelNotFoundError
         ModelRefusedError
     """,
+    "evaluation": """
+        Comparison Evaluation EvaluationError Judgements Run compare evaluate measure
+        read_judgements read_run write_run
+    """,
     "ingest": """
         BlockedError DryRun IncompleteError IndexRefusedError IngestError OutageError
         PassageEncoder Plan Reading RejectLimit Report SourceError Splitting
@@ -120,12 +137,15 @@ __all__ = [
     "Capabilities",
     "Cluster",
     "ClusterError",
+    "Comparison",
     "CrossEncoder",
     "DownloadError",
     "DryRun",
     "EmbeddedNode",
     "Encoder",
     "EncoderError",
+    "Evaluation",
+    "EvaluationError",
     "FilterError",
     "Fusion",
     "Hit",
@@ -133,6 +153,7 @@ __all__ = [
     "IndexRefusedError",
     "IngestError",
     "JavaError",
+    "Judgements",
     "Knn",
     "MappingError",
     "MissingIndexError",
@@ -152,6 +173,7 @@ __all__ = [
     "Report",
     "Rerank",
     "Result",
+    "Run",
     "Searcher",
     "Shape",
     "SourceError",
@@ -164,18 +186,24 @@ __all__ = [
     "UnreachableError",
     "Writing",
     "answer_json",
+    "compare",
     "connect",
     "create_index",
     "delete_index",
     "describe_index",
     "dry_run",
+    "evaluate",
     "ingest",
     "list_indexes",
+    "measure",
     "put_pipeline",
+    "read_judgements",
     "read_queries",
+    "read_run",
     "result_json",
     "switch_alias",
     "trec_lines",
+    "write_run",
 ]
 
 

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 ROOMS = {
     "cluster": b"ClusterError",
     "encoder": b"EncoderError",
+    "evaluation": b"EvaluationError",
     "ingest": b"IngestError",
     "mappings": b"MappingError",
     "query": b"QueryError",

@@ -27,12 +27,15 @@ PUBLIC = [
     "Capabilities",
     "Cluster",
     "ClusterError",
+    "Comparison",
     "CrossEncoder",
     "DownloadError",
     "DryRun",
     "EmbeddedNode",
     "Encoder",
     "EncoderError",
+    "Evaluation",
+    "EvaluationError",
     "FilterError",
     "Fusion",
     "Hit",
@@ -40,6 +43,7 @@ PUBLIC = [
     "IndexRefusedError",
     "IngestError",
     "JavaError",
+    "Judgements",
     "Knn",
     "MappingError",
     "MissingIndexError",
@@ -59,6 +63,7 @@ PUBLIC = [
     "Report",
     "Rerank",
     "Result",
+    "Run",
     "Searcher",
     "Shape",
     "SourceError",
@@ -71,18 +76,24 @@ PUBLIC = [
     "UnreachableError",
     "Writing",
     "answer_json",
+    "compare",
     "connect",
     "create_index",
     "delete_index",
     "describe_index",
     "dry_run",
+    "evaluate",
     "ingest",
     "list_indexes",
+    "measure",
     "put_pipeline",
+    "read_judgements",
     "read_queries",
+    "read_run",
     "result_json",
     "switch_alias",
     "trec_lines",
+    "write_run",
 ]
 
 
@@ -96,11 +107,10 @@ def test_the_public_names_are_these():
 
 
 def test_every_public_name_is_its_room_s_own():
-    for name in PUBLIC:
-        value = getattr(tandem, name)
-        assert value is getattr(importlib.import_module(value.__module__), value.__name__)
-        if room := tandem._ROOMS.get(name):
-            assert name in importlib.import_module(room).__all__
+    for name, room in tandem._ROOMS.items():
+        found = importlib.import_module(room)
+        assert getattr(tandem, name) is getattr(found, name)
+        assert name in found.__all__
 
 
 def test_type_checkers_see_what_programs_get():
