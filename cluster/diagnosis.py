@@ -12,6 +12,7 @@ from pathlib import Path
 import psutil
 
 from cluster import diagnosis
+from cluster.client.shards import SHARD_CURE
 from cluster.connection import Cluster
 from cluster.errors import ClusterError, NodeError
 from cluster.node import artifacts
@@ -25,6 +26,8 @@ from cluster.node.node import EmbeddedNode
 NODE_MEMORY = 1_600_000_000
 # Room for indexes once the node is installed.
 NODE_DISK = 1_000_000_000
+# Indexes with missing shards that are named.
+_NAMES = 5
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,27 @@ def of_cluster(cluster: Cluster) -> list[Finding]:
         Finding(section, "vector search", "yes" if can.knn else "no", no_knn),
         Finding(section, "hybrid fusion", hybrid),
         Finding(section, "k-NN engines", ", ".join(can.engines) or "one, built in"),
+        *_shards(cluster),
     ]
+
+
+def _shards(cluster: Cluster) -> list[Finding]:
+    """Whether every index has all its shards; nothing where this user may not know."""
+    ask = cluster.client.transport.perform_request
+    red = {"health": "red", "format": "json", "h": "index", "expand_wildcards": "all"}
+    try:
+        with cluster.explaining():
+            status = ask("GET", "/_cluster/health").get("status")
+            rows = ask("GET", "/_cat/indices", params=red) if status == "red" else []
+    except ClusterError:
+        return []
+    names = sorted(str(row.get("index")) for row in rows)
+    if not names:
+        return [Finding("cluster", "shards", "all there")]
+    more = f" and {len(names) - _NAMES:,} more" if len(names) > _NAMES else ""
+    told = f"missing of {', '.join(names[:_NAMES])}{more}: searches there are incomplete"
+    # Tandem can work, but not with these.
+    return [Finding("cluster", "shards", told, SHARD_CURE, needed=False)]
 
 
 def of_failure(error: ClusterError) -> list[Finding]:

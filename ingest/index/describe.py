@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from cluster.client.shards import SHARD_CURE
 from ingest.errors import IndexRefusedError
 from mappings import fault_of_name
 
@@ -14,8 +15,11 @@ if TYPE_CHECKING:
     from mappings import IndexRecord
 
 # Of every index of a cluster, only this is asked for: thousands of mappings are many megabytes.
-_OF_ALL = "*.aliases,*.mappings._meta.tandem"
-_SIZES = "indices.*.primaries.docs.count,indices.*.primaries.store.size_in_bytes"
+_OF_ALL = "*.aliases,*.mappings._meta.tandem,*.settings.index.number_of_shards"
+_SIZES = (
+    "indices.*.primaries.docs.count,indices.*.primaries.store.size_in_bytes,"
+    "indices.*.shards.*.routing.primary"
+)
 _LABELS = {"m": "HNSW m", "ef_construction": "HNSW ef_construction", "engine": "k-NN engine"}
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
@@ -74,8 +78,7 @@ def list_indexes(cluster: Cluster) -> list[dict[str, Any]]:
     if not ours:
         return []
     with cluster.explaining():
-        answer = cluster.client.indices.stats(index="*", metric="docs,store", filter_path=_SIZES)
-    stats = answer.get("indices", {})
+        stats = _stats(cluster, "*")
     return [
         {
             "index": name,
@@ -84,9 +87,28 @@ def list_indexes(cluster: Cluster) -> list[dict[str, Any]]:
             "model": record.encoder.model,
             "dimension": record.encoder.dimension,
             "bytes": _size(stats, name)["store"]["size_in_bytes"],
+            "missing_shards": _missing(found[name], stats, name),
         }
         for name, record in ours.items()
     ]
+
+
+def _stats(cluster: Cluster, index: str) -> dict[str, Any]:
+    answer = cluster.client.indices.stats(
+        index=index, metric="docs,store", level="shards", filter_path=_SIZES
+    )
+    found: dict[str, Any] = answer.get("indices", {})
+    return found
+
+
+def _missing(description: Mapping[str, Any], stats: Mapping[str, Any], name: str) -> int:
+    """Shards of an index that no node holds, so that what they have is neither found nor counted.
+
+    A replica that is missing costs nothing of that, and is none of them.
+    """
+    copies = stats.get(name, {}).get("shards", {}).values()
+    there = sum(any(copy.get("routing", {}).get("primary") for copy in each) for each in copies)
+    return int(description["settings"]["index"]["number_of_shards"]) - there
 
 
 def _size(stats: Mapping[str, Any], name: str) -> Any:
@@ -103,19 +125,21 @@ def describe(cluster: Cluster, name: str) -> dict[str, Any]:
 
     (index, found), *others = get_index(cluster, name).items()
     with cluster.explaining():
-        stats = cluster.client.indices.stats(index=index, metric="docs,store")
-    record = read_record(found["mappings"], index)
-    settings, total = found["settings"]["index"], stats["_all"]["primaries"]
+        stats = _stats(cluster, index)
+    record, settings = read_record(found["mappings"], index), found["settings"]["index"]
+    sizes, missing = _size(stats, index), _missing(found, stats, index)
     return {
         "index": index if not others else sorted([index, *(o for o, _ in others)]),
         "model": record.encoder.model if record else None,
         "fingerprint": record.encoder.fingerprint if record else None,
         "dimension": record.encoder.dimension if record else None,
         "settings": dict(record.encoder.settings) if record else {},
-        "documents": total["docs"]["count"],
-        "with_vector": _vectors(cluster, index, record),
-        "bytes": total["store"]["size_in_bytes"],
+        "documents": sizes["docs"]["count"],
+        # Of a part, the count would not tell how many lack a vector.
+        "with_vector": None if missing else _vectors(cluster, index, record),
+        "bytes": sizes["store"]["size_in_bytes"],
         "shards": int(settings["number_of_shards"]),
+        "missing_shards": missing,
         "replicas": int(settings["number_of_replicas"]),
         "aliases": sorted(found.get("aliases", {})),
         **_layout(found, record),
@@ -140,12 +164,24 @@ def _layout(description: Mapping[str, Any], record: IndexRecord | None) -> dict[
     return {name: known.get(name) for name in FIXED if name != "shards"}
 
 
+def incomplete(facts: Mapping[str, Any]) -> str | None:
+    """The sentence for an index, of `describe` or `list_indexes`, of which a part is missing."""
+    if not facts["missing_shards"]:
+        return None
+    return (
+        f"index {facts['index']!r} is incomplete: {facts['missing_shards']} of its shards are on "
+        f"no node that answers, so their documents are neither found nor counted; {SHARD_CURE}."
+    )
+
+
 def shown(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
     """(label, value) of `describe` as people read it, without what is not known."""
     rows = []
     for name, value in facts.items():
         if name == "bytes":
             rows.append(("size", size(value)))
+        elif name == "missing_shards" and not value:
+            continue
         elif isinstance(value, Mapping):
             rows += _entries(name, value)
         elif isinstance(value, list):

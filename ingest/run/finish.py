@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cluster.client.shards import SHARD_CURE, shard_reason, silent_shards
 from cluster.errors import ClusterError
 from ingest.errors import IncompleteError, IndexRefusedError, IngestError
 from ingest.index.describe import uuid_of
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 # Seconds: merging eight million vectors takes hours, and their graphs are built at a refresh.
 PATIENCE = 24 * 3600
+# What a cluster says (HTTP 503) of an index none of whose shards is there.
+_NO_SHARD = "all shards failed"
 
 
 def check_same(cluster: Cluster, index: OpenIndex) -> None:
@@ -39,11 +42,31 @@ def check_same(cluster: Cluster, index: OpenIndex) -> None:
 def rehearse(cluster: Cluster, client: IndexClient, index: OpenIndex) -> None:
     """Do once, before the load, what its end needs: a missing permission is told at once.
 
-    Raises ClusterError.
+    Raises ClusterError, and IndexRefusedError for an index of which a part is missing.
     """
     if index.journal is not None:
         put_settings(cluster, index, RELAXED)
+    _check_whole(client, index)
     census(client, index)
+
+
+def _check_whole(client: IndexClient, index: OpenIndex) -> None:
+    try:
+        missing = _silence(client.once("POST", path_of(index.name, "_count")))
+    except TransientError as error:
+        # Else the cluster is busy, and is asked again.
+        missing = str(error) if _NO_SHARD in str(error) else None
+    if missing:
+        raise IndexRefusedError(
+            f"index {index.name!r} is incomplete ({missing}), so not all documents could be "
+            f"written there: {SHARD_CURE}; run the same command again once the index is whole."
+        )
+
+
+def _silence(answer: Mapping[str, Any]) -> str | None:
+    """How many shards did not count theirs, and why; None where all did."""
+    silent, total = silent_shards(answer)
+    return f"{silent} of {total} shards {shard_reason(answer)}" if silent else None
 
 
 def merge(client: IndexClient, index: OpenIndex) -> None:
@@ -61,11 +84,12 @@ class Census:
 
 
 def census(client: IndexClient, index: OpenIndex) -> Census:
-    """Refresh and count."""
+    """Refresh and count, once every shard answers: a node that went may be on its way back."""
     has_vector = {"query": {"exists": {"field": index.fields.vector}}}
     client.ask("POST", path_of(index.name, "_refresh"), request_timeout=PATIENCE)
-    passages = client.ask("POST", path_of(index.name, "_count"))["count"]
-    with_vector = client.ask("POST", path_of(index.name, "_count"), has_vector)["count"]
+    path = path_of(index.name, "_count")
+    passages = client.ask("POST", path, doubt=_silence)["count"]
+    with_vector = client.ask("POST", path, has_vector, doubt=_silence)["count"]
     return Census(passages, with_vector)
 
 

@@ -148,18 +148,31 @@ class IndexClient:
             return TransientError(f"HTTP {status}: {reason}", status)
         return None
 
-    def ask(self, method: str, path: str, body: Any = None, **params: Any) -> Any:
-        """Send a request that may be sent twice, again and again until it is answered."""
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        doubt: Callable[[Any], str | None] = lambda answer: None,
+        **params: Any,
+    ) -> Any:
+        """Send a request that may be sent twice, again and again until it is answered.
+
+        doubt: why an answer does not do, None where it does.
+        """
         attempt = 0
         while True:
             try:
                 answer = self.once(method, path, body, **params)
+                reason = doubt(answer)
             except TransientError as error:
-                self.wait(attempt, str(error))
-                attempt += 1
-            else:
+                reason = str(error)
+            if reason is None:
                 self.accepted()
                 return answer
+            self.wait(attempt, reason)
+            attempt += 1
 
     def largest_request(self) -> int | None:
         """Bytes that every node takes in one request, or None where it may not be asked."""

@@ -33,7 +33,7 @@ def update(client: IndexClient, ids: Iterable[str], values: dict[str, Any]) -> i
     return _amend(client, lines, refresh="true")
 
 
-def _amend(client: IndexClient, items: Iterable[bytes], **params: str) -> int:
+def _amend(client: IndexClient, items: Iterable[bytes], **params: Any) -> int:
     waiting = iter(items)
     done = 0
     while page := list(islice(waiting, PAGE)):

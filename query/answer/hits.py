@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any, Generic, TypeVar
 
+from cluster.client.shards import shard_reason, silent_shards
 from cluster.error_body import reason_of
 from mappings import Fusion
 from query.answer.explain import explain_hit
@@ -13,7 +15,7 @@ from query.answer.fusion import Leg, Raw, fuse, make_leg
 from query.answer.results import Hit, Result
 from query.body.hybrid import LEGS, MOST_SHARDS_APART
 from query.body.plan import INNER, Plan
-from query.body.request import failure, hits_of, partial_of
+from query.body.request import failure, hits_of
 from query.question import BM25, HYBRID, KNN
 
 T = TypeVar("T")
@@ -135,11 +137,25 @@ def _shard_hits(responses: Responses) -> list[list[Raw]]:
 
 
 def _partial(plan: Plan, responses: Responses) -> str | None:
-    failed = [each for each in responses if "error" in each]
-    if failed and len(responses) > 1 and plan.main is None:
-        reason = reason_of(failed[0]["error"])
-        return f"{len(failed)} of {len(responses)} searches of single shards failed ({reason})"
-    return partial_of(responses)
+    """Why hits may be missing from the responses together, or None where they are complete."""
+    reasons = []
+    if any(each.get("timed_out") for each in responses):
+        reasons.append("the cluster's search timeout ended it before all passages were seen")
+    parts = [responses[:1]] if plan.main is not None else []
+    parts += [[responses[position] for position in places] for places in plan.legs.values()]
+    told = (_silent(part) for part in parts)
+    return "; ".join([*reasons, *islice(filter(None, told), 1)]) or None
+
+
+def _silent(part: Responses) -> str | None:
+    """How many shards are missing from responses that each have some of them, and why."""
+    counts = [(1, 1) if "error" in each else silent_shards(each) for each in part]
+    silent, total = (sum(column) for column in zip(*counts, strict=True))
+    if not silent:
+        return None
+    first = next(each for each, (count, _) in zip(part, counts, strict=True) if count)
+    why = f"failed ({reason_of(first['error'])})" if "error" in first else shard_reason(first)
+    return f"{silent} of {total} shards {why}"
 
 
 def _found(plan: Plan, responses: Responses, legs: Sequence[Leg]) -> list[Found]:

@@ -9,7 +9,7 @@ from typing import Any
 
 import orjson
 
-from cluster.error_body import kind_of, reason_of
+from cluster.error_body import kind_of
 from mappings import path_of
 from query.errors import AnswerError
 
@@ -116,18 +116,3 @@ def failure(response: Mapping[str, Any]) -> Exception:
     error = response["error"]
     status = response.get("status", 500)
     return HTTP_EXCEPTIONS.get(status, TransportError)(status, kind_of(error), dict(response))
-
-
-def partial_of(responses: Sequence[Mapping[str, Any]]) -> str | None:
-    """Why hits may be missing from the responses together, or None where they are complete."""
-    reasons = []
-    if any(each.get("timed_out") for each in responses):
-        reasons.append("the cluster's search timeout ended it before all passages were seen")
-    for each in responses:
-        shards = each.get("_shards", {})
-        if shards.get("failed"):
-            first = (shards.get("failures") or [{}])[0]
-            reason = reason_of(first.get("reason")) or "no reason given"
-            reasons.append(f"{shards['failed']} of {shards['total']} shards failed ({reason})")
-            break
-    return "; ".join(reasons) or None

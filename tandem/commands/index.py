@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -61,6 +61,7 @@ def show(name: str, target: Target, as_json: bool) -> None:
 
     with target.connect() as cluster, _explained(cluster):
         facts = describe(cluster, name)
+    _warn([facts])
     if as_json:
         print_json(facts)
         return
@@ -80,6 +81,7 @@ def list_all(target: Target, as_json: bool) -> None:
 
     with target.connect() as cluster, _explained(cluster):
         rows = list_indexes(cluster)
+    _warn(rows)
     if as_json:
         print_json({"indexes": rows})
         return
@@ -92,6 +94,14 @@ def list_all(target: Target, as_json: bool) -> None:
         aliases = ", ".join(row["aliases"])
         table.add_row(row["index"], aliases, numbers[0], row["model"], *numbers[1:])
     console().print(table)
+
+
+def _warn(rows: list[dict[str, Any]]) -> None:
+    """Say which indexes are not whole."""
+    from ingest.index.describe import incomplete
+
+    for sentence in filter(None, map(incomplete, rows)):
+        click.echo(f"Warning: {sentence}", err=True)
 
 
 def _table(title: str, *columns: str) -> Table:

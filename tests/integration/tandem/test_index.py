@@ -57,6 +57,7 @@ def test_list_has_what_tandem_made_and_nothing_else(run, opensearch, stub):
         "documents": 3,
         "model": StubEncoder().name,
         "dimension": StubEncoder().dim,
+        "missing_shards": 0,
     }
     assert size > 1000
     out = run("list").out

@@ -7,7 +7,7 @@ from opensearchpy.exceptions import RequestError, TransportError
 from mappings import Fusion
 from query.answer.hits import read
 from query.body.plan import make_plan
-from query.body.request import Item, hits_of, partial_of, request_of, responses_of
+from query.body.request import Item, hits_of, request_of, responses_of
 from query.errors import AnswerError
 from query.files import hit_json
 from query.question import Question, Tuning
@@ -184,7 +184,10 @@ def test_failed_shards_and_timeouts_are_never_complete():
     assert found.partial == "1 of 3 shards failed (out: boom)"
     late = answered(Question("q", "bm25"), response(hit("a", 1.0), timed_out=True)).result
     assert "search timeout" in late.partial
-    assert partial_of([response()]) is None
+    assert answered(Question("q", "bm25"), response()).result.partial is None
+    nowhere = {"total": 3, "successful": 2, "skipped": 0, "failed": 0}
+    found = answered(Question("q", "bm25"), response(hit("a", 1.0), _shards=nowhere)).result
+    assert found.partial == "1 of 3 shards are on no node that answers"
 
 
 def error(status, kind, reason):
@@ -199,7 +202,7 @@ def test_one_failed_shard_of_a_leg_is_partial_and_all_are_an_error():
         Question("q"), response(hit("a", 1.0)), bad, response(), bad, can=ELASTICSEARCH, shards=2
     ).result
     assert [h.id for h in found] == ["a"]
-    assert found.partial == "2 of 4 searches of single shards failed (boom)"
+    assert found.partial == "1 of 2 shards failed (boom)"
     with pytest.raises(RequestError, match="script_exception"):
         answered(Question("q"), response(), bad, can=ELASTICSEARCH)
 

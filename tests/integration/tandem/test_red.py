@@ -1,0 +1,65 @@
+"""What the other commands say of an index of which a part is on no node."""
+
+import json
+
+import pytest
+
+from ingest import IndexRefusedError, OutageError, Writing
+from ingest.index.open import open_index
+from ingest.run import finish
+from ingest.write.client import IndexClient
+from mappings import Shape
+from tests.support.commands import tandem
+from tests.support.loads import documents, ingested, settings_of
+from tests.support.red import partly_red, red
+from tests.support.searches import corpus, encoder
+
+
+@pytest.fixture(scope="module")
+def part(opensearch):
+    with partly_red(opensearch, corpus()) as name:
+        yield name
+
+
+@pytest.fixture(scope="module")
+def none(opensearch):
+    with red(opensearch) as name:
+        yield name
+
+
+def test_index_list_and_show_say_what_is_missing(opensearch, part, none):
+    done = tandem("index", "list", "--json", "--url", opensearch.url)
+    rows = {row["index"]: row for row in json.loads(done.out)["indexes"]}
+    assert (rows[part]["missing_shards"], rows[none]["missing_shards"]) == (1, 1)
+    for name in (part, none):
+        assert f"index {name!r} is incomplete: 1 of its shards" in done.err
+        shown = tandem("index", "show", name, "--json", "--url", opensearch.url)
+        facts = json.loads(shown.out)
+        assert (facts["missing_shards"], facts["with_vector"]) == (1, None)
+        assert f"Warning: index {name!r} is incomplete: 1 of its shards" in shown.err
+    assert 0 < rows[part]["documents"] < len(corpus())
+
+
+def test_doctor_names_them(opensearch, part, none):
+    done = tandem("doctor", "--json", "--url", opensearch.url)
+    (found,) = [f for f in json.loads(done.out)["findings"] if f["name"] == "shards"]
+    assert found["value"].startswith("missing of ")
+    assert part in found["value"]
+    assert none in found["value"]
+    assert "_cluster/allocation/explain" in found["cure"]
+
+
+def test_a_load_is_refused_before_anything_is_encoded(opensearch, part, none):
+    for name in (part, none):
+        by = encoder()
+        with pytest.raises(IndexRefusedError, match=r"is incomplete \(.*shards.*run the same"):
+            ingested(documents(5), cluster=opensearch, index=name, encoder=by)
+        assert by.encoded == []
+        assert settings_of(opensearch, name).get("refresh_interval") is None
+
+
+def test_the_end_of_a_load_waits_for_shards_that_are_away(opensearch, part):
+    index = open_index(opensearch, part, encoder(), Shape())
+    client = IndexClient(opensearch, part, lambda seconds: None, Writing(max_outage=0.2).max_outage)
+    with pytest.raises(OutageError, match="1 of 3 shards are on no node"):
+        finish.verify(client, index, 0)
