@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 from urllib.parse import SplitResult
 
 from cluster.capabilities import Capabilities, detect
+from cluster.client.forks import ProcessClient
 from cluster.credentials import (
     Credentials,
     Secret,
@@ -46,13 +47,24 @@ class Cluster:
         capabilities: Capabilities,
     ) -> None:
         self.url = url
-        self.client = client
+        self._client = ProcessClient(client)
         self.capabilities = capabilities
         self._options = options
         self._circumstances = circumstances
 
     def __repr__(self) -> str:
         return f"Cluster({redacted(self.url)!r})"
+
+    @property
+    def client(self) -> OpenSearch:
+        """opensearch-py's client; in a forked process with connections of that process's own."""
+        return self._client.get()
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a Cluster holds connections and credentials and cannot be pickled: call connect in "
+            "the process that uses it."
+        )
 
     def __enter__(self) -> Cluster:
         return self

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 
 from encoder.batching.batches import Batch, Item, Pool, Vectors, make_batch
 from encoder.batching.tokens import load_tokenizer
 from encoder.errors import EncoderError, ModelRefusedError
+from encoder.forks import computed
 from encoder.model.locate import canonical, locate
 from encoder.model.modules import UNLIMITED, TransformerSpec, max_length, read_json
 from encoder.selection.candidates import best_device
@@ -28,7 +30,7 @@ class CrossEncoder:
 
         self.name = name
         spec = TransformerSpec(folder)
-        self._run = build(folder, device)
+        self._run = computed(lambda: build(folder, device))
         self._tokenizer = load_tokenizer(spec)
         self._tokenizer.no_padding()
         length = max_length(spec)
@@ -50,6 +52,12 @@ class CrossEncoder:
                 "cross-encoder/ms-marco-MiniLM-L6-v2."
             )
         return cls(canonical(model), folder, device or best_device())
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "a CrossEncoder holds a loaded model and cannot be pickled: give its name to the "
+            "process that reranks, and call CrossEncoder.load there."
+        )
 
     def score(self, query: str, passages: Sequence[str]) -> Vectors:
         """How well each passage answers the query: float32 [n], higher is better; [0] for none.

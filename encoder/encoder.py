@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -26,7 +26,7 @@ FEW = 16
 
 
 class Encoder:
-    """A loaded model. Use `Encoder.load`; safe to share among threads.
+    """A loaded model. Use `Encoder.load`; safe to share among threads and with forked processes.
 
     name: what an index records; fingerprint: hexadecimal digest of everything that decides a
     vector; dim: length of one vector; settings: the options of `load` that change vectors; notes:
@@ -91,6 +91,12 @@ class Encoder:
             settings["precision"] = precision
             digest = varied(digest, precision)
         return cls(canonical(model), digest, settings, opened, way, blueprint)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(
+            "an Encoder holds a loaded model and cannot be pickled: give its name to the process "
+            "that encodes, and call Encoder.load there."
+        )
 
     @property
     def choice(self) -> Choice:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from torch import nn
 from encoder.batching.batches import Vectors
 from encoder.engines.network import load_config, load_pretrained, torch_class
 from encoder.errors import ModelRefusedError
+from encoder.forks import check_process, computed
 from encoder.model.modules import read_json
 
 Ints = NDArray[np.int64]
@@ -37,7 +39,11 @@ def build(folder: Path, device: str) -> Run:
     # Whether a model is told the two texts apart this way is a property of its tokenizer.
     typed = "token_type_ids" in AutoTokenizer.from_pretrained(str(folder)).model_input_names
 
+    process = os.getpid()
+
     def run(ids: Ints, mask: Ints, kinds: Ints) -> Vectors:
+        if device != "cpu":
+            check_process(device, process)
         given: dict[str, Any] = {"input_ids": ids, "attention_mask": mask}
         if typed:
             given["token_type_ids"] = kinds
@@ -48,7 +54,7 @@ def build(folder: Path, device: str) -> Run:
         found: Vectors = scores.cpu().numpy()
         return found
 
-    return run
+    return lambda ids, mask, kinds: computed(lambda: run(ids, mask, kinds))
 
 
 def _activation(folder: Path, labels: int) -> nn.Module:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import threading
@@ -15,6 +16,7 @@ import numpy as np
 
 from encoder.batching.batches import MOST_THREADS, Batch, Item, Vectors, make_batch
 from encoder.errors import EncoderError
+from encoder.forks import in_each_child
 
 BUDGET = 1024
 MODEL = "model.xml"
@@ -54,9 +56,21 @@ class OpenVinoEngine:
         self._openvino = require()
         self._path = folder / MODEL
         self._precision = precision
+        self._begin()
+        in_each_child(self, OpenVinoEngine._leave_to_parent)
+
+    def _begin(self) -> None:
         self._lock = threading.Lock()
         self._compiled: dict[bool, Any] = {}
-        self._requests = threading.local()
+        # Kept for the next batch, of whichever thread; by whether they are for latency.
+        self._free: dict[bool, list[Any]] = {True: [], False: []}
+
+    def _leave_to_parent(self) -> None:
+        """Begin anew after a fork: what was compiled waits for threads that only the parent has."""
+        for each in (self._compiled, self._free):
+            # Its end would wait for them too, and the child's with it.
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(each))
+        self._begin()
 
     def one(self, batch: Batch) -> Vectors:
         """See Engine."""
@@ -72,16 +86,15 @@ class OpenVinoEngine:
         yield
 
     def _run(self, batch: Batch, *, latency: bool) -> Vectors:
-        request = self._request(latency)
+        free = self._free[latency]
+        try:
+            request = free.pop()
+        except IndexError:
+            request = self._model(latency).create_infer_request()
         request.infer([batch.ids, batch.mask, batch.kept], share_inputs=True)
-        return np.array(request.get_output_tensor(0).data, np.float32)
-
-    def _request(self, latency: bool) -> Any:
-        """The calling thread's own request."""
-        name = "latency" if latency else "many"
-        if not hasattr(self._requests, name):
-            setattr(self._requests, name, self._model(latency).create_infer_request())
-        return getattr(self._requests, name)
+        vectors = np.array(request.get_output_tensor(0).data, np.float32)
+        free.append(request)
+        return vectors
 
     def _model(self, latency: bool) -> Any:
         with self._lock:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
@@ -13,6 +14,7 @@ from typing import TypeVar
 
 from encoder.batching.batches import Batch, Engine, Vectors
 from encoder.errors import EncoderError
+from encoder.forks import check_process
 from encoder.model.modules import Route
 
 # While one batch is computed the next one is on its way.
@@ -33,6 +35,7 @@ class ProcessesEngine:
     def __init__(self, route: Route, devices: list[str], precision: str) -> None:
         context = multiprocessing.get_context("spawn")
         self._devices = devices
+        self._process = os.getpid()
         self._pools = [ProcessPoolExecutor(1, context, _ignore_interrupts) for _ in devices]
         opening = [
             pool.submit(_open, route, device, precision)
@@ -51,6 +54,7 @@ class ProcessesEngine:
 
     def many(self, batch: Batch) -> Vectors:
         """See Engine."""
+        check_process(", ".join(self._devices), self._process)
         number = self._free.get()
         try:
             submit = self._pools[number].submit

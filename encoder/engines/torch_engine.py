@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -15,6 +16,7 @@ from torch import Tensor
 from encoder.batching.batches import MOST_THREADS, Batch, Vectors
 from encoder.engines.network import Network
 from encoder.errors import EncoderError
+from encoder.forks import check_process, computed, in_each_child
 
 CPU_BUDGET = 2048
 # More tokens in one batch make no GPU faster, fewer leave it waiting for Python.
@@ -27,9 +29,6 @@ SHARE_OF_FREE = 0.5
 PROBE = (256, 32)
 # A lane's copies go while the other computes.
 CUDA_LANES = 2
-_threads_lock = threading.Lock()
-_threads_held = 0
-_threads_before = 0
 
 
 class Place(Protocol):
@@ -71,14 +70,9 @@ class Processor:
         """See Place."""
         return nullcontext()
 
-    @contextmanager
-    def open_lanes(self) -> Iterator[None]:
-        """One thread for each lane while any stream is open; then as many as before."""
-        _hold_threads()
-        try:
-            yield
-        finally:
-            _free_threads()
+    def open_lanes(self) -> AbstractContextManager[None]:
+        """See Place."""
+        return _threads.one_each()
 
 
 class Cuda:
@@ -164,42 +158,58 @@ def fitting(free: int, of_token: float, lanes: int) -> int:
     return min(GPU_BUDGET, max(LEAST_GPU_BUDGET, fits))
 
 
-@contextmanager
-def few_threads(most: int) -> Iterator[None]:
-    """At most so many threads for what the calling thread computes, unless lanes are open.
+class _Threads:
+    """torch's number of threads, which is a thread's own; the last one set is that of new threads.
 
-    torch's number is a thread's own, and what was last set is the number of new threads.
+    Kept for the whole process, by all engines together.
     """
-    before = torch.get_num_threads()
-    with _threads_lock:
-        fewer = before > most and not _threads_held
-        if fewer:
-            torch.set_num_threads(most)
-    try:
-        yield
-    finally:
-        with _threads_lock:
-            # Lanes that were opened meanwhile have one each, and this thread has all that help.
-            if fewer and not _threads_held:
-                torch.set_num_threads(before)
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._held = self._before = 0
+        in_each_child(self, _Threads._let_go)
+
+    def _let_go(self) -> None:
+        """In a forked process, where no stream goes on that held the threads."""
+        self._lock = threading.Lock()
+        if self._held:
+            torch.set_num_threads(self._before)
+        self._held = 0
+
+    @contextmanager
+    def few(self, most: int) -> Iterator[None]:
+        """At most so many for what the calling thread computes, unless lanes are open."""
+        before = torch.get_num_threads()
+        with self._lock:
+            fewer = before > most and not self._held
+            if fewer:
+                torch.set_num_threads(most)
+        try:
+            yield
+        finally:
+            with self._lock:
+                # Lanes that were opened meanwhile have one each, and this one has all that help.
+                if fewer and not self._held:
+                    torch.set_num_threads(before)
+
+    @contextmanager
+    def one_each(self) -> Iterator[None]:
+        """One for each lane while any stream is open; then as many as before."""
+        with self._lock:
+            if not self._held:
+                self._before = torch.get_num_threads()
+                torch.set_num_threads(1)
+            self._held += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._held -= 1
+                if not self._held:
+                    torch.set_num_threads(self._before)
 
 
-def _hold_threads() -> None:
-    """Set one thread, which holds for the whole process, unless another stream has done so."""
-    global _threads_held, _threads_before
-    with _threads_lock:
-        if not _threads_held:
-            _threads_before = torch.get_num_threads()
-            torch.set_num_threads(1)
-        _threads_held += 1
-
-
-def _free_threads() -> None:
-    global _threads_held
-    with _threads_lock:
-        _threads_held -= 1
-        if not _threads_held:
-            torch.set_num_threads(_threads_before)
+_threads = _Threads()
 
 
 class TorchEngine:
@@ -210,6 +220,7 @@ class TorchEngine:
 
     def __init__(self, network: Network, device: str, dtype: torch.dtype, lanes: int) -> None:
         self.device = torch.device(device)
+        self._process = os.getpid()
         self._network = network.to(self.device, dtype)
         self._place = place(self.device, lanes)
         self.lanes = self._place.lanes
@@ -217,7 +228,10 @@ class TorchEngine:
 
     def one(self, batch: Batch) -> Vectors:
         """See Engine."""
-        with few_threads(MOST_THREADS):
+        return computed(lambda: self._alone(batch))
+
+    def _alone(self, batch: Batch) -> Vectors:
+        with _threads.few(MOST_THREADS):
             return self.many(batch)
 
     def many(self, batch: Batch) -> Vectors:
@@ -241,6 +255,8 @@ class TorchEngine:
         return np.concatenate([self.many(_part(batch, half)) for half in halves])
 
     def _run(self, batch: Batch) -> Vectors:
+        if self.device.type != "cpu":
+            check_process(str(self.device), self._process)
         with torch.inference_mode(), self._place.turn():
             ids, kept = self._place.moved(batch.ids), self._place.moved(batch.kept)
             mask = self._place.moved(batch.mask) if batch.padded else None

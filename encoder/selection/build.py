@@ -18,6 +18,7 @@ from encoder.batching.tokens import Tokens, load_tokenizer, read_tokenizer
 from encoder.engines import openvino_engine
 from encoder.engines.openvino_engine import OpenVinoEngine
 from encoder.errors import EncoderError
+from encoder.forks import computed
 from encoder.model.modules import Route, StaticSpec
 from encoder.selection.cache import building, told
 from encoder.selection.candidates import Candidate, cores
@@ -81,6 +82,9 @@ class Workshop:
 
     def engine(self, candidate: Candidate) -> Engine:
         """An engine; raises EncoderError where it cannot run here."""
+        return computed(lambda: self._made(candidate))
+
+    def _made(self, candidate: Candidate) -> Engine:
         # A table's rows are read and added up: nothing that another backend does faster.
         if candidate.backend == "torch" or isinstance(self._route.first, StaticSpec):
             return self._torch(candidate)

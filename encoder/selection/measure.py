@@ -11,6 +11,7 @@ from encoder.batching.batches import Engine
 from encoder.batching.tokens import Tokens
 from encoder.engines import openvino_engine
 from encoder.errors import EncoderError
+from encoder.forks import in_each_child
 from encoder.model.modules import Blueprint, StaticSpec
 from encoder.selection.build import OnProgress, Workshop, check_texts
 from encoder.selection.cache import cache_folder, read_notes, write_notes
@@ -57,10 +58,15 @@ class Model:
         self._devices = wish.devices
         self._folder = cache_folder() / fingerprint
         self._lock = threading.RLock()
+        in_each_child(self, Model._renew_lock)
         self._choice: Choice | None = None
         self._ways: dict[str, Way] = {}
         # One engine for both ways where it is the same.
         self._engines: dict[tuple[str, Candidate], Engine] = {}
+
+    def _renew_lock(self) -> None:
+        """In a forked process, where a thread of the parent may have been opening a way."""
+        self._lock = threading.RLock()
 
     @property
     def choice(self) -> Choice:

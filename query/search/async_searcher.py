@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from dataclasses import dataclass
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from weakref import WeakKeyDictionary
 
 from query.answer.results import Answer, Result
 from query.body.request import Request
@@ -14,20 +17,75 @@ from query.errors import explained, raise_explained
 from query.question import HYBRID, QueryEncoder, Question, Vector
 from query.search.many import BATCH, IN_FLIGHT, Many, answers, batches
 from query.search.query_vectors import SIZE, Encoders, OnProgress
-from query.search.searcher import headers_of
+from query.search.searcher import headers_of, unpicklable
 from query.search.steps import Flow, Flows, Rerank, Work
 
 if TYPE_CHECKING:
+    from opensearchpy import AsyncOpenSearch
+
     from cluster import Cluster
 
 T = TypeVar("T")
 
 
-class AsyncSearcher:
-    """Searches an index, or an alias, of a cluster from coroutines; made inside a running loop.
+class _Clients:
+    """A client for each event loop, whose connections serve no other loop and no other process.
 
-    The arguments are those of Searcher. It has its own connections, so close it, or use it with
-    `async with`.
+    make: a new client; in a running loop.
+    """
+
+    def __init__(self, make: Callable[[], AsyncOpenSearch]) -> None:
+        self._make = make
+        self._open: WeakKeyDictionary[asyncio.AbstractEventLoop, _Opened] = WeakKeyDictionary()
+
+    async def get(self) -> AsyncOpenSearch:
+        """The client of the running loop."""
+        loop = asyncio.get_running_loop()
+        opened = self._open.get(loop)
+        if opened is None or opened.process != os.getpid():
+            client = self._make()
+            opened = self._open[loop] = _Opened(client, _kept_open(client), os.getpid())
+            await anext(opened.life)
+        return opened.client
+
+    async def close(self) -> None:
+        """Close the clients of this process."""
+        here = asyncio.get_running_loop()
+        for loop, opened in list(self._open.items()):
+            if opened.process != os.getpid():
+                continue
+            del self._open[loop]
+            if loop is here:
+                await opened.life.aclose()
+            elif loop.is_running():
+                closing = asyncio.run_coroutine_threadsafe(_closed(opened.life), loop)
+                await asyncio.wrap_future(closing)
+
+
+@dataclass(frozen=True)
+class _Opened:
+    client: AsyncOpenSearch
+    life: AsyncGenerator[None, None]
+    process: int
+
+
+async def _kept_open(client: AsyncOpenSearch) -> AsyncGenerator[None, None]:
+    """Closes the client when it is closed, as every loop does at its end that asyncio runs."""
+    try:
+        yield
+    finally:
+        await client.close()
+
+
+async def _closed(life: AsyncGenerator[None, None]) -> None:
+    await life.aclose()
+
+
+class AsyncSearcher:
+    """Searches an index, or an alias, of a cluster from coroutines, in whichever event loop.
+
+    The arguments are those of Searcher. It has its own connections, in each loop others, so close
+    it, or use it with `async with`; those of a loop that asyncio.run has run are closed with it.
     """
 
     def __init__(
@@ -41,11 +99,14 @@ class AsyncSearcher:
         on_progress: OnProgress | None = None,
     ) -> None:
         self._cluster = cluster
-        self._client = cluster.async_client()
+        self._clients = _Clients(cluster.async_client)
         self._encoders = Encoders(encoder, model, cache, on_progress)
         self._flows = Flows(
             index, cluster.capabilities, self._encoders, lambda error: explained(error, cluster)
         )
+
+    def __reduce__(self) -> NoReturn:
+        raise unpicklable(self)
 
     async def __aenter__(self) -> AsyncSearcher:
         return self
@@ -61,7 +122,7 @@ class AsyncSearcher:
     async def close(self) -> None:
         """Close the connections, and let go of the model that was loaded here."""
         self._encoders.close()
-        await self._client.close()
+        await self._clients.close()
 
     async def search(
         self,
@@ -127,7 +188,8 @@ class AsyncSearcher:
     async def _step(self, step: Request | Work) -> Any:
         if isinstance(step, Work):
             return await asyncio.to_thread(step.run)
-        return await self._client.transport.perform_request(
+        client = await self._clients.get()
+        return await client.transport.perform_request(
             step.method,
             step.path,
             params=step.params,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
@@ -17,6 +18,22 @@ from query.target import Target
 SIZE = 1024
 
 
+class ProcessLock:
+    """A lock of the process that takes it.
+
+    One that a thread of the parent held at a fork is never released in the child.
+    """
+
+    def __init__(self) -> None:
+        self._locks: dict[int, threading.Lock] = {}
+
+    def __enter__(self) -> None:
+        self._locks.setdefault(os.getpid(), threading.Lock()).acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._locks[os.getpid()].release()
+
+
 class VectorCache:
     """The vectors of the last queries, least recently used first out; safe to share by threads.
 
@@ -29,7 +46,7 @@ class VectorCache:
             raise QueryError(f"the cache is {size} vectors and must be a number of at least 0.")
         self._size = size
         self._kept: OrderedDict[tuple[str, str], Vector] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock = ProcessLock()
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -97,7 +114,7 @@ class Encoders:
         self._model = model
         self._on_progress = on_progress
         self._cache = VectorCache(cache)
-        self._lock = threading.Lock()
+        self._lock = ProcessLock()
         self._loaded: tuple[EncoderRecord | None, QueryEncoder] | None = None
 
     def kept(self, texts: Sequence[str], target: Target) -> list[Vector] | None:

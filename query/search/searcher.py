@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from query.answer.results import Answer, Result
 from query.body.request import Request
@@ -28,7 +28,8 @@ class Searcher:
     encoder: of the queries; without one, the model that the index remembers is loaded at the first
     search that needs it, from `model` (a name or folder) where that is given. cache: most query
     vectors kept; on_progress: called with what takes longer while the model is loaded. Safe to
-    share by threads. Raises TargetError for a name that no index can have.
+    share by threads, and to go on with in a forked process. Raises TargetError for a name that no
+    index can have.
     """
 
     def __init__(
@@ -46,6 +47,9 @@ class Searcher:
         self._flows = Flows(
             index, cluster.capabilities, self._encoders, lambda error: explained(error, cluster)
         )
+
+    def __reduce__(self) -> NoReturn:
+        raise unpicklable(self)
 
     def __enter__(self) -> Searcher:
         return self
@@ -144,6 +148,15 @@ class Searcher:
             body=step.body,
             headers=headers_of(step),
         )
+
+
+def unpicklable(searcher: object) -> TypeError:
+    """What to do where a searcher is to be sent to another process."""
+    name = type(searcher).__name__
+    return TypeError(
+        f"a searcher holds connections and a model and cannot be pickled: call connect in the "
+        f"process that searches, and make its {name} there."
+    )
 
 
 def headers_of(step: Request) -> Mapping[str, str] | None:

@@ -103,9 +103,9 @@ def meta_of(cluster: Cluster, index: str) -> dict[str, Any]:
 
 
 def start_script(*words: str) -> subprocess.Popen[str]:
-    """Start tests/support/load_script.py, the process that faults are done to."""
+    """Start tests/support/processes/load_script.py, the process that faults are done to."""
     return subprocess.Popen(
-        [sys.executable, "-m", "tests.support.load_script", *words],
+        [sys.executable, "-m", "tests.support.processes.load_script", *words],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

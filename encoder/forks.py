@@ -1,0 +1,56 @@
+"""What a forked process cannot take over from its parent: locks that a thread held, and threads."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
+
+from encoder.errors import EncoderError
+
+T = TypeVar("T")
+_owners: WeakKeyDictionary[Any, Callable[[Any], None]] = WeakKeyDictionary()
+# Of a forked process only: threads that were born in it, and whether the current one is.
+_born_here: ThreadPoolExecutor | None = None
+_here = threading.local()
+
+
+def in_each_child(owner: T, reset: Callable[[T], None]) -> None:
+    """Call `reset` with the owner in the child of every fork, for as long as the owner lives."""
+    _owners[owner] = reset
+
+
+def computed(work: Callable[[], T]) -> T:
+    """What the work gives; in a forked process it is done in a thread that was born there.
+
+    What torch computes in parallel it shares with threads that OpenMP keeps for the calling thread.
+    After a fork those are not there, and it would wait for them without end.
+    """
+    if _born_here is None or hasattr(_here, "born"):
+        return work()
+    return _born_here.submit(work).result()
+
+
+def check_process(device: str, process: int) -> None:
+    """Refuse to go on with what another process, the parent, has opened: no GPU allows it."""
+    if process != os.getpid():
+        raise EncoderError(
+            f"the device {device} was opened before this process was forked, and cannot be used "
+            "in it: load the model in this process only, or start it by the method spawn."
+        )
+
+
+def _reset_all() -> None:
+    global _born_here
+    _born_here = ThreadPoolExecutor(
+        thread_name_prefix="compute", initializer=lambda: setattr(_here, "born", True)
+    )
+    for owner, reset in list(_owners.items()):
+        reset(owner)
+
+
+if hasattr(os, "register_at_fork"):  # not where there is no fork
+    os.register_at_fork(after_in_child=_reset_all)

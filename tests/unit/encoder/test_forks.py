@@ -1,0 +1,98 @@
+"""An encoder whose process forks, and one that is to be sent to another process."""
+
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from encoder import CrossEncoder, Encoder, EncoderError
+from tests.support import models
+from tests.support.loads import ROOT
+from tests.support.parity import TEXTS
+from tests.support.processes.forked import HANGS, forked
+from tests.unit.encoder.test_cross import made
+
+MANY = TEXTS * 20
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return models.transformer(tmp_path_factory.mktemp("forked"), "bert")
+
+
+@pytest.fixture(scope="module", params=["torch", "openvino"])
+def encoder(request, folder):
+    return Encoder.load(folder, backend=request.param, precision="float32")
+
+
+def both(encoder):
+    return encoder.encode_queries(TEXTS), encoder.encode_passages(MANY)
+
+
+def test_a_child_encodes_as_its_parent_did(encoder):
+    few, many = both(encoder)
+    found_few, found_many = forked(lambda: both(encoder))
+    assert np.array_equal(few, found_few)
+    assert np.array_equal(many, found_many)
+    grandchild = forked(lambda: forked(lambda: both(encoder)))
+    assert np.array_equal(few, grandchild[0])
+
+
+def test_a_child_loads_a_model_of_its_own(encoder, folder):
+    few, _ = both(encoder)
+    load = forked(lambda: Encoder.load(folder, backend="torch").encode_queries(TEXTS))
+    assert np.abs(few - load).max() < 1e-5
+
+
+def test_a_fork_in_the_midst_of_a_stream(encoder):
+    few, many = both(encoder)
+    stream = encoder.stream_passages(iter(MANY))
+    next(stream)
+    found_few, found_many = forked(lambda: both(encoder))
+    assert np.array_equal(few, found_few)
+    assert np.array_equal(many, found_many)
+    assert sum(1 for _ in stream) == len(MANY) - 1
+
+
+def test_a_fork_while_a_thread_opens_the_model(folder):
+    encoder = Encoder.load(folder, only_queries=True, backend="torch")
+    with encoder._model._lock:
+        assert forked(lambda: encoder.encode_passages(TEXTS)).shape == (len(TEXTS), encoder.dim)
+
+
+def test_a_child_reranks(folder, tmp_path):
+    scorer = CrossEncoder.load(made(tmp_path))
+    scores = scorer.score("jugs", TEXTS)
+    assert np.array_equal(forked(lambda: scorer.score("jugs", TEXTS)), scores)
+
+
+@pytest.mark.parametrize("backend", ["torch", "openvino"])
+def test_a_child_that_encodes_nothing_ends_in_the_usual_way(folder, backend):
+    program = f"""
+import os, sys
+from encoder import Encoder
+encoder = Encoder.load({str(folder)!r}, backend={backend!r}, precision="float32")
+encoder.encode_queries(["a"] * 40)
+if child := os.fork():
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, timeout=HANGS)
+    assert done.returncode == 0
+
+
+def test_processes_of_several_devices_are_the_parents(folder):
+    encoder = Encoder.load(folder, device="cpu,cpu", backend="torch", precision="float32")
+
+    def refused():
+        with pytest.raises(EncoderError, match="was opened before this process was forked") as told:
+            encoder.encode_passages(TEXTS)
+        return str(told.value)
+
+    assert forked(refused).startswith("the device cpu, cpu was opened")
+
+
+def test_pickling_says_what_to_do_instead(encoder):
+    with pytest.raises(TypeError, match=r"call Encoder\.load there"):
+        pickle.dumps(encoder)
