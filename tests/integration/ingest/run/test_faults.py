@@ -140,7 +140,14 @@ def test_ctrl_c_while_standard_input_says_nothing(opensearch, index_name, tmp_pa
 
     from tests.support.loads import ROOT
 
-    words = [sys.executable, "-m", "tests.support.processes.load_script", opensearch.url, index_name, "-"]
+    words = [
+        sys.executable,
+        "-m",
+        "tests.support.processes.load_script",
+        opensearch.url,
+        index_name,
+        "-",
+    ]
     process = subprocess.Popen(
         [*words, str(tmp_path / "log"), "0"],
         cwd=ROOT,
