@@ -9,6 +9,7 @@ from query.search.async_searcher import AsyncSearcher
 from query.search.pipeline import put_pipeline
 from query.search.searcher import Searcher
 from query.search.steps import Rerank
+from query.target import Roles
 
 __all__ = [
     "Answer",
@@ -26,6 +27,7 @@ __all__ = [
     "Question",
     "Rerank",
     "Result",
+    "Roles",
     "Searcher",
     "TargetError",
     "TextError",

@@ -85,6 +85,7 @@ if TYPE_CHECKING:
         QueryError,
         Rerank,
         Result,
+        Roles,
         Searcher,
         TargetError,
         TextError,
@@ -121,7 +122,7 @@ _NAMES = {
     """,
     "query": """
         Answer AnswerError AsyncSearcher Bm25 FilterError Hit Knn PassageScorer Query
-        QueryEncoder QueryError Rerank Result Searcher TargetError TextError Tuning
+        QueryEncoder QueryError Rerank Result Roles Searcher TargetError TextError Tuning
         answer_json put_pipeline read_queries result_json trec_lines
     """,
 }
@@ -173,6 +174,7 @@ __all__ = [
     "Report",
     "Rerank",
     "Result",
+    "Roles",
     "Run",
     "Searcher",
     "Shape",

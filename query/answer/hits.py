@@ -17,6 +17,7 @@ from query.body.hybrid import LEGS, MOST_SHARDS_APART
 from query.body.plan import INNER, Plan
 from query.body.request import failure, hits_of
 from query.question import BM25, HYBRID, KNN
+from query.target.roles import values_at
 
 T = TypeVar("T")
 
@@ -187,7 +188,7 @@ def _groups(plan: Plan, found: list[Found]) -> list[Group[Found]]:
     if plan.question.mode == BM25:
         return [Group(each, _counted_others(each.hit)) for each in found]
     field = plan.target.fields.document_id
-    return collapsed(found, lambda each: each.hit["_source"].get(field, each.hit["_id"]))
+    return collapsed(found, lambda each: _first_at(each.hit["_source"], field) or each.hit["_id"])
 
 
 def _counted_others(hit: Raw) -> int | None:
@@ -206,10 +207,10 @@ def _hit(plan: Plan, group: Group[Found], rank: int, legs: Sequence[Leg]) -> Hit
         score=score,
         text=_text(source, plan),
         source=source,
-        title=source.get(plan.target.fields.title),
+        title=_first_at(source, plan.target.fields.title),
         raw_score=None if mode == HYBRID else float(hit["_score"]),
         cosine=score if mode == KNN and plan.scale else None,
-        document_id=source.get(plan.target.fields.document_id),
+        document_id=_first_at(source, plan.target.fields.document_id),
         others=group.others,
         index=hit["_index"] if len(plan.target.indexes) > 1 else None,
     )
@@ -219,14 +220,16 @@ def _hit(plan: Plan, group: Group[Found], rank: int, legs: Sequence[Leg]) -> Hit
 
 
 def _text(source: Mapping[str, Any], plan: Plan) -> str:
-    for path in plan.target.shown_text:
-        value: Any = source
-        for part in path:
-            value = value.get(part) if isinstance(value, Mapping) else None
-        texts = value if isinstance(value, list) else [value]
+    for name in plan.target.shown_text:
+        texts = list(values_at(source, name.split(".")))
         if texts and all(isinstance(each, str) for each in texts):
             return " ".join(texts)
     return ""
+
+
+def _first_at(source: Mapping[str, Any], name: str) -> str | None:
+    """The text at a dotted path, the first one of a list, None where there is none."""
+    return next((str(each) for each in values_at(source, name.split("."))), None)
 
 
 def _fusion(plan: Plan, legs: Sequence[Leg]) -> dict[str, Any] | None:

@@ -161,7 +161,7 @@ class _Planner:
         main: int | None,
         place: Place | None = None,
     ) -> Plan:
-        notes = (*self._loading_notes(), *self._depth_notes())
+        notes = (*self.target.notes, *self._loading_notes(), *self._depth_notes())
         if place and place.on_server:
             notes += self._pipeline_notes()
         return Plan(

@@ -61,6 +61,12 @@ def description_of(index: str, *, mapping_only: bool = False) -> Request:
     return Request("GET", path_of(index, "_mapping") if mapping_only else path_of(index), {})
 
 
+def sample_of(index: str, fields: Sequence[str], size: int) -> Request:
+    """Some documents of an index, whichever come first, with these fields alone."""
+    body = {"size": size, "_source": list(fields), "query": {"match_all": {}}}
+    return Request("POST", path_of(index, "_search"), {}, dumps(body))
+
+
 def _header(item: Item) -> dict[str, Any]:
     header = {"index": item.index}
     return {**header, "preference": item.preference} if item.preference else header

@@ -19,6 +19,7 @@ from query.search.many import BATCH, IN_FLIGHT, Many, answers, batches
 from query.search.query_vectors import SIZE, Encoders, OnProgress
 from query.search.searcher import headers_of, unpicklable
 from query.search.steps import Flow, Flows, Rerank, Work
+from query.target import Roles
 
 if TYPE_CHECKING:
     from opensearchpy import AsyncOpenSearch
@@ -95,6 +96,7 @@ class AsyncSearcher:
         *,
         encoder: QueryEncoder | None = None,
         model: str | None = None,
+        roles: Roles | None = None,
         cache: int = SIZE,
         on_progress: OnProgress | None = None,
     ) -> None:
@@ -102,7 +104,11 @@ class AsyncSearcher:
         self._clients = _Clients(cluster.async_client)
         self._encoders = Encoders(encoder, model, cache, on_progress)
         self._flows = Flows(
-            index, cluster.capabilities, self._encoders, lambda error: explained(error, cluster)
+            index,
+            cluster.capabilities,
+            self._encoders,
+            lambda error: explained(error, cluster),
+            roles,
         )
 
     def __reduce__(self) -> NoReturn:

@@ -15,6 +15,7 @@ from query.question import HYBRID, QueryEncoder, Question, Vector
 from query.search.many import BATCH, IN_FLIGHT, Many, answers, batches
 from query.search.query_vectors import SIZE, Encoders, OnProgress
 from query.search.steps import Flow, Flows, Rerank, Work
+from query.target import Roles
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -26,10 +27,11 @@ class Searcher:
     """Searches an index, or an alias, of a cluster.
 
     encoder: of the queries; without one, the model that the index remembers is loaded at the first
-    search that needs it, from `model` (a name or folder) where that is given. cache: most query
-    vectors kept; on_progress: called with what takes longer while the model is loaded. Safe to
-    share by threads, and to go on with in a forked process. Raises TargetError for a name that no
-    index can have.
+    search that needs it, from `model` (a name or folder) where that is given. roles: which fields
+    hold the text, the titles and the documents' ids of an index without Tandem's record. cache:
+    most query vectors kept; on_progress: called with what takes longer while the model is loaded.
+    Safe to share by threads, and to go on with in a forked process. Raises TargetError for a name
+    that no index can have.
     """
 
     def __init__(
@@ -39,13 +41,18 @@ class Searcher:
         *,
         encoder: QueryEncoder | None = None,
         model: str | None = None,
+        roles: Roles | None = None,
         cache: int = SIZE,
         on_progress: OnProgress | None = None,
     ) -> None:
         self._cluster = cluster
         self._encoders = Encoders(encoder, model, cache, on_progress)
         self._flows = Flows(
-            index, cluster.capabilities, self._encoders, lambda error: explained(error, cluster)
+            index,
+            cluster.capabilities,
+            self._encoders,
+            lambda error: explained(error, cluster),
+            roles,
         )
 
     def __reduce__(self) -> NoReturn:

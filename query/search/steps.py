@@ -23,13 +23,16 @@ from query.body.request import (
     PAST_THE_END,
     Request,
     description_of,
+    hits_of,
     request_of,
     responses_of,
+    sample_of,
 )
 from query.errors import QueryError, TargetError
 from query.question import BM25, HYBRID, MOST, PassageScorer, Question, Vector
 from query.search.query_vectors import Encoders
-from query.target import Target, read_target
+from query.target import Roles, Target, read_target
+from query.target.roles import SAMPLE, assigned, check_roles
 
 if TYPE_CHECKING:
     from cluster import Capabilities
@@ -76,12 +79,14 @@ class Flows:
         can: Capabilities,
         encoders: Encoders,
         explain: Callable[[Exception], Exception],
+        roles: Roles | None = None,
     ) -> None:
         if fault := fault_of_pattern(index):
             raise TargetError(f"{index!r} cannot be the name of an index: {fault}.")
         self.index = index
         self.explain = explain
         self._can = can
+        self._roles = roles or Roles()
         self._encoders = encoders
         # Replaced as one object, so that threads never see half of an old one.
         self._known: tuple[Target, float] | None = None
@@ -168,9 +173,24 @@ class Flows:
                 raise
             # Many roles may read mappings and not settings, whose defaults then have to do.
             found = yield description_of(self.index, mapping_only=True)
-        target = read_target(self.index, found)
+        target = yield from self._with_roles(read_target(self.index, found))
         self._known = (target, time.monotonic())
         return target
+
+    def _with_roles(self, target: Target) -> Flow[Target]:
+        """Find a target's fields: by its record, else as the user says and a sample shows."""
+        if target.record is not None:
+            return target.refuse_roles(self._roles)
+        check_roles(self.index, target.types, self._roles)
+        sample: list[Mapping[str, Any]] = []
+        if len(target.full_text) > 1 and self._roles.text is None:
+            try:
+                answer = yield sample_of(self.index, target.full_text, SAMPLE)
+                sample = [hit.get("_source") or {} for hit in hits_of(answer)]
+            except Exception as error:
+                if getattr(error, "status_code", None) not in (400, 403):
+                    raise  # names alone decide where documents may not be read
+        return target.with_roles(assigned(self.index, target.full_text, self._roles, sample))
 
     def _fresh_enough(self) -> bool:
         return self._known is not None and time.monotonic() - self._known[1] < BELIEVED_SECONDS

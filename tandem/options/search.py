@@ -11,6 +11,7 @@ import click
 from query.body.filters import parse_dsl
 from query.errors import QueryError
 from query.question import BM25, DEPTH, HYBRID, KNN, MODES, MOST, PLACES, Bm25, Knn, Tuning
+from query.target import Roles
 from tandem.config import WORDS, long_name, typed, typed_wins
 from tandem.options.cluster import Command, Number
 from tandem.options.fusion import FUSION_NAMES, fusion_options
@@ -204,5 +205,31 @@ def every_tuning_option(command: Command) -> Command:
 
     wrapped = fusion_options(wrapped)
     for option in reversed(_OPTIONS):
+        wrapped = option(wrapped)
+    return wrapped  # type: ignore[return-value]
+
+
+_ROLES = [
+    click.option("--text-field", help="The text, in an index that Tandem did not make."),
+    click.option("--title-field", help="The titles, in such an index."),
+    click.option("--document-id-field", help="The documents' ids, in such an index."),
+]
+
+
+def role_options(command: Command) -> Command:
+    """Add the options that say what the fields of a foreign index hold, as `roles`."""
+
+    @functools.wraps(command)
+    def wrapped(
+        *args: Any,
+        text_field: str | None,
+        title_field: str | None,
+        document_id_field: str | None,
+        **options: Any,
+    ) -> Any:
+        roles = Roles(text_field, title_field, document_id_field)
+        return command(*args, roles=roles, **options)
+
+    for option in reversed(_ROLES):
         wrapped = option(wrapped)
     return wrapped  # type: ignore[return-value]

@@ -11,11 +11,11 @@ import click
 
 from query.question import MODES, MOST, Tuning
 from tandem.options.cluster import Target, cluster_options, index_name, json_option, print_json
-from tandem.options.search import every_tuning_option
+from tandem.options.search import every_tuning_option, role_options
 
 if TYPE_CHECKING:
     from evaluation import Evaluation, Judgements, Run
-    from query import Query
+    from query import Query, Roles
 
 SOME_FAILED = 3
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -83,6 +83,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 )
 @click.option("--plot", type=FILE, help="Draw the figures into this file: .png, .svg or .pdf.")
 @click.option("--model", help="Name or folder of the index's model, where its own name fails.")
+@role_options
 @every_tuning_option
 @cluster_options
 @json_option
@@ -96,6 +97,7 @@ def command(
     target: Target,
     as_json: bool,
     tuning: Tuning,
+    roles: Roles,
     **options: Any,
 ) -> int:
     """Measure how well searches rank, by queries whose documents people judged.
@@ -113,7 +115,7 @@ def command(
     import_measures()
     task = Task.read(tuning=tuning, baseline=baseline, **options)
     title = str(index or run)
-    found = task.of_run(run) if run else task.of_index(str(index), model, target)
+    found = task.of_run(run) if run else task.of_index(str(index), model, roles, target)
     if runs:
         _write(found, runs)
     if plot:
@@ -168,7 +170,7 @@ class Task:
         texts = {query.id: query.text for query in self.queries}
         return judge([figures], self.judgements, self.relevant, self.baseline, texts)
 
-    def of_index(self, index: str, model: str | None, target: Target) -> Evaluation:
+    def of_index(self, index: str, model: str | None, roles: Roles, target: Target) -> Evaluation:
         """The figures of an index's searches, which are made now."""
         from evaluation import evaluate
         from query import Searcher
@@ -177,7 +179,9 @@ class Task:
         judged = sum(query.id in self.judgements for query in self.queries)
         with ExitStack() as stack:
             cluster = stack.enter_context(target.connect())
-            searcher = stack.enter_context(Searcher(cluster, index, model=model, on_progress=tell))
+            searcher = stack.enter_context(
+                Searcher(cluster, index, model=model, roles=roles, on_progress=tell)
+            )
             advance = stack.enter_context(bar("Searching", judged * len(self.modes)))
             return evaluate(
                 searcher,

@@ -13,10 +13,10 @@ from query.question import MOST, Tuning
 from tandem.commands.searches.search_many import is_same, is_screen, is_trec
 from tandem.config import typed
 from tandem.options.cluster import Target, cluster_options, index_name, json_option, print_json
-from tandem.options.search import asking_options, tuning_options
+from tandem.options.search import asking_options, role_options, tuning_options
 
 if TYPE_CHECKING:
-    from query import Rerank
+    from query import Rerank, Roles
     from tandem.commands.searches.search_many import ManyQueries
 
 # Finished, but something is missing: a shard's passages, or a query's answer.
@@ -52,6 +52,7 @@ SOME_MISSING = 3
     type=click.Path(path_type=Path, dir_okay=False),
     help="With --queries: write a TREC run, or JSONL to *.jsonl; - is standard output (default).",
 )
+@role_options
 @tuning_options
 @cluster_options
 @json_option
@@ -70,6 +71,7 @@ def command(
     as_json: bool,
     asked: dict[str, Any],
     tuning: Tuning,
+    roles: Roles,
 ) -> int:
     """Search an index by kNN, by BM25, or by both.
 
@@ -82,7 +84,7 @@ def command(
     many = _many(context, text, queries, run, as_json)
     with (
         target.connect() as cluster,
-        Searcher(cluster, index, model=model, on_progress=tell) as searcher,
+        Searcher(cluster, index, model=model, roles=roles, on_progress=tell) as searcher,
     ):
         asked |= {"tuning": tuning, "rerank": _reranker(rerank, rerank_depth)}
         if many is not None:

@@ -88,7 +88,7 @@ def test_a_stopped_node_is_one_sentence(search):
 
 
 def test_help_of_search_imports_no_model_library():
-    program = "import sys; from tandem.commands import search; print(*sys.modules)"
+    program = "import sys; from tandem.commands.searches import search; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )

@@ -63,6 +63,7 @@ PUBLIC = [
     "Report",
     "Rerank",
     "Result",
+    "Roles",
     "Run",
     "Searcher",
     "Shape",

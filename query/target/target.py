@@ -2,65 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
 from mappings import LOADING, EncoderRecord, Fields, IndexRecord, MappingError, read_record
-from query.errors import FilterError, TargetError
+from query.errors import TargetError
 from query.question import MOST
-
-Types = Mapping[str, str]
-
-INTEGERS = ("byte", "short", "integer", "long", "unsigned_long")
-NUMBERS = (*INTEGERS, "half_float", "float", "double", "scaled_float")
-DATES = ("date", "date_nanos")
-
-
-def known_type(name: str, types: Types, index: str) -> str:
-    """The type of a field; raises FilterError naming near ones where the index lacks it."""
-    if name in ("_id", "_index"):
-        return "_id"
-    if name in types:
-        return types[name]
-    parts = name.split(".")
-    for end in range(len(parts) - 1, 0, -1):  # a flat object's keys are not in the mapping
-        if types.get(".".join(parts[:end])) in ("flat_object", "flattened"):
-            return "keyword"
-    near = difflib.get_close_matches(name, types, n=3)
-    known = ", ".join(sorted(types)) or "none"
-    hint = f"did you mean {' or '.join(near)}?" if near else f"it has {known}."
-    raise FilterError(f"index {index!r} has no field {name!r}: {hint}")
-
-
-def nested_in(name: str, types: Types) -> str | None:
-    """The nearest nested field that a field is, or is in: nothing outside of it sees the field."""
-    parts = name.split(".")
-    above = (".".join(parts[:end]) for end in range(len(parts), 0, -1))
-    return next((each for each in above if types.get(each) == "nested"), None)
-
-
-VECTOR_TYPES = ("knn_vector", "dense_vector")
-# k-NN before 3.0 took nmslib where a mapping names no engine, and l2 where it names no space.
-DEFAULT_SPACE = "l2"
-
-
-@dataclass(frozen=True)
-class VectorField:
-    """A field that can be searched for neighbours.
-
-    engine: None on Elasticsearch; compressed: its vectors are stored with less than 32 bits a
-    component; graph: it is searched through an HNSW graph, which may miss neighbours.
-    """
-
-    name: str
-    dimension: int
-    space: str
-    engine: str | None
-    compressed: bool
-    graph: bool = True
+from query.target.fields import VECTOR_TYPES, VectorField, nested_in, resolved, types_of, vectors
+from query.target.roles import Assignment, Roles, full_text
 
 
 @dataclass(frozen=True)
@@ -68,10 +19,12 @@ class Target:
     """An index or alias as a search sees it.
 
     name: as it was given; indexes: what stands behind it; types: dotted field name -> type;
-    vectors: all that can be searched; record: who encoded it; refusal: why its vectors cannot be
+    vectors: all of the first index that can be searched, others: those of each further index;
+    record: who encoded it; refusal: why its vectors cannot be
     searched, though its text can; shards: index -> how many it has, 1 where that may not be read;
     window: index.max_result_window; pipeline: the index's own default search pipeline; loading: an
-    ingestion has not finished.
+    ingestion has not finished; searched: fields of words, where there is no record; notes: how its
+    fields were found.
     """
 
     name: str
@@ -79,6 +32,7 @@ class Target:
     fields: Fields
     types: Mapping[str, str]
     vectors: tuple[VectorField, ...]
+    others: Mapping[str, tuple[VectorField, ...]]
     record: EncoderRecord | None
     refusal: str | None
     shards: Mapping[str, int]
@@ -86,6 +40,8 @@ class Target:
     window: int
     pipeline: str | None
     loading: bool
+    searched: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def all_shards(self) -> int:
@@ -99,21 +55,23 @@ class Target:
         return tuple(sorted(vectors | {self.fields.vector, self.fields.content_hash}))
 
     @cached_property
-    def shown_text(self) -> tuple[tuple[str, ...], ...]:
-        """Where the text of a hit stands: paths of names, the first that is there."""
-        names = dict.fromkeys((self.fields.text, *self.text_fields))
-        return tuple(tuple(name.split(".")) for name in names)
+    def shown_text(self) -> tuple[str, ...]:
+        """Where the text of a hit stands: the first of these that is there."""
+        return tuple(dict.fromkeys((self.fields.text, *self.text_fields)))
 
     @cached_property
     def text_fields(self) -> tuple[str, ...]:
-        """What BM25 searches by default: text and title, else every field of full text."""
-        full = [
-            name
-            for name, kind in self.types.items()
-            if kind == "text" and not nested_in(name, self.types)
-        ]
+        """What BM25 searches by default: text and title, or what was found without a record."""
+        if self.searched:
+            return self.searched
+        full = self.full_text
         usual = [name for name in (self.fields.text, self.fields.title) if name in full]
         return tuple(usual or full)
+
+    @cached_property
+    def full_text(self) -> list[str]:
+        """Every field whose words can be searched."""
+        return full_text(self.types, [name for name in self.types if nested_in(name, self.types)])
 
     def vector_field(self, wanted: str | None) -> VectorField:
         """The field to search for neighbours; raises TargetError where there is not exactly one."""
@@ -134,10 +92,46 @@ class Target:
             )
         for vector in self.vectors:
             if wanted in (None, vector.name):
+                self._check_alike(vector)
                 return vector
         raise TargetError(
             f"index {self.name!r} has no field {wanted!r} of vectors: it has {', '.join(names)}."
         )
+
+    def with_roles(self, found: Assignment) -> Target:
+        """The same target, with the fields that were found for it."""
+        return replace(self, fields=found.fields, searched=found.searched, notes=found.notes)
+
+    def refuse_roles(self, roles: Roles) -> Target:
+        """Return it; raises TargetError where a user's word is against its record."""
+        for role, name in roles.given.items():
+            own = getattr(self.fields, role)
+            if name != own:
+                raise TargetError(
+                    f"index {self.name!r} has Tandem's record, by which its {role} is in {own!r} "
+                    f"and not in {name!r}: leave out `{role}_field`."
+                )
+        return self
+
+    def _check_alike(self, vector: VectorField) -> None:
+        """Refuse a field that is another one, or missing, in one of several indexes."""
+        for index, fields in self.others.items():
+            theirs = next((each for each in fields if each.name == vector.name), None)
+            if theirs is None:
+                raise TargetError(
+                    f"{self.name!r} stands for several indexes, and {index!r} has no field "
+                    f"{vector.name!r} of vectors: search the indexes one by one, or use mode bm25."
+                )
+            for what, here, there in (
+                ("dimensions", vector.dimension, theirs.dimension),
+                ("space", vector.space, theirs.space),
+            ):
+                if here != there:
+                    raise TargetError(
+                        f"{self.name!r} stands for several indexes whose field {vector.name!r} "
+                        f"differs ({what} {here} in one, {there} in {index!r}), so their scores do "
+                        "not compare: search the indexes one by one, or use mode bm25."
+                    )
 
 
 def read_target(name: str, found: Mapping[str, Any]) -> Target:
@@ -155,8 +149,9 @@ def read_target(name: str, found: Mapping[str, Any]) -> Target:
         name=name,
         indexes=frozenset(found),
         fields=record.fields if record else Fields(),
-        types={k: t for index in found for k, t in _resolved(_mapping(found, index)).items()},
-        vectors=tuple(_vectors(_mapping(found, first))),
+        types={k: t for index in found for k, t in resolved(_mapping(found, index)).items()},
+        vectors=tuple(vectors(_mapping(found, first))),
+        others={i: tuple(vectors(_mapping(found, i))) for i in sorted(found) if i != first},
         record=record.encoder if record else None,
         refusal=damage or _refusal(name, found, records),
         shards={i: int(_settings(found, i).get("number_of_shards", 1)) for i in sorted(found)},
@@ -206,71 +201,6 @@ def _default_pipeline(settings: Mapping[str, Any]) -> str | None:
     return name if name and name != "_none" else None
 
 
-def _resolved(mapping: Mapping[str, Any]) -> dict[str, str]:
-    """Dotted name -> type of every field; an alias of a field has that field's type.
-
-    Not one of a field of vectors, which finds nothing (k-NN#3485): that stays an alias.
-    """
-    types, paths = dict(_types(mapping)), dict(_aliases(mapping))
-    for name, path in paths.items():
-        kind = types.get(path, "alias")
-        types[name] = "alias" if kind in VECTOR_TYPES else kind
-    return types
-
-
-def _aliases(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for name, spec in (mapping.get("properties") or {}).items():
-        if spec.get("type") == "alias":
-            yield prefix + name, spec["path"]
-        yield from _aliases(spec, f"{prefix}{name}.")
-
-
-def _types(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    """(dotted name, type) of every field, sub-fields and multi-fields included."""
-    for name, spec in (mapping.get("properties") or {}).items():
-        whole = prefix + name
-        yield whole, _type(spec)
-        yield from _types(spec, f"{whole}.")
-        for sub, sub_spec in (spec.get("fields") or {}).items():
-            yield f"{whole}.{sub}", sub_spec["type"]
-
-
-def _type(spec: Mapping[str, Any]) -> str:
-    """A field's type; nested objects that are also part of what they are in are like others."""
-    kind: str = spec.get("type", "object")
-    both = spec.get("include_in_root") or spec.get("include_in_parent")
-    return "object" if kind == "nested" and both else kind
-
-
-def _vectors(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[VectorField]:
-    for name, spec in (mapping.get("properties") or {}).items():
-        kind = spec.get("type")
-        if kind in VECTOR_TYPES and spec.get("index", True):
-            yield _vector_field(prefix + name, spec)
-        elif kind != "nested":  # neighbours inside nested documents need a query of their own
-            yield from _vectors(spec, f"{prefix}{name}.")
-
-
-def _vector_field(name: str, spec: Mapping[str, Any]) -> VectorField:
-    if spec["type"] == "dense_vector":
-        kind = (spec.get("index_options") or {}).get("type", "")
-        compressed = kind.startswith(("int", "bbq")) or spec.get("element_type", "float") != "float"
-        space = spec.get("similarity", "cosine")
-        graph = not kind or kind.endswith("hnsw")
-        return VectorField(name, int(spec.get("dims", 0)), space, None, compressed, graph)
-    method = spec.get("method") or {}
-    level = spec.get("compression_level", "1x")
-    encoder = ((method.get("parameters") or {}).get("encoder") or {}).get("name", "flat")
-    return VectorField(
-        name,
-        int(spec.get("dimension", 0)),
-        method.get("space_type") or spec.get("space_type") or DEFAULT_SPACE,
-        method.get("engine", "nmslib"),
-        level != "1x" or spec.get("mode") == "on_disk" or encoder != "flat",
-        method.get("name", "hnsw") == "hnsw" and "model_id" not in spec,
-    )
-
-
 def _refusal(
     name: str, found: Mapping[str, Any], records: Mapping[str, IndexRecord | None]
 ) -> str | None:
@@ -290,7 +220,7 @@ def _refusal(
         )
     for index in sorted(found):
         settings = _settings(found, index)
-        kinds = [kind for _, kind in _types(_mapping(found, index))]
+        kinds = [kind for _, kind in types_of(_mapping(found, index))]
         if settings and "knn_vector" in kinds and str(settings.get("knn")) != "true":
             return (
                 f"index {index!r} has index.knn false, which cannot be changed, so its vectors "
