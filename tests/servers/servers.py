@@ -16,6 +16,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import psutil
+
 from cluster import Cluster, ClusterError, EmbeddedNode, Home, connect
 from cluster.node import process, ready
 from cluster.node.files import Layout, command, environment, prepare
@@ -148,7 +150,7 @@ class JavaServer:
         if self.pid is None or not process.is_ours(self.pid, self.layout.marker):
             return
         group = os.getpgid(self.pid)
-        members = [pid for pid in process._pids() if _group(pid) == group]
+        members = [pid for pid in psutil.pids() if _group(pid) == group]
         os.killpg(group, sign)
         for pid in members:
             process.gone_within(pid, self.layout.marker, START_SECONDS)
