@@ -13,11 +13,13 @@ from ingest.index.alias import switch as switch_alias
 from ingest.index.delete import delete_index
 from ingest.index.describe import describe as describe_index
 from ingest.index.describe import list_indexes
+from ingest.index.generations import Older
 from ingest.index.open import create_index
 from ingest.records import PassageEncoder, Reading, Splitting, Writing
 from ingest.run.dry_run import DryRun, dry_run
 from ingest.run.ingestion import ingest
 from ingest.run.plan import Plan, checked
+from ingest.run.prune import PruneLimit
 from ingest.tally import RejectLimit, Report
 from mappings import Shape
 
@@ -27,9 +29,11 @@ __all__ = [
     "IncompleteError",
     "IndexRefusedError",
     "IngestError",
+    "Older",
     "OutageError",
     "PassageEncoder",
     "Plan",
+    "PruneLimit",
     "Reading",
     "RejectLimit",
     "Report",

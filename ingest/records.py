@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Event
@@ -14,8 +15,13 @@ import orjson
 from numpy.typing import NDArray
 
 from ingest.errors import IngestError
+from mappings import Fields
 
 PASSAGE_ID = r"##\d+$"
+_POSITION = re.compile(r"##\d+")
+_STAMP = re.compile(r"([0-9a-f]{32}):([0-9a-f]{16}):([1-9]\d{0,8})")
+# The content hash of a passage that is to be written anew, because it has no vector.
+FORGOTTEN = ""
 _SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
 
 
@@ -41,12 +47,23 @@ def stamp(fingerprint: str, encoded: str, body: dict[str, Any], count: int) -> s
     return f"{first.hexdigest()}:{rest.hexdigest()}:{count}"
 
 
-def parse_stamp(text: str | None) -> Stamp | None:
+def parse_stamp(text: Any) -> Stamp | None:
     """The parts of a stored content hash, or None where it is not one of ours."""
-    parts = (text or "").split(":")
-    if len(parts) != 3 or not parts[2].isdigit():
-        return None
-    return Stamp(parts[0], parts[1], int(parts[2]))
+    match = _STAMP.fullmatch(text) if isinstance(text, str) else None
+    return Stamp(match[1], match[2], int(match[3])) if match else None
+
+
+def wrote(passage: str, source: Mapping[str, Any], fields: Fields) -> bool:
+    """Whether Tandem wrote what is stored under an id: by its stamp, and by its document's id.
+
+    source: holds at least the fields of the content hash and of the document's id.
+    """
+    document, content_hash = source.get(fields.document_id), source.get(fields.content_hash)
+    if not isinstance(document, str) or not passage.startswith(document):
+        return False
+    if content_hash != FORGOTTEN and parse_stamp(content_hash) is None:
+        return False
+    return passage == document or bool(_POSITION.fullmatch(passage, len(document)))
 
 
 Vector = NDArray[np.float32]

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ingest.records import Passage, Stamp, parse_stamp, passage_id
+from ingest.records import Passage, Stamp, parse_stamp, passage_id, wrote
 from ingest.tally import Outcome, Tally
 from ingest.write import updates
 from ingest.write.client import IndexClient
@@ -90,9 +90,10 @@ class Skipper:
 
     def _changed(self, window: list[list[Passage]]) -> Iterator[Passage]:
         beyond = [passage_id(p[0].document.id, len(p)) for p in window]
-        stored = self._stamps([*(p.id for p in _flat(window)), *beyond])
+        stored, strangers = self._stamps([*(p.id for p in _flat(window)), *beyond])
+        window = [passages for passages in window if not self._refused(passages, strangers)]
         for passages in window:
-            if names := _leftovers(passages, stored):
+            if names := self._ours(_leftovers(passages, stored)):
                 self._leftovers.hold(passages[0].document.number, names)
         same = [p for p in _flat(window) if _matches(p, stored.get(p.id))]
         self._tally.settle(same, Outcome.SKIPPED)
@@ -103,9 +104,28 @@ class Skipper:
             vector = kept.get(passage.id)
             yield passage if vector is None else replace(passage, vector=vector)
 
-    def _stamps(self, ids: list[str]) -> dict[str, str]:
-        found = self._get(ids, self._fields.content_hash)
-        return {each: source.get(self._fields.content_hash, "") for each, source in found.items()}
+    def _refused(self, passages: list[Passage], strangers: set[str]) -> bool:
+        """Reject a document that would take the place of one that others wrote."""
+        taken = next((p.id for p in passages if p.id in strangers), None)
+        if taken is None:
+            return False
+        for passage in passages:
+            self._tally.reject_passage(
+                passage, f"the id {taken!r} is taken by a document that Tandem did not write"
+            )
+        return True
+
+    def _ours(self, ids: list[str]) -> list[str]:
+        ours = self._stamps(ids)[0] if ids else {}
+        return [each for each in ids if each in ours]
+
+    def _stamps(self, ids: list[str]) -> tuple[dict[str, str], set[str]]:
+        """The content hashes of what Tandem wrote, and the ids of what others did."""
+        fields = self._fields
+        found = self._get(ids, fields.content_hash, fields.document_id)
+        ours = {each: s for each, s in found.items() if wrote(each, s, fields)}
+        stamps = {each: str(source[fields.content_hash]) for each, source in ours.items()}
+        return stamps, found.keys() - ours.keys()
 
     def _vectors(self, ids: list[str]) -> dict[str, Any]:
         """Stored vectors, for passages of which only the metadata changed."""
@@ -117,12 +137,12 @@ class Skipper:
             if isinstance(vector, list) and len(vector) == self._dim
         }
 
-    def _get(self, ids: list[str], field: str) -> dict[str, dict[str, Any]]:
+    def _get(self, ids: list[str], *fields: str) -> dict[str, dict[str, Any]]:
         answer = self._client.ask(
             "POST",
             path_of(self._client.index, "_mget"),
             {"ids": ids},
-            _source_includes=field,
+            _source_includes=",".join(fields),
             filter_path="docs._id,docs.found,docs._source",
         )
         return {d["_id"]: d.get("_source", {}) for d in answer.get("docs", []) if d.get("found")}

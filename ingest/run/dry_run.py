@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from ingest.errors import IngestError
 from ingest.index.alias import read_alias
 from ingest.index.generations import Older, created, generations, older
 from ingest.index.open import existing, planned_body
@@ -13,8 +18,11 @@ from ingest.passages.split import Splitter
 from ingest.read.documents import DocumentMaker
 from ingest.read.rows import Source
 from ingest.records import Document, Passage, PassageEncoder, Reject
+from ingest.run.deduplicate import Seen
 from ingest.run.plan import Plan, checked, named
-from mappings import Fields
+from ingest.run.prune import candidates, check_prunable
+from ingest.write.client import IndexClient
+from mappings import Fields, IndexRecord
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -29,8 +37,8 @@ class DryRun:
     """The first passages, their tokens as encoded, and refused rows among the first.
 
     index: where they would go; template: what is encoded; body: of the index that would be
-    created, None where it is there; deleted: older indexes of the alias that would go; warnings:
-    what looks wrong, a sentence each.
+    created, None where it is there; deleted: older indexes of the alias that would go; pruned: the
+    documents that would, None where none were to; warnings: what looks wrong, a sentence each.
     """
 
     index: str
@@ -40,6 +48,7 @@ class DryRun:
     rejects: list[Reject]
     body: dict[str, Any] | None
     deleted: tuple[str, ...] = ()
+    pruned: Pruned | None = None
     warnings: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
@@ -57,6 +66,7 @@ class DryRun:
             ],
             "body": self.body,
             "deleted": list(self.deleted),
+            "pruned": asdict(self.pruned) if self.pruned else None,
             "warnings": list(self.warnings),
         }
 
@@ -80,21 +90,77 @@ def dry_run(
     there = existing(cluster, name, encoder, plan.shape)
     body = None if there else planned_body(cluster, name, encoder, plan.shape, alias)
     older = _older(cluster, alias, there[1] if there else None, plan.keep)
-    rejects: list[Reject] = []
-    maker = DocumentMaker(plan.reading, Fields())
+    maker, pruning = DocumentMaker(plan.reading, Fields()), _Pruning()
+    wanted = there and not alias and plan.confirm_prune
+    first: list[Document | Reject] = []
+    for found in maker.make(iter(rows) if wanted else islice(rows, ROWS_TRIED)):
+        pruning.see(found)
+        if len(first) < ROWS_TRIED:
+            first.append(found)
+    passages = _passages(encoder, plan, (each for each in first if isinstance(each, Document)))
+    pruned, notes = pruning.found(cluster, there, plan) if there and wanted else (None, ())
+    return DryRun(
+        name,
+        maker.template,
+        passages,
+        encoder.count_tokens([passage.encoded for passage in passages]) if passages else [],
+        [each for each in first if isinstance(each, Reject)],
+        body,
+        older.gone,
+        pruned,
+        (*maker.warnings, *older.notes, *notes),
+    )
 
-    documents: list[Document] = []
-    for found in maker.make(islice(rows, ROWS_TRIED)):
-        if isinstance(found, Reject):
-            rejects.append(found)
-        else:
-            documents.append(found)
+
+def _passages(encoder: PassageEncoder, plan: Plan, documents: Iterator[Document]) -> list[Passage]:
+    """The first passages, of no more documents than they need."""
     splitter = Splitter(encoder, plan.splitting, Fields(), lambda by: None)
-    few = iter(documents[:PASSAGES_SHOWN])
-    passages = [passage for group in splitter.split(few) for passage in group][:PASSAGES_SHOWN]
-    tokens = encoder.count_tokens([passage.encoded for passage in passages]) if passages else []
-    warnings = (*maker.warnings, *older.notes)
-    return DryRun(name, maker.template, passages, tokens, rejects, body, older.gone, warnings)
+    split = splitter.split(islice(documents, PASSAGES_SHOWN))
+    return [passage for group in split for passage in group][:PASSAGES_SHOWN]
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """How many of the documents held would be removed, and the ids of some."""
+
+    documents: int
+    held: int
+    sample: list[str]
+
+
+class _Pruning:
+    """What a prune would remove, once every row was seen."""
+
+    def __init__(self) -> None:
+        self._seen, self._read, self._anonymous = Seen(), 0, 0
+
+    def see(self, found: Document | Reject) -> None:
+        """Remember a document's id."""
+        self._read += 1
+        if isinstance(found, Document):
+            self._seen.add(found.id, found.origin)
+        elif found.id:
+            self._seen.note(found.id)
+        else:
+            self._anonymous += 1
+
+    def found(
+        self, cluster: Cluster, there: tuple[str, Any, IndexRecord], plan: Plan
+    ) -> tuple[Pruned, tuple[str, ...]]:
+        """What would go of an index, and why it would not, if so."""
+        name, _, record = there
+        client = IndexClient(cluster, name, time.sleep, plan.writing.max_outage)
+        with closing(sqlite3.connect("")) as database:
+            each = candidates(client, record.fields, self._seen, database)
+        self._seen.close()
+        notes: tuple[str, ...] = ()
+        try:
+            check_prunable(self._read, self._anonymous)
+            if plan.max_prune:
+                each.check(name, plan.max_prune)
+        except IngestError as error:
+            notes = (str(error),)
+        return Pruned(each.documents, each.held, each.sample), notes
 
 
 def _older(

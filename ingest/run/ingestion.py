@@ -24,8 +24,8 @@ from ingest.read.sources.files import shown
 from ingest.records import Action, Passage, PassageEncoder
 from ingest.run import finish
 from ingest.run.deduplicate import Intake, Seen
-from ingest.run.finish import Confirm, check_prunable, prune
 from ingest.run.plan import Plan, checked, named
+from ingest.run.prune import check_prunable, prune
 from ingest.run.stages import Clock, Flow, wait_for
 from ingest.tally import Report, Tally
 from ingest.write.bulk import Budget, Sender, actions, requests
@@ -203,9 +203,7 @@ class _Run:
             kept = shown(self._rejects.path)
             note = f"nothing was rejected: {kept} of an earlier run is {kept}~ now."
             self._notes.append(note)
-        if confirm := self._confirm_prune():
-            self._tell("looking for documents to remove")
-            prune(self._client, self._index, self._seen, self._tally, confirm)
+        self._prune()
         if self._plan.force_merge:
             self._tell("merging into one segment")
             finish.merge(self._client, self._index)
@@ -229,15 +227,19 @@ class _Run:
         """Say what is being done now that the last document is stored: it may take long."""
         self._on_progress(replace(self.report(), finishing=finishing))
 
-    def _confirm_prune(self) -> Confirm | None:
+    def _prune(self) -> None:
+        confirm, limit = self._plan.confirm_prune, self._plan.max_prune
         if self._alias and not self._index.created:
             # An interrupted load was continued, and its source may have changed in between. What it
             # lacks now must not go live; the index is not in use yet, so nobody is asked. Without a
             # document in it, the source went wrong and the index will not go live.
-            return (lambda count, sample: True) if self._tally.report().read else None
-        if self._plan.confirm_prune:
-            check_prunable(self._tally)
-        return self._plan.confirm_prune
+            confirm = (lambda count, sample: True) if self._tally.report().read else None
+            limit = None
+        elif confirm:
+            check_prunable(self._tally.report().read, self._tally.anonymous_rejects)
+        if confirm:
+            self._tell("looking for documents to remove")
+            prune(self._client, self._index.fields, self._seen, self._tally, confirm, limit)
 
     def close(self) -> None:
         """In every ending: settings restored where the cluster answers, files closed.

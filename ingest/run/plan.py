@@ -12,7 +12,7 @@ from ingest.read.documents import DocumentMaker
 from ingest.read.rejects import RejectsFile
 from ingest.read.rows import Rows, Source
 from ingest.records import PassageEncoder, Reading, Splitting, Writing
-from ingest.run.finish import Confirm
+from ingest.run.prune import Confirm, PruneLimit
 from ingest.tally import RejectLimit
 from mappings import Fields, Shape
 
@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 class Plan:
     """Everything that a run is asked to do, apart from its source, cluster and encoder.
 
-    keep: how many older indexes of the alias stay, None for all; take_alias: it may be taken from
-    indexes that Tandem did not make.
+    confirm_prune: asked before documents go that the source lacks, None lets none go; max_prune:
+    how many may go, None for all; keep: how many older indexes of the alias stay, None for all;
+    take_alias: it may be taken from indexes that Tandem did not make.
     """
 
     shape: Shape = field(default_factory=Shape)
@@ -37,6 +38,7 @@ class Plan:
     relax: bool = False
     force_merge: bool = False
     confirm_prune: Confirm | None = None
+    max_prune: PruneLimit | None = field(default_factory=PruneLimit)
     keep: int | None = None
     take_alias: bool = False
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from ingest.errors import IngestError
 from ingest.read.rows import FORMATS
 from ingest.read.template import Template
 from ingest.records import LARGEST, MEGABYTE, Reading, Splitting, Writing
+from ingest.run.prune import PruneLimit
 from ingest.tally import RejectLimit
 from tandem.config import WORDS
 from tandem.options.cluster import Command, Number
@@ -19,12 +21,23 @@ from tandem.options.cluster import Command, Number
 _READING, _SPLITTING, _WRITING = Reading(), Splitting(), Writing()
 
 
-def _reject_limit(ctx: click.Context, param: click.Parameter, value: str) -> RejectLimit:
-    """A number of documents, or a share of them such as 1%, which allows at least 100."""
+def _limit(
+    make: type[RejectLimit] | type[PruneLimit],
+) -> Callable[[click.Context, click.Parameter, str], RejectLimit | PruneLimit]:
+    """A callback for a number of documents, or for a share of them such as 1%."""
+    return lambda ctx, param, value: _limit_of(make, ctx, param, value)
+
+
+def _limit_of(
+    make: type[RejectLimit] | type[PruneLimit],
+    ctx: click.Context,
+    param: click.Parameter,
+    value: str,
+) -> RejectLimit | PruneLimit:
     try:
         if value.endswith("%"):
-            return RejectLimit(share=float(value[:-1]) / 100)
-        return RejectLimit(share=None, number=int(value))
+            return make(share=float(value[:-1]) / 100)
+        return make(share=None, number=int(value))
     except ValueError as error:
         message = f"{value!r} is neither a number nor a share such as 1%."
         raise click.BadParameter(message, ctx, param) from error
@@ -117,11 +130,20 @@ _OPTIONS = [
     ),
     click.option(
         "--max-rejects",
-        callback=_reject_limit,
+        callback=_limit(RejectLimit),
         metavar="N|P%",
         default="1%",
         show_default=True,
         help="Stop when more are refused; a share allows at least 100.",
+    ),
+    click.option(
+        "--max-prune",
+        callback=_limit(PruneLimit),
+        metavar="N|P%",
+        default="10%",
+        show_default=True,
+        help="Let --prune remove no more documents; a share, of those held, allows at least 5. "
+        "Whoever is asked may allow more, unless this is given.",
     ),
 ]
 

@@ -21,11 +21,12 @@ if TYPE_CHECKING:
     from encoder import Encoder
     from ingest import Report
     from ingest.run.dry_run import DryRun
-    from ingest.run.finish import Confirm
+    from ingest.run.prune import Confirm
     from tandem.options.encoder import EncoderChoice
     from tandem.output.progress import IngestProgress
 
 SOME_REJECTED = 3
+_DEFAULT = click.core.ParameterSource.DEFAULT
 # Of a reason, so many characters are shown; the rejects file has it whole.
 LONGEST_REASON = 200
 # Names of files whose text is not there to be read as it is.
@@ -90,9 +91,11 @@ def command(
         raise click.UsageError("--prune asks, and nobody is here to answer: add --yes.")
     if settings["reading"].format is None:
         _refuse_pages(source)
+    if not yes and not dry_run and context.get_parameter_source("max_prune") is _DEFAULT:
+        settings["max_prune"] = None  # who is asked sees how many there are
     request = _Request(list(source), index, alias, settings)
     if dry_run:
-        return request.show_dry_run(target, encoder_choice, as_json)
+        return request.show_dry_run(target, encoder_choice, as_json, prune=prune)
     return request.run(target, encoder_choice, as_json, prune=prune, yes=yes)
 
 
@@ -155,12 +158,15 @@ class _Request:
             return choice.load()
         return choice.load(recorded_encoder(cluster, str(self.index or self.alias)))
 
-    def show_dry_run(self, target: Target, choice: EncoderChoice, as_json: bool) -> int:
+    def show_dry_run(
+        self, target: Target, choice: EncoderChoice, as_json: bool, *, prune: bool
+    ) -> int:
         """Show what would be done."""
         from ingest import Plan, checked
         from ingest.run.dry_run import dry_run
 
-        plan = Plan(**self.settings)
+        confirm = (lambda count, sample: False) if prune else None
+        plan = Plan(confirm_prune=confirm, **self.settings)
         checked(self.source, plan, self.alias)
         with target.connect() as cluster:
             found = dry_run(
@@ -261,6 +267,10 @@ def _show_dry(found: DryRun) -> None:
     for reject in found.rejects:
         where = f"{reject.origin.file}:{reject.origin.line}"
         out.print(f"{where} would be rejected: {reject.reason}")
+    if gone := found.pruned:
+        some = f" ({', '.join(gone.sample)}...)" if gone.sample else ""
+        what = f"{gone.documents:,} of {_number(gone.held, 'document')}"
+        out.print(f"Removed at the end: {what} that the source no longer has{some}.")
     if found.deleted:
         out.print(f"Deleted at the end: {', '.join(found.deleted)}.")
     if found.body is None:

@@ -1,0 +1,107 @@
+"""What an index holds of Tandem's: strangers' documents are neither counted nor shown."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from cluster.client.shards import shard_reason, silent_shards
+from ingest.errors import IngestError
+from ingest.records import FORGOTTEN, wrote
+from ingest.write.client import IndexClient, TransientError
+from mappings import Fields, path_of
+
+# Seconds: merging eight million vectors takes hours, and their graphs are built at a refresh.
+PATIENCE = 24 * 3600
+PAGE = 1000
+_KEEP_ALIVE = "5m"
+
+
+@dataclass(frozen=True)
+class Census:
+    """How many passages an index holds, and how many of them have a vector."""
+
+    passages: int
+    with_vector: int
+
+
+def census(client: IndexClient, fields: Fields) -> Census:
+    """Refresh and count, once every shard answers: a node that went may be on its way back.
+
+    Those that are to be written anew are left out.
+    A stranger's document counts where it has a vector and both of the fields that tell ours apart.
+    """
+    stamped = _stamped(fields)
+    has_vector = _both(stamped, {"exists": {"field": fields.vector}})
+    client.ask("POST", path_of(client.index, "_refresh"), request_timeout=PATIENCE)
+    path = path_of(client.index, "_count")
+    passages = client.ask("POST", path, {"query": stamped}, doubt=silence)["count"]
+    with_vector = client.ask("POST", path, {"query": has_vector}, doubt=silence)["count"]
+    return Census(passages, with_vector)
+
+
+def silence(answer: Mapping[str, Any]) -> str | None:
+    """How many shards did not answer, and why; None where all did."""
+    silent, total = silent_shards(answer)
+    return f"{silent} of {total} shards {shard_reason(answer)}" if silent else None
+
+
+def without_vector(client: IndexClient, fields: Fields) -> Iterator[list[str]]:
+    """Ids of passages without a vector, a page at a time."""
+    blank = {"bool": {"must_not": [{"exists": {"field": fields.vector}}]}}
+    query = _both(_stamped(fields), blank)
+    return ([passage for passage, _ in page] for page in _pages(client, fields, query))
+
+
+def passages(client: IndexClient, fields: Fields) -> Iterator[list[tuple[str, str]]]:
+    """(passage id, document id) of all passages, a page at a time."""
+    client.ask("POST", path_of(client.index, "_refresh"))
+    return _pages(client, fields, _marked(fields))
+
+
+def _marked(fields: Fields) -> dict[str, Any]:
+    """What Tandem wrote has both fields; what else has them is found out when it is read."""
+    return _both(
+        {"exists": {"field": fields.document_id}}, {"exists": {"field": fields.content_hash}}
+    )
+
+
+def _stamped(fields: Fields) -> dict[str, Any]:
+    forgotten = {"bool": {"must_not": [{"term": {fields.content_hash: FORGOTTEN}}]}}
+    return _both(_marked(fields), forgotten)
+
+
+def _both(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    return {"bool": {"filter": [one, other]}}
+
+
+def _pages(
+    client: IndexClient, fields: Fields, query: dict[str, Any]
+) -> Iterator[list[tuple[str, str]]]:
+    read = [fields.document_id, fields.content_hash]
+    body = {"size": PAGE, "_source": read, "sort": ["_doc"], "query": query}
+    path = path_of(client.index, "_search")
+    answer = client.ask("POST", path, body, doubt=silence, scroll=_KEEP_ALIVE)
+    try:
+        while hits := answer["hits"]["hits"]:
+            yield [
+                (hit["_id"], hit["_source"][fields.document_id])
+                for hit in hits
+                if wrote(hit["_id"], hit.get("_source", {}), fields)
+            ]
+            scroll = {"scroll": _KEEP_ALIVE, "scroll_id": answer["_scroll_id"]}
+            answer = _next_page(client, scroll)
+    finally:
+        client.ask("DELETE", "/_search/scroll", {"scroll_id": [answer["_scroll_id"]]})
+
+
+def _next_page(client: IndexClient, scroll: dict[str, str]) -> Any:
+    try:
+        return client.once("POST", "/_search/scroll", scroll)
+    except TransientError as error:
+        # A page asked for twice would skip one.
+        raise IngestError(
+            f"what is stored could not be read to the end, because the cluster stopped answering "
+            f"({error}), so nothing was removed: run the same command again."
+        ) from error
