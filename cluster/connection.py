@@ -142,9 +142,7 @@ def connect(
     credentials = Credentials(user, _secret(password), _secret(api_key))
     if url is None:
         if credentials != Credentials():
-            raise ClusterError(
-                "credentials are given without a cluster: name it with --url (or TANDEM_URL)."
-            )
+            raise ClusterError("credentials are given without a cluster: name it with `url`.")
         return connect_embedded(EmbeddedNode(), timeout=timeout, on_progress=on_progress)
     parts = split(url)
     warn_if_exposed(parts, credentials, verify)

@@ -74,12 +74,9 @@ class Credentials:
         if self.api_key and self.user:
             raise ClusterError("both a user and an API key are given: give one of them.")
         if self.user and not self.password:
-            raise ClusterError(
-                f"user {self.user!r} has no password: set TANDEM_PASSWORD, "
-                "or name a file with --password-file."
-            )
+            raise ClusterError(f"user {self.user!r} has no password: give it in `password`.")
         if self.password and not self.user and not self.api_key:
-            raise ClusterError("a password is given without a user: name one with --user.")
+            raise ClusterError("a password is given without a user: name one with `user`.")
         if self.user and ":" in self.user:
             raise ClusterError(
                 f"the user {self.user.partition(':')[0]!r} is followed by a colon, which no user's "
@@ -115,8 +112,7 @@ def split(url: str) -> SplitResult:
     if "@" in url:
         raise ClusterError(
             f"the URL {redacted(url)!r} holds credentials, which would show in process lists and "
-            "logs: give --user, and the password in TANDEM_PASSWORD or in a file that "
-            "--password-file names."
+            "logs: give `user`, and the password in `password`."
         )
     if parts.query or parts.fragment:
         raise ClusterError(
@@ -153,7 +149,7 @@ def warn_if_exposed(parts: SplitResult, credentials: Credentials, verify: bool) 
     if parts.scheme == "https" and not verify:
         warnings.warn(
             f"the certificate of {url} is not verified, so whoever is on the way can answer in "
-            "its name and read the credentials: use --ca-certs with the authority's PEM file "
-            "instead of --insecure.",
+            "its name and read the credentials: use `ca_certs` with the authority's PEM file "
+            "instead of `verify=False`.",
             stacklevel=3,
         )

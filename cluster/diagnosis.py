@@ -135,7 +135,7 @@ def _downloads(node: EmbeddedNode) -> Finding:
         return Finding(section, name, f"OpenSearch {OPENSEARCH.version} is installed")
     missing = artifacts.missing_bytes((OPENSEARCH, *PLUGINS), node.home.downloads)
     if missing and importlib.util.find_spec("jgo") is None:
-        cure = "pip install 'tandem-search[embedded]', or name a cluster of your own with --url"
+        cure = "pip install 'tandem-search[embedded]', or name a cluster of your own with `url`"
         return Finding(section, name, "the package jgo, which fetches OpenSearch, is missing", cure)
     return Finding(section, name, f"{missing / 1e6:,.0f} MB to fetch at the first start")
 
@@ -179,7 +179,7 @@ def _memory(running: bool) -> Finding:
     value = f"{free / 1e9:,.1f} GB free of {total / 1e9:,.1f} GB"
     if running or free >= NODE_MEMORY:
         return Finding("machine", "memory", value)
-    cure = f"the embedded node needs {NODE_MEMORY / 1e9:.1f} GB: end other programs, or use --url"
+    cure = f"the embedded node needs {NODE_MEMORY / 1e9:.1f} GB: end other programs, or use `url`"
     return Finding("machine", "memory", value, cure)
 
 

@@ -71,12 +71,12 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 _SIGNS: tuple[tuple[str, str], ...] = (
     (
         r"WRONG_VERSION_NUMBER|record layer failure|UNEXPECTED_MESSAGE|http request",
-        "{url} speaks plain http, not TLS: write http:// in --url.",
+        "{url} speaks plain http, not TLS: write http:// in `url`.",
     ),
     (
         r"[Hh]ostname mismatch|doesn't match|not valid for|IP address mismatch",
         "the certificate of {url} is for another host name: "
-        "use the name that it was issued for in --url.",
+        "use the name that it was issued for in `url`.",
     ),
     (
         r"certificate has expired",
@@ -85,31 +85,31 @@ _SIGNS: tuple[tuple[str, str], ...] = (
     (
         r"CERTIFICATE_VERIFY_FAILED|self.signed certificate|unable to get .*issuer",
         "the certificate of {url} is signed by an authority that this machine does not trust: "
-        "add it to the machine's trust store, or name its PEM file with --ca-certs.",
+        "add it to the machine's trust store, or name its PEM file with `ca_certs`.",
     ),
     (
         r"timed out|[Tt]imeout",
         "{url} did not answer in time: look at the cluster's load, "
-        "or allow more seconds with --timeout.",
+        "or allow more seconds with `timeout`.",
     ),
     (
         r"Name or service not known|nodename nor servname|getaddrinfo|name resolution"
         r"|No address associated",
-        "the host name of {url} is not known: check --url, and the network's name service.",
+        "the host name of {url} is not known: check `url`, and the network's name service.",
     ),
     (
         r"[Cc]onnection refused|Connect call failed|Errno 111",
-        "nothing listens at {url}: start the cluster, or check host and port of --url.",
+        "nothing listens at {url}: start the cluster, or check host and port of `url`.",
     ),
     (
         r"Network is unreachable|No route to host",
-        "the network has no way to {url}: check the network, a VPN for instance, and --url.",
+        "the network has no way to {url}: check the network, a VPN for instance, and `url`.",
     ),
     (
         r"RemoteDisconnected|Connection aborted|reset by peer|BadStatusLine|Server disconnected"
         r"|EOF occurred",
         "{url} closed the connection without an answer: if it expects TLS, write https:// "
-        "in --url, else look at the cluster's log.",
+        "in `url`, else look at the cluster's log.",
     ),
 )
 
@@ -117,7 +117,7 @@ _SIGNS: tuple[tuple[str, str], ...] = (
 def _located(error: UnreachableError, where: Circumstances) -> UnreachableError:
     if where.url in str(error):
         return error
-    return UnreachableError(f"{where.url}: {error}; check --url.")
+    return UnreachableError(f"{where.url}: {error}; check `url`.")
 
 
 def _unanswered(error: BaseException, where: Circumstances) -> ClusterError:
@@ -168,17 +168,11 @@ def _who(where: Circumstances) -> str:
     if where.user:
         return (
             f"{where.url} does not accept the password of user {where.user!r}: correct it in "
-            "TANDEM_PASSWORD or in the file that --password-file names."
+            "`password`."
         )
     if where.api_key:
-        return (
-            f"{where.url} does not accept the API key: correct it in TANDEM_API_KEY or in the file "
-            "that --api-key-file names."
-        )
-    return (
-        f"{where.url} wants to know who you are: give --user with "
-        "TANDEM_PASSWORD or --password-file, or TANDEM_API_KEY or --api-key-file."
-    )
+        return f"{where.url} does not accept the API key: correct it in `api_key`."
+    return f"{where.url} wants to know who you are: give `user` with `password`, or `api_key`."
 
 
 def _forbidden(reason: str, where: Circumstances) -> str:
@@ -201,7 +195,7 @@ def _missing_index(
     hint = f" (did you mean {' or '.join(close)}?)" if close else ""
     return MissingIndexError(
         f"there is no index {name} on {where.url}{hint}",
-        f"make it with `tandem ingest SOURCE --index {name}`",
+        f"make it with `ingest(source, index={name!r})`",
     )
 
 
@@ -213,7 +207,7 @@ def _taken(reason: str, where: Circumstances) -> str:
         )
     return (
         f"there is an index {name} on {where.url} already: choose another name, or remove it with "
-        f"`tandem index delete {name}`."
+        f"`delete_index(cluster, {name!r})`."
     )
 
 

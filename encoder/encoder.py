@@ -51,7 +51,7 @@ class Encoder:
         self.dim = self._full_dim if blueprint.truncate_dim is None else blueprint.truncate_dim
         if not 1 <= self.dim <= self._full_dim:
             raise EncoderError(
-                f"--truncate-dim is {self.dim} and {name} gives {self._full_dim} dimensions: "
+                f"`truncate_dim` is {self.dim} and {name} gives {self._full_dim} dimensions: "
                 f"give a number from 1 to {self._full_dim}."
             )
 
@@ -158,7 +158,7 @@ class Encoder:
         if len(bad):
             raise EncoderError(
                 f"the model {self.name} gives NaN or infinite numbers for text {bad[0]}: use "
-                "--precision float32, or another model."
+                "`precision='float32'`, or another model."
             )
         return self._unit(found)
 

@@ -4,8 +4,8 @@ IngestError
 ├── SourceError          a source that is not there, cannot be read, or ends too early
 ├── IndexRefusedError    an index that these vectors must not be written into
 ├── BlockedError         the cluster forbids writes: a full disk, a read-only index
-├── OutageError          the cluster accepted nothing for longer than --max-outage
-├── TooManyRejectsError  more documents refused than --max-rejects
+├── OutageError          the cluster accepted nothing for longer than `max_outage`
+├── TooManyRejectsError  more documents refused than `max_rejects`
 └── IncompleteError      all was sent, and the index does not hold what it should
 """
 

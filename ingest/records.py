@@ -150,7 +150,7 @@ class Reading:
 
     def __post_init__(self) -> None:
         """Refuse a limit that no document can meet, or no cluster."""
-        check_number("max_bytes (--max-document-mb)", self.max_bytes, 1, LARGEST)
+        check_number("`Reading.max_bytes`", self.max_bytes, 1, LARGEST)
 
 
 @dataclass(frozen=True)
@@ -184,10 +184,10 @@ class Writing:
 
     def __post_init__(self) -> None:
         """Refuse numbers out of range."""
-        check_number("max_bytes (--request-mb)", self.max_bytes, 1, LARGEST)
-        check_number("max_count (--request-count)", self.max_count, 1)
-        check_number("in_flight (--in-flight)", self.in_flight, 1)
-        check_number("max_outage (--max-outage)", self.max_outage, 0)
+        check_number("`Writing.max_bytes`", self.max_bytes, 1, LARGEST)
+        check_number("`max_count`", self.max_count, 1)
+        check_number("`in_flight`", self.in_flight, 1)
+        check_number("`max_outage`", self.max_outage, 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,7 +71,7 @@ class Report:
         return self.held is None and not self.read + self.unfinished
 
     def to_json(self) -> dict[str, Any]:
-        """The object of `tandem ingest --json`."""
+        """The object that the command line prints."""
         return {
             "read": self.read,
             "written": self.written,
@@ -130,9 +130,9 @@ class RejectLimit:
 
     def __post_init__(self) -> None:
         """Refuse a number below 0 and a share that is none."""
-        check_number("the number of rejects (--max-rejects)", self.number, 0)
+        check_number("the number of `max_rejects`", self.number, 0)
         if self.share is not None:
-            check_number("the share of rejects (--max-rejects)", self.share, 0, 1)
+            check_number("the share of `max_rejects`", self.share, 0, 1)
 
     def allows(self, rejected: int, read: int) -> bool:
         """Whether the run may go on."""
@@ -240,9 +240,9 @@ class Tally:
         reason, often = self._reasons.most_common(1)[0]
         raise TooManyRejectsError(
             f"{rejected:,} of {self._counts['taken']:,} documents were rejected, which is more "
-            f"than --max-rejects allows, {often:,} of them because: "
+            f"than `max_rejects` allows, {often:,} of them because: "
             f"{self._examples[reason]}; see "
-            f"{shown(self._rejects.path)}, mend the source or its options, or raise --max-rejects."
+            f"{shown(self._rejects.path)}, mend the source or its options, or raise `max_rejects`."
         )
 
     @property

@@ -57,7 +57,7 @@ def index_body(
     if not 1 <= dimension <= most:
         raise MappingError(
             f"the model gives {dimension} dimensions and {distribution} holds 1 to {most}: "
-            "choose another model, or shorten its vectors with --truncate-dim."
+            "choose another model, or shorten its vectors with `truncate_dim`."
         )
     body: dict[str, Any] = json.loads(
         files("mappings").joinpath(f"{distribution}.json").read_text("utf-8")

@@ -16,7 +16,7 @@ from query.question import Query, is_text, visible
 
 
 def result_json(result: Result) -> dict[str, Any]:
-    """The object of `tandem search --json`."""
+    """The object that the command line prints of one search."""
     found: dict[str, Any] = {
         "took_ms": result.took_ms,
         "mode": result.mode,
@@ -201,8 +201,7 @@ def _is_header(text: str) -> bool:
 def _decoded(raw: bytes, name: str, number: int) -> str:
     if number == 1 and (program := next((p for m, p in _PACKED.items() if raw.startswith(m)), "")):
         raise QueryError(
-            f"{name} is compressed: unpack it, as in `{program} -dc {name} | tandem search "
-            "--queries -`."
+            f"{name} is compressed: unpack it, as in `{program} -dc {name} > queries`."
         )
     try:
         return raw.decode("utf-8")

@@ -159,7 +159,7 @@ class Tuning:
         if self.pipeline is not None and (fault := fault_of_pipeline_name(self.pipeline)):
             raise QueryError(
                 f"{self.pipeline!r} cannot be the name of a search pipeline: {fault}, or leave out "
-                "--pipeline."
+                "`pipeline`."
             )
         if self.pipeline and self.place == "client":
             raise QueryError(

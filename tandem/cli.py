@@ -78,9 +78,14 @@ class LazyGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command, and write out what it printed."""
-        with _noticing_readers():
-            code = super().invoke(ctx)
-            sys.stdout.flush()
+        try:
+            with _noticing_readers():
+                code = super().invoke(ctx)
+                sys.stdout.flush()
+        except (click.ClickException, click.Abort, click.exceptions.Exit, ReaderGoneError):
+            raise
+        except Exception as error:
+            return _say(error, self.get_command(ctx, ctx.invoked_subcommand or ""))
         return code
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -127,12 +132,14 @@ def _forget_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _say(error: Exception) -> int:
+def _say(error: Exception, command: click.Command | None = None) -> int:
+    """Tell an error, with the flags of the command that it ended, and return the exit code."""
     from cluster.credentials import redacted_urls
     from query.errors import FilterError
+    from tandem.output.flags import in_flags
 
     if isinstance(error, TandemError):
-        click.echo(f"Error: {error}", err=True)
+        click.echo(f"Error: {in_flags(str(error), command)}", err=True)
         return WRONG_USAGE if isinstance(error, FilterError) else FAILED
     if isinstance(error, OSError) and error.errno == errno.ENOSPC and error.filename is None:
         _forget_output()
@@ -160,7 +167,9 @@ def _as_our_own(
     line: str | None = None,
 ) -> str:
     """A library's Python warning as users read ours; where it was given is for its authors."""
-    return f"Warning: {message}\n"
+    from tandem.output.flags import in_flags
+
+    return f"Warning: {in_flags(str(message))}\n"
 
 
 def main(args: list[str] | None = None) -> None:

@@ -140,7 +140,7 @@ def _download(
     except ImportError as error:
         raise DownloadError(
             "the embedded node needs the package jgo, which is not installed: "
-            "pip install 'tandem-search[embedded]', or name a cluster of your own with --url."
+            "pip install 'tandem-search[embedded]', or name a cluster of your own with `url`."
         ) from error
 
     context = MavenContext(
@@ -158,7 +158,7 @@ def _download(
         raise DownloadError(
             f"{artifact.filename} ({artifact.size:,} bytes) could not be fetched into "
             f"{folder.parent}: {said}; check the network and run the command again, "
-            "or name a cluster of your own with --url."
+            "or name a cluster of your own with `url`."
         ) from error
 
 

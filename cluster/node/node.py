@@ -189,7 +189,7 @@ class EmbeddedNode:
             return None
         return (
             f"the embedded node (process {state.pid}) has died; its log {self.log} says "
-            f"{ready.last_relevant(self.log)!r}: run `tandem node start` to start it again, "
+            f"{ready.last_relevant(self.log)!r}: run `EmbeddedNode.start()` to start it again, "
             "its data is kept."
         )
 

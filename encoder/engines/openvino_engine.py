@@ -39,7 +39,7 @@ def require() -> Any:
     except ImportError as error:
         raise EncoderError(
             "the backend openvino needs the package openvino, which is not installed: "
-            "pip install 'tandem-search[openvino]', or use --backend torch."
+            "pip install 'tandem-search[openvino]', or use `backend='torch'`."
         ) from error
     return openvino
 
@@ -111,7 +111,8 @@ class OpenVinoEngine:
         hints = [each for each in _HINTS[self._precision] if each != "bf16" or "BF16" in able]
         if not hints:
             raise EncoderError(
-                "this processor has no bfloat16: leave out --precision, or use --precision float32."
+                "this processor has no bfloat16: leave out `precision`, or use "
+                "`precision='float32'`."
             )
         properties = {
             "NUM_STREAMS": streams,
@@ -124,7 +125,7 @@ class OpenVinoEngine:
             said = " ".join(str(error).split())[:200]
             raise EncoderError(
                 f"OpenVINO cannot run {self._path} ({said}): delete that folder to convert the "
-                "model again, or use --backend torch."
+                "model again, or use `backend='torch'`."
             ) from error
 
 
@@ -152,7 +153,7 @@ def convert(network: Any, folder: Path) -> None:
     except Exception as error:  # torch.export and OpenVINO raise many kinds
         said = " ".join(str(error).split())[:200]
         raise EncoderError(
-            f"the model cannot be converted to OpenVINO ({said}): use --backend torch."
+            f"the model cannot be converted to OpenVINO ({said}): use `backend='torch'`."
         ) from error
     save(converted, folder)
 
@@ -196,7 +197,7 @@ def quantise(source: Path, ids: Sequence[Sequence[int]], folder: Path) -> None:
     except ImportError as error:
         raise EncoderError(
             "the precision int8 needs the package nncf, which is not installed: "
-            "pip install 'tandem-search[openvino]', or leave out --precision."
+            "pip install 'tandem-search[openvino]', or leave out `precision`."
         ) from error
     batches = [make_batch([Item(0, each)]) for each in ids if len(each) > 0]
     inputs = [(each.ids, each.mask, each.kept) for each in batches]

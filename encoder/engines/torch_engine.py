@@ -247,7 +247,7 @@ class TorchEngine:
             if len(batch.numbers) == 1:
                 raise EncoderError(
                     f"a text of {batch.ids.shape[1]:,} tokens does not fit into the memory of "
-                    f"{self.device}: use --device cpu, or a smaller model."
+                    f"{self.device}: use `device='cpu'`, or a smaller model."
                 ) from error
         self.budget = max(1, self.budget // 2)
         middle = len(batch.numbers) // 2

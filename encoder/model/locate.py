@@ -115,5 +115,5 @@ def _not_found(name: str, reason: str) -> ModelNotFoundError:
     return ModelNotFoundError(
         f"the model {name} is not on this machine and could not be fetched ({reason}); tried: a "
         f"folder of that name, {package}the hub's cache and the hub: check the name and the "
-        "network, or name the folder that holds the model (--model ./folder)."
+        "network, or name the folder that holds the model (`model='./folder'`)."
     )

@@ -136,7 +136,7 @@ class Workshop:
         if found < CONVERTED_WELL:
             raise EncoderError(
                 f"OpenVINO's form of this model gives other vectors than torch (least cosine "
-                f"{found:.5f}, and it must be {CONVERTED_WELL}): use --backend torch."
+                f"{found:.5f}, and it must be {CONVERTED_WELL}): use `backend='torch'`."
             )
 
     def _keep_tokenizer(self) -> None:

@@ -31,8 +31,8 @@ def told(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise EncoderError(
             f"the converted model cannot be kept in {folder} ({error.strerror or error}): free "
-            "some space, or set TANDEM_HOME to a folder that can be written, or use --backend "
-            "torch, which keeps nothing."
+            "some space, or set TANDEM_HOME to a folder that can be written, or use "
+            "`backend='torch'`, which keeps nothing."
         ) from error
 
 

@@ -75,9 +75,9 @@ class Wish:
                 raise EncoderError(f"unknown {name} {value!r}: use one of {', '.join(known)}.")
         named = self.devices
         if len({each.partition(":")[0] for each in named}) > 1:
-            raise EncoderError(f"--device {self.device} names several kinds: name only one.")
+            raise EncoderError(f"`device={self.device!r}` names several kinds: name only one.")
         if len(named) > 1 and self.backend == "openvino":
-            raise EncoderError("several devices need --backend torch: leave out --backend.")
+            raise EncoderError("several devices need `backend='torch'`: leave out `backend`.")
 
     @property
     def devices(self) -> list[str]:
@@ -147,8 +147,8 @@ def choose(wish: Wish, measured: Sequence[Measured]) -> Choice:
 def _why_none(wish: Wish, allowed: Sequence[Measured]) -> str:
     if not allowed:
         asked = " ".join(each for each in (wish.backend, wish.precision, wish.device) if each)
-        return f"nothing here runs {asked}: leave out --backend, --precision or --device."
-    return allowed[0].fault or f"{allowed[0].candidate} differs from float32: name a --precision."
+        return f"nothing here runs {asked}: leave out `backend`, `precision` or `device`."
+    return allowed[0].fault or f"{allowed[0].candidate} differs from float32: name a `precision`."
 
 
 def candidates(device: str) -> list[Candidate]:

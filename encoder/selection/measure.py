@@ -164,6 +164,6 @@ def _measure(shop: Workshop, candidate: Candidate) -> Measured:
     except (RuntimeError, MemoryError) as error:
         said = " ".join(str(error).split())[:200]
         cpu = candidate.device == "cpu"
-        cure = "name another --backend or --precision" if cpu else "use --device cpu"
+        cure = "name another `backend` or `precision`" if cpu else "use `device='cpu'`"
         return Measured(candidate, fault=f"{candidate} fails here ({said}): {cure}.")
     return Measured(candidate, agreement, len(check_texts()) / min(seconds))

@@ -51,7 +51,7 @@ class Alias:
             raise IndexRefusedError(
                 f"the alias {self.name!r} points to {', '.join(strangers)}, which Tandem did not "
                 "make and which it would no longer find: choose another alias, or allow that with "
-                "--take-alias."
+                "`take_alias=True`."
             )
         self.traits()
 
@@ -147,8 +147,8 @@ def check_whole(alias: str, report: Report, limit: RejectLimit) -> None:
     if not limit.allows_in_the_end(report.rejected, report.read):
         raise IncompleteError(
             f"{stays} {report.rejected:,} of {report.read:,} documents were rejected, which is "
-            f"more than --max-rejects allows; see {report.rejects}, mend the source and run the "
-            "same command again, which goes on from here, or raise --max-rejects."
+            f"more than `max_rejects` allows; see {report.rejects}, mend the source and run the "
+            "same command again, which goes on from here, or raise `max_rejects`."
         )
 
 
@@ -177,8 +177,8 @@ def switch(
     description = _target(cluster, index)
     if not loaded and note_of(description) is not None:
         raise IndexRefusedError(
-            f"the load of {index!r} has not ended: end it first, with the same `tandem ingest "
-            f"--alias {alias}` as before, which also points the alias there."
+            f"the load of {index!r} has not ended: end it first, by the same load with "
+            f"`alias={alias!r}` as before, which also points the alias there."
         )
     found, planned = generations(cluster, alias), Older()
     if keep is not None:

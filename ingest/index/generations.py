@@ -124,6 +124,6 @@ def _notes(found: Descriptions, old: list[str], alias: str) -> Iterable[str]:
         more = f" and {len(unmarked) - _NAMED} more" if len(unmarked) > _NAMED else ""
         yield (
             f"older indexes without the mark of an alias stay, as older versions of Tandem made "
-            f"them ({', '.join(unmarked[:_NAMED])}{more}): `tandem index delete {unmarked[0]}` "
-            "deletes one."
+            f"them ({', '.join(unmarked[:_NAMED])}{more}): `delete_index(cluster, "
+            f"{unmarked[0]!r})` deletes one."
         )

@@ -64,18 +64,18 @@ def planned_body(
     if not can.knn:
         raise IndexRefusedError(
             f"the cluster ({can.distribution} {can.version_text}) has no k-NN: install its k-NN "
-            "plugin, or name another cluster with --url."
+            "plugin, or name another cluster with `url`."
         )
     if not can.takes_ids:
         raise IndexRefusedError(
             "Amazon OpenSearch Serverless gives documents ids of its own, so a second run would "
-            "store everything twice: ingest into a domain or a cluster, named with --url."
+            "store everything twice: ingest into a domain or a cluster, named with `url`."
         )
     if can.distribution == "opensearch" and shape.engine not in can.engines:
         why = "would end the node" if can.embedded else "knows cosine only since OpenSearch 2.19"
         raise IndexRefusedError(
             f"an index with engine {shape.engine!r} cannot be made on this cluster "
-            f"({can.version_text}), because that engine {why}: use --engine {can.engines[0]}."
+            f"({can.version_text}), because that engine {why}: use `engine={can.engines[0]!r}`."
         )
     record = IndexRecord(
         EncoderRecord(encoder.name, encoder.fingerprint, encoder.dim, encoder.settings),
@@ -168,7 +168,7 @@ def _found(cluster: Cluster, name: str) -> tuple[str, dict[str, Any]] | None:
 
 
 def _checked(name: str, description: dict[str, Any], encoder: PassageEncoder) -> IndexRecord:
-    cure = f"ingest into a new index, such as --index {name}-2, or with --alias"
+    cure = f"ingest into a new index, such as `index={name + '-2'!r}`, or with `alias`"
     record = read_record(description["mappings"], name)
     if record is None:
         raise IndexRefusedError(
@@ -208,11 +208,11 @@ def _check_shape(name: str, found: dict[str, Any], shape: Shape) -> None:
     ]
     if not wrong:
         return
-    asked = ", ".join(f"--{each.replace('_', '-')} {getattr(shape, each)}" for each in wrong)
+    asked = ", ".join(f"`{each}={getattr(shape, each)!r}`" for each in wrong)
     there = ", ".join(f"{each} {found[each]}" for each in wrong)
     raise IndexRefusedError(
         f"{asked} cannot be had in index {name!r}, which was made with {there}: leave that out, or "
-        f"ingest into a new index, such as --index {name}-2, or with --alias."
+        f"ingest into a new index, such as `index={name + '-2'!r}`, or with `alias`."
     )
 
 

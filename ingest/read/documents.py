@@ -99,7 +99,7 @@ class DocumentMaker:
         if "" in rest:
             raise BadDocumentError(
                 "a field has no name, which the cluster does not take: give it one, or leave it "
-                "out with --drop-field ''"
+                "out with `drop_fields=['']`"
             )
         if row.raw is not None and (fault := fault_of(rest)):
             raise BadDocumentError(fault)
@@ -115,7 +115,7 @@ class DocumentMaker:
         if clash := self._taken & named - null:
             raise BadDocumentError(
                 f"the field {min(clash)!r} has a name that Tandem writes itself: rename it, or "
-                f"leave it out with --drop-field {min(clash)}"
+                f"leave it out with `drop_fields={[min(clash)]}`"
             )
         return {name: value for name, value in rest.items() if name not in null}
 
@@ -131,8 +131,8 @@ class DocumentMaker:
             if self._reading.id_from_content:
                 return "", value
             raise BadDocumentError(
-                f"no id (looked for {', '.join(self._ids)}); name it with --id-field, or make ids "
-                "from the text with --id-from-content"
+                f"no id (looked for {', '.join(self._ids)}); name it with `id_field`, or make ids "
+                "from the text with `id_from_content`"
             )
         found = lookup(value, path)
         if isinstance(found, bool) or not isinstance(found, str | int):
@@ -147,7 +147,7 @@ class DocumentMaker:
         present = [(path, text) for path, text in found if text is not None]
         if not present:
             looked = ", ".join(self._reading.text_fields or TEXT_FIELDS)
-            raise BadDocumentError(f"no text (looked for {looked}); name it with --text-field")
+            raise BadDocumentError(f"no text (looked for {looked}); name it with `text_fields`")
         for path, text in present:
             if not isinstance(text, str):
                 raise BadDocumentError(f"{path} is {kind_of(text)} and must be a string")
@@ -167,7 +167,7 @@ class DocumentMaker:
         if size > self._reading.max_bytes:
             raise BadDocumentError(
                 f"the text has {size:,} bytes and at most {self._reading.max_bytes:,} are taken "
-                "(--max-document-mb)"
+                "(`Reading.max_bytes`)"
             )
 
     def _title(
@@ -184,7 +184,7 @@ class DocumentMaker:
 
 
 def content_id(text: str) -> str:
-    """The id of a document that has none, under --id-from-content."""
+    """The id of a document that has none, under `id_from_content`."""
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 

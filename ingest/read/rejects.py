@@ -39,7 +39,7 @@ class RejectsFile:
         """
         if str(self.path) == STDOUT:
             raise IngestError(
-                "--rejects - would make a file of that name: name another file, or /dev/stdout."
+                "`rejects='-'` would make a file of that name: name another file, or /dev/stdout."
             )
         try:
             folder = self.path.absolute().parent
@@ -92,7 +92,7 @@ class RejectsFile:
 
     def _unwritable(self, why: str) -> IngestError:
         return IngestError(
-            f"the rejects file {self.path} cannot be written ({why}): name another with --rejects."
+            f"the rejects file {self.path} cannot be written ({why}): name another with `rejects`."
         )
 
     def close(self) -> None:

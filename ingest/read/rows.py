@@ -81,7 +81,7 @@ def _format_of(source: SourceFile, stream: Stream) -> str:
         kind = "jsonl"
     if kind is None:
         raise SourceError(
-            f"the format of {source.name} is not known: name it with --format, "
+            f"the format of {source.name} is not known: name it with `format`, "
             f"one of {', '.join(FORMATS)}."
         )
     return kind
@@ -140,7 +140,7 @@ class Rows:
         if source.samefile(rejects):
             raise SourceError(
                 f"{shown(source)} is a source, and the rejects of this run would go there: leave "
-                "it out, ingest it by itself, or name another file with --rejects."
+                "it out, ingest it by itself, or name another file with `rejects`."
             )
 
     @property

@@ -74,12 +74,12 @@ def fault_of(document: Mapping[str, Any]) -> str | None:
     deepest, deepest_field = 0, ""
     for name, path, value, level in _walk(document):
         if why := _why(value):
-            return f"the field {path!r} {why}, or leave it out with --drop-field {path}"
+            return f"the field {path!r} {why}, or leave it out with `drop_fields={[path]}`"
         if level > deepest:
             deepest, deepest_field = level, name
     if deepest > MOST_LEVELS:
         said = too_deep(deepest, f"the field {deepest_field!r}")
-        return f"{said}, or leave it out with --drop-field {deepest_field}"
+        return f"{said}, or leave it out with `drop_fields={[deepest_field]}`"
     return None
 
 
@@ -96,7 +96,7 @@ def _why(value: Any) -> str | None:
 
 
 def _walk(document: Mapping[str, Any]) -> Iterator[tuple[str, str, Any, int]]:
-    """Every value as (field of the document, path for --drop-field, value, level).
+    """Every value as (field of the document, path for drop_fields, value, level).
 
     No recursion, for there may be a thousand levels.
     """

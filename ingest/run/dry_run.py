@@ -52,7 +52,7 @@ class DryRun:
     warnings: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
-        """The object of `tandem ingest --dry-run --json`."""
+        """The object that the command line prints."""
         return {
             "index": self.index,
             "template": self.template,

@@ -53,7 +53,7 @@ def checked(source: Source, plan: Plan, alias: str | None = None) -> Rows:
     if alias and (name := rows.of_rejects):
         raise IngestError(
             f"{name} holds only what an earlier run refused, and {alias!r} would go to an index "
-            f"with nothing else: add it to the index that is there, with --index {alias}."
+            f"with nothing else: add it to the index that is there, with `index={alias!r}`."
         )
     DocumentMaker(plan.reading, Fields())
     rejects = plan.rejects or rows.rejects_path

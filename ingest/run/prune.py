@@ -36,9 +36,9 @@ class PruneLimit:
 
     def __post_init__(self) -> None:
         """Refuse a number below 0 and a share that is none."""
-        check_number("the number of documents to remove (--max-prune)", self.number, 0)
+        check_number("the number of `max_prune`", self.number, 0)
         if self.share is not None:
-            check_number("the share of documents to remove (--max-prune)", self.share, 0, 1)
+            check_number("the share of `max_prune`", self.share, 0, 1)
 
     def most(self, held: int) -> int:
         """Of so many documents."""
@@ -65,8 +65,8 @@ class Candidates:
             raise IngestError(
                 f"nothing was pruned, because {self.documents:,} of {self.held:,} documents in "
                 f"index {index!r} are not in the source and at most {most:,} may be removed: look "
-                f"whether the source is whole, and if it is, allow it with --max-prune "
-                f"{self.documents}."
+                f"whether the source is whole, and if it is, allow it with "
+                f"`max_prune={self.documents}`."
             )
 
     def ids(self) -> Iterator[str]:
@@ -83,7 +83,7 @@ def check_prunable(read: int, anonymous: int) -> None:
     if not read:
         raise IngestError(
             "nothing was pruned, because the source has no documents: look whether it is the right "
-            "one; `tandem index delete` removes an index with all it holds."
+            "one; `delete_index(cluster, name)` removes an index with all it holds."
         )
     if anonymous:
         raise IngestError(

@@ -201,7 +201,7 @@ class IndexClient:
             failing = now - self._failing_since
         if failing > self._max_outage:
             raise OutageError(
-                f"the cluster accepted nothing for {failing:,.0f} seconds (--max-outage is "
+                f"the cluster accepted nothing for {failing:,.0f} seconds (`max_outage` is "
                 f"{self._max_outage:,.0f}), last because: {reason}; what was written is kept, so "
                 "run the same command again once the cluster is well and it goes on from there."
             )

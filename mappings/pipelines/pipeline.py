@@ -126,7 +126,7 @@ def read_pipeline(definition: Mapping[str, Any], name: str) -> Fusion | None:
             return _of_ranking(processor[_RANK] or {})
     raise MappingError(
         f"search pipeline {name!r} has neither a {_NORMALIZE} nor a {_RANK}, so it cannot fuse a "
-        f"hybrid search: write one with `tandem index pipeline NAME`."
+        f"hybrid search: write one with `put_pipeline(cluster, name)`."
     )
 
 

@@ -233,7 +233,7 @@ def _first_at(source: Mapping[str, Any], name: str) -> str | None:
 
 
 def _fusion(plan: Plan, legs: Sequence[Leg]) -> dict[str, Any] | None:
-    """How and where a hybrid search was fused, for people and for --json."""
+    """How and where a hybrid search was fused, for people and for JSON."""
     if plan.place is None:
         return None
     told: dict[str, Any] = {
@@ -267,7 +267,7 @@ def _notes(plan: Plan, groups: Sequence[Group[Found]]) -> tuple[str, ...]:
         return ()
     return (
         f"{len(groups)} documents are among the {plan.depth} candidates of each leg: a greater "
-        "--depth may find more.",
+        "`depth` may find more.",
     )
 
 

@@ -31,7 +31,11 @@ def search_fields(bm25: Bm25, target: Target) -> list[str]:
             raise QueryError(f"the boost of {field!r} is no number: write it as title^2.")
         if "*" not in name and name not in target.types:
             near = difflib.get_close_matches(name, target.types, n=3)
-            hint = f"did you mean {' or '.join(near)}?" if near else "see `tandem index show`."
+            hint = (
+                f"did you mean {' or '.join(near)}?"
+                if near
+                else "see `describe_index(cluster, name)`."
+            )
             raise TargetError(f"index {target.name!r} has no field {name!r}: {hint}")
         _check_words(name, target)
     return list(bm25.fields)
@@ -42,7 +46,8 @@ def _check_words(name: str, target: Target) -> None:
     if kind in WORDLESS:
         raise TargetError(
             f"field {name!r} is of type {kind}, which has no words to match: name one of "
-            f"{', '.join(target.text_fields) or 'full text'} with -f, and use --where for values."
+            f"{', '.join(target.text_fields) or 'full text'} with `fields`, and use "
+            "`where` for values."
         )
     if path := nested_in(name, target.types):
         raise TargetError(

@@ -100,7 +100,8 @@ def _between(name: str, value: str) -> str:
     match = re.fullmatch(r"(\d+)(?:\.\.\.?|-)(\d+)", value)
     if not match:
         return ""
-    return f": for a range give two, --where '{name}>={match[1]}' --where '{name}<={match[2]}'"
+    both = [f"{name}>={match[1]}", f"{name}<={match[2]}"]
+    return f": for a range give two, `where={both}`"
 
 
 def _finite(value: str) -> float:
@@ -117,7 +118,7 @@ def _exact_field(name: str, types: Types, index: str) -> tuple[str, str]:
         inner = f'{{"term": {{"{name if name != path else path + ".FIELD"}": "..."}}}}'
         raise FilterError(
             f"field {name!r} is inside the nested field {path!r}, which conditions do not reach: "
-            f'use --filter \'{{"nested": {{"path": "{path}", "query": {inner}}}}}\'.'
+            f'use `filter={{"nested": {{"path": "{path}", "query": {inner}}}}}`.'
         )
     if kind == "text":
         exact = [sub for sub, t in types.items() if sub.startswith(f"{name}.") and t == "keyword"]
@@ -125,10 +126,10 @@ def _exact_field(name: str, types: Types, index: str) -> tuple[str, str]:
             return exact[0], "keyword"
         raise FilterError(
             f"field {name!r} is full text, which is searched and not compared: put its words in "
-            f'the query, or use --filter \'{{"match": {{"{name}": "..."}}}}\'.'
+            f'the query, or use `filter={{"match": {{"{name}": "..."}}}}`.'
         )
     if kind not in EXACT + NUMBERS + DATES + ("boolean", "_id"):
         inside = [sub for sub in types if sub.startswith(f"{name}.")]
-        cure = f"name a field in it, such as {inside[0]}" if inside else "use --filter"
+        cure = f"name a field in it, such as {inside[0]}" if inside else "use `filter`"
         raise FilterError(f"field {name!r} is of type {kind}, which has no single value: {cure}.")
     return name, kind

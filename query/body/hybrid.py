@@ -85,7 +85,7 @@ def place_of_fusion(question: Question, target: Target, can: Capabilities) -> Pl
         return Place(False, "as asked")
     if wanted == "server":
         if obstacle:
-            cure = "leave out --pipeline" if tuning.pipeline else "leave out --fusion-at"
+            cure = "leave out `pipeline`" if tuning.pipeline else "leave out `place`"
             raise QueryError(
                 f"the cluster cannot fuse this search: {obstacle}; {cure}, and Tandem fuses it."
             )

@@ -75,7 +75,7 @@ def make_plan(
         place_of_fusion(question, target, can)
         raise QueryError(
             f"what pipeline {question.tuning.pipeline!r} computes cannot be followed (it sets "
-            "score bounds, or may not be read): leave out --explain."
+            "score bounds, or may not be read): leave out `explain`."
         )
     return _Planner(question, target, can, vector, depth, fusion).plan()
 
@@ -96,7 +96,7 @@ def _check_window(question: Question, target: Target, depth: int) -> None:
     if max(last, depth if question.mode == HYBRID else 0) > target.window:
         far = last > target.window
         what = f"hits {first:,} to {last:,}" if far else f"{depth:,} candidates"
-        cure = "page less far" if far else f"ask for --depth {target.window} at most"
+        cure = "page less far" if far else f"ask for `depth={target.window}` at most"
         raise QueryError(
             f"{what} lie beyond the window of index {target.name!r}, whose setting "
             f"index.max_result_window is {target.window:,}: {cure}, or raise the setting."
@@ -105,12 +105,12 @@ def _check_window(question: Question, target: Target, depth: int) -> None:
     if question.mode != BM25 and last > depth and question.start:
         raise QueryError(
             f"hits {first:,} to {last:,} lie beyond the {depth:,} candidates of each leg: ask for "
-            f"--depth {last} or more, and for the same on every page."
+            f"`depth={last}` or more, and for the same on every page."
         )
     if question.collapse and target.types.get(target.fields.document_id) != "keyword":
         raise TargetError(
             f"index {target.name!r} has no keyword field {target.fields.document_id!r}, which "
-            "tells which passages are of one document: leave out --collapse."
+            "tells which passages are of one document: leave out `collapse`."
         )
 
 
@@ -202,7 +202,7 @@ class _Planner:
             return ()
         return (
             f"the index's default search pipeline {own!r} is replaced in hybrid searches by "
-            "Tandem's own: name one that does both with --pipeline.",
+            "Tandem's own: name one that does both with `pipeline`.",
         )
 
     def _page(self, collapsed: int) -> tuple[int, int]:

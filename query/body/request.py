@@ -109,8 +109,8 @@ def hits_of(response: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     if any((hit["_score"] or 0.0) < DELIMITER_SCORE for hit in hits):
         raise AnswerError(
             "the cluster returned a hybrid search without fusing it, so its scores mean nothing: "
-            "its search pipeline lacks a normalization-processor; leave out --pipeline, or write "
-            "one with `tandem index pipeline NAME`."
+            "its search pipeline lacks a normalization-processor; leave out `pipeline`, or write "
+            "one with `put_pipeline(cluster, name)`."
         )
     return hits
 

@@ -143,7 +143,7 @@ class Encoders:
             if record is None and self._model is None:
                 raise TargetError(
                     f"index {target.name!r} does not say which model encoded it: name the model "
-                    "with --model, or search with mode bm25."
+                    "with `model`, or search with mode bm25."
                 )
             from encoder import Encoder
 

@@ -103,7 +103,7 @@ class Flows:
         if rerank.depth < question.end:
             raise QueryError(
                 f"hits up to number {question.end} are asked for and {rerank.depth} are reranked: "
-                f"rerank at least {question.end} (--rerank-depth)."
+                f"rerank at least {question.end} (`Rerank.depth`)."
             )
         deeper = replace(question, start=0, k=rerank.depth, source=True)
         result = yield from self._search(deeper, vector)
@@ -211,8 +211,8 @@ class Flows:
             status = getattr(error, "status_code", None)
             if status == 404:
                 raise QueryError(
-                    f"there is no search pipeline {pipeline!r}: write it with `tandem index "
-                    f"pipeline {pipeline}`, or leave out --pipeline."
+                    f"there is no search pipeline {pipeline!r}: write it with "
+                    f"`put_pipeline(cluster, {pipeline!r})`, or leave out `pipeline`."
                 ) from error
             if status != 403:
                 raise

@@ -88,7 +88,7 @@ class Target:
         if wanted is None and len(names) > 1:
             raise TargetError(
                 f"index {self.name!r} has several fields of vectors ({', '.join(names)}): name "
-                "one with --vector-field."
+                "one with `Knn.field`."
             )
         for vector in self.vectors:
             if wanted in (None, vector.name):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import click
 
 from tandem.options.cluster import Target, cluster_options, json_option, print_json
+from tandem.output.flags import in_flags
 
 if TYPE_CHECKING:
     from cluster.diagnosis import Finding
@@ -25,7 +26,10 @@ def command(model: str | None, target: Target, as_json: bool) -> int:
     """
     from cluster.diagnosis import of_machine
 
-    findings = [*_cluster(target), *of_machine(), *_encoder(model)]
+    findings = [
+        replace(each, value=in_flags(each.value), cure=each.cure and in_flags(each.cure))
+        for each in (*_cluster(target), *of_machine(), *_encoder(model))
+    ]
     healthy = not any(each.bad for each in findings)
     if as_json:
         print_json({"healthy": healthy, "findings": [asdict(each) for each in findings]})

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tandem.options.cluster import Command
+from tandem.output.flags import in_flags
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -49,7 +50,7 @@ class EncoderChoice:
         model = options.pop("model", DEFAULT_MODEL)
         encoder = Encoder.load(model, on_progress=tell, **options)
         for note in encoder.notes:
-            click.echo(f"Warning: {note}", err=True)
+            click.echo(f"Warning: {in_flags(note)}", err=True)
         return encoder
 
 

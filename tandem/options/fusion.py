@@ -11,6 +11,7 @@ import click
 from mappings import Fusion, MappingError
 from mappings.pipelines.pipeline import COMBINATIONS, TECHNIQUES, WEIGHTS
 from tandem.options.cluster import Command
+from tandem.output.flags import in_flags
 
 _DEFAULT = Fusion()
 # Parameters of the options below.
@@ -84,7 +85,7 @@ def fusion_options(command: Command) -> Command:
         try:
             fusion = Fusion(technique, combination, weights, rank_constant)
         except MappingError as error:
-            raise click.UsageError(str(error)) from error
+            raise click.UsageError(in_flags(str(error))) from error
         return command(*args, fusion=fusion, **kwargs)
 
     for option in reversed(_OPTIONS):

@@ -17,6 +17,7 @@ from ingest.run.prune import PruneLimit
 from ingest.tally import RejectLimit
 from tandem.config import WORDS
 from tandem.options.cluster import Command, Number
+from tandem.output.flags import in_flags
 
 _READING, _SPLITTING, _WRITING = Reading(), Splitting(), Writing()
 
@@ -51,7 +52,7 @@ def _template(ctx: click.Context, param: click.Parameter, value: str | None) -> 
         if value:
             Template(value)
     except IngestError as error:
-        raise click.BadParameter(str(error), ctx, param) from error
+        raise click.BadParameter(in_flags(str(error)), ctx, param) from error
     return value
 
 

@@ -15,6 +15,7 @@ from query.target import Roles
 from tandem.config import WORDS, long_name, typed, typed_wins
 from tandem.options.cluster import Command, Number
 from tandem.options.fusion import FUSION_NAMES, fusion_options
+from tandem.output.flags import in_flags
 
 
 def _hits(ctx: click.Context, param: click.Parameter, value: int) -> int:
@@ -200,7 +201,7 @@ def every_tuning_option(command: Command) -> Command:
         try:
             tuning = _tuning(options.pop)
         except QueryError as error:
-            raise click.UsageError(str(error)) from error
+            raise click.UsageError(in_flags(str(error))) from error
         return command(*args, tuning=tuning, **options)
 
     wrapped = fusion_options(wrapped)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tandem.output.flags import in_flags
 from tandem.output.terminal import console
 
 if TYPE_CHECKING:
@@ -114,7 +115,7 @@ class IngestProgress:
             if warning not in self._told:
                 self._told.add(warning)
                 with self.aside():
-                    click.echo(f"Warning: {warning}", err=True)
+                    click.echo(f"Warning: {in_flags(warning)}", err=True)
 
     @contextmanager
     def aside(self) -> Iterator[None]:

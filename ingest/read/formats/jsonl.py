@@ -26,7 +26,7 @@ def too_long(line: Line, origin: Origin, most: int) -> Reject | None:
     size = len(line.data) + line.rest
     if size <= most:
         return None
-    reason = f"the document has {size:,} bytes and at most {most:,} are taken (--max-document-mb)"
+    reason = f"the document has {size:,} bytes and at most {most:,} are taken (`Reading.max_bytes`)"
     raw = line.data[:RAW_KEPT].decode(errors="replace")
     return Reject(reason, origin, raw=raw)
 

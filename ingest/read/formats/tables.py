@@ -120,14 +120,14 @@ def _columns(cells: list[str], reading: Reading, quoted: bool, name: str) -> lis
         if not cells[0] and "" not in reading.drop_fields:
             raise SourceError(
                 f"the first column of {name} has no name, as that of an index written by pandas: "
-                "leave it out with --drop-field '', or give it a name."
+                "leave it out with `drop_fields=['']`, or give it a name."
             )
         return cells
     if not quoted and len(cells) == 2 and not reading.id_field and not reading.text_fields:
         return ["id", "text"]
     raise SourceError(
         f"the header of {name} ({_shown(', '.join(cells)[:200])}) has no column for the text: name "
-        "it with --text-field, or say --format msmarco for two columns without a header."
+        "it with `text_fields`, or say `format='msmarco'` for two columns without a header."
     )
 
 

@@ -15,6 +15,7 @@ from tandem.options.cluster import Target, cluster_options, index_name, json_opt
 from tandem.options.encoder import encoder_options, recorded_encoder
 from tandem.options.ingest import ingest_options
 from tandem.options.shape import shape_options, tell_replicas
+from tandem.output.flags import in_flags
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -177,6 +178,8 @@ class _Request:
                 alias=self.alias,
                 plan=plan,
             )
+        rejects = [replace(each, reason=in_flags(each.reason)) for each in found.rejects]
+        found = replace(found, rejects=rejects, warnings=tuple(map(in_flags, found.warnings)))
         for warning in found.warnings:
             click.echo(f"Warning: {warning}", err=True)
         if as_json:
@@ -201,6 +204,9 @@ def _confirmation(yes: bool, progress: IngestProgress) -> Confirm:
 
 
 def _show(report: Report, as_json: bool, *, split: bool) -> None:
+    reasons = {in_flags(why): often for why, often in report.reasons.items()}
+    warnings = tuple(map(in_flags, report.warnings))
+    report = replace(report, reasons=reasons, warnings=warnings)
     if as_json:
         print_json(report.to_json())
         return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,9 +15,10 @@ from tandem.commands.searches.search_many import is_same, is_screen, is_trec
 from tandem.config import typed
 from tandem.options.cluster import Target, cluster_options, index_name, json_option, print_json
 from tandem.options.search import asking_options, role_options, tuning_options
+from tandem.output.flags import in_flags
 
 if TYPE_CHECKING:
-    from query import Rerank, Roles
+    from query import Rerank, Result, Roles
     from tandem.commands.searches.search_many import ManyQueries
 
 # Finished, but something is missing: a shard's passages, or a query's answer.
@@ -89,12 +91,18 @@ def command(
         asked |= {"tuning": tuning, "rerank": _reranker(rerank, rerank_depth)}
         if many is not None:
             return many.search(searcher, asked)
-        result = searcher.search(str(text), **asked)
+        result = _in_flags(searcher.search(str(text), **asked))
     if as_json:
         print_json(result_json(result))
     else:
         show_result(result, str(text), index, _conditions(asked))
     return SOME_MISSING if result.partial else 0
+
+
+def _in_flags(result: Result) -> Result:
+    """A result whose notes speak of flags."""
+    partial, notes = result.partial, tuple(map(in_flags, result.notes))
+    return replace(result, partial=partial and in_flags(partial), notes=notes)
 
 
 def _conditions(asked: dict[str, Any]) -> list[str]:

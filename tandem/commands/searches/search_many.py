@@ -18,6 +18,7 @@ from query.errors import QueryError
 from query.files import answer_json, fault_of_id, parse_queries, read_queries, trec_lines
 from query.question import visible
 from tandem.options.cluster import print_json
+from tandem.output.flags import in_flags
 from tandem.output.hits import one_line
 from tandem.output.progress import bar
 
@@ -154,10 +155,10 @@ class ManyQueries:
             return
         self.answered += 1
         if answer.result.partial:
-            self.partial.append({"id": answer.query.id, "why": answer.result.partial})
+            self.partial.append({"id": answer.query.id, "why": in_flags(answer.result.partial)})
 
     def _fail(self, query: Query, error: str) -> None:
-        self.failed.append({"id": visible(query.id), "error": error})
+        self.failed.append({"id": visible(query.id), "error": in_flags(error)})
 
     def _show(self, read: int, seconds: float) -> None:
         for each in self.failed:

@@ -30,7 +30,7 @@ def test_a_wrong_password(secured_server):
 
 
 def test_nobody(secured_server):
-    assert "--user" in refused(secured_server, AccessError, user=None, password=None)
+    assert "`user`" in refused(secured_server, AccessError, user=None, password=None)
 
 
 def test_an_api_key_it_does_not_know(secured_server):
@@ -40,7 +40,7 @@ def test_an_api_key_it_does_not_know(secured_server):
 
 
 def test_an_unknown_authority(secured_server):
-    assert "--ca-certs" in refused(secured_server, UnreachableError, ca_certs=None)
+    assert "`ca_certs`" in refused(secured_server, UnreachableError, ca_certs=None)
 
 
 def test_plain_http_to_its_port(secured_server):

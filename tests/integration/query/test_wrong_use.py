@@ -86,7 +86,7 @@ def test_no_field_of_vectors(cluster, made):
 
 def test_several_fields_of_vectors(cluster, made, vectors):
     name = made({"text": {"type": "text"}, "a": vectors, "b": vectors})
-    assert "(a, b): name one with --vector-field" in said(cluster, name, TargetError)
+    assert "(a, b): name one with `Knn.field`" in said(cluster, name, TargetError)
     with Searcher(cluster, name, encoder=encoder()) as searcher:
         chosen = Tuning(knn=Knn(field="b"))
         assert len(searcher.search("Paris", "knn", tuning=chosen)) == 0
@@ -96,7 +96,7 @@ def test_an_index_that_does_not_name_its_model(cluster, made, vectors):
     name = made({"text": {"type": "text"}, "v": vectors})
     with (
         Searcher(cluster, name) as searcher,
-        pytest.raises(TargetError, match=r"does not say which model encoded it.*--model"),
+        pytest.raises(TargetError, match=r"does not say which model encoded it.*`model`"),
     ):
         searcher.search("Paris", "knn")
 
@@ -159,7 +159,7 @@ def test_fusion_on_a_cluster_that_cannot(elasticsearch):
         found = said(elasticsearch, name, QueryError, "hybrid", tuning=forced)
         assert "Elasticsearch has no hybrid query" in found
         named = Tuning(pipeline="mine")
-        assert "--pipeline" in said(elasticsearch, name, QueryError, "hybrid", tuning=named)
+        assert "`pipeline`" in said(elasticsearch, name, QueryError, "hybrid", tuning=named)
 
 
 def test_a_pipeline_that_is_not_there_or_does_not_fuse(opensearch, index_name):
@@ -266,7 +266,7 @@ def test_beyond_the_window(cluster, books):
             tuning = Tuning(depth=200)
             found = said(cluster, books, QueryError, mode, start=195, tuning=tuning)
             assert "max_result_window is 200" in found
-        assert "--depth 105" in said(cluster, books, QueryError, start=95)
+        assert "`depth=105`" in said(cluster, books, QueryError, start=95)
     finally:
         cluster.client.indices.put_settings(
             index=books, body={"index": {"max_result_window": None}}

@@ -96,17 +96,17 @@ def test_loopback_is_not_compressed_and_a_path_is_kept():
 @pytest.mark.parametrize(
     ("url", "options", "said"),
     [
-        ("http://ann:secret@host:9200", {}, "TANDEM_PASSWORD"),
+        ("http://ann:secret@host:9200", {}, "`password`"),
         ("ftp://host", {}, "https://search.example:9200"),
         ("host:9200", {}, "https://search.example:9200"),
         ("http://host:99999", {}, "65535"),
         ("http://host/?x=1", {}, "query"),
-        ("http://host", {"user": "ann"}, "--password-file"),
-        ("http://host", {"password": "pw"}, "--user"),
+        ("http://host", {"user": "ann"}, "give it in `password`"),
+        ("http://host", {"password": "pw"}, "`user`"),
         ("http://host", {"user": "a", "password": "b", "api_key": "c"}, "one of them"),
         ("https://host", {"ca_certs": "/no/such.pem"}, "/no/such.pem"),
         ("https://host", {"ca_certs": __file__}, "PEM"),
-        (None, {"user": "ann", "password": "pw"}, "--url"),
+        (None, {"user": "ann", "password": "pw"}, "`url`"),
     ],
 )
 def test_wrong_options_are_said_before_anything_is_sent(url, options, said):

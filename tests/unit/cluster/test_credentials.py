@@ -100,7 +100,7 @@ def test_a_password_over_plain_http_to_another_machine_warns(given):
 
 
 def test_a_certificate_that_is_not_verified_warns():
-    with pytest.warns(UserWarning, match="--insecure"), pytest.raises(ClusterError):
+    with pytest.warns(UserWarning, match="`verify=False`"), pytest.raises(ClusterError):
         connect("https://127.0.0.1:1", verify=False)
 
 

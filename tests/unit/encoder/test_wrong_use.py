@@ -51,7 +51,7 @@ def test_a_name_that_nobody_knows(monkeypatch):
     with pytest.raises(ModelNotFoundError) as caught:
         Encoder.load("nobody/knows-this")
     text = str(caught.value)
-    for tried in ("folder of that name", "the hub's cache and the hub", "--model ./folder"):
+    for tried in ("folder of that name", "the hub's cache and the hub", "`model='./folder'`"):
         assert tried in text
 
 
@@ -224,7 +224,7 @@ def test_more_dimensions_than_there_are(folder):
         ({"precision": "float64"}, "float32, bfloat16"),
         ({"backend": "torch", "precision": "int8"}, "nothing here runs torch int8"),
         ({"device": "tpu"}, "tpu"),
-        ({"device": "tpu"}, "use --device cpu."),
+        ({"device": "tpu"}, "use `device='cpu'`"),
     ],
 )
 def test_ways_that_do_not_exist(folder, options, words):
@@ -252,7 +252,7 @@ def test_no_room_for_the_converted_model(folder, tmp_path):
     last = done.stderr.strip().splitlines()[-1]
     assert "EncoderError" in last
     assert str(tmp_path / "home") in last
-    assert "--backend torch" in last
+    assert "`backend='torch'`" in last
 
 
 def test_a_home_that_is_a_file(folder, tmp_path, monkeypatch):

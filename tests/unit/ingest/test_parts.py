@@ -156,7 +156,7 @@ def test_no_rejects_make_no_file_and_a_bad_folder_is_one_sentence(tmp_path):
     assert not (tmp_path / "none.jsonl").exists()
     nowhere = RejectsFile(tmp_path / "no" / "folder")
     for act in (nowhere.check, lambda: nowhere.write(Reject("r", HERE))):
-        with pytest.raises(IngestError, match=r"cannot be written.*--rejects"):
+        with pytest.raises(IngestError, match=r"cannot be written.*`rejects`"):
             act()
 
 
@@ -179,7 +179,7 @@ def test_what_an_earlier_run_refused_is_put_away_after_one_that_refused_nothing(
 
 
 def test_rejects_to_a_dash_are_refused_with_the_cure():
-    with pytest.raises(IngestError, match=r"--rejects - .*/dev/stdout"):
+    with pytest.raises(IngestError, match=r"`rejects='-'` .*/dev/stdout"):
         RejectsFile(Path("-")).check()
 
 
@@ -197,7 +197,7 @@ def test_a_full_disk_is_one_sentence(tmp_path):
     path = tmp_path / "full"
     path.symlink_to("/dev/full")
     rejects = RejectsFile(path)
-    with pytest.raises(IngestError, match=r"full cannot be written \(no space left.*--rejects"):
+    with pytest.raises(IngestError, match=r"full cannot be written \(no space left.*`rejects`"):
         rejects.write(Reject("r", HERE))
     rejects.close()
 
@@ -239,7 +239,7 @@ def limited(path, what):
 
 def test_a_disk_that_takes_a_part_of_a_line_is_told_not_passed_over(tmp_path):
     said, written = limited(tmp_path / "r", "rejects")
-    assert said.endswith("cannot be written (file too large): name another with --rejects.")
+    assert said.endswith("cannot be written (file too large): name another with `rejects`.")
     whole, part = (tmp_path / "r").read_bytes().rsplit(b"\n", 1)
     assert part
     assert written == len(whole.splitlines()) == 2

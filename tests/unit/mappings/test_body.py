@@ -82,7 +82,7 @@ def test_a_damaged_record_is_said():
 )
 def test_too_many_dimensions_names_both_numbers(distribution, dimension, most):
     record = IndexRecord(EncoderRecord("m", "f", dimension))
-    with pytest.raises(MappingError, match=rf"{dimension}.*{most}.*--truncate-dim"):
+    with pytest.raises(MappingError, match=rf"{dimension}.*{most}.*`truncate_dim`"):
         index_body(record, None, distribution)
 
 

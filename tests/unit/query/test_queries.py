@@ -36,7 +36,7 @@ def test_queries_of_every_form():
         ([b"[", b'{"_id": "a", "text": "b"}', b"]"], "q:1: a JSON array"),
         ([b'{"_id": {"a": 1}, "text": "b"}'], r'q:1: the query\'s id is \{"a": 1\}: give'),
         ([b'{"_id": true, "text": "b"}'], "id is true"),
-        ([gzip.compress(b"q1\ta")], "q is compressed: unpack it, as in `gzip -dc q"),
+        ([gzip.compress(b"q1\ta")], "q is compressed: unpack it, as in `gzip -dc q > queries`"),
         ([bz2.compress(b"q1\ta")], "q is compressed: .*bzip2"),
         ([lzma.compress(b"q1\ta")], "q is compressed: .*xz"),
     ],

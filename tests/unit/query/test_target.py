@@ -57,7 +57,7 @@ def test_no_vectors_are_told_with_the_cure():
 
 def test_several_vectors_need_a_name():
     found = read_target("x", {"x": foreign(a=VECTOR, b={"properties": {"c": VECTOR}})})
-    with pytest.raises(TargetError, match=r"\(a, b\.c\): name one with --vector-field"):
+    with pytest.raises(TargetError, match=r"\(a, b\.c\): name one with `Knn.field`"):
         found.vector_field(None)
     assert found.vector_field("b.c").name == "b.c"
     with pytest.raises(TargetError, match=r"no field 'd' of vectors: it has a, b\.c"):

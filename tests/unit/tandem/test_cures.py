@@ -70,7 +70,7 @@ def test_what_was_refused_is_what_was_given(options, said, unsaid):
             "resource_already_exists_exception",
             "index [books/Zx] already exists",
             "there is an index books on URL already: choose another name, or remove it with "
-            "`tandem index delete books`.",
+            "`delete_index(cluster, 'books')`.",
         ),
         (
             "invalid_index_name_exception",

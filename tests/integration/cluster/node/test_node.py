@@ -103,7 +103,7 @@ def test_a_crash_is_one_sentence_and_the_next_start_works(server):
         said = str(cluster.explain(caught.value))
         assert f"the embedded node (process {pid}) has died" in said
         assert str(server.node.log) in said
-        assert "tandem node start" in said
+        assert "`EmbeddedNode.start()`" in said
         assert "\n" not in said
     server.start()
     with connect_embedded(server.node) as cluster:

@@ -70,7 +70,7 @@ def test_an_alias_does_not_go_to_an_empty_index(either, index_name, tmp_path, so
 def test_an_alias_does_not_go_where_too_much_is_missing(either, index_name, tmp_path):
     source = [*documents(95), *({"id": f"bad{n}"} for n in range(5))]
     fill = {"cluster": either, "alias": index_name, "encoder": StubEncoder()}
-    with pytest.raises(IngestError, match=r"5 of 100 documents were rejected.*--max-rejects"):
+    with pytest.raises(IngestError, match=r"5 of 100 documents were rejected.*`max_rejects`"):
         ingested(source, **fill, plan=Plan(rejects=tmp_path / "r"))
     assert not either.client.indices.exists_alias(name=index_name)
     allowing = Plan(rejects=tmp_path / "r", max_rejects=RejectLimit(share=0.05))
@@ -136,7 +136,7 @@ def test_mended_rejects_do_not_go_live_alone(either, index_name, tmp_path):
     assert report.rejected == 1
     rejects = tmp_path / "a.jsonl.rejects"
     rejects.write_text(rejects.read_text().replace('"text":5', '"text":"five"'))
-    with pytest.raises(IngestError, match=rf"nothing else.*--index {index_name}"):
+    with pytest.raises(IngestError, match=rf"nothing else.*`index='{index_name}'`"):
         ingested(rejects, alias=index_name, **fill)
     assert ingested(rejects, index=index_name, **fill).written == 1
     assert len(stored(either, index_name)) == 201

@@ -91,7 +91,7 @@ def test_what_older_versions_made_stays_and_is_told(either, index_name):
     report = fill(either, index_name, keep=0)
     assert report.deleted == ()
     assert there(either, first) == [True]
-    assert any(f"tandem index delete {first}" in each for each in report.warnings)
+    assert any(f"`delete_index(cluster, {first!r})`" in each for each in report.warnings)
 
 
 def test_the_index_before_is_no_load_that_was_given_up(either, index_name):

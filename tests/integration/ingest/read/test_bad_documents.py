@@ -137,7 +137,7 @@ def test_a_run_that_refuses_nothing_puts_the_earlier_rejects_away(opensearch, in
 def test_too_many_rejects_stop_the_run_early(opensearch, index_name, tmp_path):
     source = write_jsonl(tmp_path / "bad.jsonl", ({"id": n, "txet": "x"} for n in range(5000)))
     reports = []
-    with pytest.raises(TooManyRejectsError, match=r"101 of \d+ .*no text.*--max-rejects"):
+    with pytest.raises(TooManyRejectsError, match=r"101 of \d+ .*no text.*`max_rejects`"):
         ingested(
             source,
             cluster=opensearch,

@@ -134,7 +134,7 @@ def test_truncated_passages_are_counted_when_splitting_is_off(either, index_name
 
 def test_an_index_of_another_encoder_is_refused_naming_both(either, index_name):
     load(either, index_name, documents(1))
-    with pytest.raises(IndexRefusedError, match=r"57ab.*beef.*--alias"):
+    with pytest.raises(IndexRefusedError, match=r"57ab.*beef.*`alias`"):
         load(either, index_name, documents(1), fingerprint="beef")
 
 
@@ -161,7 +161,7 @@ def test_a_name_of_several_indexes_is_refused(opensearch, name):
 
 
 def test_faiss_on_the_embedded_node_is_refused(opensearch, index_name):
-    with pytest.raises(IndexRefusedError, match=r"faiss.*--engine lucene"):
+    with pytest.raises(IndexRefusedError, match=r"faiss.*`engine='lucene'`"):
         load(opensearch, index_name, documents(1), Plan(shape=Shape(engine="faiss")))
 
 

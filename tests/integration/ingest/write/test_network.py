@@ -89,7 +89,7 @@ def test_nothing_but_refusals_is_an_outage(opensearch, index_name):
     plan = Plan(writing=Writing(max_count=100, max_outage=1.0))
     with (
         FlakyProxy(opensearch.url, lambda n: 503 if n > 2 else None) as proxy,
-        pytest.raises(OutageError, match=r"--max-outage is 1.*HTTP 503.*run the same command"),
+        pytest.raises(OutageError, match=r"`max_outage` is 1.*HTTP 503.*run the same command"),
     ):
         load(proxy, index_name, plan)
 

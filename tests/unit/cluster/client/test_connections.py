@@ -107,7 +107,7 @@ def test_a_redirect_is_told_when_a_cluster_is_reached():
     reply = Reply({}, status=302, headers={"location": "/login"})
     with (
         answering(lambda asked: reply) as (url, _),
-        pytest.raises(ClusterError, match=r"sends on to '/login'.*check --url"),
+        pytest.raises(ClusterError, match=r"sends on to '/login'.*check `url`"),
     ):
         connect(url)
 

@@ -91,7 +91,7 @@ def test_a_connection_that_breaks_off_leaves_nothing(tmp_path):
 def test_an_unreachable_repository_is_one_sentence(tmp_path, url):
     with pytest.raises(DownloadError, match=r"jam-1\.0\.jar .*could not be fetched") as caught:
         fetch(artifact(), tmp_path, None, {"here": url})
-    assert "--url" in str(caught.value)
+    assert "`url`" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

@@ -104,7 +104,7 @@ def test_the_epitaph_is_one_sentence_with_log_line_and_cure(node):
     said = node.epitaph()
     assert "java.lang.OutOfMemoryError: Java heap space" in said
     assert str(node.log) in said
-    assert "tandem node start" in said
+    assert "`EmbeddedNode.start()`" in said
     assert "\n" not in said
 
 

@@ -53,8 +53,8 @@ def test_an_interrupt_is_for_the_main_process_alone(folder):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"device": "cpu,cuda:0"}, "--device cpu,cuda:0 names several kinds: name only one"),
-        ({"device": "cpu,cpu", "backend": "openvino"}, "several devices need --backend torch"),
+        ({"device": "cpu,cuda:0"}, "`device='cpu,cuda:0'` names several kinds: name only one"),
+        ({"device": "cpu,cpu", "backend": "openvino"}, "several devices need `backend='torch'`"),
     ],
 )
 def test_what_cannot_be_shared_out_is_told(folder, options, said):

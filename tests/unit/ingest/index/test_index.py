@@ -29,7 +29,9 @@ def test_the_engine_is_always_named_and_the_space_is_cosine():
 def test_faiss_is_for_versions_that_know_its_cosine():
     method = planned("2.19.0", engine="faiss")["mappings"]["properties"]["vector"]["method"]
     assert method["engine"] == "faiss"
-    with pytest.raises(IndexRefusedError, match=r"2\.18\.0.*since OpenSearch 2\.19.*engine lucene"):
+    with pytest.raises(
+        IndexRefusedError, match=r"2\.18\.0.*since OpenSearch 2\.19.*`engine='lucene'`"
+    ):
         planned("2.18.0", engine="faiss")
 
 

@@ -107,7 +107,7 @@ def test_tsv_with_a_header(tmp_path):
 
 
 def test_a_header_without_text_is_refused_naming_its_columns(tmp_path):
-    with pytest.raises(SourceError, match=r"a, b, c.*--text-field"):
+    with pytest.raises(SourceError, match=r"a, b, c.*`text_fields`"):
         read(put(tmp_path, "a.csv", "a,b,c\n1,2,3\n"))
     rows = read(put(tmp_path, "a.csv", "a,b,c\n1,2,3\n"), text_fields=("b",))
     assert values(rows) == [{"a": "1", "b": "2", "c": "3"}]
@@ -138,7 +138,7 @@ def test_other_line_ends_and_a_cr_in_a_row(tmp_path):
 def test_the_index_of_pandas_is_told_once_and_dropped_at_will(tmp_path):
     path = put(tmp_path, "a.csv", ",id,text\n0,1,one\n1,2,two\n")
     with pytest.raises(
-        SourceError, match=r"first column of \S+a\.csv has no name.*--drop-field ''"
+        SourceError, match=r"first column of \S+a\.csv has no name.*`drop_fields=\[''\]`"
     ):
         read(path)
     found = made(path, drop_fields=("",))
@@ -151,7 +151,7 @@ def test_the_index_of_pandas_is_told_once_and_dropped_at_will(tmp_path):
 def test_a_last_column_that_has_neither_name_nor_values_is_none(tmp_path):
     good, bad = made(put(tmp_path, "a.csv", "id,text,\n1,one,\n2,two,x\n"))
     assert (good.id, good.metadata) == ("1", {})
-    assert "--drop-field ''" in bad.reason
+    assert "`drop_fields=['']`" in bad.reason
 
 
 def test_a_column_that_is_there_twice_is_refused(tmp_path):
@@ -285,7 +285,7 @@ def test_jsonl_may_begin_with_blank_lines(tmp_path, pack):
 
 
 def test_an_unknown_format_names_the_option(tmp_path):
-    with pytest.raises(SourceError, match=r"--format.*jsonl.*parquet"):
+    with pytest.raises(SourceError, match=r"`format`.*jsonl.*parquet"):
         read(put(tmp_path, "a.txt", "hello\n"))
 
 
@@ -388,8 +388,8 @@ def test_rejects_that_are_a_source_are_refused(tmp_path):
 def test_every_file_is_looked_at_before_anything_is_made(tmp_path):
     good = put(tmp_path, "a.jsonl", JSONL)
     for name, data, said in [
-        ("b.txt", b"hello\n", "--format"),
-        ("b.csv", b"a,b,c\n1,2,3\n", "--text-field"),
+        ("b.txt", b"hello\n", "`format`"),
+        ("b.csv", b"a,b,c\n1,2,3\n", "`text_fields`"),
         ("b.parquet", b"PAR1" + b"x" * 100, "damaged"),
         ("b.tsv", "id\ttext\n".encode("utf-16"), "UTF-16"),
     ]:

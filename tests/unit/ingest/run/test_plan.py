@@ -34,7 +34,7 @@ def closed(tmp_path, monkeypatch):
 
 def test_a_place_for_rejects_that_cannot_be_written_is_told_before_the_first_one(closed):
     for source, name in ((closed, "a.jsonl.rejects"), ("-", "stdin.rejects")):
-        with pytest.raises(IngestError, match=rf"{name} cannot be written .*denied.*--rejects"):
+        with pytest.raises(IngestError, match=rf"{name} cannot be written .*denied.*`rejects`"):
             checked(source, Plan())
     with pytest.raises(IngestError, match=r"documents\.rejects cannot be written"):
         checked(documents(2), Plan())
@@ -60,7 +60,7 @@ def test_a_folder_where_the_rejects_would_go_is_told(tmp_path):
 
 def test_a_name_that_is_too_long_for_its_rejects_is_told(tmp_path):
     source = write_jsonl(tmp_path / ("a" * 245 + ".jsonl"), documents(2))
-    with pytest.raises(IngestError, match=r"cannot be written \(file name too long\).*--rejects"):
+    with pytest.raises(IngestError, match=r"cannot be written \(file name too long\).*`rejects`"):
         checked(source, Plan())
 
 

@@ -71,7 +71,7 @@ def test_score_bounds_are_beyond_us():
 
 @pytest.mark.parametrize("definition", [{}, {"request_processors": [{"filter_query": {}}]}])
 def test_a_pipeline_that_does_not_fuse_is_refused(definition):
-    with pytest.raises(MappingError, match=r"'mine'.*normalization-processor.*tandem index"):
+    with pytest.raises(MappingError, match=r"'mine'.*normalization-processor.*`put_pipeline"):
         read_pipeline(definition, "mine")
 
 

@@ -162,7 +162,7 @@ def test_neighbours_of_too_few_documents_want_a_deeper_search():
 
 def test_unfused_scores_are_refused():
     raw = response(hit("a", -9549512000.0), hit("a", -4422440400.0), hit("a", 4.0))
-    with pytest.raises(AnswerError, match=r"without fusing.*--pipeline"):
+    with pytest.raises(AnswerError, match=r"without fusing.*`pipeline`"):
         answered(Question("q"), raw)
 
 

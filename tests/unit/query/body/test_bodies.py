@@ -247,10 +247,10 @@ def test_copies_of_a_shard_do_not_change_between_pages():
 @pytest.mark.parametrize(
     ("question", "said"),
     [
-        (Question("a", "knn", 10, start=95), r"hits 96 to 105 .* 100 candidates.*--depth 105"),
-        (Question("a", "hybrid", 10, start=95), r"--depth 105 or more, and for the same on every"),
+        (Question("a", "knn", 10, start=95), r"hits 96 to 105 .* 100 candidates.*`depth=105`"),
+        (Question("a", "hybrid", 10, start=95), r"`depth=105` or more, and for the same on every"),
         (Question("a", "bm25", 10, start=495), r"hits 496 to 505 .*is 500: page less far"),
-        (Question("a", tuning=Tuning(depth=501)), r"501 candidates .*is 500: ask for --depth 500"),
+        (Question("a", tuning=Tuning(depth=501)), r"501 candidates .*is 500: ask for `depth=500`"),
         (Question("a", "knn", 600), r"hits 1 to 600 .*max_result_window is 500"),
     ],
 )
@@ -283,7 +283,7 @@ def test_nothing_that_hybrid_cannot_take_is_ever_sent():
 
 def test_a_pipeline_that_cannot_be_followed_is_not_explained():
     question = Question("a", explain=True, tuning=Tuning(pipeline="mine"))
-    with pytest.raises(QueryError, match=r"'mine' computes cannot be followed.*--explain"):
+    with pytest.raises(QueryError, match=r"'mine' computes cannot be followed.*`explain`"):
         make_plan(question, target(), OPENSEARCH, VECTOR, None)
 
 

@@ -46,7 +46,7 @@ def test_the_cluster_decides_and_can_be_forced(can, fusion, shards, reason):
     if reason is None:
         assert place_of_fusion(forced, books, can).on_server
         return
-    with pytest.raises(QueryError, match=f"cannot fuse this search: .*{reason}.*--fusion-at"):
+    with pytest.raises(QueryError, match=f"cannot fuse this search: .*{reason}.*`place`"):
         place_of_fusion(forced, books, can)
     assert re.search(reason, place.reason)
 
@@ -56,5 +56,5 @@ def test_a_pipeline_wants_the_server():
     place = place_of_fusion(question, target(), opensearch((3, 6, 0)))
     assert place.on_server
     assert "mine" in place.reason
-    with pytest.raises(QueryError, match="leave out --pipeline"):
+    with pytest.raises(QueryError, match="leave out `pipeline`"):
         place_of_fusion(question, target(), ELASTICSEARCH)

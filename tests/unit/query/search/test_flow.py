@@ -121,7 +121,7 @@ def test_a_given_vector_needs_no_encoder():
 def test_an_answer_that_is_no_json_is_one_sentence():
     with (
         searching(encoder(), **{"/books/_search": (200, b"<html>")}) as (searcher, _),
-        pytest.raises(UnreachableError, match=r"gives no such answer.*but '<html>'.*--url"),
+        pytest.raises(UnreachableError, match=r"gives no such answer.*but '<html>'.*`url`"),
     ):
         searcher.search("x", "knn")
 

@@ -1,0 +1,151 @@
+"""Sentences of the rooms as the command line says them: with the flag for each parameter.
+
+A room marks a parameter with backquotes, and with its value where it advises one: `max_outage`,
+`engine='lucene'`; so it does a call, `delete_index(cluster, 'books')`. It says nothing of flags and
+commands, for it is called from Python too.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+import shlex
+
+import click
+
+# Parameter -> what sets it on the command line; with its record where two share a name.
+FLAGS = {
+    # the cluster
+    "url": "--url",
+    "user": "--user",
+    "password": "TANDEM_PASSWORD or --password-file",
+    "api_key": "TANDEM_API_KEY or --api-key-file",
+    "ca_certs": "--ca-certs",
+    "timeout": "--timeout",
+    "verify": "--insecure",
+    # the encoder
+    "model": "--model",
+    "backend": "--backend",
+    "precision": "--precision",
+    "device": "--device",
+    "truncate_dim": "--truncate-dim",
+    # an ingestion
+    "index": "--index",
+    "alias": "--alias",
+    "take_alias": "--take-alias",
+    "rejects": "--rejects",
+    "max_rejects": "--max-rejects",
+    "format": "--format",
+    "id_field": "--id-field",
+    "id_from_content": "--id-from-content",
+    "text_fields": "--text-field",
+    "drop_fields": "--drop-field",
+    "Reading.max_bytes": "--max-document-mb",
+    "Writing.max_bytes": "--request-mb",
+    "max_count": "--request-count",
+    "in_flight": "--in-flight",
+    "max_outage": "--max-outage",
+    "max_prune": "--max-prune",
+    # the shape of an index
+    "analyzer": "--analyzer",
+    "engine": "--engine",
+    "m": "--m",
+    "ef_construction": "--ef-construction",
+    "shards": "--shards",
+    # a search
+    "filter": "--filter",
+    "where": "--where",
+    "explain": "--explain",
+    "collapse": "--collapse",
+    "depth": "--depth",
+    "pipeline": "--pipeline",
+    "place": "--fusion-at",
+    "fields": "-f",
+    "text_field": "--text-field",
+    "title_field": "--title-field",
+    "Knn.field": "--vector-field",
+    "Rerank.depth": "--rerank-depth",
+}
+# What is called -> the command that calls it.
+COMMANDS = {
+    "ingest": "tandem ingest",
+    "describe_index": "tandem index show",
+    "delete_index": "tandem index delete",
+    "put_pipeline": "tandem index pipeline",
+    "EmbeddedNode.start": "tandem node start",
+}
+_MARKED = re.compile(r"`([A-Za-z_.]+)(?:=([^`]+)|(\([^`]*\)))?`")
+_FLAG = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
+
+
+def in_flags(text: str, command: click.Command | None = None) -> str:
+    """A room's sentence with flags for the parameters that it marks.
+
+    command: which one says it, where it is not the one that runs. A parameter that it has no flag
+    for stays as it is.
+    """
+    context = click.get_current_context(silent=True)
+    known = _options(command or (context.command if context else None))
+
+    def said(match: re.Match[str]) -> str:
+        name, value, call = match.groups()
+        if call is not None:
+            return _called(name, call) or match[0]
+        flag = FLAGS.get(name)
+        if flag is None or (known is not None and not known.issuperset(flags_in(flag))):
+            return match[0]
+        return flag if value is None else _given(flag, value) or match[0]
+
+    return _MARKED.sub(said, text)
+
+
+def flags_in(text: str) -> set[str]:
+    """The flags that a text names."""
+    return set(_FLAG.findall(text))
+
+
+def _options(command: click.Command | None) -> set[str] | None:
+    """The flags of a command and of those below it; None without one."""
+    if command is None:
+        return None
+    flags = {flag for option in command.params for flag in option.opts}
+    for below in command.commands.values() if isinstance(command, click.Group) else ():
+        flags |= _options(below) or set()
+    return flags
+
+
+def _called(name: str, arguments: str) -> str | None:
+    """The command for a call, in backquotes; None where it cannot be shown.
+
+    The cluster goes without saying, and an argument without a value is named in capitals.
+    """
+    try:
+        call = ast.parse(f"call{arguments}", mode="eval").body
+    except SyntaxError:
+        return None
+    if name not in COMMANDS or not isinstance(call, ast.Call):
+        return None
+    words: list[str | None] = [COMMANDS[name]]
+    for argument in call.args:
+        if not isinstance(argument, ast.Name):
+            words.append(_given("", ast.unparse(argument)))
+        elif argument.id != "cluster":
+            words.append(argument.id.upper())
+    words += [_given(FLAGS[str(each.arg)], ast.unparse(each.value)) for each in call.keywords]
+    return None if None in words else f"`{' '.join(filter(None, words))}`"
+
+
+def _given(flag: str, value: str) -> str | None:
+    """A flag with a value of Python as a shell takes it, None where that cannot be shown."""
+    try:
+        read = ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return None
+    if isinstance(read, bool):
+        return flag
+    values = read if isinstance(read, list) else [read]
+    words = [json.dumps(each) if isinstance(each, dict) else str(each) for each in values]
+    if not all(word.isprintable() for word in words):
+        return None
+    return " ".join(f"{flag} {shlex.quote(word)}".strip() for word in words)
