@@ -20,6 +20,8 @@ OnProgress = Callable[[str, int, "int | None"], None]
 
 # A dead connection must not hang a command; a slow one sends something within this many seconds.
 READ_TIMEOUT = 30
+# Folders of downloads on their way, left by a kill and removed later: nobody else names one so.
+PARTIAL = ".tandem-partial-"
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ def fetch(
         return target
     downloads.mkdir(parents=True, exist_ok=True)
     # jgo writes straight to the final name, so a broken connection would leave half a file there.
-    with tempfile.TemporaryDirectory(prefix=".partial-", dir=downloads) as partial:
+    with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=downloads) as partial:
         fetched = _download(artifact, Path(partial), on_progress, repositories)
         _verify(artifact, fetched)
         os.replace(fetched, target)

@@ -35,7 +35,7 @@ def installation(home: Home, java: Java, on_progress: OnProgress | None = None) 
     with process.hold(home.distributions / "lock", LOCK_SECONDS):
         if target.is_dir():  # the process that we waited for has built it
             return target
-        for left in home.downloads.glob(".partial-*"):  # of a run that was killed
+        for left in home.downloads.glob(f"{artifacts.PARTIAL}*"):  # of a run that was killed
             shutil.rmtree(left, ignore_errors=True)
         needed = artifacts.missing_bytes(parts, home.downloads) + UNPACKED_BYTES
         artifacts.check_space(home.distributions, needed, "the embedded OpenSearch node")

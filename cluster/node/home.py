@@ -13,6 +13,9 @@ from cluster.errors import NodeError
 # Not below /root, which no other user can enter: as root, the node runs as another user.
 ROOT_HOME = Path("/var/lib/tandem")
 UNPRIVILEGED = "nobody"
+# The file that marks a folder as Tandem's own.
+MARK = ".tandem"
+_MARKED = "Tandem made this folder, and deletes what is in it by itself.\n"
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,34 @@ def node_user() -> NodeUser:
             "run it as: add one, or run tandem as an ordinary user."
         ) from error
     return NodeUser(entry.pw_name, entry.pw_uid, entry.pw_gid)
+
+
+def claim(folder: Path) -> None:
+    """Make a folder and mark it as Tandem's own, below which it may change and delete everything.
+
+    Only one that was not there, is empty, or has the configuration that Tandem wrote for a node
+    before there were marks. Raises NodeError for a folder with files of others, and OSError.
+    """
+    make_enterable(folder)
+    mark = folder / MARK
+    if mark.exists():
+        return
+    others = sorted(each.name for each in folder.iterdir() if each.name not in (MARK, "lock"))
+    if others and not _configured(folder):
+        raise NodeError(
+            f"the folder {folder} holds files that Tandem did not put there ({others[0]}), and the "
+            "embedded node would change and delete what is below it: set TANDEM_HOME to another "
+            "folder."
+        )
+    mark.write_text(_MARKED, "utf-8")
+
+
+def _configured(folder: Path) -> bool:
+    try:
+        text = (folder / "config" / "opensearch.yml").read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False
+    return text.startswith('cluster.name: "tandem"')
 
 
 def make_enterable(folder: Path) -> None:

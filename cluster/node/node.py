@@ -20,6 +20,7 @@ from cluster.node.home import (
     Home,
     NodeUser,
     check_enterable,
+    claim,
     default_home,
     make_enterable,
     node_user,
@@ -92,7 +93,7 @@ class EmbeddedNode:
 
         with self._told():
             check_enterable(self.home.path, node_user())
-            make_enterable(self.home.node)
+            claim(self.home.node)
             with process.hold(self.layout.lock, START_SECONDS, waiting):
                 return self._answering() or self._start(on_progress)
 
@@ -162,8 +163,10 @@ class EmbeddedNode:
         """End the node and return what ran, or None where none did; its data stays."""
         if not self.home.node.is_dir():
             return None
-        with self._told(), process.hold(self.layout.lock, START_SECONDS):
-            return self._stop()
+        with self._told():
+            claim(self.home.node)
+            with process.hold(self.layout.lock, START_SECONDS):
+                return self._stop()
 
     def _stop(self) -> NodeState | None:
         state = self.status()
@@ -174,13 +177,18 @@ class EmbeddedNode:
         return state
 
     def reset(self) -> None:
-        """End the node and delete its indexes; the downloads stay."""
+        """End the node and delete its indexes; the downloads stay.
+
+        Raises NodeError where the node's folder is not Tandem's own.
+        """
         if not self.home.node.is_dir():
             return
-        with self._told(), process.hold(self.layout.lock, START_SECONDS):
-            self._stop()
-            if self.layout.data.exists():
-                shutil.rmtree(self.layout.data)
+        with self._told():
+            claim(self.home.node)
+            with process.hold(self.layout.lock, START_SECONDS):
+                self._stop()
+                if self.layout.data.exists():
+                    shutil.rmtree(self.layout.data)
 
     def epitaph(self) -> str | None:
         """One sentence where the node that was started last has died; None where it has not."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
+from itertools import count
 from pathlib import Path
 from typing import IO
 
@@ -11,6 +13,7 @@ import orjson
 from ingest.errors import IngestError
 from ingest.read.formats.jsonl import parse_json
 from ingest.read.formats.tables import CSV_SEPARATOR, parse_row
+from ingest.read.sources.files import PRIVATE
 from ingest.read.values import kind_of
 from ingest.records import Reject, Row
 
@@ -22,13 +25,14 @@ STDOUT = "-"
 class RejectsFile:
     """JSONL, made with the first reject; each line is on its way to the disk before we go on.
 
-    A file that is already there is kept under the same name with ~, for it may hold mended
-    documents; so it is at the end of a whole run that refused nothing, for it would look like that
-    run's. A device or a pipe is written into.
+    A file that is already there is kept under the same name with ~, or with ~2 where that is taken
+    and so on, for it may hold mended documents; so it is at the end of a whole run that refused
+    nothing, for it would look like that run's. A device or a pipe is written into. mode: of a new
+    file, before the umask.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, mode: int = PRIVATE) -> None:
+        self.path, self._mode = path, mode
         self.written = 0
         self._file: IO[bytes] | None = None
 
@@ -65,26 +69,34 @@ class RejectsFile:
             raise self._unwritable(str(error.strerror).lower()) from error
         self.written += 1
 
-    def retire(self) -> bool:
+    def retire(self) -> Path | None:
         """After a whole run: put away what an earlier one refused, if this one refused nothing.
 
-        Returns whether there was something; raises IngestError where it cannot be put away.
+        Returns where it is now; raises IngestError where it cannot be put away.
         """
         try:
-            return self._file is None and self._put_away()
+            return self._put_away() if self._file is None else None
         except OSError as error:
             raise self._unwritable(str(error.strerror).lower()) from error
 
-    def _put_away(self) -> bool:
+    def _put_away(self) -> Path | None:
         if not self.path.exists() or self._stays():
-            return False
-        os.replace(self.path, f"{self.path}~")
-        return True
+            return None
+        for number in count(1):
+            kept = Path(f"{self.path}~{number if number > 1 else ''}")
+            with suppress(FileExistsError):
+                # Made first, so that nobody's file can come under it.
+                os.close(os.open(kept, os.O_CREAT | os.O_EXCL | os.O_WRONLY, PRIVATE))
+                os.replace(self.path, kept)
+                return kept
+        return None
 
     def _open(self) -> IO[bytes]:
         self._put_away()
         # Unbuffered: a kill loses no line.
-        return self.path.open("wb", buffering=0)
+        if self._stays():
+            return self.path.open("wb", buffering=0)
+        return open(self.path, "xb", 0, opener=lambda path, flags: os.open(path, flags, self._mode))
 
     def _stays(self) -> bool:
         """Whether the path is a device or a pipe, such as /dev/null."""

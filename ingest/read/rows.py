@@ -14,10 +14,13 @@ from ingest.read.formats.tables import read_csv, read_msmarco, read_tsv
 from ingest.read.rejects import may_write
 from ingest.read.sources.files import (
     COMPRESSED,
+    PRIVATE,
     REJECTS_ENDING,
     Position,
     SourceFile,
+    common_mode,
     find_sources,
+    is_of_rejects,
     opened,
     shown,
 )
@@ -132,7 +135,7 @@ class Rows:
     def of_rejects(self) -> str | None:
         """The first file that holds refused documents of an earlier run."""
         names = (shown(file.path) for file in self._files if file.path)
-        return next((each for each in names if each.rstrip("~").endswith(REJECTS_ENDING)), None)
+        return next(filter(is_of_rejects, names), None)
 
     @staticmethod
     def _check_apart(source: Path, rejects: Path) -> None:
@@ -142,6 +145,11 @@ class Rows:
                 f"{shown(source)} is a source, and the rejects of this run would go there: leave "
                 "it out, ingest it by itself, or name another file with `rejects`."
             )
+
+    @property
+    def rejects_mode(self) -> int:
+        """The mode of a rejects file, which is no more readable than any of the files."""
+        return common_mode(self._files) if self._files else PRIVATE
 
     @property
     def rejects_path(self) -> Path:

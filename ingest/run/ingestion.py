@@ -101,7 +101,7 @@ class _Run:
         self._rows, self._index, self._alias, self._cluster = rows, index, alias, cluster
         self._encoder, self._plan, self._on_progress = encoder, plan, on_progress
         self._flow, self._clock, self._seen = Flow(), Clock(), Seen()
-        self._rejects = RejectsFile(plan.rejects or rows.rejects_path)
+        self._rejects = RejectsFile(plan.rejects or rows.rejects_path, rows.rejects_mode)
         self._tally = Tally(index.name, self._rejects, plan.max_rejects)
         self._client = IndexClient(cluster, index.name, self._flow.pause, plan.writing.max_outage)
         # What the report says beside the counts, once it is known.
@@ -199,9 +199,9 @@ class _Run:
                 "run the same command again, which writes what is missing."
             )
         finish.check_same(self._cluster, self._index)
-        if self._rejects.retire():
-            kept = shown(self._rejects.path)
-            note = f"nothing was rejected: {kept} of an earlier run is {kept}~ now."
+        if kept := self._rejects.retire():
+            old = shown(self._rejects.path)
+            note = f"nothing was rejected: {old} of an earlier run is {shown(kept)} now."
             self._notes.append(note)
         self._prune()
         if self._plan.force_merge:

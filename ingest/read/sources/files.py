@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import io
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -17,6 +18,10 @@ from ingest.read.sources.streams import Stream, decompressed
 
 # Not .jsonl, so that `data/*.jsonl` is the same sources after a run as before it.
 REJECTS_ENDING = ".rejects"
+# Those of earlier runs are kept under the same name with ~, ~2 and so on.
+_OF_REJECTS = re.compile(rf"{re.escape(REJECTS_ENDING)}(~\d*)?$")
+# Of a rejects file whose source has none, which is standard input or Python's.
+PRIVATE = 0o600
 
 STDIN = "-"
 BEIR_CORPUS = "corpus.jsonl"
@@ -83,8 +88,23 @@ def _expand(name: str) -> Iterator[SourceFile]:
 
 def _is_meant(match: str, pattern: str) -> bool:
     """Whether a pattern that matches means this file: a rejects file only where it says so."""
-    refused = match.endswith((REJECTS_ENDING, f"{REJECTS_ENDING}~"))
-    return Path(match).is_file() and (not refused or REJECTS_ENDING in pattern)
+    return Path(match).is_file() and (not is_of_rejects(match) or REJECTS_ENDING in pattern)
+
+
+def is_of_rejects(name: str) -> bool:
+    """Whether a file of this name holds refused documents, of the last run or an earlier one."""
+    return _OF_REJECTS.search(name) is not None
+
+
+def common_mode(sources: Iterable[SourceFile]) -> int:
+    """The mode of a file that only those may read and write who may do so with every source."""
+    mode = 0o666
+    for source in sources:
+        try:
+            mode &= source.path.stat().st_mode if source.path else PRIVATE
+        except OSError:  # as opening it will tell
+            mode &= PRIVATE
+    return mode
 
 
 def _corpus_of(folder: Path) -> Path:

@@ -1,6 +1,7 @@
 """The small parts: identity, seen ids, tally, budget, threads."""
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -13,11 +14,14 @@ import pytest
 from ingest.errors import IngestError, TooManyRejectsError
 from ingest.passages.encode import encode
 from ingest.read.rejects import RejectsFile
+from ingest.read.rows import Rows
+from ingest.read.sources.files import find_sources
 from ingest.records import (
     Action,
     Document,
     Origin,
     Passage,
+    Reading,
     Reject,
     Writing,
     parse_stamp,
@@ -178,6 +182,43 @@ def test_what_an_earlier_run_refused_is_put_away_after_one_that_refused_nothing(
     assert device.is_symlink()
 
 
+def test_no_kept_rejects_file_is_written_over(tmp_path):
+    path = tmp_path / "a.jsonl.rejects"
+    for number in range(1, 5):
+        path.write_text(f"mended {number}\n")
+        assert RejectsFile(path).retire()
+    kept = ["a.jsonl.rejects~", "a.jsonl.rejects~2", "a.jsonl.rejects~3", "a.jsonl.rejects~4"]
+    assert [(tmp_path / name).read_text() for name in kept] == [
+        f"mended {n}\n" for n in range(1, 5)
+    ]
+    (tmp_path / "b.jsonl").write_text("{}\n")
+    assert [file.name for file in find_sources(f"{tmp_path}/*")] == [str(tmp_path / "b.jsonl")]
+    assert Rows(tmp_path / kept[2], Reading()).of_rejects == str(tmp_path / kept[2])
+
+
+def test_a_rejects_file_is_no_more_readable_than_its_sources(tmp_path):
+    umask = os.umask(0o002)
+    try:
+        for number, (modes, mode) in enumerate(
+            {(0o600,): 0o600, (0o640, 0o606): 0o600, (0o644,): 0o644, (0o755,): 0o644}.items()
+        ):
+            sources = [tmp_path / f"{number}-{mode:o}" for mode in modes]
+            for source, own in zip(sources, modes, strict=True):
+                source.write_text('{"id": "a"}\n')
+                source.chmod(own)
+            assert mode_of(tmp_path / f"r{number}", Rows(sources, Reading())) == mode
+        assert mode_of(tmp_path / "python", Rows([{"id": "a"}], Reading())) == 0o600
+    finally:
+        os.umask(umask)
+
+
+def mode_of(path, rows):
+    rejects = RejectsFile(path, rows.rejects_mode)
+    rejects.write(Reject("r", HERE))
+    rejects.close()
+    return path.stat().st_mode & 0o777
+
+
 def test_rejects_to_a_dash_are_refused_with_the_cure():
     with pytest.raises(IngestError, match=r"`rejects='-'` .*/dev/stdout"):
         RejectsFile(Path("-")).check()
@@ -208,6 +249,8 @@ from pathlib import Path
 from ingest import IngestError
 from ingest.records import Origin, Reject
 from ingest.read.rejects import RejectsFile
+from ingest.read.rows import Rows
+from ingest.read.sources.files import find_sources
 from ingest.run.deduplicate import Seen
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), int(sys.argv[1])))

@@ -14,7 +14,7 @@ import pytest
 from cluster import EmbeddedNode, Home, NodeError
 from cluster.node import process
 from cluster.node.files import Layout, jvm_options
-from cluster.node.home import NodeUser, check_enterable, default_home, make_enterable
+from cluster.node.home import NodeUser, check_enterable, claim, default_home, make_enterable
 from cluster.node.java import Java
 from cluster.node.ready import last_relevant, tail
 from tests.servers.servers import private_home
@@ -24,7 +24,8 @@ ME = NodeUser("me", os.geteuid(), os.getegid())
 
 @pytest.fixture
 def node(tmp_path):
-    (tmp_path / "node" / "logs").mkdir(parents=True)
+    claim(tmp_path / "node")
+    (tmp_path / "node" / "logs").mkdir()
     return EmbeddedNode(Home(tmp_path))
 
 
