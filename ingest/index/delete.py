@@ -2,25 +2,47 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
 
 from ingest.errors import IndexRefusedError
 from ingest.index.describe import check_name, get_index
+from ingest.index.generations import record_of
+from mappings import path_of
 
 if TYPE_CHECKING:
     from cluster import Cluster
 
 
-def delete_index(cluster: Cluster, name: str) -> None:
-    """Delete an index and every document in it.
+def delete_index(cluster: Cluster, name: str, *, with_alias: str | Collection[str] = ()) -> None:
+    """Delete an index that Tandem made and every document in it.
 
-    Raises IndexRefusedError for an alias, which may stand for several, and ClusterError where the
-    index is not there.
+    with_alias: aliases that may point there and so vanish with it. Raises IndexRefusedError for an
+    alias, which may stand for several, for an index without Tandem's record, and for one behind
+    another alias; ClusterError where the index is not there.
     """
     check_name(name)
-    check_no_alias(name, list(get_index(cluster, name)))
+    check_deletable(name, get_index(cluster, name), with_alias)
     with cluster.explaining():
         cluster.client.indices.delete(index=name)
+
+
+def check_deletable(
+    name: str, found: Mapping[str, dict[str, Any]], with_alias: str | Collection[str]
+) -> None:
+    """Raise IndexRefusedError where what GET /INDEX says of an index forbids to delete it."""
+    check_no_alias(name, list(found))
+    if record_of(name, found[name]) is None:
+        raise IndexRefusedError(
+            f"index {name!r} was not made by Tandem (its mapping has no record of an encoder), so "
+            f"nothing was deleted: the cluster's own DELETE {path_of(name)} does it."
+        )
+    meant = {with_alias} if isinstance(with_alias, str) else set(with_alias)
+    if left := sorted(set(found[name].get("aliases", {})) - meant):
+        raise IndexRefusedError(
+            f"the alias {left[0]!r} points to {name!r}, so nothing was deleted: switch it to "
+            f"another index first, or let it vanish too with `with_alias={left[0]!r}`."
+        )
 
 
 def check_no_alias(name: str, behind: list[str]) -> None:

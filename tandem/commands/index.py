@@ -175,26 +175,32 @@ def switch(
 @command.command()
 @click.argument("name", callback=index_name())
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option(
+    "--with-alias",
+    multiple=True,
+    help="Delete it though this alias points there; may be given more than once.",
+)
 @cluster_options
 @json_option
-def delete(name: str, yes: bool, target: Target, as_json: bool) -> None:
-    """Delete an index and every document in it."""
-    from ingest.index.delete import check_no_alias, delete_index
-    from ingest.index.describe import describe
+def delete(
+    name: str, yes: bool, with_alias: tuple[str, ...], target: Target, as_json: bool
+) -> None:
+    """Delete an index that Tandem made and every document in it."""
+    from ingest.index.delete import check_deletable, delete_index
+    from ingest.index.describe import describe, get_index
 
     if not yes and not sys.stdin.isatty():
         raise click.UsageError("delete asks, and nobody is here to answer: add --yes.")
     with target.connect() as cluster:
         with _explained(cluster):
+            check_deletable(name, get_index(cluster, name), with_alias)
             facts = describe(cluster, name)
-        behind = facts["index"]
-        check_no_alias(name, [behind] if isinstance(behind, str) else behind)
         if not yes:
             click.confirm(
                 f"Delete {name} with {facts['documents']} documents?", abort=True, err=True
             )
         with _explained(cluster):
-            delete_index(cluster, name)
+            delete_index(cluster, name, with_alias=with_alias)
     if as_json:
         print_json({"index": name, "deleted": True, "documents": facts["documents"]})
     else:

@@ -34,6 +34,7 @@ FLAGS = {
     "index": "--index",
     "alias": "--alias",
     "take_alias": "--take-alias",
+    "with_alias": "--with-alias",
     "rejects": "--rejects",
     "max_rejects": "--max-rejects",
     "format": "--format",

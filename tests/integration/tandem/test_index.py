@@ -120,8 +120,20 @@ def test_an_alias_is_not_deleted_and_its_index_is_named(run, opensearch, stub):
     assert done.code == 1
     assert f"is an alias of {stub}, so nothing was deleted" in done.err
     assert opensearch.client.indices.exists(index=stub)
-    done = run("delete", stub, "--yes", "--json")
+    done = run("delete", stub, "--yes")
+    assert (done.code, f"--with-alias {stub}-alias" in done.err) == (1, True)
+    assert opensearch.client.indices.exists(index=stub)
+    done = run("delete", stub, "--yes", "--json", "--with-alias", f"{stub}-alias")
     assert json.loads(done.out) == {"index": stub, "deleted": True, "documents": 3}
+
+
+def test_an_index_of_others_is_not_deleted(run, opensearch, index_name):
+    opensearch.client.indices.create(index=index_name)
+    done = run("delete", index_name, "--yes")
+    assert done.code == 1
+    assert "was not made by Tandem (its mapping has no record of an encoder)" in done.err
+    assert f"DELETE /{index_name} does it" in done.err
+    assert opensearch.client.indices.exists(index=index_name)
 
 
 def test_an_index_that_is_there_is_not_made_again(run, stub):
