@@ -158,22 +158,22 @@ def switch(
     index: str,
     *,
     keep: int | None = None,
-    take: bool = False,
+    take_alias: bool = False,
     loaded: bool = False,
-    dry: bool = False,
+    dry_run: bool = False,
 ) -> Older:
     """Point the alias at one index in one step, its filter, routing and marks kept.
 
     Returns the older indexes that were deleted. keep: how many older ones that were filled for this
-    alias stay, those whose load was given up not among them; None keeps all; take: the alias may be
+    alias stay, those whose load was given up not among them; None keeps all; take_alias: it may be
     taken from indexes that Tandem did not make; loaded: the caller knows that the index is whole;
-    dry: change nothing, and return what would be deleted. Raises IndexRefusedError where the
+    dry_run: change nothing, and return what would be deleted. Raises IndexRefusedError where the
     alias's name is that of an index, its load has not ended, or it cannot be switched (see
     Alias.check), ClusterError where the index is not there.
     """
     check_name(index)
     live = read_alias(cluster, alias)
-    live.check(take=take)
+    live.check(take=take_alias)
     description = _target(cluster, index)
     if not loaded and note_of(description) is not None:
         raise IndexRefusedError(
@@ -184,7 +184,7 @@ def switch(
     if keep is not None:
         before = created(description)
         planned = older(found, alias, live=live.indexes, before=before, keep=keep)
-    if dry:
+    if dry_run:
         return planned
     _point(cluster, live, index)
     return delete(cluster, alias, found, planned)

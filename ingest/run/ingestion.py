@@ -212,10 +212,8 @@ class _Run:
         self._known["held"] = finish.verify(self._client, self._index, self._tally.stored)
         if self._alias:
             check_whole(self._alias, self.report(), self._plan.max_rejects)
-            keep, take = self._plan.keep, self._plan.take_alias
-            older = switch(
-                self._cluster, self._alias, self._index.name, keep=keep, take=take, loaded=True
-            )
+            to, keep, take = self._index.name, self._plan.keep, self._plan.take_alias
+            older = switch(self._cluster, self._alias, to, keep=keep, take_alias=take, loaded=True)
             self._notes.extend(older.notes)
             if self._heartbeat:
                 self._heartbeat.stop()

@@ -160,7 +160,7 @@ def switch(
 
     with target.connect() as cluster, _explained(cluster):
         take = take_alias or may_take(cluster, alias)
-        older = switch_alias(cluster, alias, name, keep=keep, take=take, dry=dry_run)
+        older = switch_alias(cluster, alias, name, keep=keep, take_alias=take, dry_run=dry_run)
     for note in older.notes:
         click.echo(f"Warning: {note}", err=True)
     if as_json:

@@ -66,7 +66,11 @@ def test_an_index_that_serves_another_alias_is_not_deleted(either, index_name):
 def test_an_index_of_another_alias_is_not_deleted(either, index_name):
     """Its name begins like ours: it was loaded for an alias that has a time stamp in its name."""
     create_index(
-        either, f"{index_name}-20200101000000", StubEncoder(), Shape(replicas=0), {"alias": "b"}
+        either,
+        f"{index_name}-20200101000000",
+        StubEncoder(),
+        shape=Shape(replicas=0),
+        loading={"alias": "b"},
     )
     assert fill(either, index_name, keep=0).deleted == ()
     assert there(either, f"{index_name}-20200101000000") == [True]
@@ -221,7 +225,7 @@ def test_the_command_says_how_to_take_an_alias(opensearch, index_name):
 def test_an_alias_of_several_is_loaded_by_its_write_index(either, index_name):
     given = {"cluster": either, "encoder": StubEncoder()}
     for name in ("a", "b"):
-        create_index(either, f"{index_name}-{name}", StubEncoder(), Shape(replicas=0))
+        create_index(either, f"{index_name}-{name}", StubEncoder(), shape=Shape(replicas=0))
         point(either, f"{index_name}-{name}", index_name)
     with pytest.raises(IndexRefusedError, match="has no write index"):
         ingested(documents(2), index=index_name, **given)

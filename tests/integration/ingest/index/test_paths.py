@@ -27,7 +27,7 @@ ODD = {
 @pytest.mark.parametrize(("odd", "neighbour"), ODD.items())
 def test_a_load_and_a_search_reach_the_index_that_is_named(either, index_name, odd, neighbour):
     name, other = f"{index_name}{odd}", f"{index_name}{neighbour}"
-    create_index(either, other, StubEncoder(), Shape(replicas=0))
+    create_index(either, other, StubEncoder(), shape=Shape(replicas=0))
     given = {"cluster": either, "encoder": StubEncoder(), "shape": Shape(replicas=0)}
     before = (meta_of(either, other), settings_of(either, other))
     ingest(documents(2), index=other, **given)

@@ -35,7 +35,7 @@ def test_an_aborted_first_load_leaves_no_empty_index(opensearch, index_name):
 
 
 def test_an_index_that_was_there_stays_though_empty(opensearch, index_name):
-    create_index(opensearch, index_name, StubEncoder(), Shape())
+    create_index(opensearch, index_name, StubEncoder(), shape=Shape())
     failed(opensearch, index=index_name)
     assert opensearch.client.indices.exists(index=index_name)
 
