@@ -6,7 +6,7 @@ ClusterError
 ├── NodeError           the embedded node could not be fetched, started, stopped, or has died
 │   ├── DownloadError   a part of it could not be fetched, or is not what was pinned
 │   └── JavaError       no Java on this machine can run it
-└── UnreachableError    nothing answered, or not in a way that a cluster does
+└── UnreachableError    nothing answered, or not in a way that a cluster does, or not now
 """
 
 from tandem.base.errors import TandemError
@@ -44,7 +44,7 @@ class JavaError(NodeError):
 
 
 class UnreachableError(ClusterError):
-    """Nothing answered, or not in a way that a cluster does."""
+    """Nothing answered, or not in a way that a cluster does, or it has too much to do now."""
 
 
 def cause_of(told: Exception, error: Exception) -> Exception | None:

@@ -148,11 +148,13 @@ def _answered(error: Any, where: Circumstances, index_names: IndexNames | None) 
     if kind == "index_closed_exception":
         return ClusterError(_closed(said, where))
     if is_block(said):
-        return ClusterError(_block(reason, where))
+        # That of a cluster that is starting passes by itself.
+        kind_of_error = UnreachableError if status == 503 else ClusterError
+        return kind_of_error(_block(reason, where))
     if status == 403:
         return AccessError(_forbidden(reason, where))
     if status == 429:
-        return ClusterError(
+        return UnreachableError(
             f"{where.url} is overloaded ({reason}): wait and run the command "
             "again, with fewer requests at once."
         )

@@ -5,6 +5,7 @@ IngestError
 ├── IndexRefusedError    an index that these vectors must not be written into
 ├── BlockedError         the cluster forbids writes: a full disk, a read-only index
 ├── OutageError          the cluster accepted nothing for longer than `max_outage`
+├── LostPlaceError       another run took over the load
 ├── TooManyRejectsError  more documents refused than `max_rejects`
 └── IncompleteError      all was sent, and the index does not hold what it should
 """
@@ -30,6 +31,18 @@ class BlockedError(IngestError):
 
 class OutageError(IngestError):
     """The cluster accepted nothing for too long."""
+
+
+class LostPlaceError(IngestError):
+    """Another run took over the load of an index, because this one was silent for too long."""
+
+    def __init__(self, index: str) -> None:
+        super().__init__(
+            f"this run lost its place in index {index!r}, because another one took the load over "
+            "after hearing nothing of this one, or because the index was deleted; it stopped "
+            "before it wrote on: look at the other's end, and run the same command again if "
+            "something is missing."
+        )
 
 
 class TooManyRejectsError(IngestError):

@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ingest.errors import IncompleteError, IndexRefusedError
-from ingest.index.describe import check_name, find_index, get_index
+from cluster.errors import AccessError, ClusterError, UnreachableError
+from ingest.errors import IncompleteError, IndexRefusedError, LostPlaceError
+from ingest.index.describe import aliases, check_name, find_index, get_index, leases
 from ingest.index.generations import (
     Older,
     created,
     delete,
     generations,
-    note_of,
+    marked,
     older,
     record_of,
 )
-from ingest.index.loading import SILENT_SECONDS, busy
+from ingest.index.loading import OpenIndex, loaded_already, take_lease
+from ingest.index.note import busy, read_note
 from ingest.tally import RejectLimit, Report
 from mappings import LONGEST_NAME, Shape, laid_out
 
@@ -98,20 +102,37 @@ def index_for(
     live = read_alias(cluster, alias)
     live.check(take=take)
     found = generations(cluster, alias)
-    for old in sorted(found.keys() - live.indexes, reverse=True):
-        note = note_of(found[old]) or {}
-        if note.get("alias") != alias or not _fits(found[old], old, fingerprint, shape):
+    for old in sorted(marked(found, alias) - live.indexes.keys(), reverse=True):
+        if (note := read_note(old, found[old])) is None:
             continue
         if who := busy(note):
-            raise IndexRefusedError(
-                f"{alias!r} is being loaded already ({who}, into {old!r}): wait for its end; if "
-                f"it was killed, {SILENT_SECONDS:.0f} seconds of silence tell, so try again."
-            )
-        return old
+            raise loaded_already(alias, who, old)
+        if _fits(found[old], old, fingerprint, shape):
+            return old
     while name in found:  # a load of less than a second
         time.sleep(0.1)
         name = _new_name(alias)
     return name
+
+
+def claim(cluster: Cluster, alias: str, index: OpenIndex) -> tuple[str, str] | None:
+    """Be the one that loads an alias: who has begun to at the same time, and into which index.
+
+    Or None, and those that were silent too long lose their places: they cannot point the alias
+    elsewhere when they wake up. Raises ClusterError.
+    """
+    found = generations(cluster, alias)
+    given_up = []
+    for name in marked(found, alias) - {index.name}:
+        note = read_note(name, found[name])
+        if note is None or aliases(found[name]):
+            continue
+        if who := busy(note):
+            return who, name
+        given_up.append(name)
+    for name in given_up:
+        take_lease(cluster, name, found[name], index.token, alias)
+    return None
 
 
 def _new_name(alias: str) -> str:
@@ -159,23 +180,25 @@ def switch(
     *,
     keep: int | None = None,
     take_alias: bool = False,
-    loaded: bool = False,
+    run: OpenIndex | None = None,
     dry_run: bool = False,
 ) -> Older:
     """Point the alias at one index in one step, its filter, routing and marks kept.
 
     Returns the older indexes that were deleted. keep: how many older ones that were filled for this
     alias stay, those whose load was given up not among them; None keeps all; take_alias: it may be
-    taken from indexes that Tandem did not make; loaded: the caller knows that the index is whole;
-    dry_run: change nothing, and return what would be deleted. Raises IndexRefusedError where the
+    taken from indexes that Tandem did not make; run: that has just filled the index; dry_run:
+    change nothing, and return what would be deleted. May be done twice. IndexRefusedError where the
     alias's name is that of an index, its load has not ended, or it cannot be switched (see
-    Alias.check), ClusterError where the index is not there.
+    Alias.check), LostPlaceError where the run lost its place, ClusterError where the index is not
+    there.
     """
     check_name(index)
     live = read_alias(cluster, alias)
     live.check(take=take_alias)
     description = _target(cluster, index)
-    if not loaded and note_of(description) is not None:
+    note = read_note(index, description)
+    if run is None and note and not note.whole and alias not in aliases(description):
         raise IndexRefusedError(
             f"the load of {index!r} has not ended: end it first, by the same load with "
             f"`alias={alias!r}` as before, which also points the alias there."
@@ -186,7 +209,7 @@ def switch(
         planned = older(found, alias, live=live.indexes, before=before, keep=keep)
     if dry_run:
         return planned
-    _point(cluster, live, index)
+    _point(cluster, live, index, description, run)
     return delete(cluster, alias, found, planned)
 
 
@@ -200,10 +223,52 @@ def _target(cluster: Cluster, index: str) -> dict[str, Any]:
     return found[index]
 
 
-def _point(cluster: Cluster, live: Alias, index: str) -> None:
+def _point(
+    cluster: Cluster, live: Alias, index: str, description: dict[str, Any], run: OpenIndex | None
+) -> None:
+    if run is not None and run.lease not in leases(description):
+        if index not in live.indexes:
+            raise LostPlaceError(index)
+        return  # only the answer was lost
+    with cluster.explaining():
+        cluster.client.indices.update_aliases(body={"actions": _actions(live, index, description)})
+
+
+def _actions(live: Alias, index: str, description: dict[str, Any]) -> list[dict[str, Any]]:
+    """What points an alias to an index, whose lease ends in the same step."""
     gone = [
         {"remove": {"index": name, "alias": live.name}} for name in live.indexes if name != index
     ]
-    added = {"add": {"index": index, "alias": live.name, **live.traits()}}
-    with cluster.explaining():
-        cluster.client.indices.update_aliases(body={"actions": [*gone, added]})
+    ended = [
+        {"remove": {"index": index, "alias": lease, "must_exist": True}}
+        for lease in leases(description)
+    ]
+    return [*gone, *ended, {"add": {"index": index, "alias": live.name, **live.traits()}}]
+
+
+def rehearse_switch(cluster: Cluster, alias: str, run: OpenIndex, *, keep: int | None) -> None:
+    """Ask for what `switch` will ask for, in a way that changes nothing.
+
+    The cluster looks at permissions first, and then refuses: of a change of aliases, which is done
+    whole or not at all, a part is impossible, and no index has the name of the deleted one. Raises
+    AccessError.
+    """
+    absent = f"{alias}-rehearsal-{run.token}"
+    impossible = {"remove": {"index": run.name, "alias": absent, "must_exist": True}}
+    actions = _actions(read_alias(cluster, alias), run.name, _target(cluster, run.name))
+    with _refused(), cluster.explaining():
+        cluster.client.indices.update_aliases(body={"actions": [*actions, impossible]})
+    if keep is not None:
+        with _refused(), cluster.explaining():
+            cluster.client.indices.delete(index=absent)
+
+
+@contextmanager
+def _refused() -> Iterator[None]:
+    """What is inside is refused by the cluster as impossible, unless it is forbidden."""
+    try:
+        yield
+    except (AccessError, UnreachableError):
+        raise
+    except ClusterError:
+        return

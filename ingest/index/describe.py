@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from cluster import Cluster
     from mappings import IndexRecord
 
+_LEASE = re.compile(r"-loading-[0-9a-f]{16}$")
 # Of every index of a cluster, only this is asked for: thousands of mappings are many megabytes.
 _OF_ALL = "*.aliases,*.mappings._meta.tandem,*.settings.index.number_of_shards"
 _SIZES = (
@@ -65,6 +67,16 @@ def uuid_of(cluster: Cluster, name: str) -> str:
     return str(get_index(cluster, name)[name]["settings"]["index"]["uuid"])
 
 
+def leases(description: Mapping[str, Any]) -> list[str]:
+    """The aliases of an index that runs write through while they load into it."""
+    return [name for name in description.get("aliases", {}) if _LEASE.search(name)]
+
+
+def aliases(description: Mapping[str, Any]) -> list[str]:
+    """The aliases of an index, without leases: where there are any, it is live."""
+    return [name for name in description.get("aliases", {}) if not _LEASE.search(name)]
+
+
 def list_indexes(cluster: Cluster) -> list[dict[str, Any]]:
     """One row for each index that has a record of Tandem's, in the order of names; two requests.
 
@@ -82,7 +94,7 @@ def list_indexes(cluster: Cluster) -> list[dict[str, Any]]:
     return [
         {
             "index": name,
-            "aliases": sorted(found[name].get("aliases", {})),
+            "aliases": sorted(aliases(found[name])),
             "documents": _size(stats, name)["docs"]["count"],
             "model": record.encoder.model,
             "dimension": record.encoder.dimension,
@@ -141,7 +153,7 @@ def describe(cluster: Cluster, name: str) -> dict[str, Any]:
         "shards": int(settings["number_of_shards"]),
         "missing_shards": missing,
         "replicas": int(settings["number_of_replicas"]),
-        "aliases": sorted(found.get("aliases", {})),
+        "aliases": sorted(aliases(found)),
         **_layout(found, record),
         "fields": {k: v.get("type", "object") for k, v in found["mappings"]["properties"].items()},
     }

@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ingest.index.describe import find_index, get_index
-from ingest.index.loading import busy
-from mappings import LOADING, Generation, IndexRecord, MappingError, read_record
+from ingest.index.describe import aliases, find_index, get_index
+from ingest.index.note import busy, read_note
+from mappings import Generation, IndexRecord, MappingError, read_record
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -36,18 +36,20 @@ def generations(cluster: Cluster, alias: str) -> dict[str, dict[str, Any]]:
     return {name: each for name, each in found.items() if pattern.fullmatch(name)}
 
 
-def note_of(description: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The note of a load that has not ended, or None."""
-    note: dict[str, Any] | None = description["mappings"].get("_meta", {}).get(LOADING)
-    return note
-
-
 def record_of(name: str, description: Mapping[str, Any]) -> IndexRecord | None:
     """The index's record; None where there is none that can be read."""
     try:
         return read_record(description["mappings"], name)
     except MappingError:
         return None
+
+
+def marked(found: Descriptions, alias: str) -> set[str]:
+    """Which of the `generations` were filled for the alias."""
+    records = {name: record_of(name, each) for name, each in found.items()}
+    return {
+        n for n, record in records.items() if record and record.generation == Generation(alias, n)
+    }
 
 
 def older(
@@ -62,10 +64,16 @@ def older(
     old = [name for name, each in found.items() if before is None or created(each) < before]
     old.sort(key=lambda name: created(found[name]))
     ours = [name for name in old if _obstacle(name, found[name], alias, going=alias) is None]
-    given_up = [name for name in ours if note_of(found[name]) is not None and name not in live]
+    given_up = [name for name in ours if _given_up(name, found[name]) and name not in live]
     whole = [name for name in ours if name not in given_up]
     gone = (*given_up, *whole[: max(0, len(whole) - keep)])
     return Older(gone, tuple(_notes(found, old, alias)))
+
+
+def _given_up(name: str, description: Mapping[str, Any]) -> bool:
+    """Whether its load ended before all was there."""
+    note = read_note(name, description)
+    return note is not None and not note.whole
 
 
 def delete(cluster: Cluster, alias: str, found: Descriptions, planned: Older) -> Older:
@@ -105,9 +113,9 @@ def _obstacle(
     record = record_of(name, description)
     if record is None or record.generation != Generation(alias, name):
         return f"it has no mark of the alias {alias!r}"
-    if others := sorted(set(description.get("aliases", {})) - {going}):
+    if others := sorted(set(aliases(description)) - {going}):
         return f"the alias {others[0]!r} points there"
-    if who := busy(note_of(description) or {}):
+    if who := busy(read_note(name, description)):
         return f"it is being loaded into ({who})"
     return None
 
@@ -118,7 +126,7 @@ def _notes(found: Descriptions, old: list[str], alias: str) -> Iterable[str]:
     unmarked = [
         name
         for name, record in records.items()
-        if record and record.generation is None and not set(found[name]["aliases"]) - {alias}
+        if record and record.generation is None and not set(aliases(found[name])) - {alias}
     ]
     if unmarked:
         more = f" and {len(unmarked) - _NAMED} more" if len(unmarked) > _NAMED else ""

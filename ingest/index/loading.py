@@ -1,104 +1,49 @@
-"""An index while it is loaded into: relaxed settings, and a note of who loads."""
+"""A run's place in an index while it loads into it: settings relaxed, and who may write.
+
+Many runs may load into one index. The last of them to leave restores the settings. The index that
+an alias's load fills has one loader, which writes through an alias that only it has, its lease.
+Whoever takes the place of a loader that was silent too long takes that alias away in the same step
+as it gets one of its own, so the cluster itself refuses whatever the former one still sends. What
+remains is a request that the cluster was carrying out at that moment. A note has no such guard: of
+two runs that change it within milliseconds one may be lost, which the next heartbeat mends.
+"""
 
 from __future__ import annotations
 
-import os
-import socket
-import threading
-import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from cluster.errors import ClusterError
-from mappings import (
-    LOADING,
-    Fields,
-)
+from ingest.errors import IndexRefusedError, LostPlaceError
+from ingest.index.describe import aliases, find_index, get_index, leases
+from ingest.index.note import RUNNING, SILENT_SECONDS, Note, busy, mark, put_note, read_note
+from mappings import Fields
 
 if TYPE_CHECKING:
     from cluster import Cluster
 
-RELAXED = {"refresh_interval": "-1", "number_of_replicas": 0}
+# While it loads. What expands by itself would undo the second.
+RELAXED = {
+    "refresh_interval": "-1",
+    "number_of_replicas": "0",
+    "auto_expand_replicas": "false",
+}
+# Bytes of an index's name that a lease's name begins with; names have 255 at most.
+_LEASE_ROOM = 200
 
-BEAT_SECONDS = 30.0
-# A run that was silent for so long is dead. Clocks of two machines may differ by less.
-SILENT_SECONDS = 120.0
-
-# The settings to put back and who is loading, kept in the index so that a killed run loses none.
-Note = dict[str, Any]
-
-
-def mark() -> Note:
-    """The process that runs this, now."""
-    return {"host": socket.gethostname(), "pid": os.getpid(), "at": int(time.time())}
+Description = Mapping[str, Any]
 
 
-def busy(note: Mapping[str, Any]) -> str | None:
-    """Who else is loading, in words, or None where nobody is."""
-    owner = note.get("owner")
-    if not owner:
-        return None
-    age = time.time() - owner["at"]
-    here = owner["host"] == socket.gethostname()
-    if age > SILENT_SECONDS or (here and not _lives(owner["pid"])):
-        return None
-    return f"process {owner['pid']} on {owner['host']}, last heard of {max(0, age):.0f} seconds ago"
+def new_token() -> str:
+    """The name of a run among others."""
+    return token_hex(8)
 
 
-def _lives(pid: int) -> bool:
-    """Whether a process of this machine is there, other than this one."""
-    if pid == os.getpid():
-        return False
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def change_note(cluster: Cluster, index: str, change: Callable[[Note], Note | None]) -> None:
-    """Put another note about the load into an index, or none; raises ClusterError.
-
-    An index without a note is left as it is.
-    """
-    with cluster.explaining():
-        mapping = cluster.client.indices.get_mapping(index=index)[index]["mappings"]
-        meta = dict(mapping.get("_meta", {}))
-        if (note := meta.pop(LOADING, None)) is None:
-            return
-        if (changed := change(note)) is not None:
-            meta[LOADING] = changed
-        cluster.client.indices.put_mapping(index=index, body={"_meta": meta})
-
-
-class Heartbeat:
-    """Says every half minute, in a thread of its own, that this process still loads an index."""
-
-    def __init__(self, cluster: Cluster, index: str) -> None:
-        self._cluster, self._index = cluster, index
-        self._stopped = threading.Event()
-        self._thread = threading.Thread(target=self._beat, daemon=True)
-        self._thread.start()
-
-    def _beat(self) -> None:
-        while not self._stopped.wait(BEAT_SECONDS):
-            # An outage is dealt with where documents are written.
-            with suppress(ClusterError):
-                change_note(self._cluster, self._index, lambda note: {**note, "owner": mark()})
-
-    def stop(self) -> None:
-        """No more of it, and no beat is on its way."""
-        self._stopped.set()
-        self._thread.join()
-
-
-def release(cluster: Cluster, index: str) -> None:
-    """Whoever comes next may go on with this index; raises ClusterError."""
-    change_note(cluster, index, lambda note: {**note, "owner": None})
+def lease_of(index: str, token: str) -> str:
+    """The alias through which alone a run writes; in reach of who may write under its name."""
+    return f"{index.encode()[:_LEASE_ROOM].decode(errors='ignore')}-loading-{token}"
 
 
 @dataclass(frozen=True)
@@ -106,55 +51,185 @@ class OpenIndex:
     """An index that is ready to take passages.
 
     name: the concrete index, never an alias; uuid: of this index and no later one of that name;
-    created: by this run; journal: the settings to restore at the end, None where nothing was
-    relaxed.
+    created: by this run; token: of this run; lease: what it writes through, None where others may
+    write too; settings: to be restored, None where the run has no part in the note.
     """
 
     name: str
     uuid: str
     fields: Fields
     created: bool
-    journal: dict[str, Any] | None
+    token: str = field(default_factory=new_token)
+    lease: str | None = None
+    settings: Mapping[str, str | None] | None = None
     warnings: tuple[str, ...] = ()
 
 
-def relax_settings(
-    cluster: Cluster, name: str, description: dict[str, Any], owner: dict[str, Any] | None
-) -> dict[str, Any]:
-    """Relax an index's settings for a load, and note what they were; raises ClusterError."""
-    settings = description["settings"]["index"]
-    journal: dict[str, Any] = description["mappings"].get("_meta", {}).get(LOADING) or {
-        "refresh_interval": settings.get("refresh_interval"),
-        "number_of_replicas": int(settings["number_of_replicas"]),
-        "alias": None,
+def enter(cluster: Cluster, index: OpenIndex, *, alias: str | None, relax: bool) -> OpenIndex:
+    """Take a place in an index, and relax its settings if that is asked; may be done twice.
+
+    alias: what is to point here at the end. An index that nobody loads into, and that is not to be
+    relaxed, gets no note. Raises IndexRefusedError where another fills it for the alias, and
+    ClusterError; `leave` takes back what was done.
+    """
+    description = get_index(cluster, index.name)[index.name]
+    note = read_note(index.name, description)
+    if note is None and not relax:
+        return index
+    if alias and (who := busy(note, but=index.token)):
+        raise loaded_already(alias, who, index.name)
+    note = note or Note()
+    settings = _journal(description, note) if relax else note.settings
+    note = replace(
+        note,
+        alias=alias or note.alias,
+        whole=note.whole and not relax,
+        settings=settings,
+        loaders={**note.others(index.token), index.token: mark()},
+    )
+    # The note comes first: settings that nobody knows to restore would stay.
+    put_note(cluster, index.name, description, note)
+    if alias:
+        take_lease(cluster, index.name, description, index.token, alias)
+    if relax:
+        _put_settings(cluster, index.name, description, RELAXED)
+    return replace(index, settings=settings)
+
+
+def loaded_already(alias: str, who: str, index: str) -> IndexRefusedError:
+    """The sentence for an alias whose index another process fills."""
+    return IndexRefusedError(
+        f"{alias!r} is being loaded already ({who}, into {index!r}): wait for its end; if "
+        f"it was killed, {SILENT_SECONDS:.0f} seconds of silence tell, so try again."
+    )
+
+
+def _journal(description: Description, note: Note) -> dict[str, str | None]:
+    """The owner's values: those that are set, or stand in the note of what is relaxed already."""
+    now = description["settings"]["index"]
+    return {
+        name: note.settings[name]
+        if name in note.settings and now.get(name) == relaxed
+        else now.get(name)
+        for name, relaxed in RELAXED.items()
     }
-    journal = {**journal, "owner": owner}
-    meta = {**description["mappings"].get("_meta", {}), LOADING: journal}
-    with cluster.explaining():
-        # The note comes first: settings that nobody knows to restore would stay.
-        cluster.client.indices.put_mapping(index=name, body={"_meta": meta})
-        cluster.client.indices.put_settings(index=name, body={"index": RELAXED})
-    return journal
+
+
+def _put_settings(
+    cluster: Cluster, index: str, description: Description, settings: Mapping[str, str | None]
+) -> None:
+    now = description["settings"]["index"]
+    new = {name: value for name, value in settings.items() if now.get(name) != value}
+    if "auto_expand_replicas" not in now:
+        new.pop("auto_expand_replicas", None)
+    if new:
+        with cluster.explaining():
+            cluster.client.indices.put_settings(index=index, body={"index": new})
+
+
+def take_lease(
+    cluster: Cluster, index: str, description: Description, token: str, alias: str
+) -> None:
+    """Replace the lease of whoever was here before: of two that try, the cluster lets one.
+
+    May be done twice. Raises IndexRefusedError where another was faster, and ClusterError.
+    """
+    lease = lease_of(index, token)
+    if lease in leases(description):
+        return
+    former = [
+        {"remove": {"index": index, "alias": name, "must_exist": True}}
+        for name in leases(description)
+    ]
+    added = {"add": {"index": index, "alias": lease, "is_hidden": True}}
+    try:
+        with cluster.explaining():
+            cluster.client.indices.update_aliases(body={"actions": [*former, added]})
+    except ClusterError as error:
+        now = get_index(cluster, index)[index]
+        if leases(now) == leases(description):
+            raise
+        if lease not in leases(now):
+            who = busy(read_note(index, now), but=token) or "by a run of this moment"
+            raise loaded_already(alias, who, index) from error
 
 
 def restore(cluster: Cluster, index: OpenIndex) -> None:
-    """Put back the settings that were relaxed for the load; raises ClusterError."""
-    if index.journal is None:
-        return
-    put_settings(cluster, index, {name: index.journal[name] for name in RELAXED})
+    """Put back the settings that are still relaxed, unless others go on; may be done twice.
 
-
-def put_settings(cluster: Cluster, index: OpenIndex, settings: dict[str, Any]) -> None:
-    """Change an index's settings; raises ClusterError."""
-    with cluster.explaining():
-        cluster.client.indices.put_settings(index=index.name, body={"index": settings})
-
-
-def forget_note(cluster: Cluster, index: OpenIndex) -> None:
-    """Take the note about the load out of the index's `_meta`; raises ClusterError.
-
-    An alias's new index keeps it until the alias points there: by it an interrupted one is found.
+    What an owner set meanwhile stays. Raises LostPlaceError and ClusterError.
     """
-    if index.journal is None:
+    if (description := own(cluster, index)) is None:
         return
-    change_note(cluster, index.name, lambda note: None)
+    note = read_note(index.name, description)
+    if index.lease or not (note and note.others(index.token)):
+        _restore(cluster, index.name, description, note or Note(settings=index.settings or {}))
+
+
+def own(cluster: Cluster, index: OpenIndex) -> dict[str, Any] | None:
+    """GET /INDEX; None where the run has no place in it, and LostPlaceError where it lost it."""
+    if index.settings is None:
+        return None
+    description = get_index(cluster, index.name)[index.name]
+    if index.lease and index.lease not in leases(description):
+        raise LostPlaceError(index.name)
+    return description
+
+
+def _restore(cluster: Cluster, index: str, description: Description, note: Note) -> None:
+    now = description["settings"]["index"]
+    still = {name: note.settings[name] for name in note.settings if name in RELAXED}
+    still = {name: value for name, value in still.items() if now.get(name) == RELAXED[name]}
+    _put_settings(cluster, index, description, still)
+
+
+def mark_whole(cluster: Cluster, index: OpenIndex) -> None:
+    """Note that all is loaded and checked; may be done twice. LostPlaceError and ClusterError."""
+    if (description := own(cluster, index)) is not None:
+        note = read_note(index.name, description) or Note(loaders={index.token: mark()})
+        put_note(cluster, index.name, description, replace(note, whole=True))
+
+
+def leave(cluster: Cluster, index: OpenIndex) -> None:
+    """Restore the settings, and forget the note unless others need it; may be done twice.
+
+    An alias's new index keeps it until the alias points there: by it an interrupted load is found.
+    Raises ClusterError; a place that was lost, and an index that is gone, are left as they are.
+    """
+    RUNNING.discard(index.token)
+    description = find_index(cluster, index.name).get(index.name)
+    if description is None or description["settings"]["index"]["uuid"] != index.uuid:
+        return
+    note, live = read_note(index.name, description), bool(aliases(description))
+    if note is None:
+        _restore(cluster, index.name, description, Note(settings=index.settings or {}))
+        return
+    lost = index.lease is not None and index.lease not in leases(description)
+    if index.token not in note.loaders and (lost or not index.settings):
+        return
+    others = note.others(index.token)
+    left: Note | None = replace(note, loaders=others)
+    if lost:  # at the switch, or to another run
+        left = None if note.whole and live else left
+    elif index.lease or not others:
+        _restore(cluster, index.name, description, note)
+        left = replace(note, loaders=others, settings={}) if note.alias and not live else None
+    put_note(cluster, index.name, description, left)
+
+
+def end_half_ended(cluster: Cluster, name: str) -> None:
+    """Finish the loads of live indexes whose end was cut off; may be done twice.
+
+    name: of an index, or of an alias. What is live is no index that is to be loaded on: its
+    settings are restored and its note goes. Raises ClusterError.
+    """
+    for index, description in find_index(cluster, name).items():
+        note = read_note(index, description)
+        if note is None or not aliases(description) or busy(note):
+            continue
+        _restore(cluster, index, description, note)
+        stale = [{"remove": {"index": index, "alias": each}} for each in leases(description)]
+        if stale:
+            with cluster.explaining():
+                cluster.client.indices.update_aliases(body={"actions": stale})
+        put_note(cluster, index, description, None)

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from cluster.errors import ClusterError
 from ingest.errors import IndexRefusedError
-from ingest.index.describe import check_name, find_index, uuid_of
-from ingest.index.loading import RELAXED, OpenIndex, mark, relax_settings
+from ingest.index.describe import check_name, find_index
+from ingest.index.loading import OpenIndex, end_half_ended, lease_of
+from ingest.index.note import Note, mark
 from ingest.records import PassageEncoder
 from mappings import (
     LOADING,
     EncoderRecord,
-    Fields,
     Generation,
     IndexRecord,
     Shape,
@@ -31,22 +33,20 @@ def create_index(
     encoder: PassageEncoder,
     *,
     shape: Shape | None = None,
-    loading: dict[str, Any] | None = None,
+    note: Note | None = None,
 ) -> dict[str, Any]:
     """Create an empty index for an encoder's vectors and return its body.
 
-    shape: how it is laid out, None for Shape(); loading: create it relaxed, with these notes about
-    what to restore; with the mark of the alias that they name. Raises IndexRefusedError where the
-    cluster cannot hold it, and ClusterError where it refuses.
+    shape: how it is laid out, None for Shape(); note: of the load that begins with it; where that
+    is for an alias, the index has the lease of its loader from the start. Raises IndexRefusedError
+    where the cluster cannot hold it, and ClusterError where it refuses.
     """
-    body = planned_body(cluster, name, encoder, shape or Shape(), (loading or {}).get("alias"))
-    if loading is not None:
-        body["mappings"]["_meta"][LOADING] = {
-            "refresh_interval": None,
-            "number_of_replicas": body["settings"]["index"]["number_of_replicas"],
-            **loading,
-        }
-        body["settings"]["index"] |= RELAXED
+    alias = note.alias if note else None
+    body = planned_body(cluster, name, encoder, shape or Shape(), alias)
+    if note is not None:
+        body["mappings"]["_meta"][LOADING] = asdict(note)
+        if alias:
+            body["aliases"] = {lease_of(name, token): {"is_hidden": True} for token in note.loaders}
     with cluster.explaining():
         cluster.client.indices.create(index=name, body=body)
     return body
@@ -93,31 +93,51 @@ def open_index(
     name: str,
     encoder: PassageEncoder,
     shape: Shape,
-    *,
-    relax: bool = False,
+    token: str,
     alias: str | None = None,
 ) -> OpenIndex:
-    """Check an index that is there, or create it relaxed.
+    """Check an index that is there, or create it; may be done twice.
 
-    relax: relax also one that was there; alias: what is to point here when all is loaded. Raises
+    token: of the run that is to enter it; alias: what is to point here when all is loaded. Raises
     IndexRefusedError where these vectors must not go into it.
     """
+    end_half_ended(cluster, alias or name)
     found = existing(cluster, name, encoder, shape)
-    owner = mark() if alias else None
-    if found is None:
-        body = create_index(
-            cluster, name, encoder, shape=shape, loading={"alias": alias, "owner": owner}
-        )
-        return OpenIndex(
-            name, uuid_of(cluster, name), Fields(), True, body["mappings"]["_meta"][LOADING]
+    created = found is None and _created(cluster, name, encoder, shape, token, alias)
+    if (found := found or existing(cluster, name, encoder, shape)) is None:
+        raise IndexRefusedError(
+            f"index {name!r} was deleted as soon as it was made: find out by whom, and run the "
+            "same command again."
         )
     concrete, description, record = found
-    journal = description["mappings"].get("_meta", {}).get(LOADING)
-    if journal is not None or relax:
-        journal = relax_settings(cluster, concrete, description, owner)
-    uuid = description["settings"]["index"]["uuid"]
-    warnings = _warnings(concrete, description)
-    return OpenIndex(concrete, uuid, record.fields, False, journal, warnings)
+    return OpenIndex(
+        concrete,
+        description["settings"]["index"]["uuid"],
+        record.fields,
+        created,
+        token,
+        lease_of(concrete, token) if alias else None,
+        warnings=_warnings(concrete, description),
+    )
+
+
+def _created(
+    cluster: Cluster,
+    name: str,
+    encoder: PassageEncoder,
+    shape: Shape,
+    token: str,
+    alias: str | None,
+) -> bool:
+    """Create an index; False where it was made meanwhile, or by a request without an answer."""
+    try:
+        note = Note(alias, loaders={token: mark()})
+        create_index(cluster, name, encoder, shape=shape, note=note)
+    except ClusterError:
+        if not find_index(cluster, name):
+            raise
+        return False
+    return True
 
 
 def existing(

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from cluster.client.shards import SHARD_CURE
-from cluster.errors import ClusterError
 from ingest.errors import IncompleteError, IndexRefusedError
 from ingest.index.describe import uuid_of
-from ingest.index.loading import RELAXED, OpenIndex, put_settings
+from ingest.index.loading import OpenIndex
 from ingest.records import FORGOTTEN
-from ingest.run.stored import PATIENCE, census, silence, without_vector
+from ingest.run.stored import PATIENCE, census, passages, silence, without_vector
 from ingest.write import updates
 from ingest.write.client import IndexClient, TransientError
 from mappings import path_of
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
 # What a cluster says (HTTP 503) of an index none of whose shards is there.
 _NO_SHARD = "all shards failed"
+_MANY = 1_000_000
 
 
 def check_same(cluster: Cluster, index: OpenIndex) -> None:
@@ -34,15 +34,23 @@ def check_same(cluster: Cluster, index: OpenIndex) -> None:
         )
 
 
-def rehearse(cluster: Cluster, client: IndexClient, index: OpenIndex) -> None:
-    """Do once, before the load, what its end needs: a missing permission is told at once.
+def rehearse(client: IndexClient, index: OpenIndex, *, merges: bool, prunes: bool) -> None:
+    """Ask before the load for what its end will ask for, in a way that changes nothing.
 
-    Raises ClusterError, and IndexRefusedError for an index of which a part is missing.
+    A missing permission is told at once. Raises AccessError, OutageError, and IndexRefusedError for
+    an index of which a part is missing.
     """
-    if index.journal is not None:
-        put_settings(cluster, index, RELAXED)
     _check_whole(client, index)
     census(client, index.fields)
+    if merges:
+        # No shard has so many segments, so nothing is merged.
+        client.ask(
+            "POST", path_of(index.name, "_forcemerge"), max_num_segments=_MANY, flush="false"
+        )
+    if prunes:
+        for _ in passages(client, index.fields):
+            break
+        updates.delete(client, [f"rehearsal-{index.token}"])
 
 
 def _check_whole(client: IndexClient, index: OpenIndex) -> None:
@@ -95,26 +103,3 @@ def _forget_stamps(client: IndexClient, index: OpenIndex) -> list[str]:
         names += ids
         updates.update(client, ids, {index.fields.content_hash: FORGOTTEN})
     return names
-
-
-def discard_empty(cluster: Cluster, index: OpenIndex) -> bool:
-    """Delete an index into which nothing came, which would answer every search with 0 hits.
-
-    Only the very index that the run made, and only while nobody else's documents are in it. Returns
-    whether it is gone, which it is not where the cluster forbids one of the steps.
-    """
-    if not index.created:
-        return False
-    from opensearchpy.exceptions import OpenSearchException
-
-    try:
-        if uuid_of(cluster, index.name) != index.uuid:
-            return False
-        # Searches see what was written only after a refresh.
-        cluster.client.indices.refresh(index=index.name)
-        if cluster.client.count(index=index.name)["count"]:
-            return False
-        cluster.client.indices.delete(index=index.name)
-    except (ClusterError, OpenSearchException):
-        return False
-    return True

@@ -5,16 +5,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from cluster.errors import ClusterError
-from ingest.errors import IncompleteError
-from ingest.index import loading
-from ingest.index.alias import check_whole, switch
-from ingest.index.loading import Heartbeat, OpenIndex, release
-from ingest.index.open import open_index
+from ingest.errors import IncompleteError, IngestError, OutageError
+from ingest.index.alias import check_whole
+from ingest.index.heartbeat import Heartbeat
 from ingest.passages.encode import encode
 from ingest.passages.skip import Leftovers, Skipper
 from ingest.passages.split import Splitter
@@ -24,7 +21,8 @@ from ingest.read.sources.files import shown
 from ingest.records import Action, Passage, PassageEncoder
 from ingest.run import finish
 from ingest.run.deduplicate import Intake, Seen
-from ingest.run.plan import Plan, checked, named
+from ingest.run.place import Place, take_place
+from ingest.run.plan import Plan, checked
 from ingest.run.prune import check_prunable, prune
 from ingest.run.stages import Clock, Flow, wait_for
 from ingest.tally import Report, Tally
@@ -70,9 +68,11 @@ def ingest(
     plan = plan or Plan()
     plan = replace(plan, shape=shape) if shape else plan
     rows = checked(source, plan, alias)
-    name = named(cluster, encoder, index, alias, plan)
-    target = open_index(cluster, name, encoder, plan.shape, relax=plan.relax, alias=alias)
-    run = _Run(rows, target, alias, cluster, encoder, plan, on_progress or (lambda report: None))
+    flow, most = Flow(), plan.writing.max_outage
+    client = IndexClient(cluster, str(index or alias), flow.pause, most)
+    place = take_place(cluster, client, encoder, plan, index, alias)
+    client = IndexClient(cluster, place.index.name, flow.pause, most, place.index.lease)
+    run = _Run(rows, place, client, flow, encoder, plan, on_progress or (lambda report: None))
     try:
         run.load()
         run.finish()
@@ -91,26 +91,26 @@ class _Run:
     def __init__(
         self,
         rows: Rows,
-        index: OpenIndex,
-        alias: str | None,
-        cluster: Cluster,
+        place: Place,
+        client: IndexClient,
+        flow: Flow,
         encoder: PassageEncoder,
         plan: Plan,
         on_progress: OnProgress,
     ) -> None:
-        self._rows, self._index, self._alias, self._cluster = rows, index, alias, cluster
+        self._rows, self._place, self._client, self._flow = rows, place, client, flow
         self._encoder, self._plan, self._on_progress = encoder, plan, on_progress
-        self._flow, self._clock, self._seen = Flow(), Clock(), Seen()
+        self._clock, self._seen, self._index = Clock(), Seen(), place.index
         self._rejects = RejectsFile(plan.rejects or rows.rejects_path, rows.rejects_mode)
-        self._tally = Tally(index.name, self._rejects, plan.max_rejects)
-        self._client = IndexClient(cluster, index.name, self._flow.pause, plan.writing.max_outage)
+        self._tally = Tally(place.index.name, self._rejects, plan.max_rejects)
         # What the report says beside the counts, once it is known.
         self._known: dict[str, Any] = {}
         self._notes: list[str] = []
         self._intake = Intake(
-            rows, plan.reading, index.fields, self._seen, self._tally, self._flow.stopping
+            rows, plan.reading, place.index.fields, self._seen, self._tally, self._flow.stopping
         )
-        self._heartbeat = Heartbeat(cluster, index.name) if alias else None
+        self._heartbeat = Heartbeat(place.cluster, place.index, flow.fail)
+        # Nothing is left to be done in the index.
         self._ended = False
 
     def load(self) -> None:
@@ -118,7 +118,7 @@ class _Run:
 
         Ctrl-C writes what is encoded and raises KeyboardInterrupt; a second one ends at once.
         """
-        finish.rehearse(self._cluster, self._client, self._index)
+        self._place.rehearse(self._client)
         done = self._flow.background(self._pump)
         interrupted = False
         while not done.is_set():
@@ -198,7 +198,7 @@ class _Run:
                 f"{left:,} documents were read and not accounted for, which is a defect in Tandem: "
                 "run the same command again, which writes what is missing."
             )
-        finish.check_same(self._cluster, self._index)
+        finish.check_same(self._place.cluster, self._index)
         if kept := self._rejects.retire():
             old = shown(self._rejects.path)
             note = f"nothing was rejected: {old} of an earlier run is {shown(kept)} now."
@@ -208,17 +208,16 @@ class _Run:
             self._tell("merging into one segment")
             finish.merge(self._client, self._index)
         self._tell("counting what is stored")
-        loading.restore(self._cluster, self._index)
+        self._place.restore(self._client)
         self._known["held"] = finish.verify(self._client, self._index, self._tally.stored)
-        if self._alias:
-            check_whole(self._alias, self.report(), self._plan.max_rejects)
-            to, keep, take = self._index.name, self._plan.keep, self._plan.take_alias
-            older = switch(self._cluster, self._alias, to, keep=keep, take_alias=take, loaded=True)
+        if alias := self._place.alias:
+            check_whole(alias, self.report(), self._plan.max_rejects)
+        self._heartbeat.stop()
+        if alias:
+            older = self._place.go_live(self._client)
             self._notes.extend(older.notes)
-            if self._heartbeat:
-                self._heartbeat.stop()
-            loading.forget_note(self._cluster, self._index)
-            self._known |= {"alias": self._alias, "deleted": older.gone}
+            self._known |= {"alias": alias, "deleted": older.gone}
+        self._place.leave(self._client)
         self._ended = True
 
     def _tell(self, finishing: str) -> None:
@@ -227,7 +226,7 @@ class _Run:
 
     def _prune(self) -> None:
         confirm, limit = self._plan.confirm_prune, self._plan.max_prune
-        if self._alias and not self._index.created:
+        if self._place.alias and not self._index.created:
             # An interrupted load was continued, and its source may have changed in between. What it
             # lacks now must not go live; the index is not in use yet, so nobody is asked. Without a
             # document in it, the source went wrong and the index will not go live.
@@ -240,44 +239,43 @@ class _Run:
             prune(self._client, self._index.fields, self._seen, self._tally, confirm, limit)
 
     def close(self) -> None:
-        """In every ending: settings restored where the cluster answers, files closed.
+        """In every ending: the place in the index given up, files closed.
 
         An interrupt does not keep it from that, unless it takes too long.
         """
         self._known |= {"seconds": self._clock.seconds, "finishing": None}
         ending, deadline = Flow(), math.inf
-        done = ending.background(self._end)
+        done = ending.background(lambda: self._end(ending))
         while not done.is_set() and time.monotonic() < deadline:
             try:
                 wait_for(done, REPORT_SECONDS)
             except KeyboardInterrupt:
                 deadline = min(deadline, time.monotonic() + RESTORE_SECONDS)
-        if not done.is_set():
-            left = f"the settings of index {self._index.name!r} stay relaxed until the next run"
-            self._notes.append(f"{left}, which restores them.")
+        error = ending.error
+        if error and (self._ended or not isinstance(error, ClusterError | IngestError)):
+            raise error
+        if error or not done.is_set():
+            ending.cancelled.set()
+            why = f", because {str(error).rstrip('.')}" if error else ""
+            self._notes.append(
+                f"index {self._index.name!r} keeps the note of this load{why}; the next run there "
+                "ends it, and restores settings that are relaxed."
+            )
         self._on_progress(self.report())
-        if ending.error:
-            raise ending.error
 
-    def _end(self) -> None:
-        self._flow.end()
-        if self._heartbeat:
+    def _end(self, ending: Flow) -> None:
+        try:
+            self._flow.end()
             self._heartbeat.stop()
-        # Where the cluster does not answer, the note in the index stays and the next run restores.
-        with suppress(ClusterError):
-            self._let_go()
-        self._rejects.close()
-        self._seen.close()
-
-    def _let_go(self) -> None:
-        """Leave the index to others as it was, or not at all where nothing came into it."""
-        if not self._ended and finish.discard_empty(self._cluster, self._index):
-            return
-        loading.restore(self._cluster, self._index)
-        if self._alias:
-            release(self._cluster, self._index.name)
-        else:
-            loading.forget_note(self._cluster, self._index)
+            if not self._ended:
+                # After an outage the cluster had its time.
+                outage = isinstance(self._flow.error, OutageError)
+                patience = 0.0 if outage else self._plan.writing.max_outage
+                client = IndexClient(self._place.cluster, self._index.name, ending.pause, patience)
+                self._place.withdraw(client)
+        finally:
+            self._rejects.close()
+            self._seen.close()
 
     def report(self) -> Report:
         """The counts so far."""

@@ -22,7 +22,7 @@ from ingest.write.client import (
     judge,
     result_of,
 )
-from mappings import Fields, path_of
+from mappings import Fields
 
 _NUMPY = orjson.OPT_SERIALIZE_NUMPY
 _ITEMS = "errors,items.*.status,items.*.error"
@@ -142,7 +142,7 @@ class Sender:
         body = b"".join(action.data for action in batch)
         try:
             answer = self._client.once(
-                "POST", path_of(self._client.index, "_bulk"), body, filter_path=_ITEMS
+                "POST", self._client.bulk_path, body, filter_path=_ITEMS, **self._client.bulk_params
             )
         except TooLargeError:
             if len(batch) > 1:

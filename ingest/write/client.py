@@ -8,11 +8,17 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from cluster.error_body import error_in, is_block, kind_of, reason_of
-from cluster.errors import ClusterError
-from ingest.errors import BlockedError, IndexRefusedError, IngestError, OutageError
+from cluster.errors import ClusterError, UnreachableError
+from ingest.errors import (
+    BlockedError,
+    IndexRefusedError,
+    IngestError,
+    LostPlaceError,
+    OutageError,
+)
 from mappings import path_of
 
 if TYPE_CHECKING:
@@ -20,6 +26,7 @@ if TYPE_CHECKING:
 
     from cluster import Cluster
 
+T = TypeVar("T")
 # Sleeps so many seconds, and raises where the run ends meanwhile.
 Pause = Callable[[float], None]
 # Statuses that pass by themselves.
@@ -102,12 +109,26 @@ class TooLargeError(Exception):
 
 
 class IndexClient:
-    """Requests of one run: their retries, and for how long nothing was accepted."""
+    """Requests of one run: their retries, and for how long nothing was accepted.
 
-    def __init__(self, cluster: Cluster, index: str, pause: Pause, max_outage: float) -> None:
+    lease: an alias of the index that only this run has, through which it writes; None for none.
+    """
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        index: str,
+        pause: Pause,
+        max_outage: float,
+        lease: str | None = None,
+    ) -> None:
         self.index = index
+        self.bulk_path = path_of(lease or index, "_bulk")
+        # Without it the cluster would make an index of that name.
+        self.bulk_params = {"require_alias": "true"} if lease else {}
+        self._lease = lease
         self._cluster = cluster
-        self._pause = pause
+        self.pause = pause
         self._max_outage = max_outage
         self._lock = threading.Lock()
         self._failing_since: float | None = None
@@ -174,6 +195,19 @@ class IndexClient:
             self.wait(attempt, reason)
             attempt += 1
 
+    def persist(self, work: Callable[[], T]) -> T:
+        """Do what may be done twice, again and again until the cluster has answered all of it."""
+        attempt = 0
+        while True:
+            try:
+                done = work()
+            except UnreachableError as error:
+                self.wait(attempt, str(error).rstrip("."))
+                attempt += 1
+            else:
+                self.accepted()
+                return done
+
     def largest_request(self) -> int | None:
         """Bytes that every node takes in one request, or None where it may not be asked."""
         path, field = "/_nodes/http", "max_content_length_in_bytes"
@@ -206,7 +240,7 @@ class IndexClient:
                 "run the same command again once the cluster is well and it goes on from there."
             )
         longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempt, 10))
-        self._pause(random.uniform(0, longest))
+        self.pause(random.uniform(0, longest))
 
     def fatal(self, verdict: Verdict) -> IngestError:
         """The sentence for an answer that no document is to blame for."""
@@ -217,6 +251,8 @@ class IndexClient:
                 f"writing into index {self.index!r} is forbidden ({verdict.reason}): give the user "
                 "the permission to write there, and run the same command again."
             )
+        if self._lease and self._lease in verdict.reason:
+            return LostPlaceError(self.index)
         return IndexRefusedError(
             f"index {self.index!r} was deleted or closed during the load ({verdict.reason}): open "
             "it if it is still there, and run the same command again."

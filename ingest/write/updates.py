@@ -10,7 +10,6 @@ import orjson
 
 from ingest.errors import IncompleteError
 from ingest.write.client import FATAL, Fate, IndexClient, judge, result_of
-from mappings import path_of
 
 # Items in one request: at most about half a megabyte of ids.
 PAGE = 1000
@@ -34,12 +33,13 @@ def update(client: IndexClient, ids: Iterable[str], values: dict[str, Any]) -> i
 
 
 def _amend(client: IndexClient, items: Iterable[bytes], **params: Any) -> int:
+    params |= client.bulk_params
     waiting = iter(items)
     done = 0
     while page := list(islice(waiting, PAGE)):
         attempt = 0
         while page:
-            answer = client.ask("POST", path_of(client.index, "_bulk"), b"".join(page), **params)
+            answer = client.ask("POST", client.bulk_path, b"".join(page), **params)
             taken, again = _settle(client, page, answer["items"], attempt)
             done += taken
             if again:

@@ -4,12 +4,14 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 
 import pytest
 
 from ingest import IndexRefusedError, IngestError, Plan
 from ingest.index.alias import switch
-from ingest.index.loading import SILENT_SECONDS, busy, mark
+from ingest.index.loading import new_token
+from ingest.index.note import SILENT_SECONDS, Note, busy, mark
 from ingest.index.open import create_index
 from ingest.tally import RejectLimit
 from mappings import LOADING, Shape
@@ -82,9 +84,9 @@ def test_two_alias_loads_at_once_do_not_mix(opensearch, index_name):
     """Another process fills the first index; whether it lives is all that is asked."""
     fill = {"cluster": opensearch, "alias": index_name}
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
-        note = {"alias": index_name, "owner": {**mark(), "pid": other.pid}}
+        note = Note(index_name, loaders={new_token(): replace(mark(), pid=other.pid)})
         theirs = f"{index_name}-20260101000000"
-        create_index(opensearch, theirs, StubEncoder(), shape=Shape(), loading=note)
+        create_index(opensearch, theirs, StubEncoder(), note=note)
         with pytest.raises(IndexRefusedError, match=rf"loaded already .process {other.pid} on"):
             ingested(documents(5), encoder=StubEncoder(), **fill)
         other.communicate(b"\n")
@@ -93,10 +95,10 @@ def test_two_alias_loads_at_once_do_not_mix(opensearch, index_name):
 
 
 def test_a_silent_owner_on_another_machine_is_taken_for_dead(opensearch, index_name):
-    silent = {**mark(), "host": "elsewhere", "at": mark()["at"] - SILENT_SECONDS - 5}
-    assert busy({"owner": silent}) is None
-    assert "elsewhere" in busy({"owner": {**silent, "at": mark()["at"] - 100}})
-    assert busy({"owner": None}) is busy({}) is None
+    silent = replace(mark(), host="elsewhere", at=mark().at - SILENT_SECONDS - 5)
+    assert busy(Note(loaders={"a": silent})) is None
+    assert "elsewhere" in busy(Note(loaders={"a": replace(silent, at=mark().at - 100)}))
+    assert busy(Note()) is busy(None) is None
 
 
 def test_a_load_shows_that_it_lives(opensearch, index_name):
@@ -106,7 +108,7 @@ def test_a_load_shows_that_it_lives(opensearch, index_name):
         for document in documents(3):
             found = opensearch.client.indices.get(index=f"{index_name}-*")
             [made] = found.values()
-            marks.append(made["mappings"]["_meta"][LOADING]["owner"])
+            marks.extend(made["mappings"]["_meta"][LOADING]["loaders"].values())
             yield document
 
     ingested(watched(), cluster=opensearch, alias=index_name, encoder=StubEncoder())
@@ -117,11 +119,7 @@ def test_a_load_shows_that_it_lives(opensearch, index_name):
 def test_an_interrupted_load_of_another_shape_is_left_and_removed_in_the_end(either, index_name):
     other = f"{index_name}-20260101000000"
     create_index(
-        either,
-        other,
-        StubEncoder(),
-        shape=Shape(analyzer="whitespace"),
-        loading={"alias": index_name},
+        either, other, StubEncoder(), shape=Shape(analyzer="whitespace"), note=Note(index_name)
     )
     fill = {"cluster": either, "alias": index_name, "encoder": StubEncoder()}
     report = ingested(documents(5), **fill, plan=Plan(keep=1))

@@ -2,6 +2,7 @@
 
 import json
 import time
+from dataclasses import asdict
 
 import pytest
 
@@ -9,6 +10,7 @@ from ingest import IndexRefusedError, Plan
 from ingest.index import alias as aliases
 from ingest.index.alias import switch
 from ingest.index.generations import delete, generations, older
+from ingest.index.note import Note
 from ingest.index.open import create_index
 from mappings import LOADING, Shape
 from tests.support.commands import tandem
@@ -65,13 +67,8 @@ def test_an_index_that_serves_another_alias_is_not_deleted(either, index_name):
 
 def test_an_index_of_another_alias_is_not_deleted(either, index_name):
     """Its name begins like ours: it was loaded for an alias that has a time stamp in its name."""
-    create_index(
-        either,
-        f"{index_name}-20200101000000",
-        StubEncoder(),
-        shape=Shape(replicas=0),
-        loading={"alias": "b"},
-    )
+    name = f"{index_name}-20200101000000"
+    create_index(either, name, StubEncoder(), shape=Shape(replicas=0), note=Note("b"))
     assert fill(either, index_name, keep=0).deleted == ()
     assert there(either, f"{index_name}-20200101000000") == [True]
 
@@ -101,8 +98,7 @@ def test_what_older_versions_made_stays_and_is_told(either, index_name):
 def test_the_index_before_is_no_load_that_was_given_up(either, index_name):
     """A kill between the switch and the end of a load leaves its note in the live index."""
     first = fill(either, index_name).index
-    note = {"alias": index_name, "owner": None, "refresh_interval": None, "number_of_replicas": 0}
-    meta = {**meta_of(either, first), LOADING: note}
+    meta = {**meta_of(either, first), LOADING: asdict(Note(index_name))}
     either.client.indices.put_mapping(index=first, body={"_meta": meta})
     assert fill(either, index_name, keep=1).deleted == ()
     assert there(either, first) == [True]

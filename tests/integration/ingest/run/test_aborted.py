@@ -4,7 +4,6 @@ import pytest
 
 from ingest import IngestError
 from ingest.index.open import create_index
-from mappings import Shape
 from tests.support.loads import documents, ingested, stored
 from tests.support.stubs import StubEncoder
 
@@ -35,7 +34,7 @@ def test_an_aborted_first_load_leaves_no_empty_index(opensearch, index_name):
 
 
 def test_an_index_that_was_there_stays_though_empty(opensearch, index_name):
-    create_index(opensearch, index_name, StubEncoder(), shape=Shape())
+    create_index(opensearch, index_name, StubEncoder())
     failed(opensearch, index=index_name)
     assert opensearch.client.indices.exists(index=index_name)
 

@@ -1,0 +1,67 @@
+"""The sign of life of a run, by which others know that its place in an index is taken."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from cluster.errors import ClusterError
+from ingest.errors import IngestError
+from ingest.index.loading import RELAXED, OpenIndex, own
+from ingest.index.note import Note, mark, put_note, read_note
+
+if TYPE_CHECKING:
+    from cluster import Cluster
+
+BEAT_SECONDS = 30.0
+
+
+class Heartbeat:
+    """Says every half minute, in a thread of its own, that this run still loads an index.
+
+    lost: called with the error once another has its place.
+    """
+
+    def __init__(
+        self, cluster: Cluster, index: OpenIndex, lost: Callable[[IngestError], None]
+    ) -> None:
+        self._cluster, self._index, self._lost = cluster, index, lost
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._beat, daemon=True)
+        self._thread.start()
+
+    def _beat(self) -> None:
+        first = True
+        while first or not self._stopped.wait(BEAT_SECONDS):
+            # An outage is dealt with where documents are written.
+            with suppress(ClusterError):
+                try:
+                    self._renew(first)
+                except IngestError as error:
+                    self._lost(error)
+                    return
+            first = False
+
+    def _renew(self, first: bool) -> None:
+        """The first time only where another run, which read the note before, wrote it after."""
+        index = self._index
+        if (description := own(self._cluster, index)) is None:
+            return
+        note = read_note(index.name, description)
+        if note and index.token in note.loaders and first:
+            return
+        if note is None:
+            name = "refresh_interval"
+            if description["settings"]["index"].get(name) != RELAXED[name]:
+                return  # another run ended the load
+            note = Note(settings=index.settings or {})
+        loaders = {**note.loaders, index.token: mark()}
+        put_note(self._cluster, index.name, description, replace(note, loaders=loaders))
+
+    def stop(self) -> None:
+        """No more of it, and no beat is on its way."""
+        self._stopped.set()
+        self._thread.join()

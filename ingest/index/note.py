@@ -1,0 +1,108 @@
+"""The note of a load, in the index's `_meta`: who loads, and what is put back at the end."""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ingest.errors import IndexRefusedError
+from mappings import LOADING
+
+if TYPE_CHECKING:
+    from cluster import Cluster
+
+# A run that was silent for so long is dead. Clocks of two machines may differ by less.
+SILENT_SECONDS = 120.0
+# Tokens of the runs of this process: a number of a process may come back, a token does not.
+RUNNING: set[str] = set()
+
+
+@dataclass(frozen=True)
+class Loader:
+    """A process that loads, and when it was last heard of, in seconds since 1970."""
+
+    host: str
+    pid: int
+    at: int
+
+    def lives(self, token: str) -> bool:
+        """Whether it goes on, as far as is known here; token: of its run."""
+        if time.time() - self.at > SILENT_SECONDS:
+            return False
+        if self.host != socket.gethostname():
+            return True
+        if self.pid == os.getpid():
+            return token in RUNNING
+        try:
+            os.kill(self.pid, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:
+            return True
+        return True
+
+
+def mark() -> Loader:
+    """The process that runs this, now."""
+    return Loader(socket.gethostname(), os.getpid(), int(time.time()))
+
+
+@dataclass(frozen=True)
+class Note:
+    """What is known of a load that has not ended.
+
+    alias: what is to point to the index at the end; whole: only that is still to be done, or the
+    note to be taken away; settings: those to put back, None for one that was not set; loaders: by
+    the token of each run.
+    """
+
+    alias: str | None = None
+    whole: bool = False
+    settings: Mapping[str, str | None] = field(default_factory=dict)
+    loaders: Mapping[str, Loader] = field(default_factory=dict)
+
+    def others(self, token: str) -> dict[str, Loader]:
+        """Those that go on, but for the run of this token."""
+        return {t: each for t, each in self.loaders.items() if t != token and each.lives(t)}
+
+
+def busy(note: Note | None, but: str = "") -> str | None:
+    """Who is loading, in words, or None where nobody is; but: the token of a run that is meant."""
+    for loader in note.others(but).values() if note else ():
+        age = max(0, time.time() - loader.at)
+        return f"process {loader.pid} on {loader.host}, last heard of {age:.0f} seconds ago"
+    return None
+
+
+def read_note(index: str, description: Mapping[str, Any]) -> Note | None:
+    """The note in what GET /INDEX says of an index that Tandem made, or None.
+
+    Raises IndexRefusedError for a damaged one.
+    """
+    meta = description["mappings"].get("_meta", {})
+    if "tandem" not in meta or (found := meta.get(LOADING)) is None:
+        return None
+    try:
+        loaders = {str(token): Loader(**each) for token, each in found["loaders"].items()}
+        return Note(found["alias"], bool(found["whole"]), dict(found["settings"]), loaders)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise IndexRefusedError(
+            f"index {index!r} has a note of a load in its mapping's _meta that cannot be read "
+            f"({type(error).__name__}: {error}): set refresh_interval and number_of_replicas as "
+            f"they should be, and put the _meta without {LOADING!r}."
+        ) from error
+
+
+def put_note(
+    cluster: Cluster, index: str, description: Mapping[str, Any], note: Note | None
+) -> None:
+    """Put another note into an index that was described a moment ago, or none; ClusterError."""
+    meta = {k: v for k, v in description["mappings"].get("_meta", {}).items() if k != LOADING}
+    if note is not None:
+        meta[LOADING] = asdict(note)
+    with cluster.explaining():
+        cluster.client.indices.put_mapping(index=index, body={"_meta": meta})

@@ -1,0 +1,159 @@
+"""A run's place in its index, from its first request to its last.
+
+Every step may be done twice. It is retried as writing is, and where a run is killed between two of
+them, the next one takes up the rest.
+"""
+
+from __future__ import annotations
+
+import random
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cluster.errors import AccessError
+from ingest.index.alias import claim, rehearse_switch, switch
+from ingest.index.describe import find_index, leases
+from ingest.index.generations import Older
+from ingest.index.loading import (
+    OpenIndex,
+    enter,
+    leave,
+    loaded_already,
+    mark_whole,
+    new_token,
+    restore,
+)
+from ingest.index.note import RUNNING, read_note
+from ingest.index.open import open_index
+from ingest.records import PassageEncoder
+from ingest.run.finish import rehearse
+from ingest.run.plan import Plan, named
+from ingest.write.client import IndexClient
+from mappings import path_of
+
+if TYPE_CHECKING:
+    from cluster import Cluster
+
+# Of two that begin to load an alias within this many seconds, neither may know who was first.
+_YIELD_SECONDS = 2.0
+_TRIES = 5
+
+
+@dataclass(frozen=True)
+class Place:
+    """An index that a run may write into; alias: what is to point there at the end."""
+
+    cluster: Cluster
+    index: OpenIndex
+    alias: str | None
+    plan: Plan
+
+    def rival(self) -> tuple[str, str] | None:
+        """Who has begun to load the alias at the same time, and into which index, or None."""
+        return claim(self.cluster, self.alias, self.index) if self.alias else None
+
+    def rehearse(self, client: IndexClient) -> None:
+        """Try what the end needs before the load begins; raises AccessError, OutageError."""
+        plan = self.plan
+        continued = self.alias is not None and not self.index.created
+        prunes = plan.confirm_prune is not None or continued
+        rehearse(client, self.index, merges=plan.force_merge, prunes=prunes)
+        if alias := self.alias:
+            client.persist(lambda: rehearse_switch(self.cluster, alias, self.index, keep=plan.keep))
+
+    def restore(self, client: IndexClient) -> None:
+        """Put the owner's settings back, unless others still load."""
+        client.persist(lambda: restore(self.cluster, self.index))
+
+    def go_live(self, client: IndexClient) -> Older:
+        """Point the alias to the index, which is whole; the older indexes that went for it."""
+        alias, plan = str(self.alias), self.plan
+        client.persist(lambda: mark_whole(self.cluster, self.index))
+        return client.persist(
+            lambda: switch(
+                self.cluster,
+                alias,
+                self.index.name,
+                keep=plan.keep,
+                take_alias=plan.take_alias,
+                run=self.index,
+            )
+        )
+
+    def leave(self, client: IndexClient) -> None:
+        """End the run's part in the index."""
+        client.persist(lambda: leave(self.cluster, self.index))
+
+    def withdraw(self, client: IndexClient) -> None:
+        """As `leave`, before the load has ended; an index with nothing in it goes."""
+        # Whatever comes of it: the note, where it stays, is of a run that is over.
+        RUNNING.discard(self.index.token)
+        if self.index.created:
+            with suppress(AccessError):
+                client.persist(lambda: self._discard_empty(client))
+        self.leave(client)
+
+    def _discard_empty(self, client: IndexClient) -> None:
+        index = self.index
+        found = find_index(self.cluster, index.name).get(index.name)
+        if found is None or found["settings"]["index"]["uuid"] != index.uuid:
+            return
+        note = read_note(index.name, found)
+        alone = note is not None and not note.others(index.token)
+        ours = index.lease is None or index.lease in leases(found)
+        # Searches see what was written only after a refresh.
+        client.ask("POST", path_of(index.name, "_refresh"))
+        held = client.ask("POST", path_of(index.name, "_count"))["count"]
+        if alone and ours and not held:
+            with self.cluster.explaining():
+                self.cluster.client.indices.delete(index=index.name, ignore=404)
+
+
+def take_place(
+    cluster: Cluster,
+    client: IndexClient,
+    encoder: PassageEncoder,
+    plan: Plan,
+    index: str | None,
+    alias: str | None,
+) -> Place:
+    """Open the index that is to be written, and begin there.
+
+    Raises IngestError unless exactly one of index and alias is given, and where another run loads
+    the alias; IndexRefusedError where the vectors must not go there, ClusterError, OutageError.
+    """
+    tries = 0
+    while True:
+        name = client.persist(lambda: named(cluster, encoder, index, alias, plan))
+        place = _begin(cluster, client, encoder, plan, name, alias)
+        rival = client.persist(place.rival)
+        if rival is None:
+            return place
+        place.withdraw(client)
+        tries += 1
+        if tries == _TRIES:
+            raise loaded_already(str(alias), *rival)
+        client.pause(random.uniform(0, _YIELD_SECONDS))
+
+
+def _begin(
+    cluster: Cluster,
+    client: IndexClient,
+    encoder: PassageEncoder,
+    plan: Plan,
+    name: str,
+    alias: str | None,
+) -> Place:
+    token = new_token()
+    RUNNING.add(token)
+    index = client.persist(lambda: open_index(cluster, name, encoder, plan.shape, token, alias))
+    relax = plan.relax or index.created or alias is not None
+    try:
+        entered = client.persist(lambda: enter(cluster, index, alias=alias, relax=relax))
+    except BaseException:
+        # Where the note may not be put, it may not be taken away either.
+        with suppress(AccessError):
+            Place(cluster, index, alias, plan).withdraw(client)
+        raise
+    return Place(cluster, entered, alias, plan)
