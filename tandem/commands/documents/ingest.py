@@ -109,6 +109,15 @@ def _refuse_pages(source: tuple[str, ...]) -> None:
             )
 
 
+def _end_in_order() -> None:
+    """Write what is encoded, as for Ctrl-C, where batch systems or a closed terminal end a run."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        # One that is ignored, as nohup has it, stays ignored.
+        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
+            signal.signal(number, signal.default_int_handler)
+
+
 @dataclass(frozen=True)
 class _Request:
     """What the user asked for; settings: shape, reading, splitting, writing and the flags."""
@@ -125,8 +134,7 @@ class _Request:
         from ingest import Plan, checked, ingest
         from tandem.output.progress import ingest_progress
 
-        # What docker stop and batch systems send: write what is encoded, as for Ctrl-C.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        _end_in_order()
         plan = Plan(**self.settings)
         # Before a cluster is reached and a model is loaded: a wrong path is told at once.
         checked(self.source, plan, self.alias)
