@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ingest.errors import IndexRefusedError
-from ingest.index.describe import check_name, get_index
+from ingest.index.describe import aliases, check_name, get_index
 from ingest.index.generations import record_of
 from mappings import path_of
 
@@ -38,7 +38,7 @@ def check_deletable(
             f"nothing was deleted: the cluster's own DELETE {path_of(name)} does it."
         )
     meant = {with_alias} if isinstance(with_alias, str) else set(with_alias)
-    if left := sorted(set(found[name].get("aliases", {})) - meant):
+    if left := sorted(set(aliases(found[name])) - meant):
         raise IndexRefusedError(
             f"the alias {left[0]!r} points to {name!r}, so nothing was deleted: switch it to "
             f"another index first, or let it vanish too with `with_alias={left[0]!r}`."

@@ -1,0 +1,59 @@
+"""Two loaders of one alias: the one that slept is refused, and harms nothing of the other."""
+
+from dataclasses import asdict, replace
+
+import pytest
+
+from ingest import LostPlaceError, Plan
+from ingest.index.note import SILENT_SECONDS, read_note
+from mappings import LOADING
+from tests.support.loads import documents, ingested, meta_of, settings_of, stored
+from tests.support.stubs import StubEncoder
+
+
+def silence(cluster, index):
+    """Let its loader look as if it was not heard of for long, as on another machine."""
+    description = cluster.client.indices.get(index=index)[index]
+    note = read_note(index, description)
+    loaders = {
+        token: replace(each, host="elsewhere", at=each.at - int(SILENT_SECONDS) - 5)
+        for token, each in note.loaders.items()
+    }
+    meta = description["mappings"]["_meta"] | {LOADING: asdict(replace(note, loaders=loaders))}
+    cluster.client.indices.put_mapping(index=index, body={"_meta": meta})
+
+
+def test_a_loader_that_slept_stops_before_it_writes_on(opensearch, index_name):
+    fill = {"cluster": opensearch, "alias": index_name}
+    done = []
+
+    def slept():
+        yield from documents(5)
+        (index,) = opensearch.client.indices.get(index=f"{index_name}-*")
+        silence(opensearch, index)
+        done.append(ingested(documents(8), encoder=StubEncoder(), **fill))
+        yield {"id": "late", "text": "of the one that slept"}
+
+    with pytest.raises(LostPlaceError, match="lost its place"):
+        ingested(slept(), encoder=StubEncoder(), **fill)
+    index = done[0].index
+    assert list(opensearch.client.indices.get_alias(name=index_name)) == [index]
+    assert stored(opensearch, index_name).keys() == {f"d{n}" for n in range(8)}
+    assert LOADING not in meta_of(opensearch, index)
+    assert "refresh_interval" not in settings_of(opensearch, index)
+    assert opensearch.client.indices.get_alias(index=index)[index]["aliases"].keys() == {index_name}
+
+
+def test_an_owners_settings_come_back_exactly(opensearch, index_name):
+    ingested(documents(2), cluster=opensearch, index=index_name, encoder=StubEncoder())
+    mine = {"index": {"refresh_interval": "9s", "auto_expand_replicas": "0-1"}}
+    opensearch.client.indices.put_settings(index=index_name, body=mine)
+    ingested(
+        documents(3),
+        cluster=opensearch,
+        index=index_name,
+        encoder=StubEncoder(),
+        plan=Plan(relax=True),
+    )
+    found = settings_of(opensearch, index_name)
+    assert (found["refresh_interval"], found["auto_expand_replicas"]) == ("9s", "0-1")
