@@ -13,7 +13,7 @@ from encoder.batching.tokens import load_tokenizer
 from encoder.errors import EncoderError, ModelRefusedError
 from encoder.forks import computed
 from encoder.model.locate import canonical, locate
-from encoder.model.modules import UNLIMITED, TransformerSpec, max_length, read_json
+from encoder.model.modules import UNLIMITED, TransformerSpec, max_length, read_config
 from encoder.selection.candidates import best_device
 
 BUDGET = 4096
@@ -30,12 +30,18 @@ class CrossEncoder:
 
         self.name = name
         spec = TransformerSpec(folder)
-        self._run = computed(lambda: build(folder, device))
         self._tokenizer = load_tokenizer(spec)
         self._tokenizer.no_padding()
-        length = max_length(spec)
+        length, special = max_length(spec), self._tokenizer.num_special_tokens_to_add(True)
+        if length <= special:
+            raise ModelRefusedError(
+                f"{name} reads {length} tokens and {special} of them are special, so nothing of "
+                "any text would be read: correct max_position_embeddings or model_max_length in "
+                "its settings."
+            )
         if length < UNLIMITED:
             self._tokenizer.enable_truncation(length)
+        self._run = computed(lambda: build(folder, device))
 
     @classmethod
     def load(cls, model: str | Path, *, device: str | None = None) -> CrossEncoder:
@@ -44,7 +50,7 @@ class CrossEncoder:
         device: "cpu", "cuda", "mps", None for the best there is. Raises EncoderError.
         """
         folder = locate(model)
-        architecture = str((read_json(folder / "config.json").get("architectures") or [""])[0])
+        architecture = (read_config(folder).architectures or [""])[0]
         if not architecture.endswith("ForSequenceClassification"):
             raise ModelRefusedError(
                 f"{model} is no cross-encoder (its architecture is {architecture or 'unknown'}): "

@@ -67,6 +67,7 @@ class Encoder:
         query_prompt: str | None = None,
         passage_prompt: str | None = None,
         only_queries: bool = False,
+        recorded: bool = False,
         on_progress: OnProgress | None = None,
     ) -> Encoder:
         """Load a model by its name on the hub or by its folder.
@@ -77,12 +78,13 @@ class Encoder:
         machine, measured once and remembered.
         truncate_dim: keep the first components only; query_prompt, passage_prompt: put before each
         text, None for the model's own; only_queries: open what encodes passages when it is first
-        needed; on_progress: called with what takes longer. Raises EncoderError.
+        needed; recorded: an index names the model, so it must be a plain name of one that is on
+        this machine; on_progress: called with what takes longer. Raises EncoderError.
         """
         prompts = {"query_prompt": query_prompt, "passage_prompt": passage_prompt}
         asked = {"truncate_dim": truncate_dim, **prompts}
         settings: dict[str, Any] = {n: value for n, value in asked.items() if value is not None}
-        blueprint = replace(read_blueprint(locate(model)), **settings)
+        blueprint = replace(read_blueprint(locate(model, recorded=recorded)), **settings)
         digest = fingerprint(blueprint)
         wish = Wish(backend, precision, device)
         opened = Model(blueprint, digest, wish, on_progress or (lambda what: None))

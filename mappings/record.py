@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
 
 from mappings.errors import MappingError
 
@@ -70,11 +73,40 @@ class IndexRecord:
         return {"tandem": {"format": FORMAT, **known}}
 
 
+# What anybody who may write the mapping can put there, as Tandem itself writes it.
+_Name = Annotated[str, Meta(min_length=1, max_length=1000)]
+
+
+class _Settings(Struct, forbid_unknown_fields=True, omit_defaults=True):
+    truncate_dim: Annotated[int, Meta(ge=1, le=65_536)] | None = None
+    query_prompt: str | None = None
+    passage_prompt: str | None = None
+    precision: Literal["float32", "bfloat16", "float16", "int8"] | None = None
+
+
+class _Encoder(Struct):
+    model: _Name
+    fingerprint: _Name
+    dimension: Annotated[int, Meta(ge=1, le=65_536)]
+    settings: _Settings = msgspec.field(default_factory=_Settings)
+
+
+class _Mark(Struct, forbid_unknown_fields=True):
+    alias: _Name
+    index: _Name
+
+
+class _Meta(Struct):
+    encoder: _Encoder
+    fields: dict[str, _Name]
+    generation: _Mark | None = None
+
+
 def read_record(mapping: Mapping[str, Any], index: str) -> IndexRecord | None:
     """Read the record from one index's mapping, the value under `mappings` in GET /INDEX/_mapping.
 
     Returns None where the index has no Tandem record. Raises MappingError where the record is of a
-    newer format or lacks a part.
+    newer format, lacks a part, or says what Tandem never writes.
     """
     whole = mapping.get("_meta")
     meta = whole.get("tandem") if isinstance(whole, Mapping) else None
@@ -88,11 +120,16 @@ def read_record(mapping: Mapping[str, Any], index: str) -> IndexRecord | None:
             f"version reads format {FORMAT}: upgrade tandem-search, or ingest into a new index."
         )
     try:
-        mark = meta.get("generation")
-        generation = None if mark is None else Generation(**mark)
-        return IndexRecord(EncoderRecord(**meta["encoder"]), Fields(**meta["fields"]), generation)
-    except (KeyError, TypeError) as error:
-        raise _damaged(index, error) from error
+        found = msgspec.convert(meta, _Meta)
+        encoder = msgspec.structs.asdict(found.encoder)
+        encoder["settings"] = msgspec.to_builtins(found.encoder.settings)
+        mark = found.generation
+        generation = Generation(mark.alias, mark.index) if mark else None
+        return IndexRecord(EncoderRecord(**encoder), Fields(**found.fields), generation)
+    except msgspec.ValidationError as error:
+        raise _damaged(index, str(error).replace("`", "").replace("$.", "")) from None
+    except TypeError as error:
+        raise _damaged(index, error) from None
 
 
 def _damaged(index: str, why: object) -> MappingError:

@@ -9,7 +9,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from encoder.errors import EncoderError, ModelDamagedError
+from encoder.errors import EncoderError, ModelDamagedError, ModelRefusedError
 from encoder.model.modules import (
     UNLIMITED,
     InputSpec,
@@ -39,10 +39,16 @@ class Tokens:
         self._whole.no_truncation()
         self._whole.no_padding()
         self._cut = Tokenizer.from_str(tokenizer.to_str())
+        around = self._whole.encode(prompt, add_special_tokens=self._special)
+        self.room = self.max_length - len(around.ids)
+        if self.room < 1:
+            raise ModelRefusedError(
+                f"the model reads {self.max_length} tokens of a text and {len(around.ids)} go to "
+                f"special tokens and the prompt {prompt!r}, so nothing of any text would be read: "
+                "correct max_seq_length in the model's settings, or give a shorter prompt."
+            )
         if self.max_length < UNLIMITED:
             self._cut.enable_truncation(self.max_length)
-        around = self._whole.encode(prompt, add_special_tokens=self._special)
-        self.room = max(1, self.max_length - len(around.ids))
         ends_special = bool(around.ids) and around.special_tokens_mask[-1] == 1
         drops = bool(prompt) and not route.include_prompt
         self.left_out = len(around.ids) - ends_special if drops else 0
@@ -130,7 +136,7 @@ def read_tokenizer(path: Path) -> Tokenizer:
 
 
 def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:200].rstrip(".")
+    return " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
 
 
 def _lowers(normalizer: dict[str, Any] | None) -> bool:

@@ -16,7 +16,8 @@ from encoder.batching.batches import Vectors
 from encoder.engines.network import load_config, load_pretrained, torch_class
 from encoder.errors import ModelRefusedError
 from encoder.forks import check_process, computed
-from encoder.model.modules import read_json
+from encoder.model import schema
+from encoder.model.modules import read_config
 
 Ints = NDArray[np.int64]
 # ids, mask, kinds (0 for the query, 1 for the passage): int64 [n, tokens] each -> float32 [n].
@@ -59,13 +60,13 @@ def build(folder: Path, device: str) -> Run:
 
 def _activation(folder: Path, labels: int) -> nn.Module:
     """What a model with one label applies to its logit: its own setting, else the sigmoid."""
-    config = read_json(folder / "config.json")
-    settings = read_json(folder / "config_sentence_transformers.json", optional=True)
+    config = read_config(folder)
+    settings = schema.read_optional(folder / "config_sentence_transformers.json", schema.Model)
     name = (
-        settings.get("activation_fn")
-        or (config.get("sentence_transformers") or {}).get("activation_fn")
-        or config.get("sbert_ce_default_activation_function")
+        (settings and settings.activation_fn)
+        or (config.sentence_transformers and config.sentence_transformers.activation_fn)
+        or config.sbert_ce_default_activation_function
     )
     if name is None:
         return nn.Sigmoid() if labels == 1 else nn.Identity()
-    return torch_class(str(name), folder)
+    return torch_class(name, folder)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from encoder.engines.pooling import SMALLEST, pool
 from encoder.engines.weights import fill, read_weights
-from encoder.errors import ModelDamagedError, ModelRefusedError
+from encoder.errors import EncoderError, ModelDamagedError, ModelRefusedError
 from encoder.model.modules import (
     DenseSpec,
     LaterSpec,
@@ -21,8 +21,9 @@ from encoder.model.modules import (
     Route,
     StaticSpec,
     TransformerSpec,
-    read_json,
+    read_config,
 )
+from encoder.model.schema import Config
 
 # Weights of heads that no pooling uses; their lack changes nothing.
 _UNUSED = ("pooler.", "cls.", "lm_head.", "position_ids")
@@ -139,10 +140,10 @@ def _module(spec: LaterSpec) -> nn.Module:
 def torch_class(name: str, folder: Path) -> nn.Module:
     """An activation, by the name of its class below `torch.`; raises ModelRefusedError."""
     module, _, kind = name.rpartition(".")
-    if module.split(".")[0] != "torch":
+    if not f"{module}.".startswith("torch.nn."):
         raise ModelRefusedError(
             f"{folder} asks for the activation {name}, which is code that comes with the model: "
-            "choose a model whose activation is one of torch's."
+            "choose a model whose activation is one of torch.nn."
         )
     try:
         found = getattr(import_module(module), kind)
@@ -186,19 +187,42 @@ def load_config(folder: Path, overrides: dict[str, Any]) -> Any:
             f"{folder} holds an adapter and not a whole model: merge it into its base model and "
             "save that."
         )
-    described = read_json(folder / "config.json")
-    try:
-        return AutoConfig.from_pretrained(str(folder), trust_remote_code=False, **overrides)
-    except (ValueError, OSError, KeyError) as error:
-        if "auto_map" in described:
-            raise ModelRefusedError(
-                f"the model in {folder} needs code that comes with it (auto_map in config.json), "
-                "which Tandem never runs: choose a model that transformers knows."
-            ) from error
+    described = read_config(folder, overrides)
+    if kind := (described.quantization_config or {}).get("quant_method"):
         raise ModelRefusedError(
-            f"the model in {folder} is of the type {described.get('model_type')!r}, which this "
+            f"the weights in {folder} are quantised ({kind}), which needs code of other packages: "
+            "choose the same model in float32 or float16."
+        )
+    try:
+        config = AutoConfig.from_pretrained(str(folder), trust_remote_code=False)
+    except Exception as error:  # transformers has many of its own
+        raise _refusal(folder, described, error) from error
+    known = config.to_dict()
+    for name, value in overrides.items():
+        if name in known:
+            setattr(config, name, value)
+    # What computes attention is no business of a model's files: some name code of the hub.
+    config._attn_implementation = config._experts_implementation = None
+    return config
+
+
+def _refusal(folder: Path, described: Config, error: Exception) -> EncoderError:
+    from transformers import CONFIG_MAPPING
+
+    if described.auto_map:
+        return ModelRefusedError(
+            f"the model in {folder} needs code that comes with it (auto_map in config.json), "
+            "which Tandem never runs: choose a model that transformers knows."
+        )
+    if described.model_type not in CONFIG_MAPPING:
+        return ModelRefusedError(
+            f"the model in {folder} is of the type {described.model_type!r}, which this "
             "version of transformers does not know: use a newer one, or another model."
-        ) from error
+        )
+    return ModelDamagedError(
+        f"{folder / 'config.json'} is wrong ({_short(error)}): fetch the model again, or correct "
+        "the file."
+    )
 
 
 def load_pretrained(kind: Any, folder: Path, config: Any) -> nn.Module:

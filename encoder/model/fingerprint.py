@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from encoder.model.modules import Blueprint, Route, max_length
+from encoder.model.schema import read_json
 
 # Raised when the same files would give other vectors than an older Tandem made of them.
 FORMAT = 1
@@ -27,7 +28,8 @@ _CHUNK = 1 << 20
 def fingerprint(blueprint: Blueprint) -> str:
     """Hexadecimal digest over weights, tokenizers, modules, prompts, lengths and truncation.
 
-    Where the folder lies and how its JSON is laid out do not matter. Raises OSError.
+    Where the folder lies and how its JSON is laid out do not matter. Raises OSError, and
+    ModelDamagedError for broken JSON.
     """
     digest = hashlib.sha256()
     said = {
@@ -93,8 +95,7 @@ def _files(folder: Path) -> Iterator[Path]:
 
 def _feed(digest: Any, path: Path) -> None:
     if path.suffix == ".json" and path.name != "tokenizer.json":
-        value = json.loads(path.read_text("utf-8"))
-        digest.update(_canonical(_without_idle(value)))
+        digest.update(_canonical(_without_idle(read_json(path))))
         return
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from encoder.errors import ModelDamagedError, ModelRefusedError
+from encoder.model import schema
 from encoder.model.modules import (
     FIRST,
     LATER,
@@ -16,7 +15,7 @@ from encoder.model.modules import (
     PoolingSpec,
     Route,
     TransformerSpec,
-    read_json,
+    read_config,
 )
 
 MODULES = "modules.json"
@@ -30,8 +29,9 @@ def read_blueprint(folder: Path) -> Blueprint:
     Raises ModelDamagedError for JSON that is missing or broken, ModelRefusedError for a module that
     is not supported.
     """
-    settings = read_json(folder / "config_sentence_transformers.json", optional=True)
-    prompts = settings.get("prompts") or {}
+    found = schema.read_optional(folder / "config_sentence_transformers.json", schema.Model)
+    settings = found or schema.Model()
+    prompts = settings.prompts or {}
     modules = folder / MODULES
     if modules.exists():
         queries, passages = _routes(folder, _listed(modules))
@@ -43,22 +43,16 @@ def read_blueprint(folder: Path) -> Blueprint:
         passages,
         _first_prompt(prompts, QUERY_PROMPTS),
         _first_prompt(prompts, PASSAGE_PROMPTS),
-        settings.get("truncate_dim"),
+        settings.truncate_dim,
         # Absent in the layout of 2021, and null where nobody said.
-        settings.get("similarity_fn_name") or Blueprint.similarity,
+        settings.similarity_fn_name or Blueprint.similarity,
     )
 
 
 def _listed(path: Path) -> list[tuple[str, Path]]:
     """(class name, folder) of each module in modules.json, in order."""
-    try:
-        entries = json.loads(path.read_text("utf-8"))
-        ordered = sorted(entries, key=lambda each: int(each.get("idx", 0)))
-        return [(str(e["type"]), _inside(path.parent, str(e["path"]))) for e in ordered]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelDamagedError(
-            f"{path} is no list of modules ({error}): fetch the model again."
-        ) from error
+    entries = sorted(schema.read(path, list[schema.Module]), key=lambda each: each.idx)
+    return [(each.type, _inside(path.parent, each.path)) for each in entries]
 
 
 def _inside(folder: Path, relative: str) -> Path:
@@ -72,15 +66,15 @@ def _inside(folder: Path, relative: str) -> Path:
     return folder / parts
 
 
-def _first_prompt(prompts: Mapping[str, Any], names: tuple[str, ...]) -> str:
-    return next((str(prompts[name]) for name in names if prompts.get(name)), "")
+def _first_prompt(prompts: Mapping[str, str | None], names: tuple[str, ...]) -> str:
+    return next((prompt for name in names if (prompt := prompts.get(name))), "")
 
 
 def _plain(folder: Path) -> Route:
     """A plain Hugging Face model: mean pooling, or the last token of a causal one."""
-    config = read_json(folder / "config.json")
-    architecture = str((config.get("architectures") or [""])[0])
-    causal = architecture.endswith("ForCausalLM") and config.get("is_causal", True)
+    config = read_config(folder)
+    architecture = (config.architectures or [""])[0]
+    causal = architecture.endswith("ForCausalLM") and config.is_causal is not False
     mode = "lasttoken" if causal else "mean"
     return Route(TransformerSpec(folder), (PoolingSpec((mode,)),))
 
@@ -138,23 +132,22 @@ def _unsupported(kind: str, path: Path) -> ModelRefusedError:
 
 def _routed(path: Path) -> tuple[Route, Route]:
     """A Router's two routes: by task, else the default one."""
-    config = read_json(path / "router_config.json", optional=True) or read_json(
-        path / "config.json"
-    )
+    newer = path / "router_config.json"
+    config = schema.read(newer if newer.exists() else path / "config.json", schema.Router)
     try:
-        types, structure = config["types"], config["structure"]
-        parameters = config.get("parameters") or {}
         routes = {
-            name: _sequence([(types[each], _inside(path, each)) for each in members])
-            for name, members in structure.items()
+            name: _sequence([(config.types[each], _inside(path, each)) for each in members])
+            for name, members in config.structure.items()
+            if members
         }
-    except (KeyError, TypeError, AttributeError) as error:
+    except KeyError as error:
         raise ModelDamagedError(
-            f"the Router settings in {path} lack {error}: fetch the model again."
+            f"the Router settings in {path} lack the type of {error}: fetch the model again."
         ) from error
-    mappings = parameters.get("route_mappings") or {}
-    default = parameters.get("default_route")
-    if default is None and parameters.get("allow_empty_key", True):
+    parameters = config.parameters or schema.RouterParameters()
+    mappings = parameters.route_mappings or {}
+    default = parameters.default_route
+    if default is None and parameters.allow_empty_key:
         default = next(iter(routes), None)
     return (
         routes[_route_name(routes, mappings, default, QUERY_PROMPTS, path)],

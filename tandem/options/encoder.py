@@ -45,10 +45,11 @@ class EncoderChoice:
         from tandem.output.progress import tell
 
         options = {name: value for name, value in asdict(self).items() if value is not None}
-        if record and self.model is None:
+        recorded = record is not None and self.model is None
+        if record and recorded:
             options = {"model": record.model, **record.settings, **options}
         model = options.pop("model", DEFAULT_MODEL)
-        encoder = Encoder.load(model, on_progress=tell, **options)
+        encoder = Encoder.load(model, recorded=recorded, on_progress=tell, **options)
         for note in encoder.notes:
             click.echo(f"Warning: {in_flags(note)}", err=True)
         return encoder

@@ -93,3 +93,49 @@ def test_too_many_dimensions_names_both_numbers(distribution, dimension, most):
 def test_a_shape_that_cannot_be_is_refused(wrong):
     with pytest.raises(MappingError):
         Shape(**wrong)
+
+
+GOOD = {
+    "format": 1,
+    "encoder": {"model": "a/model", "fingerprint": "f00d", "dimension": 8, "settings": {}},
+    "fields": {"vector": "vector"},
+}
+
+
+def test_an_empty_prompt_is_a_setting():
+    record = IndexRecord(EncoderRecord("a/model", "f00d", 8, {"query_prompt": ""}))
+    assert read_record({"_meta": record.to_meta()}, "books") == record
+
+
+@pytest.mark.parametrize(
+    ("part", "wrong", "said"),
+    [
+        ("encoder", {"model": 7}, "encoder.model"),
+        ("encoder", {"model": ""}, "encoder.model"),
+        ("encoder", {"fingerprint": None}, "encoder.fingerprint"),
+        ("encoder", {"dimension": "8"}, "encoder.dimension"),
+        ("encoder", {"dimension": 0}, "encoder.dimension"),
+        ("encoder", {"dimension": 10**12}, "encoder.dimension"),
+        ("encoder", {"settings": [1]}, "encoder.settings"),
+        ("encoder", {"settings": {"device": "cuda"}}, "device"),
+        ("encoder", {"settings": {"model": "/etc"}}, "model"),
+        ("encoder", {"settings": {"truncate_dim": -1}}, "truncate_dim"),
+        ("encoder", {"settings": {"query_prompt": 7}}, "query_prompt"),
+        ("encoder", {"settings": {"precision": "int2"}}, "precision"),
+        ("fields", {"vector": 7}, "fields"),
+        ("fields", {"vector": ""}, "fields"),
+        ("fields", {"colour": "c"}, "colour"),
+    ],
+)
+def test_what_tandem_never_writes_is_one_sentence(part, wrong, said):
+    meta = {**GOOD, part: {**GOOD[part], **wrong}}
+    with pytest.raises(MappingError, match="'books' has a damaged Tandem record") as caught:
+        read_record({"_meta": {"tandem": meta}}, "books")
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("part", ["encoder", "fields"])
+@pytest.mark.parametrize("wrong", [None, 7, "text", [], [{}]])
+def test_a_part_that_is_no_object_is_one_sentence(part, wrong):
+    with pytest.raises(MappingError, match="damaged"):
+        read_record({"_meta": {"tandem": {**GOOD, part: wrong}}}, "books")
