@@ -29,7 +29,7 @@ WAYS: dict[str, tuple[str, Tuning]] = {
     "BM25": ("bm25", Tuning()),
     "kNN": ("knn", Tuning()),
     "hybrid": ("hybrid", Tuning()),
-    "hybrid, rrf": ("hybrid", Tuning(fusion=Fusion("rrf"))),
+    "hybrid, rrf": ("hybrid", Tuning(fusion=Fusion(technique="rrf"))),
 }
 
 
@@ -59,7 +59,9 @@ def measured(
     """NDCG@10 averaged over the judged queries, those without hits included."""
     run = []
     # A split document counts once, by its best passage.
-    for answer in searcher.search_many(asked, mode, K, tuning=tuning, collapse=True, source=False):
+    for answer in searcher.search_many(
+        asked, mode=mode, k=K, tuning=tuning, collapse=True, source=False
+    ):
         if answer.result is None or answer.result.partial:
             raise SystemExit(f"query {answer.query.id}: {answer.error or answer.result}")
         run += [

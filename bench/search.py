@@ -102,7 +102,7 @@ def overhead(
     searcher = Searcher(cluster, INDEX, encoder=encoder)
     target = read_target(INDEX, cluster.client.indices.get(index=INDEX))
     vectors = encoder.vectors(rounds, seed=11)
-    question = Question("water bridge", mode)
+    question = Question("water bridge", mode=mode)
     bodies = [
         request_of(make_plan(question, target, cluster.capabilities, vector).items).body
         for vector in vectors
@@ -120,7 +120,9 @@ def overhead(
             return orjson.loads(plain.getresponse().read())
 
         ways: dict[str, Callable[[int], Any]] = {
-            "Searcher.search": lambda n: searcher.search("water bridge", mode, vector=vectors[n]),
+            "Searcher.search": lambda n: searcher.search(
+                "water bridge", mode=mode, vector=vectors[n]
+            ),
             "bare httpx": by_httpx,
             "bare http.client": by_http_client,
             "opensearch-py, raw": lambda n: cluster.client.transport.perform_request(
@@ -162,7 +164,7 @@ def modes(cluster: Cluster, encoder: Any, rounds: int) -> dict[str, list[float]]
     searcher = Searcher(cluster, EXAMPLES, encoder=encoder, cache=0)
     client = Tuning(place="client")
     ways: dict[str, Callable[[int], Any]] = {
-        mode: (lambda n, mode=mode: searcher.search(texts[n % len(texts)], mode))  # type: ignore[misc]
+        mode: (lambda n, mode=mode: searcher.search(texts[n % len(texts)], mode=mode))  # type: ignore[misc]
         for mode in MODES
     }
     ways["hybrid, fused by us"] = lambda n: searcher.search(texts[n % len(texts)], tuning=client)
@@ -179,10 +181,10 @@ def many(
 
     def one_by_one(n: int) -> None:
         for _, text in pairs:
-            searcher.search(text, mode)
+            searcher.search(text, mode=mode)
 
     def together(n: int) -> None:
-        answers = list(searcher.search_many(pairs, mode))
+        answers = list(searcher.search_many(pairs, mode=mode))
         if any(answer.error for answer in answers):
             raise SystemExit(f"a query failed: {answers}")
 

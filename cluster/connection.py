@@ -24,6 +24,7 @@ from cluster.errors import ClusterError, cause_of
 from cluster.explain import Circumstances, explain
 from cluster.node.artifacts import OnProgress
 from cluster.node.node import EmbeddedNode
+from tandem.base.arguments import known_options
 
 if TYPE_CHECKING:
     from opensearchpy import AsyncOpenSearch, OpenSearch
@@ -120,6 +121,7 @@ class Cluster:
         return [name for name in (*found, *aliases) if not name.startswith(".")]
 
 
+@known_options(ClusterError)
 def connect(
     url: str | None = None,
     *,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,6 +15,7 @@ from encoder.forks import computed
 from encoder.model.locate import canonical, locate
 from encoder.model.modules import UNLIMITED, TransformerSpec, max_length, read_config
 from encoder.selection.candidates import best_device
+from tandem.base.arguments import as_list, known_options
 
 BUDGET = 4096
 
@@ -44,6 +45,7 @@ class CrossEncoder:
         self._run = computed(lambda: build(folder, device))
 
     @classmethod
+    @known_options(EncoderError)
     def load(cls, model: str | Path, *, device: str | None = None) -> CrossEncoder:
         """Load a model by its name on the hub or by its folder.
 
@@ -65,13 +67,14 @@ class CrossEncoder:
             "process that reranks, and call CrossEncoder.load there."
         )
 
-    def score(self, query: str, passages: Sequence[str]) -> Vectors:
+    def score(self, query: str, passages: Iterable[str]) -> Vectors:
         """How well each passage answers the query: float32 [n], higher is better; [0] for none.
 
         A model with one label gives its score as sentence-transformers does; of two labels, the
         probability of the second is given. Raises EncoderError for a text that is no string, and
         for NaN in the model's output.
         """
+        passages = as_list("passages", passages, EncoderError)
         try:
             encoded = self._tokenizer.encode_batch_fast([(query, each) for each in passages])
         except TypeError as error:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from encoder.model.modules import Blueprint
 from encoder.selection.build import SMALLEST_NORM, OnProgress
 from encoder.selection.candidates import INT8, Choice, Wish
 from encoder.selection.measure import Model, Way
+from tandem.base.arguments import as_list, known_options
 
 # So few texts are encoded at once, without threads.
 FEW = 16
@@ -56,12 +57,13 @@ class Encoder:
             )
 
     @classmethod
+    @known_options(EncoderError)
     def load(
         cls,
         model: str | Path,
         *,
-        backend: str | None = None,
-        precision: str | None = None,
+        backend: Literal["torch", "openvino"] | None = None,
+        precision: Literal["float32", "bfloat16", "float16", "int8"] | None = None,
         device: str | None = None,
         truncate_dim: int | None = None,
         query_prompt: str | None = None,
@@ -115,14 +117,14 @@ class Encoder:
         """Most tokens of a passage's own text."""
         return self._model.passages.tokens.room
 
-    def encode_passages(self, texts: Sequence[str]) -> Vectors:
+    def encode_passages(self, texts: Iterable[str]) -> Vectors:
         """Unit vectors of passages: float32 [n, dim]; [0, dim] for no texts.
 
         Raises EncoderError for a text that is no string, and for NaN in the model's output.
         """
         return self._encode(self._model.passages, texts)
 
-    def encode_queries(self, texts: Sequence[str]) -> Vectors:
+    def encode_queries(self, texts: Iterable[str]) -> Vectors:
         """Unit vectors of queries: float32 [n, dim]; [0, dim] for no texts; the same errors."""
         return self._encode(self._model.queries, texts)
 
@@ -137,19 +139,22 @@ class Encoder:
         A text without tokens may give zeros, and a damaged model NaN: who stores them must look.
         Raises EncoderError for a text that is no string.
         """
+        if isinstance(texts, str | bytes):
+            as_list("texts", texts, EncoderError)
         way = self._model.passages
         found = stream(texts, way.tokens, way.engine, stopping)
         return (self._unit(each[None])[0] for each in found)
 
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+    def count_tokens(self, texts: Iterable[str]) -> list[int]:
         """Tokens of each passage as encoded, special tokens and prompt included, not cut off."""
-        return self._model.passages.tokens.count(texts)
+        return self._model.passages.tokens.count(as_list("texts", texts, EncoderError))
 
     def token_spans(self, text: str) -> list[tuple[int, int]]:
         """The characters that each token of the text alone stands for."""
         return self._model.passages.tokens.spans(text)
 
-    def _encode(self, way: Way, texts: Sequence[str]) -> Vectors:
+    def _encode(self, way: Way, given: Iterable[str]) -> Vectors:
+        texts = as_list("texts", given, EncoderError)
         found = np.zeros((len(texts), self._full_dim), np.float32)
         if len(texts) <= FEW:
             _encode_few(way, texts, found)

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Event
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import orjson
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ingest.errors import IngestError
 from mappings import Fields
+from tandem.base.arguments import as_number, as_texts, known_options, settle
 
 PASSAGE_ID = r"##\d+$"
 _POSITION = re.compile(r"##\d+")
@@ -73,13 +74,15 @@ ID_FIELDS = ("_id", "id", "docid", "doc_id", "pid")
 TEXT_FIELDS = ("text", "contents", "content", "body", "passage")
 TITLE_FIELDS = ("title",)
 
+Format = Literal["jsonl", "csv", "tsv", "msmarco", "parquet", "arrow"]
 MEGABYTE = 1_000_000
 # No cluster takes a larger request: http.max_content_length is a Java int.
 LARGEST = 2_000 * MEGABYTE
 
 
 def check_number(what: str, value: float, least: float, most: float = math.inf) -> None:
-    """Raise IngestError for NaN, for infinity, and for a number out of range."""
+    """Raise IngestError for no number, NaN, infinity, and for a number out of range."""
+    as_number(what, value, IngestError)
     if least <= value <= most and value != math.inf:
         return
     above = f"at least {least:,}" if most == math.inf else f"from {least:,} to {most:,}"
@@ -129,7 +132,8 @@ class PassageEncoder(Protocol):
         """Tokens of each text as encoded, special tokens and prompt included, not truncated."""
 
 
-@dataclass(frozen=True)
+@known_options(IngestError)
+@dataclass(frozen=True, kw_only=True)
 class Reading:
     """How rows become documents.
 
@@ -139,21 +143,25 @@ class Reading:
     made of their text; max_bytes: a longer document is refused.
     """
 
-    format: str | None = None
+    format: Format | None = None
     id_field: str | None = None
-    text_fields: tuple[str, ...] = ()
+    text_fields: Sequence[str] = ()
     title_field: str | None = None
     template: str | None = None
-    drop_fields: tuple[str, ...] = ()
+    drop_fields: Sequence[str] = ()
     id_from_content: bool = False
     max_bytes: int = 10 * MEGABYTE
 
     def __post_init__(self) -> None:
-        """Refuse a limit that no document can meet, or no cluster."""
+        """Refuse a limit that no document can meet, or no cluster, and one text for several."""
+        for name in ("text_fields", "drop_fields"):
+            given = as_texts(name, getattr(self, name), IngestError, "names of fields")
+            settle(self, **{name: tuple(given)})
         check_number("`Reading.max_bytes`", self.max_bytes, 1, LARGEST)
 
 
-@dataclass(frozen=True)
+@known_options(IngestError)
+@dataclass(frozen=True, kw_only=True)
 class Splitting:
     """How documents become passages; overlap: tokens that neighbouring passages share.
 
@@ -169,7 +177,8 @@ class Splitting:
         check_number("overlap", self.overlap, 0)
 
 
-@dataclass(frozen=True)
+@known_options(IngestError)
+@dataclass(frozen=True, kw_only=True)
 class Writing:
     """How passages are sent.
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from ingest.errors import TooManyRejectsError
+from ingest.errors import IngestError, TooManyRejectsError
 from ingest.read.rejects import RejectsFile
 from ingest.read.sources.files import shown
 from ingest.records import Document, Passage, Reject, check_number
+from tandem.base.arguments import known_options
 
 
 @dataclass(frozen=True)
@@ -121,7 +122,8 @@ class _Pending:
     rejected: bool = False
 
 
-@dataclass(frozen=True)
+@known_options(IngestError)
+@dataclass(frozen=True, kw_only=True)
 class RejectLimit:
     """How many rejects are too many: a fixed number, or a share of what was read, at least 100."""
 

@@ -6,19 +6,22 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
 
 from mappings.errors import MappingError
 from mappings.record import Fields, IndexRecord
+from tandem.base.arguments import as_whole, known_options, settle
 
 # k-NN's KNNEngine.java allows 16,000 dimensions; Elasticsearch's dense_vector allows 4,096.
 MAX_DIMENSION = {"opensearch": 16_000, "elasticsearch": 4_096}
+Engine = Literal["lucene", "faiss"]
 ENGINES = ("lucene", "faiss")
 # What of a Shape is decided when an index is made.
 FIXED = ("analyzer", "engine", "m", "ef_construction", "shards")
 
 
-@dataclass(frozen=True)
+@known_options(MappingError)
+@dataclass(frozen=True, kw_only=True)
 class Shape:
     """How an index is laid out, apart from who encodes it.
 
@@ -27,7 +30,7 @@ class Shape:
     """
 
     analyzer: str = "standard"
-    engine: str = "lucene"
+    engine: Engine = "lucene"
     m: int = 16
     ef_construction: int = 100
     shards: int = 1
@@ -37,6 +40,8 @@ class Shape:
         """Refuse an unknown engine and sizes below 1 (replicas below 0)."""
         if self.engine not in ENGINES:
             raise MappingError(f"unknown engine {self.engine!r}: use {' or '.join(ENGINES)}.")
+        for name in ("m", "ef_construction", "shards", "replicas"):
+            settle(self, **{name: as_whole(name, getattr(self, name), MappingError)})
         for name in ("m", "ef_construction", "shards"):
             if getattr(self, name) < 1:
                 raise MappingError(f"{name} is {getattr(self, name)} and must be at least 1.")

@@ -5,15 +5,23 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from numbers import Integral
-from typing import Any, NamedTuple, Protocol
+from dataclasses import KW_ONLY, dataclass, field
+from typing import Any, Literal, NamedTuple, Protocol, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mappings import Fusion, fault_of_pipeline_name
 from query.errors import QueryError, TextError
+from tandem.base.arguments import (
+    as_number,
+    as_texts,
+    as_whole,
+    check_type,
+    known_options,
+    settle,
+    shown,
+)
 
 
 def is_text(text: str) -> bool:
@@ -32,12 +40,16 @@ def visible(text: str) -> str:
 
 Vector = NDArray[np.float32]
 
-BM25, KNN, HYBRID = "bm25", "knn", "hybrid"
-MODES = (HYBRID, KNN, BM25)
+Mode = Literal["hybrid", "knn", "bm25"]
+Place = Literal["auto", "server", "client"]
+BM25: Literal["bm25"] = "bm25"
+KNN: Literal["knn"] = "knn"
+HYBRID: Literal["hybrid"] = "hybrid"
+MODES: tuple[Mode, ...] = (HYBRID, KNN, BM25)
 # k-NN's KNNQueryBuilder.java (K_MAX) and Elasticsearch's num_candidates stop at the same number.
 MOST = 10_000
 DEPTH = 100
-PLACES = ("auto", "server", "client")
+PLACES: tuple[Place, ...] = ("auto", "server", "client")
 # What the clusters take: a number or a share, or such for queries of more than so many words.
 _MINIMUM = re.compile(r"\s*(-?\d+%?|\d+<-?\d+%?(\s+\d+<-?\d+%?)*)\s*")
 
@@ -72,12 +84,8 @@ class PassageScorer(Protocol):
         """One score for each passage, float32 [n]; higher is better."""
 
 
-def _check_whole(what: str, value: object) -> None:
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        raise QueryError(f"{what} {value!r} and must be a whole number.")
-
-
-@dataclass(frozen=True)
+@known_options(QueryError)
+@dataclass(frozen=True, kw_only=True)
 class Bm25:
     """How words are matched.
 
@@ -87,14 +95,19 @@ class Bm25:
     "2".
     """
 
-    fields: tuple[str, ...] = ()
-    operator: str = "or"
-    minimum_should_match: str | None = None
+    fields: Sequence[str] = ()
+    operator: Literal["or", "and"] = "or"
+    minimum_should_match: str | int | None = None
     phrase_boost: float = 0.0
     fuzziness: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse an unknown operator and a phrase boost that is below 0 or not finite."""
+        settle(
+            self,
+            fields=tuple(as_texts("fields", self.fields, QueryError, "names of fields")),
+            phrase_boost=as_number("the phrase boost", self.phrase_boost, QueryError),
+        )
         if self.operator not in ("or", "and"):
             raise QueryError(f"unknown operator {self.operator!r}: use or, and.")
         minimum = self.minimum_should_match
@@ -108,7 +121,8 @@ class Bm25:
             )
 
 
-@dataclass(frozen=True)
+@known_options(QueryError)
+@dataclass(frozen=True, kw_only=True)
 class Knn:
     """How neighbours are looked for.
 
@@ -124,6 +138,11 @@ class Knn:
 
     def __post_init__(self) -> None:
         """Refuse numbers out of range."""
+        if self.ef_search is not None:
+            settle(self, ef_search=as_whole("ef_search", self.ef_search, QueryError))
+        for name in ("oversample", "min_cosine"):
+            if (value := getattr(self, name)) is not None:
+                settle(self, **{name: as_number(name, value, QueryError)})
         if self.ef_search is not None and not 1 <= self.ef_search <= MOST:
             raise QueryError(f"ef_search is {self.ef_search} and must be from 1 to {MOST:,}.")
         if self.oversample is not None and not 1 <= self.oversample <= 100:
@@ -132,7 +151,8 @@ class Knn:
             raise QueryError(f"the minimum cosine is {self.min_cosine:g} and must be from -1 to 1.")
 
 
-@dataclass(frozen=True)
+@known_options(QueryError)
+@dataclass(frozen=True, kw_only=True)
 class Tuning:
     """How a search finds what it asks for.
 
@@ -145,13 +165,16 @@ class Tuning:
     knn: Knn = field(default_factory=Knn)
     fusion: Fusion = field(default_factory=Fusion)
     depth: int | None = None
-    place: str = "auto"
+    place: Place = "auto"
     pipeline: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse a depth out of range, an unknown place, and a pipeline that would not be used."""
+        for name, kind in (("bm25", Bm25), ("knn", Knn), ("fusion", Fusion)):
+            cure = f"give {kind.__name__}(...)"
+            check_type(name, getattr(self, name), kind, QueryError, cure)
         if self.depth is not None:
-            _check_whole("the depth is", self.depth)
+            settle(self, depth=as_whole("the depth", self.depth, QueryError))
             if not 1 <= self.depth <= MOST:
                 raise QueryError(f"the depth is {self.depth} and must be from 1 to {MOST:,}.")
         if self.place not in PLACES:
@@ -168,6 +191,7 @@ class Tuning:
             )
 
 
+@known_options(QueryError, "a search")
 @dataclass(frozen=True)
 class Question:
     """One search: what is asked, of which passages, and how much of the answer.
@@ -177,11 +201,12 @@ class Question:
     """
 
     text: str
-    mode: str = HYBRID
+    _: KW_ONLY
+    mode: Mode = HYBRID
     k: int = 10
     start: int = 0
     filter: Mapping[str, Any] | None = None
-    where: tuple[str, ...] = ()
+    where: Sequence[str] | None = ()
     explain: bool = False
     collapse: bool = False
     source: bool = True
@@ -192,18 +217,23 @@ class Question:
         self._check_text()
         if self.mode not in MODES:
             raise QueryError(f"unknown mode {self.mode!r}: use {', '.join(MODES)}.")
-        _check_whole("k is", self.k)
+        check_type("tuning", self.tuning, Tuning, QueryError, "give Tuning(...)")
+        where = () if self.where is None else self.where
+        settle(
+            self,
+            k=as_whole("k", self.k, QueryError),
+            start=as_whole("start", self.start, QueryError),
+            where=tuple(as_texts("where", where, QueryError, "conditions")),
+        )
         if not 1 <= self.k <= MOST:
             raise QueryError(f"k is {self.k:,} and must be from 1 to {MOST:,}.")
-        if isinstance(self.where, str) or not isinstance(self.where, Sequence):
-            raise QueryError(f"where is {self.where!r}: give a list of conditions.")
-        _check_whole("the first hit is number", self.start)
         if self.start < 0:
-            raise QueryError(f"the first hit is number {self.start} and must be at least 0.")
+            raise QueryError(f"start is {self.start} and must be at least 0.")
 
     def _check_text(self) -> None:
         if not isinstance(self.text, str):
-            raise TextError(f"the query is {self.text!r}: give a text.")
+            cure = "give a text, and several to search_many"
+            raise TextError(f"the query is {shown(self.text)}: {cure}.")
         if not self.text.strip():
             raise TextError("the query is empty: say what to look for.")
         if not is_text(self.text):
@@ -227,6 +257,20 @@ class Question:
         if wanted is not None and self.mode == HYBRID:
             return wanted
         return max(wanted or DEPTH, self.k)
+
+
+class SearchOptions(TypedDict, total=False):
+    """The fields of a Question beside its text, as a search takes them."""
+
+    mode: Mode
+    k: int
+    start: int
+    filter: Mapping[str, Any] | None
+    where: Sequence[str] | None
+    explain: bool
+    collapse: bool
+    source: bool
+    tuning: Tuning
 
 
 class Query(NamedTuple):

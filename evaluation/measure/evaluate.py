@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from evaluation.measure.runs import Run, strictly
 from evaluation.measure.significance import Comparison, compare, interval
 from query import Answer, Query, Tuning
 from query.files import name_of
-from query.question import DEPTH, HYBRID, MODES, MOST
+from query.question import DEPTH, HYBRID, MODES, MOST, Mode
 
 # Called with how many queries have been answered since the last call.
 OnAnswered = Callable[[int], None]
@@ -25,7 +25,15 @@ class Answering(Protocol):
     """The part of query.Searcher that an evaluation uses."""
 
     def search_many(
-        self, queries: Sequence[Query], mode: str, k: int, **options: Any
+        self,
+        queries: Sequence[Query],
+        *,
+        mode: Mode,
+        k: int,
+        batch: int,
+        collapse: bool,
+        source: bool,
+        tuning: Tuning,
     ) -> Iterator[Answer]:
         """One answer a query, in order."""
 
@@ -81,7 +89,7 @@ def evaluate(
     queries: Sequence[Query],
     judgements: Judgements,
     *,
-    modes: Sequence[str] = MODES,
+    modes: Sequence[Mode] = MODES,
     k: int = 1_000,
     tuning: Tuning | None = None,
     relevant: int = 1,
@@ -134,13 +142,13 @@ class _Asking:
         """Candidates that hybrid fuses, whatever k is."""
         return self.tuning.depth or DEPTH
 
-    def run(self, mode: str, on_answered: OnAnswered) -> Run:
+    def run(self, mode: Mode, on_answered: OnAnswered) -> Run:
         """Search in one mode; a failure is noted, and its query has the hits it has."""
         tuning = replace(self.tuning, depth=self.depth) if mode == HYBRID else self.tuning
         answers = self.searcher.search_many(
             self.queries,
-            mode,
-            min(MOST, self.k + self.leave_out_own),
+            mode=mode,
+            k=min(MOST, self.k + self.leave_out_own),
             batch=self.batch,
             collapse=not self.passages,
             source=False,

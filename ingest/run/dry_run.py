@@ -19,10 +19,11 @@ from ingest.read.documents import DocumentMaker
 from ingest.read.rows import Source
 from ingest.records import Document, Passage, PassageEncoder, Reject
 from ingest.run.deduplicate import Seen
-from ingest.run.plan import Plan, checked, named
+from ingest.run.plan import Plan, checked, given_plan, named
 from ingest.run.prune import candidates, check_prunable
 from ingest.write.client import IndexClient
 from mappings import Fields, IndexRecord
+from tandem.base.arguments import known_options
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -71,6 +72,7 @@ class DryRun:
         }
 
 
+@known_options(IngestError)
 def dry_run(
     source: Source,
     *,
@@ -84,7 +86,7 @@ def dry_run(
 
     Raises what `ingest` raises for the same source, index or alias, and plan.
     """
-    plan = plan or Plan()
+    plan = given_plan(plan, cluster, encoder, index, alias)
     rows = checked(source, plan, alias)
     name = named(cluster, encoder, index, alias, plan)
     there = existing(cluster, name, encoder, plan.shape)

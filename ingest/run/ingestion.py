@@ -22,13 +22,14 @@ from ingest.records import Action, Passage, PassageEncoder
 from ingest.run import finish
 from ingest.run.deduplicate import Intake, Seen
 from ingest.run.place import Place, take_place
-from ingest.run.plan import Plan, checked
+from ingest.run.plan import Plan, checked, given_plan
 from ingest.run.prune import check_prunable, prune
 from ingest.run.stages import Clock, Flow, wait_for
 from ingest.tally import Report, Tally
 from ingest.write.bulk import Budget, Sender, actions, requests
 from ingest.write.client import IndexClient
 from mappings import Shape
+from tandem.base.arguments import known_options
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -44,6 +45,7 @@ REQUESTS_AHEAD = 2
 OnProgress = Callable[[Report], None]
 
 
+@known_options(IngestError)
 def ingest(
     source: Source,
     *,
@@ -65,7 +67,7 @@ def ingest(
     Running it again writes and encodes only what is new or changed. Raises IngestError, the
     encoder's and the cluster's errors; KeyboardInterrupt after what was encoded is written.
     """
-    plan = plan or Plan()
+    plan = given_plan(plan, cluster, encoder, index, alias)
     plan = replace(plan, shape=shape) if shape else plan
     rows = checked(source, plan, alias)
     flow, most = Flow(), plan.writing.max_outage

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
 
 from mappings.errors import MappingError
+from tandem.base.arguments import as_list, as_number, as_whole, known_options, settle
 
-RRF = "rrf"
+Technique = Literal["min_max", "l2", "z_score", "rrf"]
+Combination = Literal["arithmetic_mean", "geometric_mean", "harmonic_mean"]
+RRF: Literal["rrf"] = "rrf"
 TECHNIQUES = ("min_max", "l2", "z_score", RRF)
 COMBINATIONS = ("arithmetic_mean", "geometric_mean", "harmonic_mean")
 # Of BM25 and of kNN, from examples/. bench/quality.py shows what they give elsewhere: more for BM25
@@ -25,7 +28,8 @@ _SLACK = 0.01
 _NORMALIZE, _RANK = "normalization-processor", "score-ranker-processor"
 
 
-@dataclass(frozen=True)
+@known_options(MappingError)
+@dataclass(frozen=True, kw_only=True)
 class Fusion:
     """How two ranked lists, BM25's and kNN's, become one.
 
@@ -34,9 +38,9 @@ class Fusion:
     None is (0.3, 0.7), and for rrf no weights; rank_constant: of rrf, 1 to 10,000.
     """
 
-    technique: str = "min_max"
-    combination: str = "arithmetic_mean"
-    weights: tuple[float, float] | None = None
+    technique: Technique = "min_max"
+    combination: Combination = "arithmetic_mean"
+    weights: Sequence[float] | None = None
     rank_constant: int = RANK_CONSTANT
 
     def __post_init__(self) -> None:
@@ -53,6 +57,7 @@ class Fusion:
             raise MappingError(
                 f"{self.technique} has no {self.combination}: leave the combination out."
             )
+        settle(self, rank_constant=as_whole("the rank constant", self.rank_constant, MappingError))
         if self.rank_constant not in _RANK_CONSTANTS:
             raise MappingError(
                 f"the rank constant is {self.rank_constant} and must be from 1 to 10,000."
@@ -62,6 +67,8 @@ class Fusion:
     def _check_weights(self) -> None:
         if self.weights is None:
             return
+        given = as_list("weights", self.weights, MappingError, "two numbers")
+        settle(self, weights=tuple(as_number("a weight", each, MappingError) for each in given))
         if len(self.weights) != 2:
             raise MappingError(
                 f"{len(self.weights)} weights are given for 2 legs: give one for BM25 and one "
@@ -82,7 +89,10 @@ class Fusion:
     @property
     def effective_weights(self) -> tuple[float, float]:
         """The factors that the legs are multiplied by; rrf without weights adds whole scores."""
-        return self.weights or ((1.0, 1.0) if self.technique == RRF else WEIGHTS)
+        if self.weights is None:
+            return (1.0, 1.0) if self.technique == RRF else WEIGHTS
+        of_words, of_vectors = self.weights
+        return of_words, of_vectors
 
 
 def pipeline_body(fusion: Fusion) -> dict[str, Any]:
@@ -137,9 +147,11 @@ def _of_normalization(processor: Mapping[str, Any]) -> Fusion | None:
     combination = processor.get("combination") or {}
     weights = (combination.get("parameters") or {}).get("weights")
     return Fusion(
-        normalization.get("technique", TECHNIQUES[0]),
-        combination.get("technique", COMBINATIONS[0]),
-        tuple(weights) if weights else (0.5, 0.5),  # without weights, each leg counts the same
+        technique=normalization.get("technique", TECHNIQUES[0]),
+        combination=combination.get("technique", COMBINATIONS[0]),
+        weights=tuple(weights)
+        if weights
+        else (0.5, 0.5),  # without weights, each leg counts the same
     )
 
 
@@ -147,7 +159,7 @@ def _of_ranking(processor: Mapping[str, Any]) -> Fusion:
     combination = processor.get("combination") or {}
     weights = (combination.get("parameters") or {}).get("weights")
     return Fusion(
-        RRF,
+        technique=RRF,
         weights=tuple(weights) if weights else None,
         rank_constant=int(combination.get("rank_constant", RANK_CONSTANT)),
     )

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import date
 from typing import Any
+
+import numpy as np
 
 from query.body.conditions import condition
 from query.errors import FilterError
 from query.question import is_text
 from query.target import Types, known_type, nested_in
+from tandem.base.arguments import shown
 
 # Clauses whose keys are names of fields.
 _LEAVES = (
@@ -18,6 +22,8 @@ _LEAVES = (
     *("prefix", "wildcard", "regexp", "fuzzy", "terms_set", "match_bool_prefix"),
 )
 _OCCURRENCES = ("must", "should", "filter", "must_not")
+# What the client writes as JSON; times as ISO 8601.
+_KEPT = (str, int, float, date, np.generic, np.ndarray)
 # Keys beside the field's name.
 _NOT_FIELDS = ("boost", "_name")
 
@@ -30,7 +36,7 @@ def combined_filter(
     types: dotted field name -> type. Raises FilterError.
     """
     clauses = []
-    if dsl is not None:
+    if dsl is not None and dsl != {}:
         check_dsl(dsl, types, index)
         clauses.append(dict(dsl))
     for each in where:
@@ -119,9 +125,14 @@ def _check_values(value: Any) -> None:
         for name, each in value.items():
             _check_values(name)
             _check_values(each)
-    elif isinstance(value, (list, tuple)):
+    elif isinstance(value, list | tuple):
         for each in value:
             _check_values(each)
+    elif not (value is None or isinstance(value, _KEPT)):
+        raise FilterError(
+            f"the filter has {shown(value)}, which JSON lacks: give a list for a set, and a number "
+            "or a text for any other."
+        )
 
 
 def _fields_of(clause: Any) -> Iterator[str]:

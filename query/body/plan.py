@@ -83,7 +83,7 @@ def make_plan(
 def check_question(question: Question, target: Target) -> None:
     """Refuse what can be refused without the query's vector, before a model is loaded for it."""
     _check_window(question, target, question.depth)
-    combined_filter(question.filter, question.where, target.types, target.name)
+    combined_filter(question.filter, question.where or (), target.types, target.name)
     if question.mode != KNN:
         search_fields(question.tuning.bm25, target)
     if question.mode != BM25:
@@ -129,7 +129,9 @@ class _Planner:
         self.question, self.target, self.can = question, target, can
         self.vector, self.depth, self.fusion = vector, depth, fusion
         self.scale: CosineScale | None = None
-        self.where = combined_filter(question.filter, question.where, target.types, target.name)
+        self.where = combined_filter(
+            question.filter, question.where or (), target.types, target.name
+        )
         self.prefer = steady_copy(question.text) if target.replicas else None
 
     def plan(self) -> Plan:
@@ -138,7 +140,7 @@ class _Planner:
             body = self._bm25_body() if mode == BM25 else self._knn_body()
             return self._made((self._item(body),), {mode: (0,)}, 0)
         place = place_of_fusion(self.question, self.target, self.can)
-        clauses = {leg: self._clause(leg) for leg in LEGS}
+        clauses: dict[str, Any] = {leg: self._clause(leg) for leg in LEGS}
         main: list[Item] = []
         if place.on_server:
             start, size = self._page(self.depth * 2 * self.target.all_shards)

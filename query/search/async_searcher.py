@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
@@ -13,16 +13,18 @@ from weakref import WeakKeyDictionary
 
 from query.answer.results import Answer, Result
 from query.body.request import Request
-from query.errors import explained, raise_explained
-from query.question import HYBRID, QueryEncoder, Question, Vector
-from query.search.many import BATCH, IN_FLIGHT, Many, answers, batches
+from query.errors import QueryError, explained, raise_explained
+from query.question import QueryEncoder, Question, SearchOptions, Vector
+from query.search.many import BATCH, IN_FLIGHT, Many, answers, batches, check_queries
 from query.search.query_vectors import SIZE, Encoders, OnProgress
 from query.search.searcher import headers_of, unpicklable
 from query.search.steps import Flow, Flows, Rerank, Work
 from query.target import Roles
+from tandem.base.arguments import CLUSTER, check_can, known_options
 
 if TYPE_CHECKING:
     from opensearchpy import AsyncOpenSearch
+    from typing_extensions import Unpack
 
     from cluster import Cluster
 
@@ -82,6 +84,7 @@ async def _closed(life: AsyncGenerator[None, None]) -> None:
     await life.aclose()
 
 
+@known_options(QueryError)
 class AsyncSearcher:
     """Searches an index, or an alias, of a cluster from coroutines, in whichever event loop.
 
@@ -92,7 +95,7 @@ class AsyncSearcher:
     def __init__(
         self,
         cluster: Cluster,
-        index: str,
+        index: str | Sequence[str],
         *,
         encoder: QueryEncoder | None = None,
         model: str | None = None,
@@ -100,6 +103,7 @@ class AsyncSearcher:
         cache: int = SIZE,
         on_progress: OnProgress | None = None,
     ) -> None:
+        check_can("cluster", cluster, "capabilities", QueryError, CLUSTER)
         self._cluster = cluster
         self._clients = _Clients(cluster.async_client)
         self._encoders = Encoders(encoder, model, cache, on_progress)
@@ -133,32 +137,29 @@ class AsyncSearcher:
     async def search(
         self,
         text: str,
-        mode: str = HYBRID,
-        k: int = 10,
         *,
-        vector: Vector | None = None,
+        vector: Vector | Sequence[float] | None = None,
         rerank: Rerank | None = None,
-        **options: Any,
+        **options: Unpack[SearchOptions],
     ) -> Result:
         """The k best passages for a text, best first, as Searcher.search gives them."""
-        question = Question(text, mode, k, **options)
+        question = Question(text, **options)
         return await self._run(self._flows.search(question, vector, rerank))
 
     def search_many(
         self,
-        queries: Iterable[tuple[str, str]],
-        mode: str = HYBRID,
-        k: int = 10,
+        queries: Iterable[tuple[str | int, str]],
         *,
         rerank: Rerank | None = None,
         batch: int = BATCH,
-        **options: Any,
+        **options: Unpack[SearchOptions],
     ) -> AsyncIterator[Answer]:
         """One Answer a query, lazily and in their order, as Searcher.search_many gives them."""
-        return self._answers(queries, Many(Question("text", mode, k, **options), rerank), batch)
+        check_queries(queries)
+        return self._answers(queries, Many(Question("text", **options), rerank), batch)
 
     async def _answers(
-        self, queries: Iterable[tuple[str, str]], many: Many, batch: int
+        self, queries: Iterable[tuple[str | int, str]], many: Many, batch: int
     ) -> AsyncIterator[Answer]:
         waiting: deque[asyncio.Task[list[Answer]]] = deque()
         try:

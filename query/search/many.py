@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Integral
 
 from query.answer.hits import Responses, read
 from query.answer.rerank import reranked
@@ -14,6 +15,7 @@ from query.errors import QueryError, TextError
 from query.question import BM25, Query, Question
 from query.search.steps import Flow, Flows, Rerank, Work
 from query.target import Target
+from tandem.base.arguments import as_whole, shown
 
 BATCH = 32
 # Batches at the same time, so that one is encoded while another is searched.
@@ -22,6 +24,7 @@ IN_FLIGHT = 2
 MOST_LATE = 3
 # What fails with these fails for every query: who we are, and that the index is there.
 _ALL_FAIL = (401, 403, 404)
+_PAIRS = "give pairs of an id and a text, as enumerate(texts) gives them"
 
 
 @dataclass(frozen=True)
@@ -32,18 +35,20 @@ class Many:
     rerank: Rerank | None = None
 
 
-def batches(queries: Iterable[tuple[str, str]], size: int) -> Iterator[Sequence[Query] | Exception]:
+def batches(
+    queries: Iterable[tuple[str | int, str]], size: int
+) -> Iterator[Sequence[Query] | Exception]:
     """Lists of at most `size` queries, lazily; raises QueryError for a size below 1.
 
     What their source raises comes last, in its place in the order, so that the queries before it
     are answered first.
     """
-    if isinstance(size, bool) or not isinstance(size, int) or size < 1:
-        raise QueryError(f"a batch is {size!r} queries and must be a whole number of at least 1.")
+    if as_whole("batch", size, QueryError) < 1:
+        raise QueryError(f"batch is {size} and must be at least 1.")
     batch: list[Query] = []
     try:
         for each in queries:
-            batch.append(Query(*each))
+            batch.append(_query(each))
             if len(batch) == size:
                 yield batch
                 batch = []
@@ -54,6 +59,22 @@ def batches(queries: Iterable[tuple[str, str]], size: int) -> Iterator[Sequence[
         return
     if batch:
         yield batch
+
+
+def check_queries(queries: object) -> None:
+    """Refuse what is no list of queries, before the first is looked for."""
+    if isinstance(queries, str | bytes | Mapping) or not isinstance(queries, Iterable):
+        raise QueryError(f"queries is {shown(queries)}: {_PAIRS}.")
+
+
+def _query(given: object) -> Query:
+    """A query of an id, which may be a number, and a text."""
+    if isinstance(given, str) or not isinstance(given, Sequence) or len(given) != 2:
+        raise QueryError(f"a query is {shown(given)}: {_PAIRS}.")
+    name, text = given
+    if isinstance(name, bool) or not isinstance(name, str | Integral):
+        raise QueryError(f"the id of a query is {shown(name)}: {_PAIRS}.")
+    return Query(str(name), text)
 
 
 def timed_out(error: Exception) -> bool:

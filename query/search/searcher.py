@@ -3,28 +3,32 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from query.answer.results import Answer, Result
 from query.body.request import Request
-from query.errors import explained, raise_explained
-from query.question import HYBRID, QueryEncoder, Question, Vector
-from query.search.many import BATCH, IN_FLIGHT, Many, answers, batches
+from query.errors import QueryError, explained, raise_explained
+from query.question import QueryEncoder, Question, SearchOptions, Vector
+from query.search.many import BATCH, IN_FLIGHT, Many, answers, batches, check_queries
 from query.search.query_vectors import SIZE, Encoders, OnProgress
 from query.search.steps import Flow, Flows, Rerank, Work
 from query.target import Roles
+from tandem.base.arguments import CLUSTER, check_can, known_options
 
 if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
     from cluster import Cluster
 
 T = TypeVar("T")
 
 
+@known_options(QueryError)
 class Searcher:
-    """Searches an index, or an alias, of a cluster.
+    """Searches an index, or an alias, of a cluster; of a list of names, all of them together.
 
     encoder: of the queries; without one, the model that the index remembers is loaded at the first
     search that needs it, from `model` (a name or folder) where that is given. roles: which fields
@@ -37,7 +41,7 @@ class Searcher:
     def __init__(
         self,
         cluster: Cluster,
-        index: str,
+        index: str | Sequence[str],
         *,
         encoder: QueryEncoder | None = None,
         model: str | None = None,
@@ -45,6 +49,7 @@ class Searcher:
         cache: int = SIZE,
         on_progress: OnProgress | None = None,
     ) -> None:
+        check_can("cluster", cluster, "capabilities", QueryError, CLUSTER)
         self._cluster = cluster
         self._encoders = Encoders(encoder, model, cache, on_progress)
         self._flows = Flows(
@@ -76,44 +81,41 @@ class Searcher:
     def search(
         self,
         text: str,
-        mode: str = HYBRID,
-        k: int = 10,
         *,
-        vector: Vector | None = None,
+        vector: Vector | Sequence[float] | None = None,
         rerank: Rerank | None = None,
-        **options: Any,
+        **options: Unpack[SearchOptions],
     ) -> Result:
         """The k best passages for a text, best first; fewer only where fewer match.
 
-        mode: "hybrid", "knn" or "bm25"; vector: float32 [dim] to search by instead of the text's
-        own; rerank: a cross-encoder that orders the first hits anew; options: the other fields of
-        Question: start, filter, where, explain, collapse, source, tuning.
+        vector: float32 [dim] to search by instead of the text's own; rerank: a cross-encoder that
+        orders the first hits anew; options: mode ("hybrid", "knn" or "bm25"), k (10), start,
+        filter, where, explain, collapse, source, tuning, as Question has them.
 
         A hit's score is the cosine in mode knn, the engine's score in bm25, the fused one in
         hybrid. Raises QueryError, ClusterError and EncoderError, each with one sentence.
         """
-        question = Question(text, mode, k, **options)
+        question = Question(text, **options)
         return self._run(self._flows.search(question, vector, rerank))
 
     def search_many(
         self,
-        queries: Iterable[tuple[str, str]],
-        mode: str = HYBRID,
-        k: int = 10,
+        queries: Iterable[tuple[str | int, str]],
         *,
         rerank: Rerank | None = None,
         batch: int = BATCH,
-        **options: Any,
+        **options: Unpack[SearchOptions],
     ) -> Iterator[Answer]:
-        """One Answer a query, lazily and in the order of the queries, which are (id, text).
+        """One Answer a query, lazily and in the order of the queries, each (id, text).
 
         A query that fails has its error in its answer and does not end the rest. batch: queries
         encoded together and sent in one request. Ids need not differ, except within a batch.
         """
-        return self._answers(queries, Many(Question("text", mode, k, **options), rerank), batch)
+        check_queries(queries)
+        return self._answers(queries, Many(Question("text", **options), rerank), batch)
 
     def _answers(
-        self, queries: Iterable[tuple[str, str]], many: Many, batch: int
+        self, queries: Iterable[tuple[str | int, str]], many: Many, batch: int
     ) -> Iterator[Answer]:
         waiting: deque[Future[list[Answer]]] = deque()
         with ThreadPoolExecutor(IN_FLIGHT) as pool:

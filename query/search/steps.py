@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -33,6 +33,15 @@ from query.question import BM25, HYBRID, MOST, PassageScorer, Question, Vector
 from query.search.query_vectors import Encoders
 from query.target import Roles, Target, read_target
 from query.target.roles import SAMPLE, assigned, check_roles
+from tandem.base.arguments import (
+    as_list,
+    as_texts,
+    as_whole,
+    check_can,
+    check_type,
+    known_options,
+    settle,
+)
 
 if TYPE_CHECKING:
     from cluster import Capabilities
@@ -54,15 +63,18 @@ class Work:
 Flow = Generator["Request | Work", Any, T]
 
 
+@known_options(QueryError)
 @dataclass(frozen=True)
 class Rerank:
     """A cross-encoder that orders the first hits anew; depth: how many of them it reads."""
 
     model: PassageScorer
-    depth: int = 50
+    depth: int = field(default=50, kw_only=True)
 
     def __post_init__(self) -> None:
-        """Refuse a depth out of range."""
+        """Refuse what cannot score, and a depth out of range."""
+        check_can("model", self.model, "score", QueryError, "give CrossEncoder.load(...)")
+        settle(self, depth=as_whole("the rerank depth", self.depth, QueryError))
         if not 1 <= self.depth <= MOST:
             raise QueryError(f"the rerank depth is {self.depth:,} and must be from 1 to {MOST:,}.")
 
@@ -75,12 +87,14 @@ class Flows:
 
     def __init__(
         self,
-        index: str,
+        index: str | Sequence[str],
         can: Capabilities,
         encoders: Encoders,
         explain: Callable[[Exception], Exception],
         roles: Roles | None = None,
     ) -> None:
+        if not isinstance(index, str):
+            index = ",".join(as_texts("index", index, TargetError, "names of indexes"))
         if fault := fault_of_pattern(index):
             raise TargetError(f"{index!r} cannot be the name of an index: {fault}.")
         self.index = index
@@ -93,11 +107,16 @@ class Flows:
         self._pipelines: dict[str, Fusion | None] = {}
 
     def search(
-        self, question: Question, vector: Vector | None = None, rerank: Rerank | None = None
+        self,
+        question: Question,
+        vector: Vector | Sequence[float] | None = None,
+        rerank: Rerank | None = None,
     ) -> Flow[Result]:
         """Search once; vector: float32 [dim] instead of the text's own, for knn and hybrid."""
         if vector is not None:
-            vector = np.ascontiguousarray(vector, dtype=np.float32)
+            vector = _as_vector(vector)
+        if rerank is not None:
+            check_type("rerank", rerank, Rerank, QueryError, "give Rerank(CrossEncoder.load(...))")
         if rerank is None:
             return (yield from self._search(question, vector))
         if rerank.depth < question.end:
@@ -220,6 +239,13 @@ class Flows:
         fusion = read_pipeline(found[pipeline], pipeline)
         self._pipelines[pipeline] = fusion
         return fusion
+
+
+def _as_vector(given: object) -> Vector:
+    try:
+        return np.ascontiguousarray(as_list("vector", given, QueryError, "numbers"), np.float32)
+    except (TypeError, ValueError) as error:
+        raise QueryError(f"vector holds what is no number ({error}): give numbers.") from error
 
 
 def _answered(plan: Plan) -> Flow[Reading]:

@@ -17,10 +17,11 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from query import Searcher
+    from query.question import Mode
 
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 INDEX = "tandem-examples"
-MODES = ("bm25", "knn", "hybrid")
+MODES: tuple[Mode, ...] = ("bm25", "knn", "hybrid")
 # How far down the list we look for the passage that answers.
 DEPTH = 10
 
@@ -48,7 +49,7 @@ def _examples() -> Path:
     return Path(str(files("tandem"))) / "examples"
 
 
-def _outcome(searcher: Searcher, demo: Demo, mode: str) -> Outcome:
+def _outcome(searcher: Searcher, demo: Demo, mode: Mode) -> Outcome:
     hits = list(searcher.search(demo.query, mode=mode, k=DEPTH, filter=demo.filter))
     rank = next((hit.rank for hit in hits if hit.id == demo.expect), None)
     top = hits[0].source.get("title") or hits[0].id if hits else "nothing"

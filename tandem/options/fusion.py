@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from mappings import Fusion, MappingError
-from mappings.pipelines.pipeline import COMBINATIONS, TECHNIQUES, WEIGHTS
+from mappings.pipelines.pipeline import COMBINATIONS, TECHNIQUES, WEIGHTS, Combination, Technique
 from tandem.options.cluster import Command
 from tandem.output.flags import in_flags
 
@@ -76,14 +76,19 @@ def fusion_options(command: Command) -> Command:
     @functools.wraps(command)
     def wrapped(
         *args: Any,
-        technique: str,
-        combination: str,
+        technique: Technique,
+        combination: Combination,
         weights: Any,
         rank_constant: int,
         **kwargs: Any,
     ) -> Any:
         try:
-            fusion = Fusion(technique, combination, weights, rank_constant)
+            fusion = Fusion(
+                technique=technique,
+                combination=combination,
+                weights=weights,
+                rank_constant=rank_constant,
+            )
         except MappingError as error:
             raise click.UsageError(in_flags(str(error))) from error
         return command(*args, fusion=fusion, **kwargs)

@@ -156,21 +156,21 @@ def ingest_options(command: Command) -> Command:
     def wrapped(*args: Any, **options: Any) -> Any:
         take = options.pop
         reading = Reading(
-            take("format"),
-            take("id_field"),
-            take("text_field"),
-            take("title_field"),
-            take("template"),
-            take("drop_field"),
-            take("id_from_content"),
-            int(take("max_document_mb") * MEGABYTE),
+            format=take("format"),
+            id_field=take("id_field"),
+            text_fields=take("text_field"),
+            title_field=take("title_field"),
+            template=take("template"),
+            drop_fields=take("drop_field"),
+            id_from_content=take("id_from_content"),
+            max_bytes=int(take("max_document_mb") * MEGABYTE),
         )
-        splitting = Splitting(not take("no_split"), take("overlap"))
+        splitting = Splitting(split=not take("no_split"), overlap=take("overlap"))
         writing = Writing(
-            int(take("request_mb") * MEGABYTE),
-            take("request_count"),
-            take("in_flight"),
-            take("max_outage"),
+            max_bytes=int(take("request_mb") * MEGABYTE),
+            max_count=take("request_count"),
+            in_flight=take("in_flight"),
+            max_outage=take("max_outage"),
         )
         return command(*args, reading=reading, splitting=splitting, writing=writing, **options)
 

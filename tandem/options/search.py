@@ -145,14 +145,26 @@ def _check_pipeline(pipeline: str | None) -> None:
 
 def _tuning(take: Callable[[str], Any]) -> Tuning:
     bm25 = Bm25(
-        take("field"),
-        take("operator"),
-        take("minimum_should_match"),
-        take("phrase_boost"),
-        take("fuzziness"),
+        fields=take("field"),
+        operator=take("operator"),
+        minimum_should_match=take("minimum_should_match"),
+        phrase_boost=take("phrase_boost"),
+        fuzziness=take("fuzziness"),
     )
-    knn = Knn(take("vector_field"), take("ef_search"), take("oversample"), take("min_cosine"))
-    return Tuning(bm25, knn, take("fusion"), take("depth"), take("fusion_at"), take("pipeline"))
+    knn = Knn(
+        field=take("vector_field"),
+        ef_search=take("ef_search"),
+        oversample=take("oversample"),
+        min_cosine=take("min_cosine"),
+    )
+    return Tuning(
+        bm25=bm25,
+        knn=knn,
+        fusion=take("fusion"),
+        depth=take("depth"),
+        place=take("fusion_at"),
+        pipeline=take("pipeline"),
+    )
 
 
 _FUSION = (*FUSION_NAMES, "fusion_at", "pipeline")

@@ -9,7 +9,7 @@ import click
 from click.core import ParameterSource
 
 from mappings import Shape
-from mappings.body import ENGINES
+from mappings.body import ENGINES, Engine
 from tandem.options.cluster import Command
 
 if TYPE_CHECKING:
@@ -80,14 +80,21 @@ def shape_options(command: Command) -> Command:
     def wrapped(
         *args: Any,
         analyzer: str,
-        engine: str,
+        engine: Engine,
         m: int,
         ef_construction: int,
         shards: int,
         replicas: int,
         **kwargs: Any,
     ) -> Any:
-        shape = Shape(analyzer, engine, m, ef_construction, shards, replicas)
+        shape = Shape(
+            analyzer=analyzer,
+            engine=engine,
+            m=m,
+            ef_construction=ef_construction,
+            shards=shards,
+            replicas=replicas,
+        )
         return command(*args, shape=shape, **kwargs)
 
     for option in reversed(_SHAPE_OPTIONS):

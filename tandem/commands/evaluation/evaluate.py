@@ -16,6 +16,7 @@ from tandem.options.search import every_tuning_option, role_options
 if TYPE_CHECKING:
     from evaluation import Evaluation, Judgements, Run
     from query import Query, Roles
+    from query.question import Mode
 
 SOME_FAILED = 3
 FILE = click.Path(path_type=Path, dir_okay=False)
@@ -134,7 +135,7 @@ class Task:
     queries: list[Query]
     judgements: Judgements
     baseline: tuple[str, Run] | None
-    modes: tuple[str, ...]
+    modes: tuple[Mode, ...]
     relevant: int
     asked: dict[str, Any]
 
@@ -146,7 +147,7 @@ class Task:
         qrels: Path | None,
         split: str,
         baseline: Path | None,
-        modes: tuple[str, ...],
+        modes: tuple[Mode, ...],
         relevant: int,
         **asked: Any,
     ) -> Task:

@@ -117,7 +117,7 @@ def _reranker(model: str | None, depth: int) -> Rerank | None:
     from encoder import CrossEncoder
     from query import Rerank
 
-    return Rerank(CrossEncoder.load(model), depth)
+    return Rerank(CrossEncoder.load(model), depth=depth)
 
 
 def _many(

@@ -57,7 +57,7 @@ def vectors(cluster):
 def said(cluster, index, kind, mode="knn", by=None, text="Paris", **options):
     with Searcher(cluster, index, encoder=by or encoder()) as searcher:
         with pytest.raises(kind) as caught:
-            searcher.search(text, mode, **options)
+            searcher.search(text, mode=mode, **options)
         sentence = str(caught.value)
     assert "\n" not in sentence
     assert sentence.endswith((".", "?"))
@@ -81,7 +81,7 @@ def test_no_field_of_vectors(cluster, made):
     assert "has no field of vectors" in said(cluster, name, TargetError)
     assert "has no field of vectors" in said(cluster, name, TargetError, "hybrid")
     with Searcher(cluster, name) as searcher:
-        assert len(searcher.search("Paris", "bm25")) == 0
+        assert len(searcher.search("Paris", mode="bm25")) == 0
 
 
 def test_several_fields_of_vectors(cluster, made, vectors):
@@ -89,7 +89,7 @@ def test_several_fields_of_vectors(cluster, made, vectors):
     assert "(a, b): name one with `Knn.field`" in said(cluster, name, TargetError)
     with Searcher(cluster, name, encoder=encoder()) as searcher:
         chosen = Tuning(knn=Knn(field="b"))
-        assert len(searcher.search("Paris", "knn", tuning=chosen)) == 0
+        assert len(searcher.search("Paris", mode="knn", tuning=chosen)) == 0
 
 
 def test_an_index_that_does_not_name_its_model(cluster, made, vectors):
@@ -98,7 +98,7 @@ def test_an_index_that_does_not_name_its_model(cluster, made, vectors):
         Searcher(cluster, name) as searcher,
         pytest.raises(TargetError, match=r"does not say which model encoded it.*`model`"),
     ):
-        searcher.search("Paris", "knn")
+        searcher.search("Paris", mode="knn")
 
 
 def test_an_index_that_was_not_created_with_knn(opensearch, index_name):
@@ -124,7 +124,7 @@ def test_an_alias_over_different_encoders(cluster):
         assert "57ab" in found
         assert "beef" in found
         with Searcher(cluster, alias) as searcher:
-            assert len(searcher.search("of the", "bm25", 20)) > 5
+            assert len(searcher.search("of the", mode="bm25", k=20)) > 5
 
 
 def test_an_alias_over_one_encoder_is_searched_whole(cluster):
@@ -134,7 +134,7 @@ def test_an_alias_over_one_encoder_is_searched_whole(cluster):
             cluster.client.indices.put_alias(index=each, name=alias)
         with Searcher(cluster, alias, encoder=encoder()) as searcher:
             for mode in ("bm25", "knn", "hybrid"):
-                found = [hit.id for hit in searcher.search("of the", mode, 60)]
+                found = [hit.id for hit in searcher.search("of the", mode=mode, k=60)]
                 assert len(set(found)) == 60
                 assert set(found) & {row["_id"] for row in corpus()[40:90]}
 
@@ -148,7 +148,7 @@ def test_an_alias_with_a_filter_shows_only_what_it_lets_through(cluster):
         with Searcher(cluster, alias, encoder=encoder()) as searcher:
             for mode in ("bm25", "knn", "hybrid"):
                 for place in ("auto", "client"):
-                    found = searcher.search("of the", mode, 10, tuning=Tuning(place=place))
+                    found = searcher.search("of the", mode=mode, k=10, tuning=Tuning(place=place))
                     assert found
                     assert {subjects[hit.id] for hit in found} == {"geography"}
 
@@ -194,9 +194,9 @@ def test_a_vector_whose_length_float32_cannot_square(cluster, books):
         for mode in ("knn", "hybrid"):
             assert "length 1e" in said(cluster, books, TextError, mode, vector=vector)
     with Searcher(cluster, books) as searcher:
-        usual = [hit.score for hit in searcher.search("Paris", "knn", vector=unit)]
+        usual = [hit.score for hit in searcher.search("Paris", mode="knn", vector=unit)]
         for length in (2e-15, 5e14):  # just within the bounds, cosines are what they are
-            found = searcher.search("Paris", "knn", vector=unit * np.float32(length))
+            found = searcher.search("Paris", mode="knn", vector=unit * np.float32(length))
             assert [hit.score for hit in found] == pytest.approx(usual, abs=1e-5)
 
 
@@ -251,7 +251,7 @@ def test_nested_fields_are_reached_by_their_own_form(cluster, made):
     nested = {"nested": {"path": "n", "query": term}}
     with Searcher(cluster, name) as searcher:
         for asked in ({"filter": nested}, {"where": ("m.x=mx",)}):
-            assert len(searcher.search("Paris", "bm25", **asked)) == 1
+            assert len(searcher.search("Paris", mode="bm25", **asked)) == 1
 
 
 def test_oversampling_whole_vectors(cluster, books):

@@ -54,7 +54,8 @@ def _search(searcher: Searcher, right: Any, searches: int, seed: int) -> dict[st
 
 
 def _ids(searcher: Searcher, asked: tuple[str, str]) -> list[str]:
-    return [hit.id for hit in searcher.search(*asked, 5)]
+    text, mode = asked
+    return [hit.id for hit in searcher.search(text, mode=mode, k=5)]
 
 
 if __name__ == "__main__":

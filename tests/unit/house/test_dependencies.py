@@ -18,6 +18,8 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 EXTRAS = PROJECT["optional-dependencies"]
 DISTRIBUTIONS = packages_distributions()
 OURS = {*ROOMS, "bench", "tests"}
+# Of the standard library, to type checkers.
+TYPING = {"typing_extensions"}
 # Run as programs, or read by them.
 TOOLS = {"mypy", "ruff", "setuptools", "types-psutil"}
 
@@ -35,7 +37,7 @@ def imported(*folders):
     found = set()
     for path in (path for each in folders for path in (ROOT / each).rglob("*.py")):
         text = path.read_text("utf-8")
-        modules = imported_modules(ast.parse(text)) - OURS - sys.stdlib_module_names
+        modules = imported_modules(ast.parse(text)) - OURS - TYPING - sys.stdlib_module_names
         modules |= {name for name in DISTRIBUTIONS if "_" in name and f'files("{name}")' in text}
         found |= {normal(DISTRIBUTIONS.get(module, [module])[0]) for module in modules}
     return found

@@ -46,7 +46,7 @@ def test_a_missing_model_and_an_unreachable_cluster(program, said, tmp_path):
 
 
 def test_a_missing_index_and_a_refusal_which_keeps_its_cause(tmp_path):
-    ask = "Searcher(connect('{}'), 'books3').search('bees', 'bm25')"
+    ask = "Searcher(connect('{}'), 'books3').search('bees', mode='bm25')"
     with serving(WELL) as (url, _):
         lines = traceback(CONNECT + ask.format(url), TANDEM_HOME=str(tmp_path))
     assert lines[-1].startswith("cluster.errors.MissingIndexError: there is no index books3")

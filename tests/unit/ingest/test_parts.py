@@ -77,7 +77,7 @@ def test_seen_tells_the_first_place_of_an_id():
 @pytest.fixture
 def tally(tmp_path):
     rejects = RejectsFile(tmp_path / "r.jsonl")
-    yield Tally("i", rejects, RejectLimit(None, 10))
+    yield Tally("i", rejects, RejectLimit(share=None, number=10))
     rejects.close()
 
 
@@ -138,8 +138,8 @@ def test_too_many_rejects_name_the_commonest_reason(tally):
         (RejectLimit(), 101, 101, False),
         (RejectLimit(), 150, 20_000, True),
         (RejectLimit(), 201, 20_000, False),
-        (RejectLimit(None, 0), 1, 9, False),
-        (RejectLimit(None, 5), 5, 5, True),
+        (RejectLimit(share=None, number=0), 1, 9, False),
+        (RejectLimit(share=None, number=5), 5, 5, True),
     ],
 )
 def test_limits(limit, rejected, read, allowed):
@@ -297,7 +297,10 @@ def test_requests_are_bounded_in_bytes_and_in_count():
     items = [
         Action(passages(n, 1)[0], b"x" * size) for n, size in enumerate([4, 4, 4, 20, 1, 1, 1])
     ]
-    sizes = [[len(a.data) for a in group] for group in requests(iter(items), Writing(10, 3))]
+    sizes = [
+        [len(a.data) for a in group]
+        for group in requests(iter(items), Writing(max_bytes=10, max_count=3))
+    ]
     assert sizes == [[4, 4], [4], [20], [1, 1, 1]]
 
 

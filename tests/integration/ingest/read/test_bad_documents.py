@@ -178,7 +178,7 @@ def test_a_wrong_template_is_told_before_anything_is_made(opensearch, index_name
 
 
 def test_a_limit_of_none_stops_at_the_first(opensearch, index_name, tmp_path):
-    plan = Plan(max_rejects=RejectLimit(None, 0), rejects=tmp_path / "r")
+    plan = Plan(max_rejects=RejectLimit(share=None, number=0), rejects=tmp_path / "r")
     with pytest.raises(TooManyRejectsError):
         ingested(
             [{"id": 1}], cluster=opensearch, index=index_name, encoder=StubEncoder(), plan=plan

@@ -14,13 +14,17 @@ AGREEMENT = 1e-4
 TIE = 1e-6
 MEANS = ("arithmetic_mean", "geometric_mean", "harmonic_mean")
 FUSIONS = [
-    *(Fusion(technique, mean) for technique in ("min_max", "l2") for mean in MEANS),
-    Fusion("min_max", weights=(0.5, 0.5)),
-    Fusion("min_max", weights=(0.0, 1.0)),
-    Fusion("z_score"),
-    Fusion("z_score", weights=(0.6, 0.4)),
-    Fusion("rrf"),
-    Fusion("rrf", rank_constant=5, weights=(0.2, 0.8)),
+    *(
+        Fusion(technique=technique, combination=mean)
+        for technique in ("min_max", "l2")
+        for mean in MEANS
+    ),
+    Fusion(technique="min_max", weights=(0.5, 0.5)),
+    Fusion(technique="min_max", weights=(0.0, 1.0)),
+    Fusion(technique="z_score"),
+    Fusion(technique="z_score", weights=(0.6, 0.4)),
+    Fusion(technique="rrf"),
+    Fusion(technique="rrf", rank_constant=5, weights=(0.2, 0.8)),
 ]
 
 
@@ -140,7 +144,7 @@ def test_an_alias_of_two_indexes_has_candidates_of_each_shard_on_elasticsearch(e
 def test_a_pipeline_of_the_cluster_is_the_same_as_the_inline_one(opensearch, index):
     from query.search.pipeline import put_pipeline
 
-    fusion = Fusion("l2", "harmonic_mean", (0.4, 0.6))
+    fusion = Fusion(technique="l2", combination="harmonic_mean", weights=(0.4, 0.6))
     name = f"{index}-fuses"
     body = put_pipeline(opensearch, name, fusion)
     stored = opensearch.client.transport.perform_request("GET", f"/_search/pipeline/{name}")

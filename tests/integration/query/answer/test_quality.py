@@ -46,7 +46,7 @@ def ndcg(searcher, mode):
     asked = [(row["_id"], row["text"]) for row in rows("queries.jsonl")]
     run = [
         ir_measures.ScoredDoc(answer.query.id, hit.id, -hit.rank)
-        for answer in searcher.search_many(asked, mode, 10)
+        for answer in searcher.search_many(asked, mode=mode, k=10)
         for hit in answer.result
     ]
     return ir_measures.calc_aggregate([NDCG], qrels(), run)[NDCG]
@@ -67,7 +67,7 @@ def test_hybrid_beats_both_legs(searcher):
     ],
 )
 def test_the_model_cards_questions_find_their_passages_first(searcher, mode, question, answer):
-    assert searcher.search(question, mode, 3)[0].id == answer
+    assert searcher.search(question, mode=mode, k=3)[0].id == answer
 
 
 def demos():

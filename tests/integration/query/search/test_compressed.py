@@ -47,7 +47,7 @@ def test_candidates_are_scored_again_with_whole_vectors(compressed):
     tuning = Tuning(knn=Knn(oversample=5))
     with Searcher(cluster, name, encoder=by) as searcher:
         for text in (f"question {n}" for n in range(20)):
-            hits = searcher.search(text, "knn", K, tuning=tuning)
+            hits = searcher.search(text, mode="knn", k=K, tuning=tuning)
             assert [hit.id for hit in hits] == best(text, rows, by)
             exact = cosines(text, rows, by)
             found = np.array([hit.cosine for hit in hits])
@@ -57,7 +57,7 @@ def test_candidates_are_scored_again_with_whole_vectors(compressed):
 def test_without_it_scores_are_of_compressed_vectors(compressed):
     cluster, name, rows, by = compressed
     with Searcher(cluster, name, encoder=by) as searcher:
-        hits = searcher.search("question 1", "knn", K)
+        hits = searcher.search("question 1", mode="knn", k=K)
     exact = cosines("question 1", rows, by)
     apart = [abs(hit.cosine - exact[hit.id]) for hit in hits]
     assert max(apart) > 1e-3

@@ -33,21 +33,21 @@ def theirs(cluster, index_name):
 def test_title_and_body_are_searched_and_the_body_is_shown(cluster, theirs):
     with Searcher(cluster, theirs) as searcher:
         for words in ("sheep", "beekeeper", "shepherd"):
-            assert len(searcher.search(words, "bm25")) == 1
-        (hit,) = found = searcher.search("shorn", "bm25")
+            assert len(searcher.search(words, mode="bm25")) == 1
+        (hit,) = found = searcher.search("shorn", mode="bm25")
     assert (hit.text, hit.title) == (BODY, "Wool")
     assert "text is taken from 'body'" in found.notes[0]
 
 
 def test_the_user_says_what_is_what(cluster, theirs):
     with Searcher(cluster, theirs, roles=Roles(text="author", title="isbn")) as searcher:
-        (hit,) = found = searcher.search("sheep", "bm25")
+        (hit,) = found = searcher.search("sheep", mode="bm25")
     assert (hit.text, hit.title, found.notes) == ("A. Shepherd", "0-306-40615-2", ())
     with (
         Searcher(cluster, theirs, roles=Roles(text="bodi")) as searcher,
         pytest.raises(TargetError, match="did you mean body"),
     ):
-        searcher.search("sheep", "bm25")
+        searcher.search("sheep", mode="bm25")
 
 
 def test_by_the_command_line(cluster, theirs):

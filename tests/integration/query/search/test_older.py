@@ -22,7 +22,7 @@ def searched(secured, name, fusion, place="auto", **options):
         return searcher.search(ASKED, k=10, tuning=tuning, **options)
 
 
-@pytest.mark.parametrize("fusion", [Fusion(), Fusion("l2", "geometric_mean")])
+@pytest.mark.parametrize("fusion", [Fusion(), Fusion(technique="l2", combination="geometric_mean")])
 def test_what_it_can_fuse_it_fuses_as_we_do(secured, books, fusion):
     name, _ = books
     theirs, ours = searched(secured, name, fusion), searched(secured, name, fusion, "client")
@@ -32,7 +32,9 @@ def test_what_it_can_fuse_it_fuses_as_we_do(secured, books, fusion):
 
 
 @pytest.mark.parametrize(
-    "fusion", [Fusion("z_score"), Fusion("rrf", weights=(0.4, 0.6))], ids=["z_score", "weighted"]
+    "fusion",
+    [Fusion(technique="z_score"), Fusion(technique="rrf", weights=(0.4, 0.6))],
+    ids=["z_score", "weighted"],
 )
 def test_what_came_later_is_done_here(secured, books, fusion):
     name, _ = books
@@ -46,7 +48,7 @@ def test_what_came_later_is_done_here(secured, books, fusion):
 
 def test_rrf_ranks_over_all_shards_and_not_within_each(secured, books):
     name, shards = books
-    result = searched(secured, name, Fusion("rrf"), explain=True)
+    result = searched(secured, name, Fusion(technique="rrf"), explain=True)
     assert result.fusion["place"] == ("server" if shards == 1 else "client")
     for hit in result:
         ranks = [leg.rank for leg in hit.explanation.legs if leg.rank]
@@ -57,9 +59,11 @@ def test_rrf_ranks_over_all_shards_and_not_within_each(secured, books):
 def test_many_queries_and_documents(secured, books, mode):
     name, _ = books
     with Searcher(secured, name, encoder=encoder()) as searcher:
-        answers = list(searcher.search_many([("a", ASKED), ("b", "London")], mode, 5))
-        assert [h.id for h in answers[0].result] == [h.id for h in searcher.search(ASKED, mode, 5)]
-        whole = searcher.search(ASKED, mode, 5, collapse=True)
+        answers = list(searcher.search_many([("a", ASKED), ("b", "London")], mode=mode, k=5))
+        assert [h.id for h in answers[0].result] == [
+            h.id for h in searcher.search(ASKED, mode=mode, k=5)
+        ]
+        whole = searcher.search(ASKED, mode=mode, k=5, collapse=True)
     assert len(whole) == 5
     assert all(hit.others == 0 for hit in whole)
 

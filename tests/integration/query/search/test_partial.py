@@ -30,9 +30,9 @@ def test_a_failing_shard(opensearch, books, mode, place):
     tuning = Tuning(place=place)
     fails = script(FAILS)
     with Searcher(opensearch, books, encoder=encoder()) as searcher:
-        result = searcher.search("of the capital", mode, 10, filter=fails, tuning=tuning)
+        result = searcher.search("of the capital", mode=mode, k=10, filter=fails, tuning=tuning)
         (answer,) = searcher.search_many(
-            [("q", "of the capital")], mode, 10, filter=fails, tuning=tuning
+            [("q", "of the capital")], mode=mode, k=10, filter=fails, tuning=tuning
         )
     assert len(result) == 10
     assert re.search(r"^1 of 3 shards failed \(.*boom\)$", result.partial)
@@ -46,7 +46,7 @@ def test_a_search_that_the_cluster_cuts_short(opensearch, books, mode):
     opensearch.client.cluster.put_settings(body=limit)
     try:
         with Searcher(opensearch, books, encoder=encoder()) as searcher:
-            result = searcher.search("of the capital", mode, 10, filter=script(TAKES_LONG))
+            result = searcher.search("of the capital", mode=mode, k=10, filter=script(TAKES_LONG))
         assert "search timeout" in result.partial
     finally:
         limit["transient"]["search.default_search_timeout"] = None
@@ -58,4 +58,4 @@ def test_all_shards_failing_is_an_error(opensearch, books):
     with Searcher(opensearch, books, encoder=encoder()) as searcher:
         for mode in MODES:
             with pytest.raises(Exception, match="runtime error"):
-                searcher.search("of the capital", mode, filter=fails)
+                searcher.search("of the capital", mode=mode, filter=fails)

@@ -64,7 +64,7 @@ def recall(searcher, vectors, where, allowed):
     for n in range(COUNT, COUNT + QUERIES):
         cosines = vectors[allowed] @ vectors[n]
         exact = {f"p{allowed[i]}" for i in np.argsort(-cosines)[:K]}
-        found = [hit.id for hit in searcher.search(str(n), "knn", K, where=where)]
+        found = [hit.id for hit in searcher.search(str(n), mode="knn", k=K, where=where)]
         assert len(found) == len(set(found)) == K
         assert set(found) <= {f"p{each}" for each in allowed}
         shares.append(len(exact & set(found)) / K)

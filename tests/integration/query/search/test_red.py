@@ -26,8 +26,8 @@ def books(opensearch):
 def test_a_missing_shard_is_told(opensearch, books, mode, place, explain):
     options = {"tuning": Tuning(place=place), "explain": explain}
     with Searcher(opensearch, books, encoder=encoder()) as searcher:
-        result = searcher.search("of the capital", mode, 10, **options)
-        (answer,) = searcher.search_many([("q", "of the capital")], mode, 10, **options)
+        result = searcher.search("of the capital", mode=mode, k=10, **options)
+        (answer,) = searcher.search_many([("q", "of the capital")], mode=mode, k=10, **options)
     assert len(result) == 10
     assert result.partial.startswith("1 of 3 shards")
     assert answer.result.partial == result.partial
@@ -39,7 +39,7 @@ def test_a_missing_index_of_an_alias_is_told(opensearch, index_name):
             opensearch.client.indices.put_alias(index=name, name=index_name)
         with Searcher(opensearch, index_name, encoder=encoder()) as searcher:
             for mode in MODES:
-                result = searcher.search("of the capital", mode, 10)
+                result = searcher.search("of the capital", mode=mode, k=10)
                 assert len(result) == 10
                 assert "1 of 2 shards" in result.partial
 
@@ -48,7 +48,7 @@ def test_nothing_but_missing_shards_is_an_error(opensearch):
     with red(opensearch) as name, Searcher(opensearch, name, encoder=encoder()) as searcher:
         for mode in MODES:
             with pytest.raises(UnreachableError, match=r"not able.*all shards failed"):
-                searcher.search("of the capital", mode)
+                searcher.search("of the capital", mode=mode)
 
 
 def test_the_command_ends_with_3_and_says_why(opensearch, books, tmp_path):

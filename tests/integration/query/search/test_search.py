@@ -52,7 +52,7 @@ def close(result):
 def test_knn_finds_the_nearest_and_shows_their_cosines(searcher):
     exact = cosines(ASKED, corpus(), encoder())
     best = sorted(exact, key=lambda each: -exact[each])[:10]
-    result = searcher.search(ASKED, "knn", 10)
+    result = searcher.search(ASKED, mode="knn", k=10)
     assert ids(result) == best
     for hit in result:
         assert hit.cosine == hit.score == pytest.approx(exact[hit.id], abs=1e-5)
@@ -62,7 +62,7 @@ def test_knn_finds_the_nearest_and_shows_their_cosines(searcher):
 @pytest.mark.parametrize("mode", MODES)
 def test_hits_have_what_was_promised(searcher, mode):
     rows = {row["_id"]: row for row in corpus()}
-    result = searcher.search(ASKED, mode, 7)
+    result = searcher.search(ASKED, mode=mode, k=7)
     assert len(result) == 7
     assert [hit.rank for hit in result] == list(range(1, 8))
     scores = [hit.score for hit in result]
@@ -81,12 +81,12 @@ def test_hits_have_what_was_promised(searcher, mode):
 def test_a_filter_holds_for_every_hit_and_costs_none(searcher, mode):
     dsl = {"range": {"year": {"gte": 1990}}}
     allowed = {row["_id"] for row in corpus() if row.get("year", 0) >= 1990}
-    by_dsl = searcher.search("of the", mode, 20, filter=dsl)
-    by_where = searcher.search("of the", mode, 20, where=("year>=1990",))
+    by_dsl = searcher.search("of the", mode=mode, k=20, filter=dsl)
+    by_where = searcher.search("of the", mode=mode, k=20, where=("year>=1990",))
     assert ids(by_dsl) == ids(by_where)
     assert len(by_dsl) == 20
     assert set(ids(by_dsl)) <= allowed
-    both = searcher.search("of the", mode, 20, filter=dsl, where=("subject=geography",))
+    both = searcher.search("of the", mode=mode, k=20, filter=dsl, where=("subject=geography",))
     subjects = {row["_id"]: row["subject"] for row in corpus()}
     assert {subjects[each] for each in ids(both)} == {"geography"}
     assert set(ids(both)) <= allowed
@@ -96,13 +96,15 @@ def test_knn_with_a_filter_finds_the_nearest_of_those_that_meet_it(searcher):
     rows = [row for row in corpus() if row["subject"] == "law"]
     exact = cosines(ASKED, rows, encoder())
     best = sorted(exact, key=lambda each: -exact[each])[:10]
-    assert ids(searcher.search(ASKED, "knn", 10, where=("subject=law",))) == best
+    assert ids(searcher.search(ASKED, mode="knn", k=10, where=("subject=law",))) == best
 
 
 @pytest.mark.parametrize("mode", MODES)
 def test_pages_continue_each_other(searcher, mode):
-    whole = searcher.search("of the city", mode, 60)
-    pages = [searcher.search("of the city", mode, 15, start=start) for start in (0, 15, 30, 45)]
+    whole = searcher.search("of the city", mode=mode, k=60)
+    pages = [
+        searcher.search("of the city", mode=mode, k=15, start=start) for start in (0, 15, 30, 45)
+    ]
     assert [hit.id for page in pages for hit in page] == ids(whole)
     assert [hit.rank for page in pages for hit in page] == list(range(1, 61))
     assert [hit.score for page in pages for hit in page] == close(whole)
@@ -111,7 +113,7 @@ def test_pages_continue_each_other(searcher, mode):
 @pytest.mark.parametrize("mode", MODES)
 def test_a_page_behind_the_last_hit_is_empty(searcher, mode):
     where = ("_id=geo-001,geo-002",)
-    result = searcher.search("Paris New York", mode, 10, start=50, where=where)
+    result = searcher.search("Paris New York", mode=mode, k=10, start=50, where=where)
     assert len(result) == 0
     assert result.partial is None
 
@@ -121,15 +123,15 @@ def test_a_minimum_cosine_leaves_out_what_is_below(searcher):
     tuning = Tuning(knn=Knn(min_cosine=0.2), depth=383)
     wanted = {each for each, cosine in exact.items() if cosine >= 0.2}
     assert 5 < len(wanted) < 200
-    assert set(ids(searcher.search(ASKED, "knn", 383, tuning=tuning))) == wanted
-    hybrid = searcher.search(ASKED, "hybrid", 383, tuning=tuning, explain=True)
+    assert set(ids(searcher.search(ASKED, mode="knn", k=383, tuning=tuning))) == wanted
+    hybrid = searcher.search(ASKED, mode="hybrid", k=383, tuning=tuning, explain=True)
     by_knn = {hit.id for hit in hybrid if hit.explanation.legs[1].rank}
     assert by_knn == wanted
 
 
 def test_words_can_be_required_boosted_and_misspelt(searcher):
     def found(text, **settings):
-        return ids(searcher.search(text, "bm25", 50, tuning=Tuning(bm25=Bm25(**settings))))
+        return ids(searcher.search(text, mode="bm25", k=50, tuning=Tuning(bm25=Bm25(**settings))))
 
     assert found("capital Frnace", operator="and") == []
     assert "geo-001" in found("capital Frnace", operator="and", fuzziness="AUTO", fields=("text",))
@@ -142,7 +144,7 @@ def test_words_can_be_required_boosted_and_misspelt(searcher):
 
 @pytest.mark.parametrize("mode", MODES)
 def test_explanations_add_up(searcher, mode):
-    result = searcher.search(ASKED, mode, 10, explain=True)
+    result = searcher.search(ASKED, mode=mode, k=10, explain=True)
     for hit in result:
         assert hit.explanation.computed == pytest.approx(hit.score, abs=1e-6)
         for leg in hit.explanation.legs:
@@ -163,18 +165,18 @@ def test_explanations_add_up(searcher, mode):
 @pytest.mark.parametrize(
     "fusion",
     [
-        Fusion("min_max", "geometric_mean"),
-        Fusion("l2", "harmonic_mean", (0.5, 0.5)),
-        Fusion("z_score", weights=(0.6, 0.4)),
-        Fusion("rrf"),
-        Fusion("rrf", weights=(0.2, 0.8), rank_constant=5),
+        Fusion(technique="min_max", combination="geometric_mean"),
+        Fusion(technique="l2", combination="harmonic_mean", weights=(0.5, 0.5)),
+        Fusion(technique="z_score", weights=(0.6, 0.4)),
+        Fusion(technique="rrf"),
+        Fusion(technique="rrf", weights=(0.2, 0.8), rank_constant=5),
     ],
     ids=lambda fusion: f"{fusion.technique}-{fusion.combination}",
 )
 def test_explanations_of_every_fusion_follow_from_the_legs(searcher, fusion):
     tuning = Tuning(fusion=fusion)
-    bm25 = searcher.search(ASKED, "bm25", 100)
-    knn = searcher.search(ASKED, "knn", 100)
+    bm25 = searcher.search(ASKED, mode="bm25", k=100)
+    knn = searcher.search(ASKED, mode="knn", k=100)
     result = searcher.search(ASKED, k=20, explain=True, tuning=tuning)
     assert result.notes == ()
     for hit in result:
@@ -198,10 +200,10 @@ def test_where_a_search_was_fused_is_told(searcher, cluster):
 @pytest.mark.parametrize("mode", MODES)
 def test_many_queries_are_answered_as_one_by_one(searcher, mode):
     texts = queries()[:40]
-    answers = list(searcher.search_many(enumerate_ids(texts), mode, 5, batch=7))
+    answers = list(searcher.search_many(enumerate_ids(texts), mode=mode, k=5, batch=7))
     assert [answer.query.text for answer in answers] == texts
     for answer in answers:
-        alone = searcher.search(answer.query.text, mode, 5)
+        alone = searcher.search(answer.query.text, mode=mode, k=5)
         assert ids(answer.result) == ids(alone)
         assert scores_of(answer.result) == close(alone)
 
@@ -215,7 +217,9 @@ def test_a_failing_query_does_not_end_the_rest(cluster, books, mode):
     zero = encoder(bad={"nothing": np.zeros(DIM, dtype=np.float32)})
     asked = [("a", "Paris"), ("b", " "), ("c", "nothing"), ("d", "London")]
     with Searcher(cluster, books, encoder=zero) as searcher:
-        answers = {answer.query.id: answer for answer in searcher.search_many(asked, mode, 3)}
+        answers = {
+            answer.query.id: answer for answer in searcher.search_many(asked, mode=mode, k=3)
+        }
     assert list(answers) == ["a", "b", "c", "d"]
     assert len(answers["a"].result) == len(answers["d"].result) == 3
     assert "the query is empty" in answers["b"].error
@@ -228,7 +232,7 @@ def test_a_failing_query_does_not_end_the_rest(cluster, books, mode):
 def test_what_the_cluster_refuses_of_one_query_is_told_of_that_one(searcher):
     words = " ".join(f"w{n}" for n in range(70_000))
     asked = [Query("a", "Paris"), Query("long", words), Query("c", "London")]
-    found = {a.query.id: a for a in searcher.search_many(asked, "bm25", 3)}
+    found = {a.query.id: a for a in searcher.search_many(asked, mode="bm25", k=3)}
     assert len(found["a"].result) == len(found["c"].result) == 3
     assert found["long"].result is None
     assert "more words than the cluster matches at once" in found["long"].error
@@ -239,16 +243,18 @@ def test_a_query_is_encoded_once_and_kept(cluster, books):
     stub = encoder()
     with Searcher(cluster, books, encoder=stub) as searcher:
         for _ in range(3):
-            searcher.search("Paris", "knn")
-            searcher.search("Paris", "hybrid")
+            searcher.search("Paris", mode="knn")
+            searcher.search("Paris", mode="hybrid")
         list(searcher.search_many([("a", "Paris"), ("b", "London")]))
-        searcher.search("Berlin", "bm25")
+        searcher.search("Berlin", mode="bm25")
     assert stub.asked == ["Paris", "London"]
 
 
 def test_a_vector_of_ones_own_is_searched_by(searcher):
     vector = encoder().vector(ASKED)
-    assert ids(searcher.search("x", "knn", vector=vector)) == ids(searcher.search(ASKED, "knn"))
+    assert ids(searcher.search("x", mode="knn", vector=vector)) == ids(
+        searcher.search(ASKED, mode="knn")
+    )
 
 
 def test_threads_share_a_searcher(searcher):
@@ -272,7 +278,7 @@ def test_coroutines_get_the_same(cluster, books, searcher):
 
     async def all_of_it():
         async with AsyncSearcher(cluster, books, encoder=encoder()) as many:
-            jobs = [many.search(text, mode, 5) for text in texts for mode in MODES]
+            jobs = [many.search(text, mode=mode, k=5) for text in texts for mode in MODES]
             single = await asyncio.gather(*jobs)
             explained = await many.search(ASKED, explain=True, collapse=True)
             answers = [a async for a in many.search_many(enumerate_ids(texts), k=5, batch=5)]
@@ -281,7 +287,7 @@ def test_coroutines_get_the_same(cluster, books, searcher):
     single, explained, answers = asyncio.run(all_of_it())
     asked = [(text, mode) for text in texts for mode in MODES]
     for (text, mode), result in zip(asked, single, strict=True):
-        assert ids(result) == ids(searcher.search(text, mode, 5))
+        assert ids(result) == ids(searcher.search(text, mode=mode, k=5))
     assert explained[0].explanation
     assert [ids(a.result) for a in answers] == [ids(searcher.search(t, k=5)) for t in texts]
 
@@ -289,8 +295,8 @@ def test_coroutines_get_the_same(cluster, books, searcher):
 def test_a_slow_encoder_does_not_hold_up_the_event_loop(cluster, books):
     async def ticks():
         async with AsyncSearcher(cluster, books, encoder=encoder(seconds=0.5)) as searcher:
-            await searcher.search("warm up", "bm25")
-            job = asyncio.create_task(searcher.search("Paris", "knn"))
+            await searcher.search("warm up", mode="bm25")
+            job = asyncio.create_task(searcher.search("Paris", mode="knn"))
             count = 0
             while not job.done():
                 await asyncio.sleep(0.01)
@@ -303,16 +309,18 @@ def test_a_slow_encoder_does_not_hold_up_the_event_loop(cluster, books):
 @pytest.mark.parametrize("mode", MODES)
 def test_reranking_orders_the_first_hits_anew(searcher, mode):
     model = WordScorer()
-    result = searcher.search("the capital of France", mode, 5, rerank=Rerank(model, 30))
+    result = searcher.search(
+        "the capital of France", mode=mode, k=5, rerank=Rerank(model, depth=30)
+    )
     assert len(model.read) == 30
-    first = searcher.search("the capital of France", mode, 30)
+    first = searcher.search("the capital of France", mode=mode, k=30)
     places = {hit.id: hit.rank for hit in first}
     assert [hit.before.rank for hit in result] == [places[hit.id] for hit in result]
     scores = [hit.score for hit in result]
     assert scores == sorted(scores, reverse=True)
     assert scores[0] >= 3
     (answer,) = searcher.search_many(
-        [("q", "the capital of France")], mode, 5, rerank=Rerank(WordScorer(), 30)
+        [("q", "the capital of France")], mode=mode, k=5, rerank=Rerank(WordScorer(), depth=30)
     )
     assert ids(answer.result) == ids(result)
 
@@ -328,9 +336,9 @@ def long_books(cluster):
 def test_one_hit_a_document_with_its_best_passage(cluster, long_books, mode):
     with Searcher(cluster, long_books, encoder=encoder(max_length=22)) as searcher:
         deep = Tuning(depth=300)
-        passages = searcher.search("water leaf3", mode, 300, tuning=deep)
-        result = searcher.search("water leaf3", mode, 5, collapse=True, tuning=deep)
-        rest = searcher.search("water leaf3", mode, 7, start=5, collapse=True, tuning=deep)
+        passages = searcher.search("water leaf3", mode=mode, k=300, tuning=deep)
+        result = searcher.search("water leaf3", mode=mode, k=5, collapse=True, tuning=deep)
+        rest = searcher.search("water leaf3", mode=mode, k=7, start=5, collapse=True, tuning=deep)
     assert 60 < len(passages) < 300
     best, count = {}, {}
     for hit in passages:
@@ -355,21 +363,21 @@ def test_collapse_looks_deeper_where_one_document_fills_the_candidates(cluster):
     near = by.vector("the query")
     by.bad = {f"other{n}": -near + 0.1 * by.vector(f"other{n}") for n in range(4)}
     with loaded(cluster, rows, by=by) as name, Searcher(cluster, name, encoder=by) as searcher:
-        result = searcher.search("the query", "knn", 5, collapse=True)
+        result = searcher.search("the query", mode="knn", k=5, collapse=True)
         assert {hit.document_id for hit in result} == {"big", *(f"small{n}" for n in range(4))}
         assert result[0].others > 200
-        (answer,) = searcher.search_many([("q", "the query")], "knn", 5, collapse=True)
+        (answer,) = searcher.search_many([("q", "the query")], mode="knn", k=5, collapse=True)
         assert ids(answer.result) == ids(result)
 
 
 def test_an_index_that_is_being_loaded_is_said_to_be(cluster):
     with loaded(cluster, corpus()[:5]) as name, Searcher(cluster, name) as searcher:
-        assert searcher.search("Paris", "bm25").notes == ()
+        assert searcher.search("Paris", mode="bm25").notes == ()
         meta = cluster.client.indices.get_mapping(index=name)[name]["mappings"]["_meta"]
         meta[LOADING] = {"refresh_interval": None}
         cluster.client.indices.put_mapping(index=name, body={"_meta": meta})
         with Searcher(cluster, name) as other:
-            (note,) = other.search("Paris", "bm25").notes
+            (note,) = other.search("Paris", mode="bm25").notes
     assert "is being loaded" in note
 
 
@@ -379,11 +387,11 @@ def test_an_alias_that_is_switched_is_followed(cluster):
         alias = f"{first}-alias"
         cluster.client.indices.put_alias(index=first, name=alias)
         with Searcher(cluster, alias, encoder=encoder()) as searcher:
-            assert ids(searcher.search("x", "knn", 3))[0] in {row["_id"] for row in one}
+            assert ids(searcher.search("x", mode="knn", k=3))[0] in {row["_id"] for row in one}
             cluster.client.indices.put_alias(index=second, name=alias)
             cluster.client.indices.delete_alias(index=first, name=alias)
-            assert set(ids(searcher.search("x", "knn", 3))) <= {row["_id"] for row in other}
-            many = list(searcher.search_many([("a", "x")], "knn", 3))
+            assert set(ids(searcher.search("x", mode="knn", k=3))) <= {row["_id"] for row in other}
+            many = list(searcher.search_many([("a", "x")], mode="knn", k=3))
             assert set(ids(many[0].result)) <= {row["_id"] for row in other}
 
 
@@ -395,8 +403,8 @@ def test_an_alias_switched_to_another_encoder_is_not_searched_by_the_old(cluster
         alias = f"{first}-alias"
         cluster.client.indices.put_alias(index=first, name=alias)
         with Searcher(cluster, alias, encoder=encoder()) as searcher:
-            searcher.search("x", "knn", 3)
+            searcher.search("x", mode="knn", k=3)
             cluster.client.indices.put_alias(index=second, name=alias)
             cluster.client.indices.delete_alias(index=first, name=alias)
             with pytest.raises(Exception, match=r"beef.*57ab"):
-                searcher.search("x", "knn", 3)
+                searcher.search("x", mode="knn", k=3)

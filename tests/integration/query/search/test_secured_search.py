@@ -38,10 +38,10 @@ def geographer(secured, secured_server, books):
 
 def test_scores_that_security_has_raised_are_shown_as_no_cosine(geographer, secured, books):
     with Searcher(secured, books, encoder=encoder()) as searcher:
-        whole = searcher.search("of the city", "knn", 5, where=("subject=geography",))
+        whole = searcher.search("of the city", mode="knn", k=5, where=("subject=geography",))
     with Searcher(geographer, books, encoder=encoder()) as searcher:
-        result = searcher.search("of the city", "knn", 5, explain=True)
-        both = searcher.search("of the city", "hybrid", 5, explain=True)
+        result = searcher.search("of the city", mode="knn", k=5, explain=True)
+        both = searcher.search("of the city", mode="hybrid", k=5, explain=True)
     assert [hit.id for hit in result] == [hit.id for hit in whole]
     for hit, seen in zip(result, whole, strict=True):
         assert hit.score == hit.raw_score == pytest.approx(seen.raw_score + 1, abs=1e-5)
@@ -55,6 +55,6 @@ def test_scores_that_security_has_raised_are_shown_as_no_cosine(geographer, secu
 
 def test_scores_of_a_user_who_sees_all_are_cosines(secured, books):
     with Searcher(secured, books, encoder=encoder()) as searcher:
-        result = searcher.search("of the city", "knn", 5)
+        result = searcher.search("of the city", mode="knn", k=5)
     assert all(hit.cosine == hit.score <= 1 for hit in result)
     assert result.notes == ()

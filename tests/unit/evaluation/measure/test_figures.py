@@ -65,7 +65,7 @@ class Fixed:
     def __init__(self, table):
         self.table, self.asked = table, []
 
-    def search_many(self, queries, mode, k, **options):
+    def search_many(self, queries, *, mode, k, **options):
         self.asked.append((mode, k, [query.id for query in queries], options))
         for query in queries:
             found = self.table.get((mode, query.id))

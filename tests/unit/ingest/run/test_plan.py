@@ -81,10 +81,10 @@ NAN, INF = float("nan"), float("inf")
         lambda: Writing(max_outage=NAN),
         lambda: Writing(max_outage=INF),
         lambda: Writing(max_outage=-1.0),
-        lambda: RejectLimit(NAN),
-        lambda: RejectLimit(2.0),
-        lambda: RejectLimit(None, -5),
-        lambda: RejectLimit(None, INF),
+        lambda: RejectLimit(share=NAN),
+        lambda: RejectLimit(share=2.0),
+        lambda: RejectLimit(share=None, number=-5),
+        lambda: RejectLimit(share=None, number=INF),
     ],
 )
 def test_numbers_that_are_none_are_one_sentence(make):

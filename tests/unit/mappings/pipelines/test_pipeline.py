@@ -10,11 +10,11 @@ from mappings import Fusion, MappingError, pipeline_body, read_pipeline
 
 FUSIONS = [
     Fusion(),
-    Fusion("l2", "geometric_mean", (0.5, 0.5)),
-    Fusion("min_max", "harmonic_mean", (0.1, 0.9)),
-    Fusion("z_score", weights=(0.4, 0.6)),
-    Fusion("rrf", rank_constant=10),
-    Fusion("rrf", weights=(0.2, 0.8)),
+    Fusion(technique="l2", combination="geometric_mean", weights=(0.5, 0.5)),
+    Fusion(technique="min_max", combination="harmonic_mean", weights=(0.1, 0.9)),
+    Fusion(technique="z_score", weights=(0.4, 0.6)),
+    Fusion(technique="rrf", rank_constant=10),
+    Fusion(technique="rrf", weights=(0.2, 0.8)),
 ]
 
 
@@ -32,11 +32,15 @@ def test_the_default_is_min_max_with_the_documented_weights():
 
 
 def test_rrf_has_its_constant_and_weights_only_where_they_are_given():
-    (processor,) = pipeline_body(Fusion("rrf", rank_constant=7))["phase_results_processors"]
+    (processor,) = pipeline_body(Fusion(technique="rrf", rank_constant=7))[
+        "phase_results_processors"
+    ]
     assert processor == {
         "score-ranker-processor": {"combination": {"technique": "rrf", "rank_constant": 7}}
     }
-    (processor,) = pipeline_body(Fusion("rrf", weights=(0.2, 0.8)))["phase_results_processors"]
+    (processor,) = pipeline_body(Fusion(technique="rrf", weights=(0.2, 0.8)))[
+        "phase_results_processors"
+    ]
     combination = processor["score-ranker-processor"]["combination"]
     assert combination["parameters"] == {"weights": [0.2, 0.8]}
 
@@ -50,7 +54,7 @@ def test_what_is_written_is_read_back(fusion):
 
 
 def test_the_templates_are_not_changed_by_filling_them_in():
-    pipeline_body(Fusion("l2", "harmonic_mean"))
+    pipeline_body(Fusion(technique="l2", combination="harmonic_mean"))
     path = Path(mappings.__file__).with_name("pipelines") / "normalization_pipeline.json"
     assert "min_max" in json.dumps(json.loads(path.read_text()))
     assert pipeline_body(Fusion()) == pipeline_body(Fusion())

@@ -38,7 +38,7 @@ def answered(question, *responses, can=OPENSEARCH, **options):
 
 
 def test_knn_hits_show_the_cosine_beside_the_engines_score():
-    result = answered(Question("a", "knn", 2), response(hit("x", 0.9), hit("y", 0.5))).result
+    result = answered(Question("a", mode="knn", k=2), response(hit("x", 0.9), hit("y", 0.5))).result
     assert [(h.rank, h.id) for h in result] == [(1, "x"), (2, "y")]
     assert result[0].score == result[0].cosine == pytest.approx(0.8)
     assert result[0].raw_score == 0.9
@@ -49,16 +49,18 @@ def test_knn_hits_show_the_cosine_beside_the_engines_score():
 
 def test_a_text_in_several_pieces_is_shown_whole():
     pieces = {"_source": {"text": ["One.", "Two."]}}
-    (found,) = answered(Question("a", "bm25", 2), response({**hit("x", 1.0), **pieces})).result
+    (found,) = answered(
+        Question("a", mode="bm25", k=2), response({**hit("x", 1.0), **pieces})
+    ).result
     assert found.text == "One. Two."
 
 
 def test_scores_that_are_of_no_cosine_show_none():
     raised = response(hit("x", 1.9), hit("y", 1.0))
-    result = answered(Question("a", "knn", 2), raised).result
+    result = answered(Question("a", mode="knn", k=2), raised).result
     assert [(h.score, h.cosine) for h in result] == [(1.9, None), (1.0, None)]
     assert "above 1" in result.notes[0]
-    rounded = answered(Question("a", "knn", 2), response(hit("x", 1.000001))).result
+    rounded = answered(Question("a", mode="knn", k=2), response(hit("x", 1.000001))).result
     assert rounded[0].cosine == pytest.approx(1, abs=1e-5)
     both = answered(Question("a", explain=True), response(hit("x", 1.0)), response(), raised).result
     assert both[0].explanation.legs[1].cosine is None
@@ -66,22 +68,26 @@ def test_scores_that_are_of_no_cosine_show_none():
 
 
 def test_equal_scores_on_a_page_are_in_the_order_of_ids():
-    found = answered(Question("a", "bm25"), response(hit("z", 2.0), hit("b", 1.0), hit("a", 1.0)))
+    found = answered(
+        Question("a", mode="bm25"), response(hit("z", 2.0), hit("b", 1.0), hit("a", 1.0))
+    )
     assert [h.id for h in found.result] == ["z", "a", "b"]
 
 
 def test_hits_of_several_indexes_name_theirs():
     both = read_target("both", {"books": described(), "maps": described()})
     hits = response(hit("a", 2.0), {**hit("a", 1.0), "_index": "maps"})
-    found = read(make_plan(Question("q", "bm25"), both, OPENSEARCH, None), (hits,)).result
+    found = read(make_plan(Question("q", mode="bm25"), both, OPENSEARCH, None), (hits,)).result
     assert [(h.id, h.index) for h in found] == [("a", "books"), ("a", "maps")]
     assert hit_json(found[1])["index"] == "maps"
-    alone = answered(Question("q", "bm25"), response(hit("a", 2.0))).result
+    alone = answered(Question("q", mode="bm25"), response(hit("a", 2.0))).result
     assert "index" not in hit_json(alone[0])
 
 
 def test_ranks_go_on_over_pages():
-    found = answered(Question("a", "bm25", 2, start=4), response(hit("x", 2.0), hit("y", 1.0)))
+    found = answered(
+        Question("a", mode="bm25", k=2, start=4), response(hit("x", 2.0), hit("y", 1.0))
+    )
     assert [h.rank for h in found.result] == [5, 6]
 
 
@@ -112,7 +118,7 @@ def test_candidates_of_all_shards_are_normalised_together():
 def test_equal_scores_of_a_leg_keep_the_order_of_the_shard():
     names = [f"h{n:02}" for n in np.random.default_rng(1).permutation(60)]
     leg = response(*(hit(name, 2.0) for name in names))
-    question = Question("q", k=60, explain=True, tuning=Tuning(fusion=Fusion("rrf")))
+    question = Question("q", k=60, explain=True, tuning=Tuning(fusion=Fusion(technique="rrf")))
     result = answered(question, leg, response(), can=ELASTICSEARCH).result
     assert [h.id for h in sorted(result, key=lambda h: h.explanation.legs[0].rank)] == names
 
@@ -121,7 +127,7 @@ def test_equal_scores_of_a_leg_keep_the_order_of_the_shard():
 def test_what_scores_become_can_be_computed_from_what_is_told(technique):
     bm25 = response(hit("a", 8.0), hit("b", 5.0), hit("c", 4.0))
     knn = response(hit("b", 0.9), hit("c", 0.7))
-    question = Question("q", explain=True, tuning=Tuning(fusion=Fusion(technique)))
+    question = Question("q", explain=True, tuning=Tuning(fusion=Fusion(technique=technique)))
     result = answered(question, bm25, knn, can=ELASTICSEARCH).result
     by = result.fusion["normalised_by"]
     again = {
@@ -146,18 +152,20 @@ def test_hits_of_score_0_are_no_candidates():
 
 def test_the_best_passage_of_a_document_and_how_many_others():
     knn = response(hit("a#1", 0.9), hit("b", 0.8), hit("a#2", 0.7), hit("a#3", 0.6))
-    result = answered(Question("q", "knn", 5, collapse=True), knn).result
+    result = answered(Question("q", mode="knn", k=5, collapse=True), knn).result
     assert [(h.id, h.document_id, h.others) for h in result] == [("a#1", "a", 2), ("b", "b", 0)]
     inner = {"passages": {"hits": {"total": {"value": 7, "relation": "eq"}}}}
     bm25 = response(hit("a#1", 9.0, inner_hits=inner))
-    assert answered(Question("q", "bm25", 5, collapse=True), bm25).result[0].others == 6
+    assert answered(Question("q", mode="bm25", k=5, collapse=True), bm25).result[0].others == 6
 
 
 def test_neighbours_of_too_few_documents_want_a_deeper_search():
     full = response(*(hit(f"a#{n}", 0.9) for n in range(100)))
-    assert answered(Question("q", "knn", 5, collapse=True), full).short
-    assert not answered(Question("q", "knn", 5, collapse=True), response(hit("a", 0.9))).short
-    assert not answered(Question("q", "knn", 5), response(hit("a", 0.9))).short
+    assert answered(Question("q", mode="knn", k=5, collapse=True), full).short
+    assert not answered(
+        Question("q", mode="knn", k=5, collapse=True), response(hit("a", 0.9))
+    ).short
+    assert not answered(Question("q", mode="knn", k=5), response(hit("a", 0.9))).short
 
 
 def test_unfused_scores_are_refused():
@@ -180,13 +188,13 @@ def test_a_score_that_does_not_follow_from_its_legs_is_told():
 def test_failed_shards_and_timeouts_are_never_complete():
     failures = [{"reason": {"type": "x", "reason": "out", "caused_by": {"reason": "boom"}}}]
     shards = {"total": 3, "successful": 2, "failed": 1, "failures": failures}
-    found = answered(Question("q", "bm25"), response(hit("a", 1.0), _shards=shards)).result
+    found = answered(Question("q", mode="bm25"), response(hit("a", 1.0), _shards=shards)).result
     assert found.partial == "1 of 3 shards failed (out: boom)"
-    late = answered(Question("q", "bm25"), response(hit("a", 1.0), timed_out=True)).result
+    late = answered(Question("q", mode="bm25"), response(hit("a", 1.0), timed_out=True)).result
     assert "search timeout" in late.partial
-    assert answered(Question("q", "bm25"), response()).result.partial is None
+    assert answered(Question("q", mode="bm25"), response()).result.partial is None
     nowhere = {"total": 3, "successful": 2, "skipped": 0, "failed": 0}
-    found = answered(Question("q", "bm25"), response(hit("a", 1.0), _shards=nowhere)).result
+    found = answered(Question("q", mode="bm25"), response(hit("a", 1.0), _shards=nowhere)).result
     assert found.partial == "1 of 3 shards are on no node that answers"
 
 

@@ -63,35 +63,47 @@ def test_no_hits_are_no_scores(normalise):
 )
 def test_means_and_missing_legs(combination, expected):
     values = np.array([[0.5, 0.8], [0.5, 0], [0, 0.8], [0, 0]], dtype=np.float32)
-    close(combine(Fusion("l2", combination, (0.3, 0.7)), values), *expected)
+    close(
+        combine(Fusion(technique="l2", combination=combination, weights=(0.3, 0.7)), values),
+        *expected,
+    )
 
 
 def test_a_mean_is_over_the_weights_though_they_need_not_add_up_to_1_exactly():
     values = np.array([[1.0, 1.0]], dtype=np.float32)
     for combination in ("arithmetic_mean", "geometric_mean", "harmonic_mean"):
-        close(combine(Fusion("l2", combination, (0.5, 0.495)), values), 1.0)
+        close(
+            combine(Fusion(technique="l2", combination=combination, weights=(0.5, 0.495)), values),
+            1.0,
+        )
 
 
 def test_rrf_adds_and_its_weights_multiply():
     values = np.array([[1 / 61, 1 / 63], [1 / 61, 0]], dtype=np.float32)
-    close(combine(Fusion("rrf"), values), 1 / 61 + 1 / 63, 1 / 61)
-    close(combine(Fusion("rrf", weights=(0.2, 0.8)), values), 0.2 / 61 + 0.8 / 63, 0.2 / 61)
+    close(combine(Fusion(technique="rrf"), values), 1 / 61 + 1 / 63, 1 / 61)
+    close(
+        combine(Fusion(technique="rrf", weights=(0.2, 0.8)), values), 0.2 / 61 + 0.8 / 63, 0.2 / 61
+    )
 
 
 def test_a_weight_of_0_leaves_the_other_leg():
     values = np.array([[0.5, 0.8], [0.5, 0]], dtype=np.float32)
     for combination in ("arithmetic_mean", "geometric_mean", "harmonic_mean"):
-        close(combine(Fusion("l2", combination, (0.0, 1.0)), values), 0.8, 0.0)
+        close(
+            combine(Fusion(technique="l2", combination=combination, weights=(0.0, 1.0)), values),
+            0.8,
+            0.0,
+        )
 
 
 @pytest.mark.parametrize(
     "fusion",
     [
         Fusion(),
-        Fusion("l2", "geometric_mean"),
-        Fusion("l2", "harmonic_mean", (0.6, 0.4)),
-        Fusion("rrf"),
-        Fusion("rrf", weights=(0.2, 0.8)),
+        Fusion(technique="l2", combination="geometric_mean"),
+        Fusion(technique="l2", combination="harmonic_mean", weights=(0.6, 0.4)),
+        Fusion(technique="rrf"),
+        Fusion(technique="rrf", weights=(0.2, 0.8)),
     ],
 )
 @pytest.mark.parametrize("values", [(0.25, 0.8), (0.25, 0.0), (0.0, 0.8)])

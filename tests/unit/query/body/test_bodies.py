@@ -38,7 +38,13 @@ def test_bm25_searches_text_and_title():
 
 
 def test_bm25_with_everything():
-    bm25 = Bm25(("title^2", "name"), "and", "75%", 3.0, "AUTO")
+    bm25 = Bm25(
+        fields=("title^2", "name"),
+        operator="and",
+        minimum_should_match="75%",
+        phrase_boost=3.0,
+        fuzziness="AUTO",
+    )
     clause = words(bm25, FILTER)["bool"]
     assert clause["filter"] == [FILTER]
     (both,) = clause["must"]
@@ -58,21 +64,21 @@ def test_bm25_with_everything():
 
 
 def test_one_field_needs_no_way_to_join_fields():
-    match = words(Bm25(("text",)))["multi_match"]
+    match = words(Bm25(fields=("text",)))["multi_match"]
     assert "type" not in match
     assert "tie_breaker" not in match
 
 
 def test_fields_that_bm25_cannot_search():
     with pytest.raises(TargetError, match=r"no field 'titel': did you mean title\?"):
-        words(Bm25(("titel^2",)))
+        words(Bm25(fields=("titel^2",)))
     with pytest.raises(QueryError, match=r"boost of 'title\^x' is no number"):
-        words(Bm25(("title^x",)))
+        words(Bm25(fields=("title^x",)))
     for name, kind in (("year^2", "long"), ("vector", "knn_vector"), ("author", "object")):
         with pytest.raises(TargetError, match=rf"of type {kind}, which has no words.*text, title"):
-            words(Bm25((name,)))
+            words(Bm25(fields=(name,)))
     with pytest.raises(TargetError, match="inside the nested field 'parts'"):
-        words(Bm25(("parts.of",)))
+        words(Bm25(fields=("parts.of",)))
     bare = read_target("x", {"x": {"mappings": {"properties": {"n": {"type": "long"}}}}})
     with pytest.raises(TargetError, match="'x' has no field of full text"):
         bm25_clause("a", Bm25(), bare, None)
@@ -230,7 +236,7 @@ def test_explaining_on_the_server_adds_bare_legs_without_the_indexs_own_pipeline
 
 def test_knn_asks_for_at_least_as_many_as_are_shown():
     for k, start, depth in ((10, 0, 100), (150, 0, 150), (10, 90, 100)):
-        body = plan(Question("a", "knn", k, start)).items[0].body
+        body = plan(Question("a", mode="knn", k=k, start=start)).items[0].body
         assert body["query"]["knn"]["vector"]["k"] == depth >= body["from"] + body["size"]
 
 
@@ -247,11 +253,17 @@ def test_copies_of_a_shard_do_not_change_between_pages():
 @pytest.mark.parametrize(
     ("question", "said"),
     [
-        (Question("a", "knn", 10, start=95), r"hits 96 to 105 .* 100 candidates.*`depth=105`"),
-        (Question("a", "hybrid", 10, start=95), r"`depth=105` or more, and for the same on every"),
-        (Question("a", "bm25", 10, start=495), r"hits 496 to 505 .*is 500: page less far"),
+        (
+            Question("a", mode="knn", k=10, start=95),
+            r"hits 96 to 105 .* 100 candidates.*`depth=105`",
+        ),
+        (
+            Question("a", mode="hybrid", k=10, start=95),
+            r"`depth=105` or more, and for the same on every",
+        ),
+        (Question("a", mode="bm25", k=10, start=495), r"hits 496 to 505 .*is 500: page less far"),
         (Question("a", tuning=Tuning(depth=501)), r"501 candidates .*is 500: ask for `depth=500`"),
-        (Question("a", "knn", 600), r"hits 1 to 600 .*max_result_window is 500"),
+        (Question("a", mode="knn", k=600), r"hits 1 to 600 .*max_result_window is 500"),
     ],
 )
 def test_beyond_the_window_or_the_candidates_is_said(question, said):
@@ -260,10 +272,10 @@ def test_beyond_the_window_or_the_candidates_is_said(question, said):
 
 
 def test_bm25_is_collapsed_by_the_cluster_and_the_others_from_all_candidates():
-    body = plan(Question("a", "bm25", collapse=True)).items[0].body
+    body = plan(Question("a", mode="bm25", collapse=True)).items[0].body
     assert body["collapse"]["field"] == "document_id"
     for mode in ("knn", "hybrid"):
-        body = plan(Question("a", mode, 5, 5, collapse=True)).items[0].body
+        body = plan(Question("a", mode=mode, k=5, start=5, collapse=True)).items[0].body
         assert body["from"] == 0
         assert body["size"] >= 100
         assert "collapse" not in body
@@ -272,7 +284,7 @@ def test_bm25_is_collapsed_by_the_cluster_and_the_others_from_all_candidates():
 def test_collapse_needs_the_field_that_tells_documents():
     bare = read_target("x", {"x": {"mappings": {"properties": {"t": {"type": "text"}}}}})
     with pytest.raises(TargetError, match="'x' has no keyword field 'document_id'"):
-        make_plan(Question("a", "bm25", collapse=True), bare, OPENSEARCH, None)
+        make_plan(Question("a", mode="bm25", collapse=True), bare, OPENSEARCH, None)
 
 
 def test_nothing_that_hybrid_cannot_take_is_ever_sent():
@@ -290,7 +302,7 @@ def test_a_pipeline_that_cannot_be_followed_is_not_explained():
 def test_an_indexs_own_pipeline_is_not_replaced_in_silence():
     made = plan(Question("a"), search={"default_pipeline": "mine"})
     assert "'mine' is replaced" in made.notes[0]
-    assert plan(Question("a", "knn"), search={"default_pipeline": "mine"}).notes == ()
+    assert plan(Question("a", mode="knn"), search={"default_pipeline": "mine"}).notes == ()
 
 
 def test_old_clusters_get_the_legs():
@@ -300,5 +312,5 @@ def test_old_clusters_get_the_legs():
 def test_neighbours_are_explained_where_there_is_no_text_to_highlight():
     field = {"type": "dense_vector", "dims": 3, "similarity": "cosine"}
     bare = read_target("x", {"x": {"mappings": {"properties": {"v": field}}}})
-    (item,) = make_plan(Question("a", "knn", explain=True), bare, ELASTICSEARCH, VECTOR).items
+    (item,) = make_plan(Question("a", mode="knn", explain=True), bare, ELASTICSEARCH, VECTOR).items
     assert "highlight" not in item.body

@@ -10,7 +10,11 @@ from query.errors import QueryError
 from query.question import Question, Tuning
 from tests.unit.query.targets import ELASTICSEARCH, opensearch, target
 
-Z, RRF, WEIGHTED = Fusion("z_score"), Fusion("rrf"), Fusion("rrf", weights=(0.3, 0.7))
+Z, RRF, WEIGHTED = (
+    Fusion(technique="z_score"),
+    Fusion(technique="rrf"),
+    Fusion(technique="rrf", weights=(0.3, 0.7)),
+)
 
 
 @pytest.mark.parametrize(
@@ -19,7 +23,7 @@ Z, RRF, WEIGHTED = Fusion("z_score"), Fusion("rrf"), Fusion("rrf", weights=(0.3,
         (opensearch((3, 6, 0)), Fusion(), 1, None),
         (opensearch((3, 6, 0)), RRF, 3, None),
         (opensearch((3, 6, 0)), Z, 3, None),
-        (opensearch((2, 19)), Fusion("l2"), 3, None),
+        (opensearch((2, 19)), Fusion(technique="l2"), 3, None),
         (opensearch((3, 0)), Z, 3, None),
         (opensearch((2, 19, 1)), RRF, 1, None),
         (opensearch((2, 19, 1)), RRF, 2, r"before OpenSearch 3\.5 rrf ranks within each shard"),

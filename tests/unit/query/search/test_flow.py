@@ -55,7 +55,7 @@ def searching(by=None, **changes):
 def test_the_index_is_described_once_and_then_each_search_is_one_request():
     with searching(encoder()) as (searcher, seen):
         for mode in ("knn", "bm25", "hybrid"):
-            assert [hit.id for hit in searcher.search("x", mode)] == ["a"]
+            assert [hit.id for hit in searcher.search("x", mode=mode)] == ["a"]
     assert asked(seen) == ["/books", "/books/_search", "/books/_search", "/books/_search"]
 
 
@@ -64,7 +64,7 @@ def test_a_user_who_may_not_read_settings_searches_with_their_defaults():
     mapping = (200, {"books": {"mappings": described()["mappings"]}})
     prepared = {"/books": forbidden, "/books/_mapping": mapping}
     with searching(encoder(), **prepared) as (searcher, seen):
-        assert len(searcher.search("x", "hybrid")) == 1
+        assert len(searcher.search("x", mode="hybrid")) == 1
     assert asked(seen) == ["/books", "/books/_mapping", "/books/_search"]
 
 
@@ -73,7 +73,7 @@ def test_a_cluster_that_is_overloaded_is_not_asked_twice():
     with searching(encoder(), **{"/books/_search": full}) as (searcher, seen):
         for _ in range(2):
             with pytest.raises(ClusterError, match="overloaded"):
-                searcher.search("x", "knn")
+                searcher.search("x", mode="knn")
     assert asked(seen) == ["/books", "/books/_search", "/books/_search"]
 
 
@@ -82,7 +82,7 @@ def test_a_refusal_makes_it_look_at_the_index_again_once():
     with searching(encoder(), **{"/books/_search": refused}) as (searcher, seen):
         for _ in range(2):
             with pytest.raises(ClusterError, match="dimension"):
-                searcher.search("x", "knn")
+                searcher.search("x", mode="knn")
     first, again = ["/books", "/books/_search"], ["/books/_search", "/books", "/books/_search"]
     assert asked(seen) == first + again
 
@@ -94,20 +94,20 @@ def test_an_encoder_is_not_asked_where_the_index_cannot_be_searched_by_it():
         searching(stub, **{"/books": (200, {"books": bare})}) as (searcher, _),
         pytest.raises(TargetError, match="no field of vectors"),
     ):
-        searcher.search("x", "knn")
+        searcher.search("x", mode="knn")
     assert stub.asked == []
 
 
 def test_a_cluster_that_goes_away_is_one_sentence_in_both_worlds():
     with serving(answers()) as (url, _), connect(url) as cluster:
         searcher = Searcher(cluster, "books", encoder=encoder())
-        searcher.search("x", "knn")
+        searcher.search("x", mode="knn")
 
     async def search():
         async with AsyncSearcher(cluster, "books", encoder=encoder()) as other:
-            await other.search("x", "knn")
+            await other.search("x", mode="knn")
 
-    for attempt in (lambda: searcher.search("x", "knn"), lambda: asyncio.run(search())):
+    for attempt in (lambda: searcher.search("x", mode="knn"), lambda: asyncio.run(search())):
         with pytest.raises(UnreachableError, match="nothing listens at"):
             attempt()
 
@@ -115,7 +115,7 @@ def test_a_cluster_that_goes_away_is_one_sentence_in_both_worlds():
 def test_a_given_vector_needs_no_encoder():
     with searching() as (searcher, _):
         vector = np.array([1, 0, 0], dtype=np.float32)
-        assert len(searcher.search("x", "hybrid", vector=vector)) == 1
+        assert len(searcher.search("x", mode="hybrid", vector=vector)) == 1
 
 
 def test_an_answer_that_is_no_json_is_one_sentence():
@@ -123,21 +123,21 @@ def test_an_answer_that_is_no_json_is_one_sentence():
         searching(encoder(), **{"/books/_search": (200, b"<html>")}) as (searcher, _),
         pytest.raises(UnreachableError, match=r"gives no such answer.*but '<html>'.*`url`"),
     ):
-        searcher.search("x", "knn")
+        searcher.search("x", mode="knn")
 
 
 def test_a_given_vector_may_be_a_list_or_a_column():
     columns = np.eye(3)
     with searching() as (searcher, _):
         for vector in ([1.0, 0.0, 0.0], columns[:, 1]):
-            assert len(searcher.search("x", "knn", vector=vector)) == 1
+            assert len(searcher.search("x", mode="knn", vector=vector)) == 1
 
 
 def test_half_a_character_in_one_of_many_queries_is_told_by_its_id():
     hits = answer("a")[1]
     with searching(encoder(), **{"/_msearch": (200, {"responses": [hits, hits]})}) as (searcher, _):
         asked = [("1", "x"), ("2", "\ud800"), ("3", "y")]
-        found = list(searcher.search_many(asked, "knn"))
+        found = list(searcher.search_many(asked, mode="knn"))
     assert [each.query.id for each in found] == ["1", "2", "3"]
     assert [each.error is None for each in found] == [True, False, True]
     assert "is no text" in found[1].error
@@ -156,7 +156,7 @@ def test_what_was_asked_before_its_source_failed_is_answered_first():
     with searching(encoder(), **prepared) as (searcher, _):
 
         def ask_here():
-            for each in searcher.search_many(queries(), "knn", batch=2):
+            for each in searcher.search_many(queries(), mode="knn", batch=2):
                 found.append(each)
 
         with pytest.raises(KeyError, match="lost"):
@@ -165,7 +165,7 @@ def test_what_was_asked_before_its_source_failed_is_answered_first():
 
         async def ask():
             async with AsyncSearcher(searcher._cluster, "books", encoder=encoder()) as other:
-                async for each in other.search_many(queries(), "knn", batch=2):
+                async for each in other.search_many(queries(), mode="knn", batch=2):
                     found.append(each)
 
         with pytest.raises(KeyError, match="lost"):
@@ -175,8 +175,8 @@ def test_what_was_asked_before_its_source_failed_is_answered_first():
 
 @pytest.mark.parametrize("batch", [0, -1, 2.5, None])
 def test_a_batch_that_holds_no_query(batch):
-    with searching(encoder()) as (searcher, _), pytest.raises(QueryError, match="a batch is"):
-        next(searcher.search_many([("1", "a")], "knn", batch=batch))
+    with searching(encoder()) as (searcher, _), pytest.raises(QueryError, match="batch is"):
+        next(searcher.search_many([("1", "a")], mode="knn", batch=batch))
 
 
 def test_a_query_that_takes_too_long_costs_itself_alone():
@@ -201,7 +201,7 @@ def test_a_query_that_takes_too_long_costs_itself_alone():
         Searcher(cluster, "books") as searcher,
     ):
         queries = [("1", "quick"), ("2", "slow"), ("3", "quick")]
-        found = list(searcher.search_many(queries, "bm25"))
+        found = list(searcher.search_many(queries, mode="bm25"))
         done.set()
     assert [len(each.result or ()) for each in found] == [1, 0, 1]
     assert "did not answer in time" in found[1].error

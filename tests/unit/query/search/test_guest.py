@@ -40,11 +40,11 @@ def test_a_fork_while_a_thread_is_at_the_vectors_and_the_model():
 
 def test_a_child_searches_by_connections_of_its_own(cluster):
     searcher = Searcher(cluster, "books", encoder=encoder())
-    searcher.search("x", "knn")
+    searcher.search("x", mode="knn")
     before = cluster.client.transport.connection_pool.connections
 
     def own():
-        found = ids(searcher.search("x", "hybrid")), ids(searcher.search("y", "bm25"))
+        found = ids(searcher.search("x", mode="hybrid")), ids(searcher.search("y", mode="bm25"))
         return found, cluster.client.transport.connection_pool.connections[0] not in before
 
     assert forked(own) == ((["a"], ["a"]), True)
@@ -56,7 +56,7 @@ def test_one_async_searcher_in_loop_after_loop(cluster):
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always")
         for _ in range(3):
-            assert ids(asyncio.run(searcher.search("x", "knn"))) == ["a"]
+            assert ids(asyncio.run(searcher.search("x", mode="knn"))) == ["a"]
         gc.collect()
     assert [each for each in told if issubclass(each.category, ResourceWarning)] == []
 
@@ -66,7 +66,7 @@ def test_one_async_searcher_in_two_loops_at_once(cluster):
     found = []
 
     async def several():
-        jobs = [searcher.search(f"x{n}", "knn") for n in range(20)]
+        jobs = [searcher.search(f"x{n}", mode="knn") for n in range(20)]
         found.extend(map(ids, await asyncio.gather(*jobs)))
 
     threads = [threading.Thread(target=lambda: asyncio.run(several())) for _ in range(3)]
@@ -83,7 +83,7 @@ def test_closing_closes_what_another_running_loop_has_open(cluster):
     thread = threading.Thread(target=other.run_forever)
     thread.start()
     try:
-        asyncio.run_coroutine_threadsafe(searcher.search("x", "knn"), other).result()
+        asyncio.run_coroutine_threadsafe(searcher.search("x", mode="knn"), other).result()
         (opened,) = searcher._clients._open.values()
         (connection,) = opened.client.transport.connection_pool.connections
         assert connection.session is not None
@@ -99,7 +99,7 @@ def test_an_async_searcher_of_the_parent_serves_the_child(cluster):
     searcher = AsyncSearcher(cluster, "books", encoder=encoder())
 
     async def search():
-        return ids(await searcher.search("x", "knn"))
+        return ids(await searcher.search("x", mode="knn"))
 
     assert asyncio.run(search()) == ["a"]
     assert forked(lambda: asyncio.run(search())) == ["a"]

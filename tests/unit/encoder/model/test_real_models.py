@@ -11,7 +11,7 @@ from transformers import AutoModel, AutoTokenizer
 from encoder import Encoder
 from tests.support.parity import TEXTS, check, ours, theirs
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 GRANITE = ROOT.parent / "shared" / "data" / "granite-30m"
 COUNT = 200
 # First five components of "hello world", as sentence-transformers 6.2 gives them.
