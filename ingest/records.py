@@ -139,8 +139,10 @@ class Reading:
 
     format: jsonl, csv, tsv, msmarco, parquet or arrow, or None to find out; id_field, text_fields,
     title_field: dotted paths, or None for the usual names; template: what is encoded, with {text}
-    once; drop_fields: not carried into the index; id_from_content: documents without an id get one
-    made of their text; max_bytes: a longer document is refused.
+    once; drop_fields: not carried into the index, names or patterns such as `emb_*`;
+    id_from_content: documents without an id get one made of their text; max_bytes: a longer
+    document is refused; rename_fields: (old, new) names, dotted paths, by which all else goes;
+    keep_misfits: a value that does not fit its field's type is kept beside it, as FIELD_misfit.
     """
 
     format: Format | None = None
@@ -151,6 +153,8 @@ class Reading:
     drop_fields: Sequence[str] = ()
     id_from_content: bool = False
     max_bytes: int = 10 * MEGABYTE
+    rename_fields: tuple[tuple[str, str], ...] = ()
+    keep_misfits: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a limit that no document can meet, or no cluster, and one text for several."""
@@ -209,11 +213,15 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One parsed row of a source; raw: as it stood, where JSON could not hold the value again."""
+    """One parsed row of a source; raw: as it stood, where JSON could not hold the value again.
+
+    cells: the values are of a table, where everything is text.
+    """
 
     origin: Origin
     value: dict[str, Any]
     raw: str | None = None
+    cells: bool = False
 
     @property
     def source(self) -> dict[str, Any] | str:
@@ -225,7 +233,7 @@ class Row:
 class Document:
     """One document: `before` + text + `after` is what a passage encodes.
 
-    source: as it was read, parsed or raw.
+    source: as it was read, parsed or raw; cells: its values are of a table, where all is text.
     """
 
     number: int
@@ -237,6 +245,7 @@ class Document:
     after: str
     origin: Origin
     source: dict[str, Any] | str
+    cells: bool = False
 
     def rejected(self, reason: str) -> Reject:
         """The document as a reject."""

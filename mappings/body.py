@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.resources import files
 from typing import Any, Literal
 
 from mappings.errors import MappingError
 from mappings.record import Fields, IndexRecord
+from mappings.types import field_mapping
 from tandem.base.arguments import as_whole, known_options, settle
 
 # k-NN's KNNEngine.java allows 16,000 dimensions; Elasticsearch's dense_vector allows 4,096.
@@ -26,7 +27,8 @@ class Shape:
     """How an index is laid out, apart from who encodes it.
 
     analyzer: of the text and title fields; m and ef_construction: edges of a node and candidates
-    while building in HNSW (https://arxiv.org/abs/1603.09320); engine: OpenSearch only.
+    while building in HNSW (https://arxiv.org/abs/1603.09320); engine: OpenSearch only; field_types:
+    dotted name -> type of metadata, one of mappings.types.TYPES or date:FORMAT.
     """
 
     analyzer: str = "standard"
@@ -35,6 +37,7 @@ class Shape:
     ef_construction: int = 100
     shards: int = 1
     replicas: int = 1
+    field_types: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Refuse an unknown engine and sizes below 1 (replicas below 0)."""
@@ -47,6 +50,10 @@ class Shape:
                 raise MappingError(f"{name} is {getattr(self, name)} and must be at least 1.")
         if self.replicas < 0:
             raise MappingError(f"replicas is {self.replicas} and must be at least 0.")
+        for name, kind in self.field_types.items():
+            field_mapping(kind, "opensearch")
+            if name.split(".")[0] in Fields().names():
+                raise MappingError(f"{name!r} is a field that Tandem writes itself: leave it out.")
 
 
 def index_body(
@@ -70,8 +77,22 @@ def index_body(
     index = body["settings"]["index"]
     index["number_of_shards"], index["number_of_replicas"] = shape.shards, shape.replicas
     body["mappings"]["_meta"] = record.to_meta()
-    body["mappings"]["properties"] = _properties(body["mappings"]["properties"], record, shape)
+    body["mappings"]["properties"] = {
+        **_properties(body["mappings"]["properties"], record, shape),
+        **metadata_properties(shape, distribution),
+    }
     return body
+
+
+def metadata_properties(shape: Shape, distribution: str) -> dict[str, Any]:
+    """The part of a mapping's `properties` that a shape's types of metadata make."""
+    properties: dict[str, Any] = {}
+    for name, kind in shape.field_types.items():
+        level, (*above, last) = properties, name.split(".")
+        for each in above:
+            level = level.setdefault(each, {}).setdefault("properties", {})
+        level[last] = {**level.get(last, {}), **field_mapping(kind, distribution, shape.analyzer)}
+    return properties
 
 
 def laid_out(description: Mapping[str, Any], fields: Fields) -> dict[str, Any]:

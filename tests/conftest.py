@@ -7,11 +7,23 @@ from collections.abc import Iterator
 from importlib.resources import files
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from cluster import Cluster, connect, connect_embedded
 from tests.servers.servers import ElasticsearchServer, OpenSearchServer, SecuredServer
 
 TIMEOUT = 60.0
+
+# Machines may be slow, and no run may differ from another or leave a folder behind.
+settings.register_profile(
+    "tandem",
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.load_profile("tandem")
 
 
 @pytest.fixture(scope="session")

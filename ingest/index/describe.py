@@ -134,6 +134,7 @@ def describe(cluster: Cluster, name: str) -> dict[str, Any]:
     Raises ClusterError, and MappingError for a damaged record.
     """
     from mappings import read_record
+    from mappings.types import stored_types, type_of
 
     (index, found), *others = get_index(cluster, name).items()
     with cluster.explaining():
@@ -155,7 +156,7 @@ def describe(cluster: Cluster, name: str) -> dict[str, Any]:
         "replicas": int(settings["number_of_replicas"]),
         "aliases": sorted(aliases(found)),
         **_layout(found, record),
-        "fields": {k: v.get("type", "object") for k, v in found["mappings"]["properties"].items()},
+        "fields": {k: type_of(v) for k, v in stored_types(found["mappings"]["properties"])},
     }
 
 

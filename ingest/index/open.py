@@ -11,6 +11,7 @@ from ingest.errors import IndexRefusedError
 from ingest.index.describe import check_name, find_index
 from ingest.index.loading import OpenIndex, end_half_ended, lease_of
 from ingest.index.note import Note, mark
+from ingest.index.types.plan import telling_of_fields
 from ingest.records import PassageEncoder
 from mappings import (
     LOADING,
@@ -47,7 +48,7 @@ def create_index(
         body["mappings"]["_meta"][LOADING] = asdict(note)
         if alias:
             body["aliases"] = {lease_of(name, token): {"is_hidden": True} for token in note.loaders}
-    with cluster.explaining():
+    with telling_of_fields(shape or Shape()), cluster.explaining():
         cluster.client.indices.create(index=name, body=body)
     return body
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 from ingest.read.rejects import unwrap
@@ -25,6 +26,7 @@ from mappings import Fields
 
 # The cluster's limit for an `_id`, less room for a passage's number.
 LONGEST_ID = 500
+_PATTERN_MARKS = frozenset("*?[")
 _OF_PASSAGES = re.compile(PASSAGE_ID)
 
 
@@ -42,6 +44,17 @@ def without(value: dict[str, Any], path: str) -> dict[str, Any]:
     return value
 
 
+def without_matching(
+    value: dict[str, Any], patterns: Sequence[str], prefix: str = ""
+) -> dict[str, Any]:
+    """A copy without the fields, at any depth, whose dotted paths match a pattern of a shell."""
+    return {
+        key: without_matching(each, patterns, f"{prefix}{key}.") if isinstance(each, dict) else each
+        for key, each in value.items()
+        if not any(fnmatchcase(prefix + key, pattern) for pattern in patterns)
+    }
+
+
 class DocumentMaker:
     """Turns rows into documents by the settings of a Reading; `fields` are Tandem's own names."""
 
@@ -53,6 +66,9 @@ class DocumentMaker:
         self._titles = (reading.title_field,) if reading.title_field else TITLE_FIELDS
         self._template = Template(reading.template) if reading.template else None
         self._unfilled = Unfilled(self._template) if self._template else None
+        dropped = reading.drop_fields
+        self._patterns = [name for name in dropped if _PATTERN_MARKS.intersection(name)]
+        self._dropped = [name for name in dropped if name not in self._patterns]
         self._ended = False
 
     @property
@@ -88,12 +104,14 @@ class DocumentMaker:
             return None
 
     def _document(self, number: int, row: Row) -> Document:
-        value = row.value
+        value = self._renamed(row.value)
         document_id, rest = self._id(value)
         text, rest = self._text(value, rest)
         title, rest = self._title(value, rest)
-        for field in self._reading.drop_fields:
+        for field in self._dropped:
             rest = without(rest, field)
+        if self._patterns:
+            rest = without_matching(rest, self._patterns)
         if named := self._special & rest.keys():
             rest = self._without_nulls(rest, named)
         if "" in rest:
@@ -106,8 +124,20 @@ class DocumentMaker:
         before, after = self._around(value, title)
         document_id = document_id or content_id(text)
         return Document(
-            number, document_id, text, title, rest, before, after, row.origin, row.source
+            number, document_id, text, title, rest, before, after, row.origin, row.source, row.cells
         )
+
+    def _renamed(self, value: dict[str, Any]) -> dict[str, Any]:
+        for old, new in self._reading.rename_fields:
+            if (found := lookup(value, old)) is None:
+                continue
+            if lookup(value, new) is not None:
+                raise BadDocumentError(
+                    f"the field {old!r} cannot be renamed to {new!r}, which is there too: leave "
+                    f"one of them out with --drop-field, or give another name"
+                )
+            value = {**without(value, old), new: found}
+        return value
 
     def _without_nulls(self, rest: dict[str, Any], named: frozenset[str]) -> dict[str, Any]:
         """What is carried along, where it has names of Tandem's or of ids: null means absent."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, cast
 
@@ -12,6 +13,7 @@ from ingest.read.formats.jsonl import FROM_ARRAY, RowStream, read_jsonl
 from ingest.read.formats.objects import read_iterable
 from ingest.read.formats.tables import read_csv, read_msmarco, read_tsv
 from ingest.read.rejects import may_write
+from ingest.read.sample import ROWS, Ahead, first_rows
 from ingest.read.sources.files import (
     COMPRESSED,
     PRIVATE,
@@ -97,6 +99,10 @@ _LINE_READERS: dict[str, Callable[[Iterator[Line], str, Reading], RowStream]] = 
     "msmarco": read_msmarco,
 }
 
+# Of many files, so many are looked into, and of each at least so many rows.
+_FILES_SAMPLED = 100
+_ROWS_OF_A_FILE = 20
+
 Source = str | Path | Sequence[str | Path] | Iterable[dict[str, Any]]
 
 
@@ -113,8 +119,35 @@ class Rows:
         else:
             self._files, self._items = [], named
         self.position = Position(self._files)
+        self._ahead: Ahead | None = None
 
     def __iter__(self) -> Iterator[Row | Reject]:
+        return self._all() if self._ahead is None else iter(self._ahead)
+
+    def sample(self) -> list[Row | Reject]:
+        """The first rows of every file; they are read again, or kept, for who iterates.
+
+        None where the source is damaged at its very beginning, which is told when it is loaded.
+        """
+        if any(not (file.path and file.path.is_file()) for file in self._files):
+            self._ahead = self._ahead or Ahead(self._all())
+            return self._ahead.first()
+        if not self._files and not isinstance(self._items, list | tuple):
+            self._ahead = self._ahead or Ahead(self._all())
+            return self._ahead.first()
+        found: list[Row | Reject] = []
+        most = max(ROWS // max(1, len(self._files)), _ROWS_OF_A_FILE)
+        for file in self._files[:_FILES_SAMPLED]:
+            with suppress(SourceError):
+                found.extend(first_rows(read_source(file, self._reading, Position([])), most))
+        return found or list(first_rows(read_iterable(self._items), most))
+
+    @property
+    def waiting(self) -> int:
+        """Rows that were taken from the source for the sample and not handed on since."""
+        return self._ahead.waiting if self._ahead else 0
+
+    def _all(self) -> Iterator[Row | Reject]:
         for file in self._files:
             yield from read_source(file, self._reading, self.position)
         yield from read_iterable(self._items)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from threading import Event
 
 from ingest.errors import IngestError, SourceError
+from ingest.index.types.fit import Fitter
 from ingest.read.documents import DocumentMaker, content_id
 from ingest.read.rows import Rows
 from ingest.records import Document, Origin, Reading, Reject, Row
@@ -83,7 +84,8 @@ def _key(document_id: str) -> int:
 class Intake:
     """The beginning of the path.
 
-    damage: the error at which the source ended, if it did; what stands before it is still loaded.
+    fitter: by the types of the index, once they are known; damage: the error at which the source
+    ended, if it did; what stands before it is still loaded.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class Intake:
         stopping: Event,
     ) -> None:
         self._rows, self._seen = rows, seen
+        self.fitter = Fitter({})
         self._maker = DocumentMaker(reading, fields)
         self._by_content = reading.id_from_content
         self._tally, self._stopping = tally, stopping
@@ -108,10 +111,11 @@ class Intake:
 
     def documents(self) -> Iterator[Document]:
         """Documents that are the first with their id, until the run is stopping."""
-        for found in self._maker.make(self._sound_rows()):
+        for made in self._maker.make(self._sound_rows()):
             if self._stopping.is_set():
                 return
             self._tally.took()
+            found = self.fitter.fit(made) if isinstance(made, Document) else made
             if isinstance(found, Reject):
                 if found.id:
                     self._seen.note(found.id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from itertools import islice
@@ -14,6 +14,8 @@ from ingest.errors import IngestError
 from ingest.index.alias import read_alias
 from ingest.index.generations import Older, created, generations, older
 from ingest.index.open import existing, planned_body
+from ingest.index.types.fit import Fitter
+from ingest.index.types.plan import MOST_FIELDS, PlannedFields, planned_fields, said_of_too_many
 from ingest.passages.split import Splitter
 from ingest.read.documents import DocumentMaker
 from ingest.read.rows import Source
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     from cluster import Cluster
 
 PASSAGES_SHOWN = 3
-# Enough rows to find three passages in, and every field of a template, whatever the first are.
+# Of so many of the first rows, refusals are shown.
 ROWS_TRIED = 100
 
 
@@ -38,8 +40,9 @@ class DryRun:
     """The first passages, their tokens as encoded, and refused rows among the first.
 
     index: where they would go; template: what is encoded; body: of the index that would be
-    created, None where it is there; deleted: older indexes of the alias that would go; pruned: the
-    documents that would, None where none were to; warnings: what looks wrong, a sentence each.
+    created, None where it is there; types: of the metadata, by dotted name; deleted: older indexes
+    of the alias that would go; pruned: the documents that would, None where none were to; warnings:
+    what looks wrong, a sentence each.
     """
 
     index: str
@@ -48,6 +51,7 @@ class DryRun:
     tokens: list[int]
     rejects: list[Reject]
     body: dict[str, Any] | None
+    types: Mapping[str, str]
     deleted: tuple[str, ...] = ()
     pruned: Pruned | None = None
     warnings: tuple[str, ...] = ()
@@ -66,6 +70,7 @@ class DryRun:
                 for r in self.rejects
             ],
             "body": self.body,
+            "types": dict(self.types),
             "deleted": list(self.deleted),
             "pruned": asdict(self.pruned) if self.pruned else None,
             "warnings": list(self.warnings),
@@ -90,28 +95,27 @@ def dry_run(
     rows = checked(source, plan, alias)
     name = named(cluster, encoder, index, alias, plan)
     there = existing(cluster, name, encoder, plan.shape)
-    body = None if there else planned_body(cluster, name, encoder, plan.shape, alias)
     older = _older(cluster, alias, there[1] if there else None, plan.keep)
     maker, pruning = DocumentMaker(plan.reading, Fields()), _Pruning()
-    wanted = there and not alias and plan.confirm_prune
-    first: list[Document | Reject] = []
-    for found in maker.make(iter(rows) if wanted else islice(rows, ROWS_TRIED)):
-        pruning.see(found)
-        if len(first) < ROWS_TRIED:
-            first.append(found)
-    passages = _passages(encoder, plan, (each for each in first if isinstance(each, Document)))
-    pruned, notes = pruning.found(cluster, there, plan) if there and wanted else (None, ())
-    return DryRun(
-        name,
-        maker.template,
-        passages,
-        encoder.count_tokens([passage.encoded for passage in passages]) if passages else [],
-        [each for each in first if isinstance(each, Reject)],
-        body,
-        older.gone,
-        pruned,
-        (*maker.warnings, *older.notes, *notes),
-    )
+    made = list(maker.make(iter(rows.sample())))
+    sound = [each for each in made if isinstance(each, Document)]
+    found = (there[0], there[1], there[2].fields) if there else None
+    planned = planned_fields(cluster, found, plan.shape, sound)
+    body = None if there else planned_body(cluster, name, encoder, planned.shape, alias)
+    fitter = Fitter(planned.types, keep=plan.reading.keep_misfits)
+    fitted = [fitter.fit(each) if isinstance(each, Document) else each for each in made]
+    passages = _passages(encoder, plan, (each for each in fitted if isinstance(each, Document)))
+    pruned: Pruned | None = None
+    notes = (*maker.warnings, *_warnings(planned), *older.notes)
+    if there and not alias and plan.confirm_prune:
+        for each in DocumentMaker(plan.reading, Fields()).make(iter(rows)):
+            pruning.see(each)
+        pruned, more = pruning.found(cluster, there, plan)
+        notes = (*notes, *more)
+    tokens = encoder.count_tokens([passage.encoded for passage in passages]) if passages else []
+    rejects = [each for each in fitted[:ROWS_TRIED] if isinstance(each, Reject)]
+    shown = (name, maker.template, passages, tokens, rejects, body, planned.types)
+    return DryRun(*shown, older.gone, pruned, notes)
 
 
 def _passages(encoder: PassageEncoder, plan: Plan, documents: Iterator[Document]) -> list[Passage]:
@@ -163,6 +167,13 @@ class _Pruning:
         except IngestError as error:
             notes = (str(error),)
         return Pruned(each.documents, each.held, each.sample), notes
+
+
+def _warnings(planned: PlannedFields) -> tuple[str, ...]:
+    """What is to be said of the types, and of too many of them, which creating would tell."""
+    count = len(planned.types)
+    many = (f"{said_of_too_many(count, planned.shape)}.",) if count > MOST_FIELDS else ()
+    return (*planned.warnings, *many)
 
 
 def _older(

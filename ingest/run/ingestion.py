@@ -22,7 +22,7 @@ from ingest.records import Action, Passage, PassageEncoder
 from ingest.run import finish
 from ingest.run.deduplicate import Intake, Seen
 from ingest.run.place import Place, take_place
-from ingest.run.plan import Plan, checked, given_plan
+from ingest.run.plan import Plan, checked, fitter_for, given_plan
 from ingest.run.prune import check_prunable, prune
 from ingest.run.stages import Clock, Flow, wait_for
 from ingest.tally import Report, Tally
@@ -121,6 +121,10 @@ class _Run:
         Ctrl-C writes what is encoded and raises KeyboardInterrupt; a second one ends at once.
         """
         self._place.rehearse(self._client)
+        self._intake.fitter, said = fitter_for(
+            self._place.cluster, self._index, self._rows, self._plan
+        )
+        self._notes += said
         done = self._flow.background(self._pump)
         interrupted = False
         while not done.is_set():
@@ -284,6 +288,7 @@ class _Run:
         share, counts = self._rows.position.share, self._tally.report()
         finished = counts.read / max(1, counts.read + counts.unfinished)
         known = {
+            "unfinished": counts.unfinished + self._rows.waiting,
             "seconds": self._clock.seconds,
             "retries": self._client.retries,
             # Reading is ahead of writing, by minutes where encoding is slow.

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING
 
 from ingest.errors import IngestError
 from ingest.index.alias import index_for
+from ingest.index.loading import OpenIndex
+from ingest.index.types.fit import Fitter
+from ingest.index.types.plan import enter_types
 from ingest.read.documents import DocumentMaker
 from ingest.read.rejects import RejectsFile
 from ingest.read.rows import Rows, Source
-from ingest.records import PassageEncoder, Reading, Splitting, Writing
+from ingest.records import Document, PassageEncoder, Reading, Splitting, Writing
 from ingest.run.prune import Confirm, PruneLimit
 from ingest.tally import RejectLimit
 from mappings import Fields, Shape
@@ -83,6 +86,24 @@ def checked(source: Source, plan: Plan, alias: str | None = None) -> Rows:
     RejectsFile(rejects).check()
     rows.check(rejects)
     return rows
+
+
+def first_documents(rows: Rows, reading: Reading) -> list[Document]:
+    """The documents among a source's first rows, by which the types of metadata are told."""
+    made = DocumentMaker(reading, Fields()).make(iter(rows.sample()))
+    return [each for each in made if isinstance(each, Document)]
+
+
+def fitter_for(
+    cluster: Cluster, index: OpenIndex, rows: Rows, plan: Plan
+) -> tuple[Fitter, tuple[str, ...]]:
+    """What fits documents to the types of an open index, which it is given, and what to say of it.
+
+    Raises IndexRefusedError where the index would refuse the documents.
+    """
+    first = first_documents(rows, plan.reading)
+    planned = enter_types(cluster, index, plan.shape, first)
+    return Fitter(planned.types, keep=plan.reading.keep_misfits), planned.warnings
 
 
 def named(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from ipaddress import ip_address, ip_network
 from typing import Any
 
 from query.errors import FilterError
@@ -13,6 +14,13 @@ from query.target import DATES, INTEGERS, NUMBERS, Types, known_type, nested_in
 EXACT = ("keyword", "constant_keyword", "wildcard", "ip", "version")
 _RANGES = {">=": "gte", "<=": "lte", ">": "gt", "<": "lt"}
 _CONDITION = re.compile(r"\s*([^\s=!<>]+)\s*(!=|>=|<=|=|>|<)\s*(.*?)\s*", re.S)
+# Latitude, longitude, and how far away at most.
+_NEAR = re.compile(
+    r"\s*([^\s=!<>~]+)\s*~\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*<=?"
+    r"\s*(\d+(?:\.\d+)? ?(?:km|m|mi|yd|ft|nmi|cm))\s*"
+)
+# The cluster's date math: years, months, weeks, days, hours, minutes, seconds; / rounds down.
+_NOW = re.compile(r"now(?:[+-]\d+[yMwdhHms])*(?:/[yMwdhHms])?")
 # A value in quotes may hold commas.
 _VALUE = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[^,"][^,]*)\s*(?:,|$)')
 
@@ -20,12 +28,17 @@ _VALUE = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[^,"][^,]*)\s*(?:,|$)')
 def condition(text: str, types: Types, index: str) -> dict[str, Any]:
     """Query DSL for FIELD=VALUE, !=, >, >=, <, <=; several values with commas mean any of them.
 
-    A passage without the field meets != and no other condition. Raises FilterError.
+    FIELD~LAT,LON<DISTANCE means near a place; a field of addresses takes a network, 10.0.0.0/8, and
+    one of dates also now-30d. A passage without the field meets != and no other condition. Raises
+    FilterError.
     """
+    if near := _NEAR.fullmatch(text):
+        return _near(near, types, index)
     match = _CONDITION.fullmatch(text)
     if not match or not match[3]:
         raise FilterError(
-            f"{text!r} is no condition: write it as lang=en, lang=en,de, lang!=en or year>=2019."
+            f"{text!r} is no condition: write it as lang=en, lang=en,de, lang!=en, year>=2019 or "
+            "place~52.5,13.4<5km."
         )
     name, operator, rest = match.groups()
     if rest[0] in "=<>":
@@ -34,7 +47,8 @@ def condition(text: str, types: Types, index: str) -> dict[str, Any]:
             "and double quotes around a value that begins so."
         )
     name, kind = _exact_field(name, types, index)
-    values = [_value(each, name, kind) for each in _values(rest, text)]
+    ordered = operator in _RANGES
+    values = [_value(each, name, kind, ordered=ordered) for each in _values(rest, text)]
     if operator in _RANGES:
         return _range(name, kind, operator, values)
     query = {"terms": {name: values}} if len(values) > 1 else {"term": {name: values[0]}}
@@ -76,10 +90,28 @@ def _unquoted(value: str, text: str) -> str:
         ) from error
 
 
-def _value(value: str, name: str, kind: str) -> Any:
-    """A value as the field's type wants it."""
+def _near(match: re.Match[str], types: Types, index: str) -> dict[str, Any]:
+    name, lat, lon, distance = match.groups()
+    if (kind := known_type(name, types, index)) != "geo_point":
+        raise FilterError(
+            f"field {name!r} is of type {kind} and no place: ingest it with --field-type "
+            f"{name}=geo_point."
+        )
+    place = {"lat": float(lat), "lon": float(lon)}
+    if abs(place["lat"]) > 90 or abs(place["lon"]) > 180:
+        raise FilterError(
+            f"{lat},{lon} is no place: latitude comes first, from -90 to 90, then longitude, from "
+            "-180 to 180."
+        )
+    return {"geo_distance": {"distance": distance.replace(" ", ""), name: place}}
+
+
+def _value(value: str, name: str, kind: str, *, ordered: bool) -> Any:
+    """A value as the field's type wants it; ordered: it is a bound, and may lie between values."""
+    if kind in _SPECIAL and (fault := _SPECIAL[kind](value, ordered)):
+        raise FilterError(f"field {name!r} is of type {kind} and {value!r} {fault}.")
     try:
-        if kind in INTEGERS:
+        if kind in INTEGERS and not (ordered and "." in value):
             return int(value)
         if kind in NUMBERS:
             return _finite(value)
@@ -89,10 +121,27 @@ def _value(value: str, name: str, kind: str) -> Any:
             f"field {name!r} is of type {kind} and {value!r} is no such number{cure}."
         ) from error
     if kind == "boolean":
-        if value not in ("true", "false"):
+        if value.lower() not in ("true", "false"):
             raise FilterError(f"field {name!r} is boolean and {value!r} is neither true nor false.")
-        return value == "true"
+        return value.lower() == "true"
     return value
+
+
+def _fault_of_address(value: str, ordered: bool) -> str | None:
+    try:
+        ip_address(value) if ordered else ip_network(value, strict=False)
+    except ValueError:
+        return "is no address" if ordered else "is no address and no network such as 10.0.0.0/24"
+    return None
+
+
+def _fault_of_date(value: str, ordered: bool) -> str | None:
+    if _NOW.fullmatch(value) or re.match(r"[-+]?\d|[A-Z][a-z]{2}", value):
+        return None
+    return "is no date: write it as 2015-01-31, 2015-01-31T10:00:00Z, now or now-30d"
+
+
+_SPECIAL = {"ip": _fault_of_address, **dict.fromkeys(DATES, _fault_of_date)}
 
 
 def _between(name: str, value: str) -> str:

@@ -56,6 +56,17 @@ def _template(ctx: click.Context, param: click.Parameter, value: str | None) -> 
     return value
 
 
+def _renames(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> tuple[tuple[str, str], ...]:
+    pairs = [value.partition("=") for value in values]
+    for old, equals, new in pairs:
+        if not (old and equals and new):
+            message = f"{old + equals + new!r} is no OLD=NEW: write it as date=published."
+            raise click.BadParameter(message, ctx, param)
+    return tuple((old, new) for old, _, new in pairs)
+
+
 _OPTIONS = [
     click.option("--format", type=click.Choice(FORMATS), help="Of the sources (default: found)."),
     click.option("--id-field", help="Field of the id, dots for nested ones (default: _id, id...)."),
@@ -74,7 +85,24 @@ _OPTIONS = [
         "it would fill more than a quarter of each.",
     ),
     click.option(
-        "--drop-field", type=WORDS, multiple=True, help="Do not carry this field into the index."
+        "--drop-field",
+        type=WORDS,
+        multiple=True,
+        help="Do not carry this field into the index; a pattern such as 'emb_*' means many.",
+    ),
+    click.option(
+        "--rename-field",
+        type=WORDS,
+        multiple=True,
+        callback=_renames,
+        metavar="OLD=NEW",
+        help="Call a field otherwise, before all else; dots for nested ones.",
+    ),
+    click.option(
+        "--keep-misfits",
+        is_flag=True,
+        help="Keep a value that does not fit its field's type beside it, as FIELD_misfit, instead "
+        "of rejecting its document.",
     ),
     click.option(
         "--id-from-content",
@@ -164,6 +192,8 @@ def ingest_options(command: Command) -> Command:
             drop_fields=take("drop_field"),
             id_from_content=take("id_from_content"),
             max_bytes=int(take("max_document_mb") * MEGABYTE),
+            rename_fields=take("rename_field"),
+            keep_misfits=take("keep_misfits"),
         )
         splitting = Splitting(split=not take("no_split"), overlap=take("overlap"))
         writing = Writing(

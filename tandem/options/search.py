@@ -35,7 +35,8 @@ _ASKING = [
         type=WORDS,
         multiple=True,
         metavar="CONDITION",
-        help="Only passages with lang=en, lang=en,de, lang!=en or year>=2019; repeat for more.",
+        help="Only passages with lang=en, lang=en,de, lang!=en, year>=2019, added>=now-30d, "
+        "ip=10.0.0.0/24 or place~52.5,13.4<5km; repeat for more.",
     ),
     click.option("--from", "start", type=click.IntRange(min=0), help="Skip so many hits."),
     click.option("--page", type=click.IntRange(min=1), help="The page of k hits, from 1."),

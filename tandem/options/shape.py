@@ -8,14 +8,38 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.core import ParameterSource
 
-from mappings import Shape
+from mappings import MappingError, Shape
 from mappings.body import ENGINES, Engine
+from mappings.types import FLAT, TYPES
+from tandem.config import WORDS
 from tandem.options.cluster import Command
 
 if TYPE_CHECKING:
     from cluster import Cluster
 
 _DEFAULT = Shape()
+
+
+def _field_types(
+    ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
+) -> dict[str, str]:
+    """FIELD=TYPE, each field once."""
+    found: dict[str, str] = {}
+    for value in values:
+        name, equals, kind = value.partition("=")
+        if not name or not equals:
+            raise click.BadParameter(
+                f"{value!r} is no FIELD=TYPE: write it as year=date.", ctx, param
+            )
+        if found.setdefault(name, kind) != kind:
+            raise click.BadParameter(f"{name!r} is given two types: keep one.", ctx, param)
+        try:
+            Shape(field_types={name: kind})
+        except MappingError as error:
+            raise click.BadParameter(str(error), ctx, param) from error
+    return found
+
+
 _SHAPE_OPTIONS = [
     click.option(
         "--analyzer",
@@ -58,6 +82,22 @@ _SHAPE_OPTIONS = [
         show_default=True,
         help="Copies of each shard (the embedded node has none).",
     ),
+    click.option(
+        "--field-type",
+        type=WORDS,
+        multiple=True,
+        callback=_field_types,
+        metavar="FIELD=TYPE",
+        help=f"Type of a field of metadata: {', '.join(TYPES)} or date:FORMAT (default: told by "
+        "the first documents).",
+    ),
+    click.option(
+        "--flatten",
+        type=WORDS,
+        multiple=True,
+        metavar="FIELD",
+        help="Keep an object of many fields as one field, a flat object.",
+    ),
 ]
 
 
@@ -85,8 +125,11 @@ def shape_options(command: Command) -> Command:
         ef_construction: int,
         shards: int,
         replicas: int,
+        field_type: dict[str, str],
+        flatten: tuple[str, ...],
         **kwargs: Any,
     ) -> Any:
+        types = {**field_type, **dict.fromkeys(flatten, FLAT)}
         shape = Shape(
             analyzer=analyzer,
             engine=engine,
@@ -94,6 +137,7 @@ def shape_options(command: Command) -> Command:
             ef_construction=ef_construction,
             shards=shards,
             replicas=replicas,
+            field_types=types,
         )
         return command(*args, shape=shape, **kwargs)
 

@@ -150,7 +150,8 @@ def _table_row(
     if len(cells) != len(columns):
         reason = f"the row has {len(cells)} columns and the header has {len(columns)}"
         return _of_table(Reject(reason, origin, raw=_shown(raw)), columns, quoted=quoted)
-    return Row(origin, {name: cell for name, cell in zip(columns, cells, strict=True) if cell})
+    value = {name: cell for name, cell in zip(columns, cells, strict=True) if cell}
+    return Row(origin, value, cells=True)
 
 
 def _of_table(reject: Reject, columns: list[str], *, quoted: bool) -> Reject:

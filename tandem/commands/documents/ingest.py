@@ -281,6 +281,8 @@ def _show_dry(found: DryRun) -> None:
     for reject in found.rejects:
         where = f"{reject.origin.file}:{reject.origin.line}"
         out.print(f"{where} would be rejected: {reject.reason}")
+    for name, kind in found.types.items():
+        out.print(f"{name}: {kind}")
     if gone := found.pruned:
         some = f" ({', '.join(gone.sample)}...)" if gone.sample else ""
         what = f"{gone.documents:,} of {_number(gone.held, 'document')}"

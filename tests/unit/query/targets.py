@@ -13,6 +13,8 @@ FIELDS = {
     "open": {"type": "boolean"},
     "added": {"type": "date"},
     "notes": {"type": "text"},
+    "host": {"type": "ip"},
+    "place": {"type": "geo_point"},
     "name": {"type": "text", "fields": {"raw": {"type": "keyword"}}},
     "author": {"properties": {"name": {"type": "keyword"}}},
     "tags": {"type": "flat_object"},
