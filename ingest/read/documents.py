@@ -134,7 +134,7 @@ class DocumentMaker:
             if lookup(value, new) is not None:
                 raise BadDocumentError(
                     f"the field {old!r} cannot be renamed to {new!r}, which is there too: leave "
-                    f"one of them out with --drop-field, or give another name"
+                    f"one of them out with `drop_fields`, or give another name"
                 )
             value = {**without(value, old), new: found}
         return value

@@ -94,7 +94,7 @@ def _near(match: re.Match[str], types: Types, index: str) -> dict[str, Any]:
     name, lat, lon, distance = match.groups()
     if (kind := known_type(name, types, index)) != "geo_point":
         raise FilterError(
-            f"field {name!r} is of type {kind} and no place: ingest it with --field-type "
+            f"field {name!r} is of type {kind} and no place: ingest it with `field_types` "
             f"{name}=geo_point."
         )
     place = {"lat": float(lat), "lon": float(lon)}

@@ -78,5 +78,5 @@ def _sentence(name: str, value: Any, kind: str) -> str:
     shown = repr(value) if len(repr(value)) <= 60 else f"{repr(value)[:60]}..."
     return (
         f"failed to parse field [{name}] of type [{kind}], for it is {shown}: mend it, make a new "
-        f"index with --field-type {name}={WORD}, or keep such values beside it with --keep-misfits"
+        f"index with `field_types` {name}={WORD}, or keep such values beside it with `keep_misfits`"
     )

@@ -60,7 +60,7 @@ def _typed(shape: Shape, documents: Sequence[Document]) -> tuple[Shape, tuple[st
     inferred = infer_types(documents, shape.field_types)
     return replace(shape, field_types=inferred.types), tuple(
         f"the dates of field {name!r} could be day/month or month/day, so they are words: say "
-        f"--field-type '{name}=date:d/M/uuuu' or '{name}=date:M/d/uuuu'."
+        f"`field_types` '{name}=date:d/M/uuuu' or '{name}=date:M/d/uuuu'."
         for name in inferred.ambiguous
     )
 
@@ -95,8 +95,8 @@ def _added(
         wanted = field_mapping(kind, distribution)
         if name in there and type_of(there[name]) != type_of(wanted):
             raise IndexRefusedError(
-                f"field {name!r} of the index has type {type_of(there[name])} and --field-type "
-                f"asks for {kind}: leave that out, or ingest into a new index or with --alias."
+                f"field {name!r} of the index has type {type_of(there[name])} and `field_types` "
+                f"asks for {kind}: leave that out, or ingest into a new index or with `alias`."
             )
     dynamic = str(description["mappings"].get("dynamic", "true")).lower()
     if dynamic == "true":
@@ -168,8 +168,8 @@ def said_of_too_many(count: int, shape: Shape) -> str:
     """What is wrong with so many fields, and the cure that fits them."""
     tops = Counter(name.split(".")[0] for name in shape.field_types if "." in name)
     largest = tops.most_common(1)
-    cure = f"--flatten {largest[0][0]} makes the largest a flat object" if largest else ""
-    cure = cure or "leave some out with --drop-field, by a pattern such as 'emb_*'"
+    cure = f"`field_types` {largest[0][0]}=flat makes the largest a flat object" if largest else ""
+    cure = cure or "leave some out with `drop_fields`, by a pattern such as 'emb_*'"
     return (
         f"the documents have {count:,} fields of metadata, which is more than an index takes "
         f"(index.mapping.total_fields.limit, {MOST_FIELDS:,} unless set): {cure}"
@@ -193,6 +193,6 @@ def check_strict(
     shown = ", ".join(sorted(missing)[:_SHOWN]) + (", ..." if len(missing) > _SHOWN else "")
     raise IndexRefusedError(
         f"the mapping of index {name!r} is strict and lacks {len(missing)} of the documents' "
-        f"fields ({shown}), so it would refuse them: leave these out with --drop-field, or add "
-        "them to the mapping with --field-type."
+        f"fields ({shown}), so it would refuse them: leave these out with `drop_fields`, or add "
+        "them to the mapping with `field_types`."
     )
