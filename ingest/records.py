@@ -69,11 +69,6 @@ def wrote(passage: str, source: Mapping[str, Any], fields: Fields) -> bool:
 
 Vector = NDArray[np.float32]
 
-# Usual names, tried in this order where no option names a field.
-ID_FIELDS = ("_id", "id", "docid", "doc_id", "pid")
-TEXT_FIELDS = ("text", "contents", "content", "body", "passage")
-TITLE_FIELDS = ("title",)
-
 Format = Literal["jsonl", "csv", "tsv", "msmarco", "parquet", "arrow"]
 MEGABYTE = 1_000_000
 # No cluster takes a larger request: http.max_content_length is a Java int.

@@ -10,12 +10,9 @@ from typing import Any
 
 from ingest.read.rejects import unwrap
 from ingest.read.template import Template, Unfilled, lookup
-from ingest.read.values import fault_of, kind_of
+from ingest.read.values import ID_FIELDS, TEXT_FIELDS, TITLE_FIELDS, fault_of, kind_of
 from ingest.records import (
-    ID_FIELDS,
     PASSAGE_ID,
-    TEXT_FIELDS,
-    TITLE_FIELDS,
     Document,
     Reading,
     Reject,

@@ -7,6 +7,11 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+# Usual names, tried in this order where no option names a field.
+ID_FIELDS = ("_id", "id", "docid", "doc_id", "pid")
+TEXT_FIELDS = ("text", "contents", "content", "body", "passage")
+TITLE_FIELDS = ("title",)
+
 # orjson writes 254 levels, and a line of the rejects file is one level around its document.
 MOST_LEVELS = 253
 # Integers of 64 bits, signed or not, are read and written as they are.

@@ -44,7 +44,6 @@ FLAGS = {
     "drop_fields": "--drop-field",
     "field_types": "--field-type",
     "keep_misfits": "--keep-misfits",
-    "rename_fields": "--rename-field",
     "Reading.max_bytes": "--max-document-mb",
     "Writing.max_bytes": "--request-mb",
     "max_count": "--request-count",

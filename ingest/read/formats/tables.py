@@ -11,7 +11,8 @@ from dataclasses import replace
 from ingest.errors import SourceError
 from ingest.read.formats.jsonl import RowStream, too_long
 from ingest.read.sources.streams import Line
-from ingest.records import ID_FIELDS, TEXT_FIELDS, TITLE_FIELDS, Origin, Reading, Reject, Row
+from ingest.read.values import ID_FIELDS, TEXT_FIELDS, TITLE_FIELDS
+from ingest.records import Origin, Reading, Reject, Row
 
 CSV_SEPARATOR, TSV_SEPARATOR = ",", "\t"
 INVALID = "invalid UTF-8"
