@@ -18,6 +18,10 @@ def error_in(refusal: Any) -> Any:
     """
     body = refusal.info if len(refusal.args) > 2 else None
     said = body.get("error", body) if isinstance(body, Mapping) else body
+    # A refresh that is forbidden says so only of its shards.
+    shards = said.get("_shards") if isinstance(said, Mapping) else None
+    if isinstance(shards, Mapping) and (failures := shards.get("failures")):
+        said = failures[0].get("reason")
     return said or refusal.error
 
 
