@@ -40,6 +40,11 @@ class Layout:
         return self.folder / "state.json"
 
     @property
+    def port(self) -> Path:
+        """The port that the node had last, which it takes again where it is free."""
+        return self.folder / "port"
+
+    @property
     def lock(self) -> Path:
         """Held while the node is being started or stopped."""
         return self.folder / "lock"
@@ -104,6 +109,8 @@ def prepare(
     options.write_text(jvm_options(options.read_text("utf-8"), java, layout), "utf-8")
     for folder in (layout.config, layout.logs, layout.temporary):
         user.own(folder)
+    for folder in (layout.data, layout.config, layout.logs, layout.temporary):
+        folder.chmod(0o700)  # what is in them is their user's alone
     if layout.data.stat().st_uid != user.uid:
         user.own(layout.data)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from cluster.errors import NodeError
 from cluster.node import process, ready
@@ -47,8 +49,8 @@ class NodeState:
 class EmbeddedNode:
     """One node in one home.
 
-    heap: as Java writes it; port: 0 takes a free one; settings: lines for opensearch.yml; java:
-    None looks for one.
+    heap: as Java writes it; port: 0 takes the last one where it is free, else any; settings: lines
+    for opensearch.yml; java: None looks for one.
     """
 
     home: Home = field(default_factory=default_home)
@@ -137,7 +139,19 @@ class EmbeddedNode:
             process.end(pid, marker, STOP_SECONDS)
             return None
 
+    def _last_port(self) -> int:
+        """The port of the start before, where whoever knows its URL looks; 0 where it is none."""
+        try:
+            port = int(self.layout.port.read_text("ascii"))
+            with socket.socket() as taken:
+                taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                taken.bind(("127.0.0.1", port))
+        except (OSError, ValueError, OverflowError):
+            return 0
+        return port
+
     def _remember(self, pid: int, url: str) -> NodeState:
+        _write(self.layout.port, str(urlsplit(url).port))
         state = NodeState(pid, url, OPENSEARCH.version)
         _write(self.layout.state, json.dumps(asdict(state)))
         return state
@@ -146,7 +160,7 @@ class EmbeddedNode:
         marker = self.layout.marker
         try:
             pid = process.spawn(
-                command(self.layout, folder, self.port),
+                command(self.layout, folder, self.port or self._last_port()),
                 self.log,
                 user,
                 environment(self.layout, java, self.heap),

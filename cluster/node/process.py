@@ -54,7 +54,7 @@ KTHREADD = 2  # the parent of all threads of a Linux kernel
 
 # The shell ends at once and its child passes to init: it holds none of our pipes, gets none of our
 # signals, and leaves us neither a zombie nor an unwaited Popen.
-_DETACH = 'log=$1; shift; "$@" >"$log" 2>&1 </dev/null & echo $!'
+_DETACH = 'umask 077; log=$1; shift; "$@" >"$log" 2>&1 </dev/null & echo $!'
 
 
 def spawn(

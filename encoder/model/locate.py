@@ -64,14 +64,14 @@ def _of_record(name: str) -> Path:
     if not _PLAIN.fullmatch(name):
         raise ModelRefusedError(
             f"the index names the model {name!r}, which is a folder and no plain name, so it is "
-            "not opened unasked: if you trust it, give it as model."
+            "not opened unasked: if you trust it, name it as `model`."
         )
     try:
         return _packaged(name) or _fetched(name, local=True)
     except ModelNotFoundError:
         raise ModelNotFoundError(
             f"the index names the model {name}, which is not on this machine and is not fetched "
-            f"unasked: if you trust it, give model {name!r}."
+            f"unasked: if you trust it, give `model={name!r}`."
         ) from None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -13,20 +14,34 @@ if TYPE_CHECKING:
     from cluster import NodeState
 
 
+def _heap(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    if re.fullmatch(r"[1-9]\d{0,8}[kmgKMG]", value):
+        return value
+    raise click.BadParameter(f"{value!r} is no size of memory: write it as 512m or 2g.", ctx, param)
+
+
 @click.group()
 def command() -> None:
     """Start, stop, inspect or reset the embedded OpenSearch node."""
 
 
 @command.command()
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65_535),
+    help="Listen at this port of loopback (default: the last one where it is free, else any).",
+)
+@click.option(
+    "--heap", default="1g", show_default=True, callback=_heap, help="Memory of its Java, as 512m."
+)
 @json_option
-def start(as_json: bool) -> None:
+def start(port: int | None, heap: str, as_json: bool) -> None:
     """Start the node, fetching it the first time; a node that runs already is left as it is."""
     from cluster import EmbeddedNode
     from tandem.output.progress import download_progress
 
     with download_progress() as on_progress:
-        state = EmbeddedNode().start(on_progress)
+        state = EmbeddedNode(heap=heap, port=port or 0).start(on_progress)
     _show(state, as_json)
 
 

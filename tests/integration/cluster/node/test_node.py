@@ -194,3 +194,22 @@ def test_an_ordinary_user_can_run_it(server):
     assert json.loads(as_user("node", "status", "--json")) == state
     as_user("node", "stop")
     assert running_with(server.node.layout.marker) == []
+
+
+def test_it_comes_back_at_its_port_and_its_files_are_its_users_alone():
+    import socket
+
+    server = OpenSearchServer()
+    try:
+        first = server.node.start()
+        layout = server.node.layout
+        for folder in (layout.data, layout.logs, layout.config, layout.temporary):
+            assert folder.stat().st_mode & 0o777 == 0o700
+        assert layout.log.stat().st_mode & 0o077 == 0
+        server.node.stop()
+        assert server.node.start().url == first.url
+        server.node.stop()
+        with socket.create_server(("127.0.0.1", int(first.url.rpartition(":")[2]))):
+            assert server.node.start().url != first.url
+    finally:
+        server.close()

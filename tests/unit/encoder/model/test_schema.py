@@ -234,7 +234,7 @@ def test_links_of_the_hubs_cache_are_its_layout(whole, tmp_path):
 def test_a_folder_that_an_index_names_is_not_opened(name, folder, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     folder.rename(tmp_path / "mine")
-    with pytest.raises(ModelRefusedError, match="give it as model"):
+    with pytest.raises(ModelRefusedError, match="name it as `model`"):
         Encoder.load(name, recorded=True)
 
 
@@ -244,7 +244,7 @@ def test_a_name_that_an_index_names_is_neither_fetched_nor_looked_for_here(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "some").mkdir()
     folder.rename(tmp_path / "some" / "model")
-    with pytest.raises(EncoderError, match=r"not fetched unasked: .* give model 'some/model'"):
+    with pytest.raises(EncoderError, match=r"not fetched unasked: .* give `model='some/model'`"):
         Encoder.load("some/model", recorded=True)
 
 
