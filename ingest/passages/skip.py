@@ -13,7 +13,8 @@ from ingest.records import Passage, Stamp, parse_stamp, passage_id, wrote
 from ingest.tally import Outcome, Tally
 from ingest.write import updates
 from ingest.write.client import IndexClient
-from mappings import Fields, path_of
+from ingest.write.lookup import look_up
+from mappings import Fields
 
 
 class Leftovers:
@@ -59,8 +60,7 @@ WINDOW = 256
 class Skipper:
     """Compares stamps with those in the index.
 
-    Look-ups are by `_mget`, which sees what was written a moment ago, refreshed or not. A request
-    whose answer was lost may have been carried out: the next run's look-up settles it.
+    A request whose answer was lost may have been carried out: the next run's look-up settles it.
     """
 
     def __init__(
@@ -122,30 +122,20 @@ class Skipper:
     def _stamps(self, ids: list[str]) -> tuple[dict[str, str], set[str]]:
         """The content hashes of what Tandem wrote, and the ids of what others did."""
         fields = self._fields
-        found = self._get(ids, fields.content_hash, fields.document_id)
+        found = look_up(self._client, ids, fields.content_hash, fields.document_id)
         ours = {each: s for each, s in found.items() if wrote(each, s, fields)}
         stamps = {each: str(source[fields.content_hash]) for each, source in ours.items()}
         return stamps, found.keys() - ours.keys()
 
     def _vectors(self, ids: list[str]) -> dict[str, Any]:
         """Stored vectors, for passages of which only the metadata changed."""
-        found = self._get(ids, self._fields.vector) if ids else {}
+        found = look_up(self._client, ids, self._fields.vector)
         vectors = {each: source.get(self._fields.vector) for each, source in found.items()}
         return {
             each: np.asarray(vector, dtype=np.float32)
             for each, vector in vectors.items()
             if isinstance(vector, list) and len(vector) == self._dim
         }
-
-    def _get(self, ids: list[str], *fields: str) -> dict[str, dict[str, Any]]:
-        answer = self._client.ask(
-            "POST",
-            path_of(self._client.index, "_mget"),
-            {"ids": ids},
-            _source_includes=",".join(fields),
-            filter_path="docs._id,docs.found,docs._source",
-        )
-        return {d["_id"]: d.get("_source", {}) for d in answer.get("docs", []) if d.get("found")}
 
 
 def _windows(documents: Iterator[list[Passage]]) -> Iterator[list[list[Passage]]]:

@@ -28,6 +28,7 @@ from ingest.run.stages import Clock, Flow, wait_for
 from ingest.tally import Report, Tally
 from ingest.write.bulk import Budget, Sender, actions, requests
 from ingest.write.client import IndexClient
+from ingest.write.lookup import Sample
 from mappings import Shape
 from tandem.base.arguments import known_options
 
@@ -105,6 +106,7 @@ class _Run:
         self._clock, self._seen, self._index = Clock(), Seen(), place.index
         self._rejects = RejectsFile(plan.rejects or rows.rejects_path, rows.rejects_mode)
         self._tally = Tally(place.index.name, self._rejects, plan.max_rejects)
+        self._sample = Sample()
         # What the report says beside the counts, once it is known.
         self._known: dict[str, Any] = {}
         self._notes: list[str] = []
@@ -148,7 +150,8 @@ class _Run:
     def _pump(self) -> None:
         """Join the stages: each runs in its own thread, a bounded part ahead of the next."""
         plan, clock, flow = self._plan, self._clock, self._flow
-        sender = Sender(self._client, self._tally, Budget(self._largest_request()))
+        budget = Budget(self._largest_request())
+        sender = Sender(self._client, self._tally, budget, self._sample)
         leftovers = Leftovers(self._client, self._tally)
 
         def deliver(group: list[Action]) -> None:
@@ -215,6 +218,7 @@ class _Run:
             finish.merge(self._client, self._index)
         self._tell("counting what is stored")
         self._place.restore(self._client)
+        self._sample.check(self._client, self._index.fields)
         self._known["held"] = finish.verify(self._client, self._index, self._tally.stored)
         if alias := self._place.alias:
             check_whole(alias, self.report(), self._plan.max_rejects)

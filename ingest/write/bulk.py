@@ -19,13 +19,13 @@ from ingest.write.client import (
     TooLargeError,
     TransientError,
     Verdict,
-    judge,
-    result_of,
 )
+from ingest.write.items import Items
+from ingest.write.lookup import Sample
 from mappings import Fields
 
 _NUMPY = orjson.OPT_SERIALIZE_NUMPY
-_ITEMS = "errors,items.*.status,items.*.error"
+_ITEMS = ",".join(f"items.*.{name}" for name in ("status", "error", "_index", "_id", "result"))
 SMALLEST_REQUEST = 64_000
 # Seconds after which a request that is not full goes too.
 LONGEST_WAIT = 1.0
@@ -99,8 +99,10 @@ class Budget:
 class Sender:
     """Sends groups of actions; one Sender serves all sending threads."""
 
-    def __init__(self, client: IndexClient, tally: Tally, budget: Budget) -> None:
+    def __init__(self, client: IndexClient, tally: Tally, budget: Budget, sample: Sample) -> None:
         self._client = client
+        self._items = Items(client)
+        self._sample = sample
         self._tally = tally
         self._budget = budget
 
@@ -156,10 +158,7 @@ class Sender:
     def _settle(
         self, batch: list[Action], answer: dict[str, Any], doubts: dict[str, int]
     ) -> tuple[list[Action], str]:
-        if not answer["errors"]:
-            self._written(batch)
-            return [], ""
-        verdicts = [judge(*result_of(item)) for item in answer["items"]]
+        verdicts = self._items.verdicts([each.passage.id for each in batch], answer["items"])
         pairs = list(zip(batch, verdicts, strict=True))
         self._written([action for action, verdict in pairs if verdict.fate is Fate.DONE])
         again: list[Action] = []
@@ -185,8 +184,10 @@ class Sender:
 
     def _written(self, batch: list[Action]) -> None:
         if batch:
+            passages = [action.passage for action in batch]
             self._client.accepted()
-            self._tally.settle([action.passage for action in batch], Outcome.WRITTEN)
+            self._sample.add(passages)
+            self._tally.settle(passages, Outcome.WRITTEN)
 
     def _reject(self, action: Action, reason: str) -> None:
         self._client.accepted()

@@ -66,19 +66,13 @@ class Verdict:
     reason: str = ""
 
 
-_DONE = Verdict(Fate.DONE)
-
-
-def result_of(item: dict[str, Any]) -> tuple[int, Any]:
-    """Status and error object, None without one, of one item of a bulk answer."""
-    (result,) = item.values()
-    return result["status"], result.get("error")
+DONE = Verdict(Fate.DONE)
 
 
 def judge(status: int, error: Any) -> Verdict:
     """The verdict on one item of a bulk answer, from its status and its error object."""
     if error is None and status < 300:
-        return _DONE
+        return DONE
     reason = reason_of(error) or f"HTTP {status}"
     if is_block(error) and status != _STARTING:
         return Verdict(Fate.BLOCKED, reason)
@@ -216,6 +210,18 @@ class IndexClient:
         except (TransientError, ClusterError):
             return None
         return min((int(n["http"][field]) for n in answer.get("nodes", {}).values()), default=None)
+
+    def pipelines(self) -> str:
+        """The ingest pipelines that the index sends documents through, "" where none is known."""
+        path = path_of(self.index, "_settings")
+        try:
+            found = self.once("GET", path)
+        except (TransientError, ClusterError):
+            return ""
+        ((_, description),) = found.items()
+        settings = description["settings"].get("index", {})
+        names = [settings.get(f"{kind}_pipeline", "_none") for kind in ("default", "final")]
+        return ", ".join(repr(name) for name in names if name != "_none")
 
     def accepted(self) -> None:
         """The cluster took something: no outage."""

@@ -1,0 +1,109 @@
+"""Look up what is stored, and read back a sample of what was written."""
+
+from __future__ import annotations
+
+import random
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from cluster.error_body import kind_of, reason_of
+from ingest.errors import IncompleteError
+from ingest.records import Passage
+from ingest.write.client import Fate, IndexClient, Verdict
+from mappings import Fields, path_of
+
+_GONE = ("index_not_found_exception", "index_closed_exception")
+
+
+def look_up(client: IndexClient, ids: Sequence[str], *fields: str) -> dict[str, dict[str, Any]]:
+    """Fields of stored passages by id, of those that are there; no ids give none.
+
+    By `_mget`, which sees what was written a moment ago, refreshed or not. Raises OutageError,
+    BlockedError, IndexRefusedError.
+    """
+    if not ids:
+        return {}
+
+    def doubt(answer: dict[str, Any]) -> str | None:
+        docs = answer["docs"]
+        if [doc["_id"] for doc in docs] != list(ids):
+            return "the answer has other documents than were asked for"
+        error = next((doc["error"] for doc in docs if "error" in doc), None)
+        if kind_of(error or {}) in _GONE:
+            raise client.fatal(Verdict(Fate.GONE, reason_of(error)))
+        # As of a shard that is away: the passage may be there.
+        return reason_of(error) if error else None
+
+    answer = client.ask(
+        "POST",
+        path_of(client.index, "_mget"),
+        {"ids": ids},
+        doubt=doubt,
+        _source_includes=",".join(fields),
+        filter_path="docs._id,docs.found,docs.error,docs._source",
+    )
+    return {doc["_id"]: doc.get("_source", {}) for doc in answer["docs"] if doc["found"]}
+
+
+# Passages that are read back after a load.
+SAMPLE = 32
+# A stored vector may be quantised, which keeps its cosine to what was sent above this.
+_SAME_VECTOR = 0.99
+
+
+class Sample:
+    """Some of what was written, each passage with the same chance; safe to use from threads.
+
+    Source: J. S. Vitter, "Random Sampling with a Reservoir", ACM TOMS 11, 1985, algorithm R.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._written = 0
+        self._kept: list[tuple[str, str, Any]] = []
+
+    def add(self, passages: Sequence[Passage]) -> None:
+        """These were written."""
+        with self._lock:
+            for passage in passages:
+                self._written += 1
+                place = len(self._kept)
+                if place == SAMPLE:
+                    place = random.randrange(self._written)
+                if place < SAMPLE:
+                    # A copy, for a view would keep its whole batch in memory.
+                    vector = np.array(passage.vector, dtype=np.float32)
+                    self._kept[place : place + 1] = [(passage.id, passage.stamp, vector)]
+
+    def check(self, client: IndexClient, fields: Fields) -> None:
+        """Read the sample back; raises IncompleteError where it is not what was written."""
+        ids = [each for each, _, _ in self._kept]
+        found = look_up(client, ids, fields.content_hash, fields.vector)
+        wrong = [
+            each
+            for each, stamp, vector in self._kept
+            if not _same(found.get(each), fields, stamp, vector)
+        ]
+        if wrong:
+            raise IncompleteError(
+                f"{len(wrong)} of {len(ids)} passages that were read back from index "
+                f"{client.index!r} are not there as they were written ({', '.join(wrong[:3])}): "
+                "look for an ingest pipeline or another writer that changes them, and run the same "
+                "command again."
+            )
+
+
+def _same(stored: dict[str, Any] | None, fields: Fields, stamp: str, vector: Any) -> bool:
+    if stored is None or stored.get(fields.content_hash) != stamp:
+        return False
+    there = stored.get(fields.vector)
+    if there is None:  # Elasticsearch keeps it out of what it shows; the count at the end tells
+        return True
+    other = np.asarray(there, dtype=np.float32)
+    if other.shape != vector.shape:
+        return False
+    lengths = float(np.linalg.norm(other) * np.linalg.norm(vector))
+    return bool(float(other @ vector) >= _SAME_VECTOR * lengths)
