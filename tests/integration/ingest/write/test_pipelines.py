@@ -49,14 +49,16 @@ def piped(opensearch, index_name):
     ("does", "kind"),
     [("drops", "default"), ("drops", "final"), ("renames", "default"), ("moves", "default")],
 )
-def test_what_a_pipeline_does_not_store_is_rejected(opensearch, index_name, piped, does, kind):
+def test_what_a_pipeline_does_not_store_is_rejected(
+    opensearch, index_name, piped, tmp_path, does, kind
+):
     pipeline = piped(PROCESSORS[does], kind)
     report = ingested(
         documents(20),
         cluster=opensearch,
         index=index_name,
         encoder=StubEncoder(),
-        plan=Plan(max_rejects=RejectLimit(None, 5)),
+        plan=Plan(max_rejects=RejectLimit(None, 5), rejects=tmp_path / "rejects.jsonl"),
     )
     assert (report.written, report.rejected) == (19, 1)
     (reject,) = lines_of(report.rejects)
