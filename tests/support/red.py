@@ -19,6 +19,7 @@ from tests.support.searches import encoded_text, encoder
 def partly_red(cluster: Cluster, rows: Sequence[dict[str, Any]]) -> Iterator[str]:
     """An index of three shards, one of them on no node, with the rows that the others took."""
     with _red(cluster, 3, {"routing.allocation.total_shards_per_node": 2}) as name:
+        cluster.client.cluster.health(index=name, wait_for_active_shards=2)
         by = encoder()
         lines = []
         for row in rows:
