@@ -103,10 +103,9 @@ class _Run:
     ) -> None:
         self._rows, self._place, self._client, self._flow = rows, place, client, flow
         self._encoder, self._plan, self._on_progress = encoder, plan, on_progress
-        self._clock, self._seen, self._index = Clock(), Seen(), place.index
+        self._clock, self._seen, self._sample, self._index = Clock(), Seen(), Sample(), place.index
         self._rejects = RejectsFile(plan.rejects or rows.rejects_path, rows.rejects_mode)
         self._tally = Tally(place.index.name, self._rejects, plan.max_rejects)
-        self._sample = Sample()
         # What the report says beside the counts, once it is known.
         self._known: dict[str, Any] = {}
         self._notes: list[str] = []
@@ -150,8 +149,7 @@ class _Run:
     def _pump(self) -> None:
         """Join the stages: each runs in its own thread, a bounded part ahead of the next."""
         plan, clock, flow = self._plan, self._clock, self._flow
-        budget = Budget(self._largest_request())
-        sender = Sender(self._client, self._tally, budget, self._sample)
+        sender = Sender(self._client, self._tally, Budget(self._largest_request()), self._sample)
         leftovers = Leftovers(self._client, self._tally)
 
         def deliver(group: list[Action]) -> None:
@@ -194,8 +192,7 @@ class _Run:
         return clock.timed("skip", skipper.skip(clock.waited(split, "skip")))
 
     def _largest_request(self) -> int:
-        most = self._plan.writing.max_bytes
-        return min(most, self._client.largest_request() or most)
+        return min(filter(None, (self._plan.writing.max_bytes, self._client.largest_request())))
 
     def _count_truncated(self, by: int) -> None:
         self._tally.count("truncated", by)
@@ -210,8 +207,9 @@ class _Run:
         finish.check_same(self._place.cluster, self._index)
         if kept := self._rejects.retire():
             old = shown(self._rejects.path)
-            note = f"nothing was rejected: {old} of an earlier run is {shown(kept)} now."
-            self._notes.append(note)
+            self._notes.append(
+                f"nothing was rejected: {old} of an earlier run is {shown(kept)} now."
+            )
         self._prune()
         if self._plan.force_merge:
             self._tell("merging into one segment")

@@ -59,7 +59,7 @@ def test_a_load_is_refused_before_anything_is_encoded(opensearch, part, none):
 
 
 def test_the_end_of_a_load_waits_for_shards_that_are_away(opensearch, part):
-    index = open_index(opensearch, part, encoder(), Shape())
+    index = open_index(opensearch, part, encoder(), Shape(), "token")
     client = IndexClient(opensearch, part, lambda seconds: None, Writing(max_outage=0.2).max_outage)
     with pytest.raises(OutageError, match="1 of 3 shards are on no node"):
         finish.verify(client, index, 0)
