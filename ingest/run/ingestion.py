@@ -149,7 +149,8 @@ class _Run:
     def _pump(self) -> None:
         """Join the stages: each runs in its own thread, a bounded part ahead of the next."""
         plan, clock, flow = self._plan, self._clock, self._flow
-        sender = Sender(self._client, self._tally, Budget(self._largest_request()), self._sample)
+        largest = min(filter(None, (plan.writing.max_bytes, self._client.largest_request())))
+        sender = Sender(self._client, self._tally, Budget(largest), self._sample)
         leftovers = Leftovers(self._client, self._tally)
 
         def deliver(group: list[Action]) -> None:
@@ -190,9 +191,6 @@ class _Run:
             split, DOCUMENTS_AHEAD, drains=False, weigh=lambda each: sum(map(_characters, each))
         )
         return clock.timed("skip", skipper.skip(clock.waited(split, "skip")))
-
-    def _largest_request(self) -> int:
-        return min(filter(None, (self._plan.writing.max_bytes, self._client.largest_request())))
 
     def _count_truncated(self, by: int) -> None:
         self._tally.count("truncated", by)

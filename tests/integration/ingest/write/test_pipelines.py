@@ -58,7 +58,9 @@ def test_what_a_pipeline_does_not_store_is_rejected(
         cluster=opensearch,
         index=index_name,
         encoder=StubEncoder(),
-        plan=Plan(max_rejects=RejectLimit(None, 5), rejects=tmp_path / "rejects.jsonl"),
+        plan=Plan(
+            max_rejects=RejectLimit(share=None, number=5), rejects=tmp_path / "rejects.jsonl"
+        ),
     )
     assert (report.written, report.rejected) == (19, 1)
     (reject,) = lines_of(report.rejects)

@@ -111,7 +111,7 @@ class Load:
     """The bulk path alone, from passages to the tally."""
 
     def __init__(self, cluster, folder):
-        limit = RejectLimit(None, 10_000)
+        limit = RejectLimit(share=None, number=10_000)
         self.rejects = RejectsFile(Path(folder) / "rejects.jsonl")
         self.tally = Tally("books", self.rejects, limit)
         self.written = []
