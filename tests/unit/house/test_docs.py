@@ -17,13 +17,21 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 PAGES = [ROOT / "docs" / name for name in ("configuration.md", "evaluation.md", "everyday.md")]
 
 
-def commands_page():
-    spec = importlib.util.spec_from_file_location(
-        "commands_page", Path(__file__).with_name("commands_page.py")
-    )
+def script(name):
+    """A script of this folder, as a module."""
+    spec = importlib.util.spec_from_file_location(name, Path(__file__).with_name(f"{name}.py"))
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.page()
+    return module
+
+
+def commands_page():
+    return script("commands_page").page()
+
+
+def test_the_picture_of_the_house_is_of_today():
+    written = (ROOT / "docs" / "house.svg").read_text(encoding="utf-8")
+    assert written == script("house_picture").picture(), "docs/house.svg is old: run `make docs`"
 
 
 def shown_commands(*texts):
