@@ -13,8 +13,8 @@ from typing import Any, TypeVar, cast
 from tandem.base.errors import TandemError
 
 Error = type[TandemError]
-# What is given in place of a cluster is mostly a client.
-CLUSTER = "give what connect() returns, and a client of opensearch-py as connect(client=...)"
+# What is given in place of a cluster is mostly a client of opensearch-py.
+CLUSTER = "give what connect(url) returns, which makes a client of its own"
 Subject = TypeVar("Subject", bound=Callable[..., Any])
 
 LONGEST_SHOWN = 60

@@ -68,7 +68,7 @@ def test_what_is_wrong_with_a_run_is_told_before_its_source_is_looked_at(run, gi
 def test_a_client_is_no_cluster(run):
     with (
         OpenSearch() as client,
-        pytest.raises(IngestError, match=r"opensearchpy.*connect\(client="),
+        pytest.raises(IngestError, match=r"opensearchpy.*connect\(url\)"),
     ):
         run([], **{**GIVEN, "cluster": client})
 

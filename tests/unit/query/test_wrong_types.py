@@ -68,7 +68,7 @@ def test_a_wrong_option_or_type_is_one_sentence(wrong, told):
 
 @pytest.mark.parametrize("kind", [Searcher, AsyncSearcher])
 def test_a_client_is_no_cluster_and_a_name_is_no_encoder(kind):
-    with OpenSearch() as client, pytest.raises(QueryError, match=r"opensearchpy.*connect\(client="):
+    with OpenSearch() as client, pytest.raises(QueryError, match=r"opensearchpy.*connect\(url\)"):
         kind(client, "books")
     with pytest.raises(QueryError, match=r"encoder is 'my-model': give Encoder.load\("):
         kind(Reached(), "books", encoder="my-model")

@@ -279,7 +279,7 @@ def test_prune_keeps_documents_whose_new_version_is_bad(either, index_name, tmp_
 @pytest.mark.parametrize(
     ("shape", "said"),
     [
-        ({"analyzer": "whitespace", "m": 32}, "--analyzer whitespace, --m 32 cannot be had"),
+        ({"analyzer": "whitespace", "m": 32}, "`analyzer='whitespace'`, `m=32` cannot be had"),
         ({"shards": 3}, "which was made with shards 1"),
         ({"ef_construction": 50}, "ef_construction 100"),
     ],

@@ -19,6 +19,7 @@ def books(opensearch, minilm):
         yield name
 
 
+@pytest.mark.long
 def test_forked_children_get_their_own_hits(opensearch, books, minilm):
     words = (opensearch.url, books, minilm, str(CHILDREN), str(SEARCHES))
     done = subprocess.run(
