@@ -126,7 +126,8 @@ def test_a_user_who_may_only_write_into_one_index(
         (("crud",), "indices:admin/get"),
         (("crud", "indices:admin/get"), "indices:admin/refresh"),
         (("crud", "indices:admin/get", "indices:admin/refresh"), "indices:admin/refresh[s]"),
-        (("read", *ENOUGH[1:]), "indices:data/write/bulk"),
+        (("read", *ENOUGH[1:]), "indices:admin/mapping/put"),
+        (("read", "indices:admin/mapping/put", *ENOUGH[1:]), "indices:data/write/bulk"),
     ],
 )
 def test_a_missing_permission_is_named_and_nothing_is_written(
