@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         IncompleteError,
         IndexRefusedError,
         IngestError,
+        LostPlaceError,
         OutageError,
         PassageEncoder,
         Plan,
@@ -112,7 +113,8 @@ _NAMES = {
         read_judgements read_run write_run
     """,
     "ingest": """
-        BlockedError DryRun IncompleteError IndexRefusedError IngestError OutageError
+        BlockedError DryRun IncompleteError IndexRefusedError IngestError
+        LostPlaceError OutageError
         PassageEncoder Plan Reading RejectLimit Report SourceError Splitting
         TooManyRejectsError Writing create_index delete_index describe_index dry_run ingest
         list_indexes switch_alias
@@ -156,6 +158,7 @@ __all__ = [
     "JavaError",
     "Judgements",
     "Knn",
+    "LostPlaceError",
     "MappingError",
     "MissingIndexError",
     "ModelDamagedError",

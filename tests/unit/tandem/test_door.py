@@ -45,6 +45,7 @@ PUBLIC = [
     "JavaError",
     "Judgements",
     "Knn",
+    "LostPlaceError",
     "MappingError",
     "MissingIndexError",
     "ModelDamagedError",
