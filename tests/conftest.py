@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import uuid
 from collections.abc import Iterator
 from importlib.resources import files
@@ -13,6 +14,11 @@ from cluster import Cluster, connect, connect_embedded
 from tests.servers.servers import ElasticsearchServer, OpenSearchServer, SecuredServer
 
 TIMEOUT = 60.0
+
+# Servers are stopped however the tests are ended. Under nohup or in the background SIGINT comes
+# ignored, and what these tests start would ignore it too.
+for sign in (signal.SIGINT, signal.SIGTERM):
+    signal.signal(sign, signal.default_int_handler)
 
 # Machines may be slow, and no run may differ from another or leave a folder behind.
 settings.register_profile(

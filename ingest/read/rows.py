@@ -6,6 +6,7 @@ import io
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from threading import Event
 from typing import Any, cast
 
 from ingest.errors import SourceError
@@ -124,17 +125,18 @@ class Rows:
     def __iter__(self) -> Iterator[Row | Reject]:
         return self._all() if self._ahead is None else iter(self._ahead)
 
-    def sample(self) -> list[Row | Reject]:
+    def sample(self, stopping: Event | None = None) -> list[Row | Reject]:
         """The first rows of every file; they are read again, or kept, for who iterates.
 
+        stopping: ends the wait for a pipe that says nothing.
         None where the source is damaged at its very beginning, which is told when it is loaded.
         """
         if any(not (file.path and file.path.is_file()) for file in self._files):
             self._ahead = self._ahead or Ahead(self._all())
-            return self._ahead.first()
+            return self._ahead.first(stopping or Event())
         if not self._files and not isinstance(self._items, list | tuple):
             self._ahead = self._ahead or Ahead(self._all())
-            return self._ahead.first()
+            return self._ahead.first(stopping or Event())
         found: list[Row | Reject] = []
         most = max(ROWS // max(1, len(self._files)), _ROWS_OF_A_FILE)
         for file in self._files[:_FILES_SAMPLED]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
@@ -57,13 +58,13 @@ class Ahead:
             self._ended = True
             self._changed.notify_all()
 
-    def first(self) -> list[Row | Reject]:
-        """The first rows, those that come within a second of the very first."""
-        deadline: float | None = None
+    def first(self, stopping: threading.Event) -> list[Row | Reject]:
+        """The first rows, those that come within a second of the very first, or before stopping."""
+        deadline = math.inf
         with self._changed:
-            while not self._ended and (deadline is None or time.monotonic() < deadline):
+            while not (self._ended or stopping.is_set()) and time.monotonic() < deadline:
                 self._changed.wait(_POLL_SECONDS)
-                if self._kept and deadline is None:
+                if self._kept and deadline == math.inf:
                     deadline = time.monotonic() + SECONDS
             return list(self._kept)
 

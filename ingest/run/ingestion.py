@@ -122,10 +122,6 @@ class _Run:
         Ctrl-C writes what is encoded and raises KeyboardInterrupt; a second one ends at once.
         """
         self._place.rehearse(self._client)
-        self._intake.fitter, said = fitter_for(
-            self._place.cluster, self._index, self._rows, self._plan
-        )
-        self._notes += said
         done = self._flow.background(self._pump)
         interrupted = False
         while not done.is_set():
@@ -149,6 +145,10 @@ class _Run:
     def _pump(self) -> None:
         """Join the stages: each runs in its own thread, a bounded part ahead of the next."""
         plan, clock, flow = self._plan, self._clock, self._flow
+        self._intake.fitter, said = fitter_for(
+            self._place.cluster, self._index, self._rows, plan, flow.stopping
+        )
+        self._notes += said
         largest = min(filter(None, (plan.writing.max_bytes, self._client.largest_request())))
         sender = Sender(self._client, self._tally, Budget(largest), self._sample)
         leftovers = Leftovers(self._client, self._tally)

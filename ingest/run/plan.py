@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
 
 from ingest.errors import IngestError
@@ -88,20 +89,21 @@ def checked(source: Source, plan: Plan, alias: str | None = None) -> Rows:
     return rows
 
 
-def first_documents(rows: Rows, reading: Reading) -> list[Document]:
+def first_documents(rows: Rows, reading: Reading, stopping: Event | None = None) -> list[Document]:
     """The documents among a source's first rows, by which the types of metadata are told."""
-    made = DocumentMaker(reading, Fields()).make(iter(rows.sample()))
+    made = DocumentMaker(reading, Fields()).make(iter(rows.sample(stopping)))
     return [each for each in made if isinstance(each, Document)]
 
 
 def fitter_for(
-    cluster: Cluster, index: OpenIndex, rows: Rows, plan: Plan
+    cluster: Cluster, index: OpenIndex, rows: Rows, plan: Plan, stopping: Event
 ) -> tuple[Fitter, tuple[str, ...]]:
     """What fits documents to the types of an open index, which it is given, and what to say of it.
 
+    Waits for the first rows, which of a pipe may be hours away, or until the run is stopping.
     Raises IndexRefusedError where the index would refuse the documents.
     """
-    first = first_documents(rows, plan.reading)
+    first = first_documents(rows, plan.reading, stopping)
     planned = enter_types(cluster, index, plan.shape, first)
     return Fitter(planned.types, keep=plan.reading.keep_misfits), planned.warnings
 

@@ -25,7 +25,7 @@ def refused(server, kind, **changes):
 def test_a_wrong_password(secured_server):
     said = refused(secured_server, AccessError, password="wrong")
     assert "password of user 'admin'" in said
-    assert "TANDEM_PASSWORD" in said
+    assert "correct it in `password`" in said
     assert "wrong" not in said
 
 

@@ -21,7 +21,7 @@ OURS = {*ROOMS, "bench", "tests"}
 # Of the standard library, to type checkers.
 TYPING = {"typing_extensions"}
 # Run as programs, or read by them.
-TOOLS = {"mypy", "ruff", "setuptools", "types-psutil"}
+TOOLS = {"pytest-timeout", "mypy", "ruff", "setuptools", "types-psutil"}
 
 
 def normal(name):
