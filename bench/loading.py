@@ -31,7 +31,8 @@ from cluster import Cluster, connect
 from ingest import Report, Writing, ingest
 from ingest.index.open import create_index
 from ingest.passages.split import Splitter
-from ingest.records import Document, Origin, Passage, Splitting
+from ingest.records import Document, Origin, Passage
+from ingest.settings import Splitting
 from ingest.write.bulk import actions, requests
 from mappings import Fields, Shape
 

@@ -16,11 +16,12 @@ from ingest.index.describe import describe as describe_index
 from ingest.index.describe import list_indexes
 from ingest.index.generations import Older
 from ingest.index.open import create_index
-from ingest.records import PassageEncoder, Reading, Splitting, Writing
+from ingest.records import PassageEncoder
 from ingest.run.dry_run import DryRun, dry_run
 from ingest.run.ingestion import ingest
 from ingest.run.plan import Plan, checked
 from ingest.run.prune import PruneLimit
+from ingest.settings import Reading, Splitting, Writing
 from ingest.tally import RejectLimit, Report
 from mappings import Shape
 

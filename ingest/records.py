@@ -1,22 +1,19 @@
-"""What flows through an ingestion, in the order of the path, and the settings of each stage."""
+"""What flows through an ingestion, in the order of the path."""
 
 from __future__ import annotations
 
 import hashlib
-import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Event
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import orjson
 from numpy.typing import NDArray
 
-from ingest.errors import IngestError
 from mappings import Fields
-from tandem.base.arguments import as_number, as_texts, known_options, settle
 
 PASSAGE_ID = r"##\d+$"
 _POSITION = re.compile(r"##\d+")
@@ -69,20 +66,6 @@ def wrote(passage: str, source: Mapping[str, Any], fields: Fields) -> bool:
 
 Vector = NDArray[np.float32]
 
-Format = Literal["jsonl", "csv", "tsv", "msmarco", "parquet", "arrow"]
-MEGABYTE = 1_000_000
-# No cluster takes a larger request: http.max_content_length is a Java int.
-LARGEST = 2_000 * MEGABYTE
-
-
-def check_number(what: str, value: float, least: float, most: float = math.inf) -> None:
-    """Raise IngestError for no number, NaN, infinity, and for a number out of range."""
-    as_number(what, value, IngestError)
-    if least <= value <= most and value != math.inf:
-        return
-    above = f"at least {least:,}" if most == math.inf else f"from {least:,} to {most:,}"
-    raise IngestError(f"{what} is {value:,} and must be a number {above}.")
-
 
 class PassageEncoder(Protocol):
     """The part of encoder.Encoder that an ingestion uses."""
@@ -125,77 +108,6 @@ class PassageEncoder(Protocol):
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         """Tokens of each text as encoded, special tokens and prompt included, not truncated."""
-
-
-@known_options(IngestError)
-@dataclass(frozen=True, kw_only=True)
-class Reading:
-    """How rows become documents.
-
-    format: jsonl, csv, tsv, msmarco, parquet or arrow, or None to find out; id_field, text_fields,
-    title_field: dotted paths, or None for the usual names; template: what is encoded, with {text}
-    once; drop_fields: not carried into the index, names or patterns such as `emb_*`;
-    id_from_content: documents without an id get one made of their text; max_bytes: a longer
-    document is refused; rename_fields: (old, new) names, dotted paths, by which all else goes;
-    keep_misfits: a value that does not fit its field's type is kept beside it, as FIELD_misfit.
-    """
-
-    format: Format | None = None
-    id_field: str | None = None
-    text_fields: Sequence[str] = ()
-    title_field: str | None = None
-    template: str | None = None
-    drop_fields: Sequence[str] = ()
-    id_from_content: bool = False
-    max_bytes: int = 10 * MEGABYTE
-    rename_fields: tuple[tuple[str, str], ...] = ()
-    keep_misfits: bool = False
-
-    def __post_init__(self) -> None:
-        """Refuse a limit that no document can meet, or no cluster, and one text for several."""
-        for name in ("text_fields", "drop_fields"):
-            given = as_texts(name, getattr(self, name), IngestError, "names of fields")
-            settle(self, **{name: tuple(given)})
-        check_number("`Reading.max_bytes`", self.max_bytes, 1, LARGEST)
-
-
-@known_options(IngestError)
-@dataclass(frozen=True, kw_only=True)
-class Splitting:
-    """How documents become passages; overlap: tokens that neighbouring passages share.
-
-    What is encoded around a text, its title for instance, is repeated in each of its passages where
-    it fills at most a quarter of one; else it is split with the text, as one text.
-    """
-
-    split: bool = True
-    overlap: int = 32
-
-    def __post_init__(self) -> None:
-        """Refuse an overlap below 0."""
-        check_number("overlap", self.overlap, 0)
-
-
-@known_options(IngestError)
-@dataclass(frozen=True, kw_only=True)
-class Writing:
-    """How passages are sent.
-
-    max_bytes and max_count bound one request; in_flight: requests at the same time; max_outage:
-    seconds without anything accepted before the run gives up.
-    """
-
-    max_bytes: int = 5 * MEGABYTE
-    max_count: int = 500
-    in_flight: int = 3
-    max_outage: float = 600.0
-
-    def __post_init__(self) -> None:
-        """Refuse numbers out of range."""
-        check_number("`Writing.max_bytes`", self.max_bytes, 1, LARGEST)
-        check_number("`max_count`", self.max_count, 1)
-        check_number("`in_flight`", self.in_flight, 1)
-        check_number("`max_outage`", self.max_outage, 0)
 
 
 @dataclass(frozen=True, slots=True)

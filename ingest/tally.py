@@ -13,7 +13,8 @@ from typing import Any
 from ingest.errors import IngestError, TooManyRejectsError
 from ingest.read.rejects import RejectsFile
 from ingest.read.sources.files import shown
-from ingest.records import Document, Passage, Reject, check_number
+from ingest.records import Document, Passage, Reject
+from ingest.settings import check_number
 from tandem.base.arguments import known_options
 
 

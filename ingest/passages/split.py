@@ -6,7 +6,8 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 
-from ingest.records import Document, Passage, PassageEncoder, Splitting, passage_id, stamp
+from ingest.records import Document, Passage, PassageEncoder, passage_id, stamp
+from ingest.settings import Splitting
 from mappings import Fields
 
 WINDOW = 64

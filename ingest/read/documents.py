@@ -11,14 +11,8 @@ from typing import Any
 from ingest.read.rejects import unwrap
 from ingest.read.template import Template, Unfilled, lookup
 from ingest.read.values import ID_FIELDS, TEXT_FIELDS, TITLE_FIELDS, fault_of, kind_of
-from ingest.records import (
-    PASSAGE_ID,
-    Document,
-    Reading,
-    Reject,
-    Row,
-    rejected,
-)
+from ingest.records import PASSAGE_ID, Document, Reject, Row, rejected
+from ingest.settings import Reading
 from mappings import Fields
 
 # The cluster's limit for an `_id`, less room for a passage's number.

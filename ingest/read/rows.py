@@ -28,7 +28,8 @@ from ingest.read.sources.files import (
     shown,
 )
 from ingest.read.sources.streams import DAMAGE, Line, Stream, bounded_lines, damaged
-from ingest.records import Reading, Reject, Row
+from ingest.records import Reject, Row
+from ingest.settings import Reading
 
 FORMATS = ("jsonl", "csv", "tsv", "msmarco", "parquet", "arrow")
 # Names ending so are of that format; anything else is told by its first bytes.

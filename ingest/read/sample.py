@@ -8,7 +8,8 @@ import time
 from collections import deque
 from collections.abc import Iterator
 
-from ingest.records import MEGABYTE, Reject, Row
+from ingest.records import Reject, Row
+from ingest.settings import MEGABYTE
 
 # Enough to tell types by; fewer of what can be read only once, which is held meanwhile.
 ROWS, ROWS_HELD = 1000, 100

@@ -11,7 +11,8 @@ from ingest.errors import IngestError, SourceError
 from ingest.index.types.fit import Fitter
 from ingest.read.documents import DocumentMaker, content_id
 from ingest.read.rows import Rows
-from ingest.records import Document, Origin, Reading, Reject, Row
+from ingest.records import Document, Origin, Reject, Row
+from ingest.settings import Reading
 from ingest.tally import Tally
 from mappings import Fields
 

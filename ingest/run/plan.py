@@ -15,8 +15,9 @@ from ingest.index.types.plan import enter_types
 from ingest.read.documents import DocumentMaker
 from ingest.read.rejects import RejectsFile
 from ingest.read.rows import Rows, Source
-from ingest.records import Document, PassageEncoder, Reading, Splitting, Writing
+from ingest.records import Document, PassageEncoder
 from ingest.run.prune import Confirm, PruneLimit
+from ingest.settings import Reading, Splitting, Writing
 from ingest.tally import RejectLimit
 from mappings import Fields, Shape
 from tandem.base.arguments import CLUSTER, check_can, check_type, known_options

@@ -10,7 +10,8 @@ from typing import Any
 
 import orjson
 
-from ingest.records import Action, Passage, Writing
+from ingest.records import Action, Passage
+from ingest.settings import Writing
 from ingest.tally import Outcome, Tally
 from ingest.write.client import (
     FATAL,

@@ -12,8 +12,8 @@ import click
 from ingest.errors import IngestError
 from ingest.read.rows import FORMATS
 from ingest.read.template import Template
-from ingest.records import LARGEST, MEGABYTE, Reading, Splitting, Writing
 from ingest.run.prune import PruneLimit
+from ingest.settings import LARGEST, MEGABYTE, Reading, Splitting, Writing
 from ingest.tally import RejectLimit
 from tandem.config import WORDS
 from tandem.options.cluster import Command, Number

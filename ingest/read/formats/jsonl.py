@@ -10,7 +10,8 @@ import orjson
 from ingest.errors import SourceError
 from ingest.read.sources.streams import Line
 from ingest.read.values import fault_of, is_odd, kind_of, levels_of, too_deep
-from ingest.records import MEGABYTE, Origin, Reading, Reject, Row
+from ingest.records import Origin, Reject, Row
+from ingest.settings import MEGABYTE, Reading
 
 FROM_ARRAY = "convert it with `jq -c '.[]'`"
 # A first line that only opens a value, and what makes lines of such a file.

@@ -12,7 +12,8 @@ from ingest.errors import SourceError
 from ingest.read.formats.jsonl import RowStream, too_long
 from ingest.read.sources.streams import Line
 from ingest.read.values import ID_FIELDS, TEXT_FIELDS, TITLE_FIELDS
-from ingest.records import Origin, Reading, Reject, Row
+from ingest.records import Origin, Reject, Row
+from ingest.settings import Reading
 
 CSV_SEPARATOR, TSV_SEPARATOR = ",", "\t"
 INVALID = "invalid UTF-8"

@@ -16,20 +16,10 @@ from ingest.passages.encode import encode
 from ingest.read.rejects import RejectsFile
 from ingest.read.rows import Rows
 from ingest.read.sources.files import find_sources
-from ingest.records import (
-    Action,
-    Document,
-    Origin,
-    Passage,
-    Reading,
-    Reject,
-    Writing,
-    parse_stamp,
-    passage_id,
-    stamp,
-)
+from ingest.records import Action, Document, Origin, Passage, Reject, parse_stamp, passage_id, stamp
 from ingest.run.deduplicate import Seen
 from ingest.run.stages import HEAVIEST, CancelledError, Clock, Flow
+from ingest.settings import Reading, Writing
 from ingest.tally import Outcome, RejectLimit, Report, Tally
 from ingest.write.bulk import LONGEST_WAIT, SMALLEST_REQUEST, Budget, requests
 from tests.support.loads import ROOT

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from ingest import IngestError, Plan, PruneLimit
-from ingest.records import Splitting
+from ingest.settings import Splitting
 from tests.support.commands import tandem
 from tests.support.loads import documents, ingested, stored, write_jsonl
 from tests.support.stubs import StubEncoder

@@ -8,7 +8,8 @@ import pytest
 from encoder import Encoder
 from ingest.passages.split import Splitter, cut
 from ingest.read.documents import DocumentMaker
-from ingest.records import Document, Origin, Reading, Row, Splitting
+from ingest.records import Document, Origin, Row
+from ingest.settings import Reading, Splitting
 from mappings import Fields
 from tests.support.stubs import StubEncoder
 
