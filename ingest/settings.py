@@ -34,7 +34,8 @@ class Reading:
     title_field: dotted paths, or None for the usual names; template: what is encoded, with {text}
     once; drop_fields: not carried into the index, names or patterns such as `emb_*`;
     id_from_content: documents without an id get one made of their text; max_bytes: a longer
-    document is refused; rename_fields: (old, new) names, dotted paths, by which all else goes;
+    document is refused; hash_long_ids: an id that the cluster cannot hold is hashed, and kept as
+    `original_id`; rename_fields: (old, new) names, dotted paths, by which all else goes;
     keep_misfits: a value that does not fit its field's type is kept beside it, as FIELD_misfit.
     """
 
@@ -48,6 +49,7 @@ class Reading:
     max_bytes: int = 10 * MEGABYTE
     rename_fields: tuple[tuple[str, str], ...] = ()
     keep_misfits: bool = False
+    hash_long_ids: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a limit that no document can meet, or no cluster, and one text for several."""

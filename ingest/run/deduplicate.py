@@ -9,7 +9,8 @@ from threading import Event
 
 from ingest.errors import IngestError, SourceError
 from ingest.index.types.fit import Fitter
-from ingest.read.documents import DocumentMaker, content_id
+from ingest.read.documents import DocumentMaker
+from ingest.read.fields import content_id
 from ingest.read.rows import Rows
 from ingest.records import Document, Origin, Reject, Row
 from ingest.settings import Reading
@@ -123,8 +124,8 @@ class Intake:
                 self._tally.reject(found)
             elif not (first := self._seen.add(found.id, found.origin)):
                 yield found
-            elif self._by_content and found.id == content_id(found.text):
-                # The same text, whose id is made of it, is the same document.
+            elif self._by_content and found.id == content_id(found.text or str(found.title)):
+                # The same content, whose id is made of it, is the same document.
                 self._tally.skip()
             else:
                 reason = f"the id is taken by line {first.line} of {first.file}"

@@ -18,6 +18,7 @@ from ingest.index.types.fit import Fitter
 from ingest.index.types.plan import MOST_FIELDS, PlannedFields, planned_fields, said_of_too_many
 from ingest.passages.split import Splitter
 from ingest.read.documents import DocumentMaker
+from ingest.read.fields import check_texts
 from ingest.read.rows import Source
 from ingest.records import Document, Passage, PassageEncoder, Reject
 from ingest.run.deduplicate import Seen
@@ -99,6 +100,7 @@ def dry_run(
     maker, pruning = DocumentMaker(plan.reading, Fields()), _Pruning()
     made = list(maker.make(iter(rows.sample())))
     sound = [each for each in made if isinstance(each, Document)]
+    check_texts(sound, plan.reading)
     found = (there[0], there[1], there[2].fields) if there else None
     planned = planned_fields(cluster, found, plan.shape, sound)
     body = None if there else planned_body(cluster, name, encoder, planned.shape, alias)

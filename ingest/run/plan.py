@@ -13,6 +13,7 @@ from ingest.index.loading import OpenIndex
 from ingest.index.types.fit import Fitter
 from ingest.index.types.plan import enter_types
 from ingest.read.documents import DocumentMaker
+from ingest.read.fields import check_texts
 from ingest.read.rejects import RejectsFile
 from ingest.read.rows import Rows, Source
 from ingest.records import Document, PassageEncoder
@@ -93,7 +94,9 @@ def checked(source: Source, plan: Plan, alias: str | None = None) -> Rows:
 def first_documents(rows: Rows, reading: Reading, stopping: Event | None = None) -> list[Document]:
     """The documents among a source's first rows, by which the types of metadata are told."""
     made = DocumentMaker(reading, Fields()).make(iter(rows.sample(stopping)))
-    return [each for each in made if isinstance(each, Document)]
+    found = [each for each in made if isinstance(each, Document)]
+    check_texts(found, reading)
+    return found
 
 
 def fitter_for(

@@ -110,6 +110,11 @@ _OPTIONS = [
         help="Give documents without an id one of their text; equal texts are one document.",
     ),
     click.option(
+        "--hash-long-ids",
+        is_flag=True,
+        help="Hash ids of more bytes than a cluster takes; each is kept as original_id.",
+    ),
+    click.option(
         "--max-document-mb",
         type=Number(0.001, LARGEST / MEGABYTE),
         default=_READING.max_bytes / MEGABYTE,
@@ -194,6 +199,7 @@ def ingest_options(command: Command) -> Command:
             max_bytes=int(take("max_document_mb") * MEGABYTE),
             rename_fields=take("rename_field"),
             keep_misfits=take("keep_misfits"),
+            hash_long_ids=take("hash_long_ids"),
         )
         splitting = Splitting(split=not take("no_split"), overlap=take("overlap"))
         writing = Writing(

@@ -40,6 +40,7 @@ FLAGS = {
     "format": "--format",
     "id_field": "--id-field",
     "id_from_content": "--id-from-content",
+    "hash_long_ids": "--hash-long-ids",
     "text_fields": "--text-field",
     "drop_fields": "--drop-field",
     "field_types": "--field-type",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ingest.read.documents import without
+from ingest.read.fields import without
 from ingest.read.template import lookup
 from ingest.records import Document, Reject
 from mappings.types import WORD, check_of

@@ -4,8 +4,9 @@ from itertools import islice
 
 import pytest
 
-from ingest import IngestError, Reading
-from ingest.read.documents import DocumentMaker, without
+from ingest import IngestError, Reading, SourceError
+from ingest.read.documents import DocumentMaker
+from ingest.read.fields import check_texts, without
 from ingest.read.rejects import envelope, unwrap
 from ingest.read.template import Template, lookup
 from ingest.records import Document, Origin, Reject, Row
@@ -72,12 +73,84 @@ def test_several_text_fields_are_joined_and_missing_ones_left_out():
         (None, "no text (looked for"),
         (5, "text is a number"),
         ({"a": 1}, "text is an object"),
-        (["a"], "text is an array"),
+        ([], "the text is empty"),
+        (["a", 5], "text[1] is a number"),
         ("ü" * 60, "120 bytes and at most 100"),
     ],
 )
 def test_texts_that_are_none(text, said):
     assert said in reason({"id": 1, "text": text}, max_bytes=100)
+
+
+def test_a_title_without_a_text_is_a_document():
+    for text in ("", None, "  ", []):
+        found = make({"id": 1, "title": "Only this", "text": text, "year": 1958})
+        assert (found.text, found.title, found.metadata) == ("", "Only this", {"year": 1958})
+        assert found.before + found.text + found.after == "Only this"
+    assert make({"id": 1, "title": "T"}, template="{title}: {text}").before == "T:"
+    said = reason({"id": 1, "title": "T", "text": ""}, template="passage: {text}")
+    assert said == "the text is empty, and the template has no title to encode instead"
+    first, same, other = (
+        make({"title": title, "text": ""}, id_from_content=True) for title in ("A", "A", "B")
+    )
+    assert first.id == same.id != other.id
+
+
+def test_a_list_of_sentences_is_a_text():
+    assert make({"id": 1, "text": ["One. ", "Two.", None]}).text == "One. \nTwo."
+
+
+def test_a_number_is_a_title():
+    assert make({"id": 1, "title": 1984, "text": "x"}).before == "1984\n"
+    assert "title is a boolean" in reason({"id": 1, "title": True, "text": "x"})
+
+
+def test_a_title_in_the_text_is_encoded_once():
+    found = make({"id": 1, "title": "T", "body": "x"}, text_fields=("title", "body"))
+    assert (found.before + found.text, found.title) == ("T\nx", "T")
+
+
+def test_ids_of_a_column_with_gaps_are_told():
+    assert "the id is 12.0, a whole number written as a fraction" in reason(
+        {"id": 12.0, "text": "x"}
+    )
+    rows = [Row(HERE, {"id": f"{n}.0", "text": "x"}, cells=True) for n in range(3)]
+    maker = DocumentMaker(Reading(), Fields())
+    assert [each.id for each in maker.make(iter(rows))] == ["0.0", "1.0", "2.0"]
+    assert "the ids are numbers such as '0.0', as pandas writes" in maker.warnings[0]
+    maker = DocumentMaker(Reading(), Fields())
+    assert list(maker.make(iter([*rows, Row(HERE, {"id": "a", "text": "x"})])))
+    assert not maker.warnings
+
+
+def test_an_id_that_is_too_long_is_hashed_on_request_and_kept():
+    long = "https://example.org/" + "ü" * 250
+    assert "520 bytes and at most 500" in reason({"id": long, "text": "x"})
+    assert "`hash_long_ids`" in reason({"id": long, "text": "x"})
+    found = make({"_id": long, "text": "x"}, hash_long_ids=True)
+    assert (len(found.id), found.metadata) == (32, {"original_id": long})
+    assert make({"_id": long, "text": "y"}, hash_long_ids=True).id == found.id
+    assert make({"_id": "short", "text": "x"}, hash_long_ids=True).metadata == {}
+    said = reason({"_id": long, "text": "x", "original_id": 1}, hash_long_ids=True)
+    assert "'original_id', and there is such a field" in said
+
+
+def checked(rows, **reading):
+    maker = DocumentMaker(Reading(**reading), Fields())
+    check_texts(list(maker.make(Row(HERE, row) for row in rows)), Reading(**reading))
+
+
+def test_a_source_whose_text_has_another_name_is_refused_though_it_has_titles():
+    rows = [{"id": n, "title": "A title", "abstract": "A text of words."} for n in range(3)]
+    with pytest.raises(
+        SourceError, match=r"none of the first 3 .* `text_fields`, maybe 'abstract'"
+    ):
+        checked(rows)
+    checked(rows, text_fields=("abstract",))
+    checked([*rows, {"id": 9, "text": "x"}])
+    checked([{"id": n, "title": "A title of some words", "author": "A. B"} for n in range(3)])
+    with pytest.raises(SourceError, match="looked for abstrct"):
+        checked(rows, text_fields=("abstrct",))
 
 
 def test_a_name_that_tandem_writes_itself_is_refused_with_the_cure():

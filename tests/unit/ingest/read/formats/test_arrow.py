@@ -125,7 +125,7 @@ def test_a_string_that_is_no_utf_8_is_refused_by_row(tmp_path, kind):
     path = write(tmp_path, kind, pyarrow.table({"id": [1, 2, 3], "text": texts, "tag": texts}))
     good, bad, also = made(path)
     assert (good.text, also.text) == ("good", "grün")
-    assert bad.reason == "text is invalid UTF-8 and must be a string"
+    assert bad.reason == "text is invalid UTF-8 and must be a string or a list of strings"
     assert (bad.origin.line, bad.id) == (2, "2")
     assert "broken JSON" in again(bad).reason
     mended = again(bad, raw=bad.raw.replace("\\xe9", "é"))
@@ -135,7 +135,7 @@ def test_a_string_that_is_no_utf_8_is_refused_by_row(tmp_path, kind):
         for each in made(path, text_fields=("tag",), drop_fields=("text",))
         if isinstance(each, Reject)
     )
-    assert by_tag.reason == "tag is invalid UTF-8 and must be a string"
+    assert by_tag.reason == "tag is invalid UTF-8 and must be a string or a list of strings"
 
 
 def test_strings_in_a_list_that_are_no_utf_8(tmp_path):
