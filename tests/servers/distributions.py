@@ -106,10 +106,10 @@ PAINLESS = (
 PAINLESS_DESCRIPTOR = """\
 description=Painless scripts
 name=lang-painless
-version=2.19.1
-opensearch.version=2.19.1
-java.version=11
-classname=org.opensearch.painless.PainlessPlugin
+version={version}
+opensearch.version={version}
+java.version={java}
+classname=org.opensearch.painless.{classname}
 custom.foldername=
 extended.plugins=
 has.native.controller=false
@@ -126,19 +126,17 @@ JAVA_17 = "17.0.9.2"
 STORE_PASSWORD = "changeit"
 
 
-def elasticsearch(home: Home, java: Java) -> Path:
-    """The folder of Elasticsearch 9.5.3, unpacked once, fit for this Java."""
+def elasticsearch(home: Home, java: Java, core: Artifact = ELASTICSEARCH) -> Path:
+    """The folder of Elasticsearch, unpacked once, fit for this Java."""
     fit = _fits(java)
-    target = home.distributions / (
-        f"elasticsearch-{ELASTICSEARCH.version}" + ("" if fit else "-small-java")
-    )
+    target = home.distributions / (f"elasticsearch-{core.version}" + ("" if fit else "-small-java"))
     with process.hold(home.distributions / "lock", LOCK_SECONDS):
         if not target.is_dir():
-            archive = artifacts.fetch(ELASTICSEARCH, home.downloads)
+            archive = artifacts.fetch(core, home.downloads)
             with building(target) as folder:
                 unpack(archive, folder)
                 if not fit:
-                    _require_less(folder / "lib" / "elasticsearch-entitlement-9.5.3.jar")
+                    _require_less(folder / "lib" / f"elasticsearch-entitlement-{core.version}.jar")
     return target
 
 
@@ -180,17 +178,24 @@ def secured_opensearch(home: Home, java: Java) -> Path:
             jars = [artifacts.fetch(each, home.downloads) for each in PAINLESS]
             with building(target) as folder:
                 unpack(archive, folder)
-                _add_painless(folder / "modules" / "lang-painless", jars)
+                add_painless(folder, jars, SECURED.version)
                 install_plugins(folder, plugins, java)
                 make_certificates(folder / "config", java)
     return target
 
 
-def _add_painless(module: Path, jars: list[Path]) -> None:
+def add_painless(folder: Path, jars: list[Path], version: str) -> None:
+    """Give a distribution the module that its core zip lacks."""
+    module = folder / "modules" / "lang-painless"
     module.mkdir()
     for jar in jars:
         shutil.copy(jar, module)
-    (module / "plugin-descriptor.properties").write_text(PAINLESS_DESCRIPTOR)
+    classname, java = (
+        ("PainlessPlugin", 11) if version.startswith("2.") else ("PainlessModulePlugin", 21)
+    )
+    (module / "plugin-descriptor.properties").write_text(
+        PAINLESS_DESCRIPTOR.format(version=version, classname=classname, java=java)
+    )
     (module / "plugin-security.policy").write_text(PAINLESS_POLICY)
 
 

@@ -1,0 +1,108 @@
+"""The main commands on every version that the README names, one server at a time."""
+
+import json
+
+import pytest
+
+from tests.servers.servers import SecuredServer
+from tests.servers.versions import OPENSEARCH, ElasticsearchVersion, OpenSearchVersion
+from tests.support.commands import tandem
+from tests.support.loads import write_jsonl
+
+MODEL = ("--model", "sentence-transformers/all-MiniLM-L6-v2")
+CORPUS = [
+    {"id": "paris", "text": "Paris is the capital of France.", "year": 1990, "tag": "city"},
+    {"id": "seine", "text": "The Seine flows through Paris.", "year": 2005, "tag": "river"},
+    {"id": "bread", "text": "Bread is baked from flour and water.", "year": 2015, "tag": "food"},
+    {"id": "snow", "text": "Snow falls in winter.", "year": 2020, "tag": "weather"},
+]
+LATER = [*CORPUS[:3], {"id": "rain", "text": "Rain falls in autumn.", "year": 2021}]
+STARTED = {
+    **{f"opensearch-{each}": (OpenSearchVersion, each) for each in OPENSEARCH},
+    "elasticsearch-8.19.21": (ElasticsearchVersion,),
+}
+
+
+@pytest.fixture(
+    params=[
+        *STARTED,
+        "opensearch-3.6.0",
+        "elasticsearch-9.5.3",
+        "opensearch-2.19.1",
+    ]
+)
+def server(request):
+    """A running server of the version; those of the matrix alone are stopped after their test."""
+    shared = {
+        "opensearch-3.6.0": "opensearch_server",
+        "elasticsearch-9.5.3": "elasticsearch_server",
+        "opensearch-2.19.1": "secured_server",
+    }
+    if request.param in shared:
+        yield request.param, request.getfixturevalue(shared[request.param])
+        return
+    kind, *words = STARTED[request.param]
+    started = kind(*words)
+    try:
+        started.start()
+        yield request.param, started
+    finally:
+        started.close()
+
+
+@pytest.fixture
+def run(server):
+    """Runs a command there, and gives its JSON; it must end as said."""
+    name, started = server
+    access = {"TANDEM_URL": started.url}
+    if isinstance(started, SecuredServer):
+        access |= {
+            "TANDEM_USER": started.user,
+            "TANDEM_PASSWORD": started.password,
+            "TANDEM_CA_CERTS": str(started.ca_certs),
+        }
+
+    def run(*words, code=0):
+        done = tandem(*words, "--json", **access)
+        assert done.code == code, f"{name}: {words}: {done.err}"
+        return json.loads(done.out)
+
+    return run
+
+
+@pytest.mark.long
+def test_the_main_commands(server, run, tmp_path):
+    name, _ = server
+    alias = f"books-{name.replace('.', '-')}"
+    first = write_jsonl(tmp_path / "first.jsonl", CORPUS)
+    later = write_jsonl(tmp_path / "later.jsonl", LATER)
+    doctor = run("doctor")
+    assert name.partition("-")[2] in json.dumps(doctor)
+
+    loaded = run("ingest", first, "--alias", alias, *MODEL)
+    assert (loaded["read"], loaded["written"], loaded["rejected"]) == (4, 4, 0)
+    old = loaded["index"]
+    for mode in ("bm25", "knn", "hybrid"):
+        found = run("search", "the capital of France", "--index", alias, "--mode", mode)
+        assert found["hits"][0]["id"] == "paris", mode
+        late = run("search", "Paris", "--index", alias, "--mode", mode, "--where", "year>=2000")
+        ids = [hit["id"] for hit in late["hits"]]
+        assert ids[0] == "seine", mode
+        assert "paris" not in ids, mode
+
+    # The same again is skipped; a changed source under the alias goes to a new index.
+    again = run("ingest", first, "--index", alias, *MODEL)
+    assert (again["written"], again["skipped"]) == (0, 4)
+    new = run("ingest", later, "--alias", alias, *MODEL)["index"]
+    assert new != old
+    assert run("search", "rain", "--index", alias)["hits"][0]["id"] == "rain"
+    pruned = run("ingest", first, "--index", new, "--prune", "--max-prune", "50%", *MODEL, "--yes")
+    assert (pruned["written"], pruned["skipped"]) == (1, 3)
+    assert run("index", "show", alias)["documents"] == 4
+    run("index", "switch", alias, old)
+    listed = {each["index"]: each for each in run("index", "list")["indexes"]}
+    assert listed[old]["aliases"] == [alias]
+    assert listed[new]["aliases"] == []
+    run("index", "delete", new, "--yes")
+    run("index", "delete", old, "--yes", "--with-alias", alias)
+    assert not {old, new} & {each["index"] for each in run("index", "list")["indexes"]}

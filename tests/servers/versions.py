@@ -1,0 +1,200 @@
+"""The versions that only the matrix needs, each started by itself: OpenSearch and Elasticsearch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from cluster import Home
+from cluster.node import artifacts, process
+from cluster.node.artifacts import Artifact
+from cluster.node.distribution import LOCK_SECONDS, building, install_plugins, unpack
+from cluster.node.files import command, environment
+from cluster.node.home import node_user
+from cluster.node.java import Java, find_java
+from tests.servers import distributions
+from tests.servers.distributions import PAINLESS, add_painless
+from tests.servers.servers import ElasticsearchServer, JavaServer, Settings
+
+_CORE = "org.opensearch.distribution.integ-test-zip"
+_PLUGIN = "org.opensearch.plugin"
+
+ELASTICSEARCH_8 = Artifact(
+    "org.elasticsearch.distribution.integ-test-zip",
+    "elasticsearch",
+    "8.19.21",
+    "zip",
+    106_871_955,
+    "215d5f3dbf0609a149f6218a9e47b6ae2df34ebbff3c5754e35f15a5e5393c8a",
+)
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What an OpenSearch is put together from; painless where its core zip lacks it."""
+
+    core: Artifact
+    plugins: tuple[Artifact, ...]
+    painless: tuple[Artifact, ...] = ()
+
+
+def _core(version: str, size: int, sha256: str) -> Artifact:
+    return Artifact(_CORE, "opensearch", version, "zip", size, sha256)
+
+
+def _zip(name: str, version: str, size: int, sha256: str) -> Artifact:
+    return Artifact(_PLUGIN, name, version, "zip", size, sha256)
+
+
+def _jar(name: str, version: str, size: int, sha256: str) -> Artifact:
+    return Artifact(_PLUGIN, name, version, "jar", size, sha256)
+
+
+_SHARED_JARS = PAINLESS[2:]  # antlr and asm, the same for all
+_SPI = "opensearch-scripting-painless-spi"
+OPENSEARCH = {
+    each.core.version: each
+    for each in (
+        Parts(
+            _core(
+                "2.19.6",
+                56_380_515,
+                "71d6d8b1c637f3faecda0752b184b1cc526fc6eaad59ec1408c6327bb00b9293",
+            ),
+            (
+                _zip(
+                    "opensearch-job-scheduler",
+                    "2.19.6.0",
+                    3_319_257,
+                    "c0172f2fb94c0819bbeb9bf21db694e26e285de4dddc9461759d0e0246c998e8",
+                ),
+                _zip(
+                    "opensearch-knn",
+                    "2.19.6.0",
+                    6_257_288,
+                    "c21b9565624d29fd4024e3a3902712349006cb7894a73c45d976756a761e628f",
+                ),
+                _zip(
+                    "neural-search",
+                    "2.19.6.0",
+                    7_964_692,
+                    "b38b136b280a219d7f4495dd5d7e11e92a528b874fe940fc8502b8a5c599c820",
+                ),
+            ),
+            (
+                _jar(
+                    "lang-painless",
+                    "2.19.6",
+                    719_760,
+                    "e71e6c7ef99a6f5958cd0b25367acf472cc52cd49d29e13084c5ff0b5931f717",
+                ),
+                _jar(
+                    _SPI,
+                    "2.19.6",
+                    30_409,
+                    "84e545b968151739f1915cfd2db24bf873edfd317d2848b87b61d0d60ec70869",
+                ),
+                *_SHARED_JARS,
+            ),
+        ),
+        Parts(
+            _core(
+                "3.3.0",
+                78_638_524,
+                "c3a6bf825ea05b8d9fe3758dad70ed198cf9c365700895165d310a0a9e7f48a5",
+            ),
+            (
+                _zip(
+                    "opensearch-knn",
+                    "3.3.0.0",
+                    5_682_487,
+                    "f331324e6cb3a99f780579eec751b1e3ac38ffdd1c7d8ec82247e7584f06b3d3",
+                ),
+            ),
+            (
+                _jar(
+                    "lang-painless",
+                    "3.3.0",
+                    718_819,
+                    "1f1731d2d93dd4c578b7f55b66a4e69bdaeabc5158c0cdf3e934be9366a21a44",
+                ),
+                _jar(
+                    _SPI,
+                    "3.3.0",
+                    30_327,
+                    "8126078ec894e77560a7a6c76e097ffee818af0c439a05c9f873aa0b35b4e537",
+                ),
+                *_SHARED_JARS,
+            ),
+        ),
+        Parts(
+            _core(
+                "3.5.0",
+                193_764_775,
+                "b676ad392c95a94d8d2bd8785b8b922c7811536daf6a9ec0c7277a34bd8a17a9",
+            ),
+            (
+                _zip(
+                    "opensearch-knn",
+                    "3.5.0.0",
+                    5_906_536,
+                    "99fdf3ac9ef95974e276298b83a58532bf21ba13bd5fd96a4b59465b7e613309",
+                ),
+            ),
+        ),
+    )
+}
+
+
+class OpenSearchVersion(JavaServer):
+    """An OpenSearch of another version, without security."""
+
+    def __init__(self, version: str) -> None:
+        super().__init__()
+        self.parts = OPENSEARCH[version]
+
+    @property
+    def url(self) -> str:
+        """Where it listens, or listened."""
+        return f"http://127.0.0.1:{self.port}"
+
+    def java(self) -> Java:
+        """OpenSearch 2 needs an older one."""
+        if self.parts.core.version.startswith("2."):
+            return distributions.secured_java(self.home)
+        return find_java(self.home, node_user())
+
+    def distribution(self) -> Path:
+        return _put_together(self.parts, self.home, self.java())
+
+    def own_settings(self) -> Settings:
+        return {}
+
+    def command(self, folder: Path) -> list[str]:
+        return command(self.layout, folder, self.port)
+
+    def variables(self, java: Java) -> dict[str, str]:
+        return environment(self.layout, java, self.heap)
+
+
+class ElasticsearchVersion(ElasticsearchServer):
+    """Elasticsearch 8."""
+
+    def distribution(self) -> Path:
+        return distributions.elasticsearch(self.home, self.java(), ELASTICSEARCH_8)
+
+
+def _put_together(parts: Parts, home: Home, java: Java) -> Path:
+    target = home.distributions / f"opensearch-{parts.core.version}"
+    with process.hold(home.distributions / "lock", LOCK_SECONDS):
+        if not target.is_dir():
+            core, *others = (
+                artifacts.fetch(each, home.downloads)
+                for each in (parts.core, *parts.plugins, *parts.painless)
+            )
+            with building(target) as folder:
+                unpack(core, folder)
+                if jars := others[len(parts.plugins) :]:
+                    add_painless(folder, jars, parts.core.version)
+                install_plugins(folder, others[: len(parts.plugins)], java)
+    return target
