@@ -10,6 +10,7 @@ from threading import Event
 from typing import Any, cast
 
 from ingest.errors import SourceError
+from ingest.read.formats.frames import items_of
 from ingest.read.formats.jsonl import FROM_ARRAY, RowStream, read_jsonl
 from ingest.read.formats.objects import read_iterable
 from ingest.read.formats.tables import read_csv, read_msmarco, read_tsv
@@ -115,11 +116,12 @@ class Rows:
         named = [source] if isinstance(source, str | Path) else source
         self._items: Iterable[Any] = ()
         self._reading = reading
-        listed = isinstance(named, list | tuple) and bool(named)
+        # A named tuple is a document.
+        listed = isinstance(named, list | tuple) and named and not hasattr(named, "_asdict")
         if listed and all(isinstance(name, str | Path) for name in named):
             self._files = find_sources(cast("Sequence[str | Path]", named))
         else:
-            self._files, self._items = [], named
+            self._files, self._items = [], items_of(named)
         self.position = Position(self._files)
         self._ahead: Ahead | None = None
 

@@ -60,10 +60,10 @@ def ingest(
 ) -> Report:
     """Encode documents and write them into an index, which is created where it is not there.
 
-    source: a path, `-`, a glob, a BEIR folder, several of these, or an iterable of dicts; no
-    documents give a Report of zeros. index: where to write; or alias: fill a new index and point
-    the alias at it at the end. shape: of a new index, short for Plan(shape=...). on_progress: gets
-    the Report so far about five times a second, and once more at the end, however the run ends.
+    source: a path, `-`, a glob, a BEIR folder, several of these, an iterable of dicts, data classes
+    or pydantic models, or a table of pandas, polars, Arrow or `datasets`; no documents give zeros.
+    index: where to write; or alias: fill a new index and point it there at the end. shape: of a new
+    index. on_progress: gets the Report so far about five times a second, and once more at the end.
 
     Running it again writes and encodes only what is new or changed. Raises IngestError, the
     encoder's and the cluster's errors; KeyboardInterrupt after what was encoded is written.

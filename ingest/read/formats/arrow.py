@@ -28,10 +28,10 @@ def rows_of(batch: Any) -> Iterator[tuple[dict[str, Any], str | None]]:
     for cells in rows:
         row = zip(names, cells, strict=True)
         value = {name: cell for name, cell in row if cell is not None}
-        yield value, _as_text(value) if odd and fault_of(value) else None
+        yield value, as_text(value) if odd and fault_of(value) else None
 
 
-def _as_text(value: dict[str, Any]) -> str:
+def as_text(value: dict[str, Any]) -> str:
     """JSON, but for what JSON cannot hold."""
     cells = (
         f"{json.dumps(name)}: {cell if isinstance(cell, Unfit) else json.dumps(cell)}"
@@ -105,7 +105,7 @@ def _exact(scalar: Any) -> Any:
     if isinstance(scalar, pyarrow.ListScalar):  # of whatever kind of list
         return [_exact(each) for each in scalar]
     if types.is_duration(kind):
-        return _duration(scalar.value, kind.unit)
+        return duration(scalar.value, kind.unit)
     if (types.is_timestamp(kind) or types.is_time64(kind)) and kind.unit == "ns":
         return _instant(scalar)
     return _plain(scalar.as_py())
@@ -120,7 +120,7 @@ def _object(pairs: Iterator[tuple[Any, Any]]) -> dict[str, Any]:
     return {key: value for key, value in found.items() if value is not None}
 
 
-def _duration(value: int, unit: str) -> str:
+def duration(value: int, unit: str) -> str:
     """ISO 8601, in seconds and parts of them."""
     seconds, part = divmod(abs(value), _PER_SECOND[unit])
     digits = f"{part * 10**9 // _PER_SECOND[unit]:09d}".rstrip("0")

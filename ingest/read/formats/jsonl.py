@@ -19,6 +19,9 @@ _CURES = {b"[": FROM_ARRAY, b"{": "convert it with `jq -c .`"}
 # Of an unreadable line, so much is kept in the rejects file.
 RAW_KEPT = 1 * MEGABYTE
 
+# Numbers that Python writes and JSON does not have.
+_NO_JSON = (b"NaN", b"Infinity")
+
 RowStream = Iterator["Row | Reject"]
 
 
@@ -59,6 +62,8 @@ def parse_json(data: bytes | str, origin: Origin) -> Row | Reject:
     try:
         value = orjson.loads(data)
     except orjson.JSONDecodeError as error:
+        if any(word in data for word in _NO_JSON) and (row := _lenient_row(data, origin)):
+            return row
         text = data.decode(errors="backslashreplace")
         return Reject(_json_reason(error, data), origin, raw=text)
     if not isinstance(value, dict):
@@ -76,6 +81,16 @@ def _exact_row(text: str, origin: Origin) -> Row | Reject:
     except RecursionError:
         return Reject(too_deep(levels_of(text.encode())), origin, raw=text)
     return Row(origin, value, text if fault_of(value) else None)
+
+
+def _lenient_row(data: bytes, origin: Origin) -> Row | None:
+    """The row of a line that is JSON but for NaN or an infinity, which is told by its field."""
+    try:
+        text = data.decode()
+        value = json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+    return Row(origin, value, text) if isinstance(value, dict) and fault_of(value) else None
 
 
 def _json_reason(error: orjson.JSONDecodeError, data: bytes) -> str:

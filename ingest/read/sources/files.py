@@ -82,6 +82,8 @@ def _expand(name: str) -> Iterator[SourceFile]:
         if not matches:
             raise SourceError(f"no file matches {name}: check the pattern.")
         yield from (SourceFile(Path(match)) for match in matches)
+    elif "\n" in name:
+        raise SourceError(f"{name[:60]!r}... is a text and no path: give a list of dicts.")
     else:
         raise SourceError(f"there is no file {name}: check the path.")
 

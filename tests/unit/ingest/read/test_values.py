@@ -114,7 +114,7 @@ def test_python_rows_are_held_to_the_same(tmp_path):
     for _ in range(2000):
         bottomless = [bottomless]
     rows = [
-        {"id": 1, "text": "x", "n": float("nan")},
+        {"id": 1, "text": "x", "n": [float("nan")]},
         {"id": 2, "text": "x", "m": {"n": [float("-inf")]}},
         {"id": 3, "text": "x", "n": BIG},
         {"id": 4, "text": "x", "deep": deep},
@@ -123,8 +123,8 @@ def test_python_rows_are_held_to_the_same(tmp_path):
     ]
     nan, inf, big, deep, bottomless, good = made(iter(rows))
     assert "'n' is nan, a number that JSON does not have" in nan.reason
-    assert nan.raw == '{"id": 1, "text": "x", "n": NaN}'
-    assert "broken JSON" in again(nan).reason
+    assert nan.raw == '{"id": 1, "text": "x", "n": [NaN]}'
+    assert again(nan).reason == nan.reason
     assert "`drop_fields=['m.n']`" in inf.reason
     assert "64-bit" in big.reason
     assert "254 levels deep" in deep.reason
@@ -141,3 +141,14 @@ def test_python_rows_are_held_to_the_same(tmp_path):
         False,
         True,
     ]
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+def test_a_number_in_jsonl_that_json_does_not_have_is_told_by_its_field(tmp_path, number):
+    text = line(price=number)
+    found = one(tmp_path, text)
+    shown = str(float(number))
+    assert found.reason.startswith(f"the field 'price' is {shown}, a number that JSON does not")
+    assert (found.id, found.raw) == ("1", text)
+    assert one(tmp_path, text, drop_fields=("price",)).metadata == {}
+    assert "broken JSON" in one(tmp_path, f"{text} NaN").reason

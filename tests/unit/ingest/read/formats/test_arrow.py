@@ -180,7 +180,7 @@ def test_a_number_that_json_does_not_have_is_refused_by_name(tmp_path, kind, num
     assert f"the field 'n' is {number}" in second.reason
     assert "`drop_fields=['n']`" in second.reason
     assert f'"n": {shown}' in second.raw
-    assert "broken JSON" in again(second).reason
+    assert again(second).reason == second.reason
     assert again(second, raw=second.raw.replace(shown, "2.5")).metadata == {"n": 2.5, "v": [0.0]}
     assert [each.metadata for each in made(path, drop_fields=("n", "v"))] == [{}, {}]
 
