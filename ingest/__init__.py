@@ -20,7 +20,8 @@ from ingest.records import PassageEncoder
 from ingest.run.dry_run import DryRun, dry_run
 from ingest.run.ingestion import ingest
 from ingest.run.plan import Plan, checked
-from ingest.run.prune import PruneLimit
+from ingest.run.removal.prune import PruneLimit
+from ingest.run.removal.remove import Removal, remove
 from ingest.settings import Reading, Splitting, Writing
 from ingest.tally import RejectLimit, Report
 from mappings import Shape
@@ -39,6 +40,7 @@ __all__ = [
     "PruneLimit",
     "Reading",
     "RejectLimit",
+    "Removal",
     "Report",
     "Shape",
     "SourceError",
@@ -52,5 +54,6 @@ __all__ = [
     "dry_run",
     "ingest",
     "list_indexes",
+    "remove",
     "switch_alias",
 ]

@@ -6,6 +6,7 @@ from query.errors import AnswerError, FilterError, QueryError, TargetError, Text
 from query.files import answer_json, read_queries, result_json, trec_lines
 from query.question import Bm25, Knn, PassageScorer, Query, QueryEncoder, Question, Tuning
 from query.search.async_searcher import AsyncSearcher
+from query.search.make_filter import make_filter
 from query.search.pipeline import put_pipeline
 from query.search.searcher import Searcher
 from query.search.steps import Rerank
@@ -33,6 +34,7 @@ __all__ = [
     "TextError",
     "Tuning",
     "answer_json",
+    "make_filter",
     "put_pipeline",
     "read_queries",
     "result_json",

@@ -58,6 +58,7 @@ if TYPE_CHECKING:
         Plan,
         Reading,
         RejectLimit,
+        Removal,
         Report,
         SourceError,
         Splitting,
@@ -69,6 +70,7 @@ if TYPE_CHECKING:
         dry_run,
         ingest,
         list_indexes,
+        remove,
         switch_alias,
     )
     from mappings import Fusion, MappingError, Shape
@@ -92,6 +94,7 @@ if TYPE_CHECKING:
         TextError,
         Tuning,
         answer_json,
+        make_filter,
         put_pipeline,
         read_queries,
         result_json,
@@ -115,9 +118,9 @@ _NAMES = {
     "ingest": """
         BlockedError DryRun IncompleteError IndexRefusedError IngestError
         LostPlaceError OutageError
-        PassageEncoder Plan Reading RejectLimit Report SourceError Splitting
+        PassageEncoder Plan Reading RejectLimit Removal Report SourceError Splitting
         TooManyRejectsError Writing create_index delete_index describe_index dry_run ingest
-        list_indexes switch_alias
+        list_indexes remove switch_alias
     """,
     "mappings": """
         Fusion MappingError Shape
@@ -125,7 +128,7 @@ _NAMES = {
     "query": """
         Answer AnswerError AsyncSearcher Bm25 FilterError Hit Knn PassageScorer Query
         QueryEncoder QueryError Rerank Result Roles Searcher TargetError TextError Tuning
-        answer_json put_pipeline read_queries result_json trec_lines
+        answer_json make_filter put_pipeline read_queries result_json trec_lines
     """,
 }
 _ROOMS = {name: room for room, names in _NAMES.items() for name in names.split()}
@@ -174,6 +177,7 @@ __all__ = [
     "QueryError",
     "Reading",
     "RejectLimit",
+    "Removal",
     "Report",
     "Rerank",
     "Result",
@@ -200,11 +204,13 @@ __all__ = [
     "evaluate",
     "ingest",
     "list_indexes",
+    "make_filter",
     "measure",
     "put_pipeline",
     "read_judgements",
     "read_queries",
     "read_run",
+    "remove",
     "result_json",
     "switch_alias",
     "trec_lines",

@@ -27,6 +27,7 @@ COMMANDS = {
     "index": "Create, list, show, switch or delete indexes, or write a search pipeline.",
     "ingest": "Encode documents and write them into an index.",
     "node": "Start, stop, inspect or reset the embedded OpenSearch node.",
+    "remove": "Remove documents with all their passages from an index.",
     "search": "Search an index by kNN, by BM25, or by both.",
 }
 
@@ -34,6 +35,7 @@ COMMANDS = {
 FILES = {
     "evaluate": "evaluation.evaluate",
     "ingest": "documents.ingest",
+    "remove": "documents.remove",
     "search": "searches.search",
 }
 

@@ -23,7 +23,7 @@ from ingest.read.rows import Source
 from ingest.records import Document, Passage, PassageEncoder, Reject
 from ingest.run.deduplicate import Seen
 from ingest.run.plan import Plan, checked, given_plan, named
-from ingest.run.prune import candidates, check_prunable
+from ingest.run.removal.prune import candidates, check_prunable
 from ingest.write.client import IndexClient
 from mappings import Fields, IndexRecord
 from tandem.base.arguments import known_options

@@ -9,7 +9,7 @@ from ingest.errors import IncompleteError, IndexRefusedError
 from ingest.index.describe import uuid_of
 from ingest.index.loading import OpenIndex
 from ingest.records import FORGOTTEN
-from ingest.run.stored import PATIENCE, census, passages, silence, without_vector
+from ingest.run.removal.stored import PATIENCE, census, passages, silence, without_vector
 from ingest.write import updates
 from ingest.write.client import IndexClient, TransientError
 from mappings import path_of

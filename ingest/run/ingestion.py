@@ -23,7 +23,7 @@ from ingest.run import finish
 from ingest.run.deduplicate import Intake, Seen
 from ingest.run.place import Place, take_place
 from ingest.run.plan import Plan, checked, fitter_for, given_plan
-from ingest.run.prune import check_prunable, prune
+from ingest.run.removal.prune import check_prunable, prune
 from ingest.run.stages import Clock, Flow, wait_for
 from ingest.tally import Report, Tally
 from ingest.write.bulk import Budget, Sender, actions, requests

@@ -17,7 +17,7 @@ from ingest.read.fields import check_texts
 from ingest.read.rejects import RejectsFile
 from ingest.read.rows import Rows, Source
 from ingest.records import Document, PassageEncoder
-from ingest.run.prune import Confirm, PruneLimit
+from ingest.run.removal.prune import Confirm, PruneLimit
 from ingest.settings import Reading, Splitting, Writing
 from ingest.tally import RejectLimit
 from mappings import Fields, Shape

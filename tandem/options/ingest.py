@@ -12,7 +12,7 @@ import click
 from ingest.errors import IngestError
 from ingest.read.rows import FORMATS
 from ingest.read.template import Template
-from ingest.run.prune import PruneLimit
+from ingest.run.removal.prune import PruneLimit
 from ingest.settings import LARGEST, MEGABYTE, Reading, Splitting, Writing
 from ingest.tally import RejectLimit
 from tandem.config import WORDS

@@ -38,6 +38,7 @@ FLAGS = {
     "rejects": "--rejects",
     "max_rejects": "--max-rejects",
     "format": "--format",
+    "ids": "--id",
     "id_field": "--id-field",
     "id_from_content": "--id-from-content",
     "hash_long_ids": "--hash-long-ids",

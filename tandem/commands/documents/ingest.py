@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from encoder import Encoder
     from ingest import Report
     from ingest.run.dry_run import DryRun
-    from ingest.run.prune import Confirm
+    from ingest.run.removal.prune import Confirm
     from tandem.options.encoder import EncoderChoice
     from tandem.output.progress import IngestProgress
 

@@ -54,10 +54,13 @@ def without_vector(client: IndexClient, fields: Fields) -> Iterator[list[str]]:
     return ([passage for passage, _ in page] for page in _pages(client, fields, query))
 
 
-def passages(client: IndexClient, fields: Fields) -> Iterator[list[tuple[str, str]]]:
-    """(passage id, document id) of all passages, a page at a time."""
+def passages(
+    client: IndexClient, fields: Fields, query: Mapping[str, Any] | None = None
+) -> Iterator[list[tuple[str, str]]]:
+    """(passage id, document id) of all passages, or of what meets a query, a page at a time."""
     client.ask("POST", path_of(client.index, "_refresh"))
-    return _pages(client, fields, _marked(fields))
+    marked = _marked(fields)
+    return _pages(client, fields, _both(marked, dict(query)) if query else marked)
 
 
 def _marked(fields: Fields) -> dict[str, Any]:

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ingest.errors import IngestError
-from ingest.run import stored
 from ingest.run.deduplicate import Seen, no_room
+from ingest.run.removal import stored
 from ingest.settings import check_number
 from ingest.tally import Tally
 from ingest.write import updates

@@ -1,0 +1,1 @@
+"""What goes from an index: documents that a source lost, and those that are named."""

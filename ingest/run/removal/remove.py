@@ -1,0 +1,141 @@
+"""Remove documents by their ids or by a filter, with all their passages, of what Tandem wrote."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from ingest.errors import IndexRefusedError, IngestError
+from ingest.index.describe import check_name, get_index
+from ingest.index.generations import record_of
+from ingest.run.deduplicate import no_room
+from ingest.run.removal import stored
+from ingest.settings import Writing
+from ingest.write import updates
+from ingest.write.client import IndexClient
+from mappings import Fields, path_of
+from tandem.base.arguments import as_texts, known_options
+
+if TYPE_CHECKING:
+    from cluster import Cluster
+
+_SHOWN = 3
+# Ids in one query; a cluster takes 65,536.
+_IDS = 1000
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What goes, or went, of an index.
+
+    documents and passages: how many; sample: some of the documents' ids; missing: ids that were
+    named and that no document of Tandem's has; done: whether they are removed.
+    """
+
+    index: str
+    documents: int = 0
+    passages: int = 0
+    sample: tuple[str, ...] = ()
+    missing: tuple[str, ...] = field(default=())
+    done: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        """The object that the command line prints."""
+        return {
+            "index": self.index,
+            "documents": self.documents,
+            "passages": self.passages,
+            "missing": list(self.missing),
+            "removed": self.done,
+        }
+
+
+@known_options(IngestError)
+def remove(
+    cluster: Cluster,
+    index: str,
+    *,
+    ids: Iterable[str] = (),
+    filter: Mapping[str, Any] | None = None,
+    confirm: Callable[[Removal], bool] = lambda found: True,
+) -> Removal:
+    """Remove documents with all their passages from an index, or from the one behind an alias.
+
+    ids: of documents; or filter: query DSL, any passage that meets it names its document. confirm:
+    called with what would go, False leaves all as it is. What Tandem did not write stays.
+
+    Raises IngestError unless ids or a filter are given; IndexRefusedError for an index without
+    Tandem's record and for an alias of several, OutageError, BlockedError, ClusterError.
+    """
+    wanted = list(dict.fromkeys(as_texts("ids", ids, IngestError, "ids of documents")))
+    if bool(wanted) == bool(filter):
+        raise IngestError("one of `ids` and `filter` is needed: say which documents are to go.")
+    name, fields = _index(cluster, index)
+    client = IndexClient(cluster, name, time.sleep, Writing().max_outage)
+    with closing(sqlite3.connect("")) as database:
+        try:
+            found = _found(client, fields, wanted, filter, database)
+            if not found.passages or not confirm(found):
+                return found
+            # The first passage last: what a kill leaves of a document is found again by its id.
+            rows = database.execute("SELECT passage FROM gone ORDER BY passage = document")
+            gone = updates.delete(client, (each for (each,) in rows))
+        except sqlite3.OperationalError as error:
+            raise no_room(error) from error
+    client.ask("POST", path_of(name, "_refresh"))
+    return replace(found, passages=gone, done=True)
+
+
+def _index(cluster: Cluster, name: str) -> tuple[str, Fields]:
+    check_name(name)
+    found = get_index(cluster, name)
+    if len(found) != 1:
+        raise IndexRefusedError(
+            f"{name!r} is an alias of {', '.join(sorted(found))}, so nothing was removed: name the "
+            "index itself."
+        )
+    ((own, description),) = found.items()
+    if (record := record_of(own, description)) is None:
+        raise IndexRefusedError(
+            f"index {own!r} was not made by Tandem (its mapping has no record of an encoder), so "
+            "nothing was removed: the cluster's own _delete_by_query does it."
+        )
+    return own, record.fields
+
+
+def _found(
+    client: IndexClient,
+    fields: Fields,
+    ids: list[str],
+    query: Mapping[str, Any] | None,
+    database: sqlite3.Connection,
+) -> Removal:
+    """What is to go, in a temporary database and not in memory."""
+    database.execute("CREATE TABLE gone (passage TEXT PRIMARY KEY, document TEXT)")
+    database.execute("CREATE TABLE named (document TEXT PRIMARY KEY)")
+    if query:
+        for page in stored.passages(client, fields, query):
+            names = [(document,) for _, document in page]
+            database.executemany("INSERT OR IGNORE INTO named VALUES (?)", names)
+    else:
+        database.executemany("INSERT INTO named VALUES (?)", [(each,) for each in ids])
+    for documents in _pages(database.execute("SELECT document FROM named")):
+        for page in stored.passages(client, fields, {"terms": {fields.document_id: documents}}):
+            database.executemany("INSERT OR IGNORE INTO gone VALUES (?, ?)", page)
+    counting = "SELECT count(*), count(DISTINCT document) FROM gone"
+    passages, count = database.execute(counting).fetchone()
+    some = database.execute(f"SELECT DISTINCT document FROM gone LIMIT {_SHOWN}")
+    held = "SELECT document FROM named WHERE document NOT IN (SELECT document FROM gone)"
+    missing = [] if query else [each for (each,) in database.execute(held)]
+    sample = tuple(each for (each,) in some)
+    return Removal(client.index, count, passages, sample, tuple(missing))
+
+
+def _pages(rows: Iterator[tuple[str]]) -> Iterator[list[str]]:
+    while page := [each for (each,) in islice(rows, _IDS)]:
+        yield page

@@ -1,0 +1,31 @@
+"""Everyday conditions as one filter, for what takes query DSL alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from query.body.filters import combined_filter
+from query.errors import QueryError
+from query.target import read_target
+from tandem.base.arguments import as_texts
+
+if TYPE_CHECKING:
+    from cluster import Cluster
+
+
+def make_filter(
+    cluster: Cluster,
+    index: str,
+    where: Iterable[str] = (),
+    filter: Mapping[str, Any] | None = None,
+) -> dict[str, Any] | None:
+    """Conditions as a search takes them (`year>=2019`), and a filter, as one of query DSL.
+
+    None where there are neither. Raises FilterError for a condition that is none or whose field the
+    index lacks, TargetError, ClusterError.
+    """
+    conditions = as_texts("where", where, QueryError, "conditions")
+    with cluster.explaining():
+        found = cluster.client.indices.get(index=index)
+    return combined_filter(filter, conditions, read_target(index, found).types, index)
