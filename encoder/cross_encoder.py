@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
+from tokenizers import Tokenizer
 
 from encoder.batching.batches import Batch, Item, Pool, Vectors, make_batch
-from encoder.batching.tokens import load_tokenizer
+from encoder.batching.tokens import load_tokenizer, read_tokenizer
+from encoder.engines.scoring import Scoring
 from encoder.errors import EncoderError, ModelRefusedError
 from encoder.forks import computed
 from encoder.model.locate import canonical, locate
@@ -18,6 +20,16 @@ from encoder.selection.candidates import best_device
 from tandem.base.arguments import as_list, known_options
 
 BUDGET = 4096
+# What a model in a file of ONNX reads where its tokenizer does not say.
+USUAL_LENGTH = 512
+
+
+class _Model(NamedTuple):
+    """A tokenizer, the most tokens that are read, and what scores batches."""
+
+    tokenizer: Tokenizer
+    length: int
+    scoring: Scoring
 
 
 class CrossEncoder:
@@ -26,14 +38,12 @@ class CrossEncoder:
     name: as canonical as an encoder's.
     """
 
-    def __init__(self, name: str, folder: Path, device: str) -> None:
-        from encoder.engines.cross_network import build
-
+    def __init__(self, name: str, model: _Model, template: str | None) -> None:
         self.name = name
-        spec = TransformerSpec(folder)
-        self._tokenizer = load_tokenizer(spec)
+        self._template = template
+        self._tokenizer, length, self._scoring = model
         self._tokenizer.no_padding()
-        length, special = max_length(spec), self._tokenizer.num_special_tokens_to_add(True)
+        special = self._tokenizer.num_special_tokens_to_add(template is None)
         if length <= special:
             raise ModelRefusedError(
                 f"{name} reads {length} tokens and {special} of them are special, so nothing of "
@@ -42,24 +52,24 @@ class CrossEncoder:
             )
         if length < UNLIMITED:
             self._tokenizer.enable_truncation(length)
-        self._run = computed(lambda: build(folder, device))
 
     @classmethod
     @known_options(EncoderError)
-    def load(cls, model: str | Path, *, device: str | None = None) -> CrossEncoder:
-        """Load a model by its name on the hub or by its folder.
+    def load(
+        cls, model: str | Path, *, device: str | None = None, template: str | None = None
+    ) -> CrossEncoder:
+        """Load a model by its name on the hub, by its folder, or by a file that ends in .onnx.
 
-        device: "cpu", "cuda", "mps", None for the best there is. Raises EncoderError.
+        Beside such a file lies its tokenizer.json; OpenVINO runs it, on the processor. device:
+        "cpu", "cuda", "mps", None for the best there is. template: how a query and a passage become
+        one text, as "Query: {query} Passage: {passage}", for a model that was trained on one text
+        and not on a pair. Raises EncoderError.
         """
-        folder = locate(model)
-        architecture = (read_config(folder).architectures or [""])[0]
-        if not architecture.endswith("ForSequenceClassification"):
-            raise ModelRefusedError(
-                f"{model} is no cross-encoder (its architecture is {architecture or 'unknown'}): "
-                "name a model for sequence classification, such as "
-                "cross-encoder/ms-marco-MiniLM-L6-v2."
-            )
-        return cls(canonical(model), folder, device or best_device())
+        _check_template(template)
+        if str(model).endswith(".onnx"):
+            file = Path(model).expanduser().resolve()
+            return cls(str(file), _of_onnx(file), template)
+        return cls(canonical(model), _of_folder(model, device), template)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
@@ -74,25 +84,82 @@ class CrossEncoder:
         probability of the second is given. Raises EncoderError for a text that is no string, and
         for NaN in the model's output.
         """
-        passages = as_list("passages", passages, EncoderError)
+        pairs = [(query, each) for each in as_list("passages", passages, EncoderError)]
+        return self._finite(self._scoring.activate(self.log_odds(pairs)))
+
+    def log_odds(self, pairs: Sequence[tuple[str, str]]) -> Vectors:
+        """The model's own numbers for pairs of a query and a passage: float32 [n]; [0] for none.
+
+        The logit of a model with one label, of two the second's less the first's: log-odds, where
+        it was trained to tell relevant passages. Texts of like length are scored together. Raises
+        EncoderError as `score` does.
+        """
+        encoded = self._encoded(pairs)
+        pool = Pool(BUDGET)
+        for number, each in enumerate(encoded):
+            pool.add(Item(number, each.ids))
+        scores = np.zeros(len(pairs), np.float32)
+        while pool:
+            batch = make_batch(pool.take())
+            kinds = make_batch([Item(n, encoded[n].type_ids) for n in batch.numbers])
+            scores[list(batch.numbers)] = self._run(batch, kinds)
+        return scores
+
+    def _encoded(self, pairs: Sequence[tuple[str, str]]) -> list[Any]:
         try:
-            encoded = self._tokenizer.encode_batch_fast([(query, each) for each in passages])
+            if self._template is None:
+                return self._tokenizer.encode_batch_fast(list(pairs))
+            texts = [self._template.format(query=query, passage=p) for query, p in pairs]
+            return self._tokenizer.encode_batch_fast(texts)
         except TypeError as error:
             raise EncoderError(
                 "the query or a passage is no string, or holds half a surrogate pair: give strings."
             ) from error
-        pool = Pool(BUDGET)
-        for number, each in enumerate(encoded):
-            pool.add(Item(number, each.ids))
-        scores = np.zeros(len(passages), np.float32)
-        while pool:
-            batch = make_batch(pool.take())
-            kinds = make_batch([Item(n, encoded[n].type_ids) for n in batch.numbers])
-            scores[list(batch.numbers)] = self._checked(batch, kinds)
+
+    def _run(self, batch: Batch, kinds: Batch) -> Vectors:
+        return self._finite(self._scoring.run(batch.ids, batch.mask, kinds.ids))
+
+    def _finite(self, scores: Vectors) -> Vectors:
+        if not np.isfinite(scores).all():
+            raise EncoderError(f"the cross-encoder {self.name} gives NaN: use another model.")
         return scores
 
-    def _checked(self, batch: Batch, kinds: Batch) -> Vectors:
-        found = self._run(batch.ids, batch.mask, kinds.ids)
-        if not np.isfinite(found).all():
-            raise EncoderError(f"the cross-encoder {self.name} gives NaN: use another model.")
-        return found
+
+def _check_template(template: str | None) -> None:
+    if template is None:
+        return
+    try:
+        written = template.format(query="<query>", passage="<passage>")
+    except (KeyError, ValueError, IndexError, AttributeError):
+        written = ""
+    if not ("<query>" in written and "<passage>" in written):
+        raise EncoderError(
+            f"the template {template!r} does not say where the query and the passage go: write "
+            "{query} and {passage}, and braces twice where they are meant."
+        )
+
+
+def _of_folder(model: str | Path, device: str | None) -> _Model:
+    from encoder.engines.cross_network import build
+
+    folder = locate(model)
+    architecture = (read_config(folder).architectures or [""])[0]
+    if not architecture.endswith("ForSequenceClassification"):
+        raise ModelRefusedError(
+            f"{model} is no cross-encoder (its architecture is {architecture or 'unknown'}): "
+            "name a model for sequence classification, such as "
+            "cross-encoder/ms-marco-MiniLM-L6-v2."
+        )
+    spec = TransformerSpec(folder)
+    tokenizer = load_tokenizer(spec)
+    scoring = computed(lambda: build(folder, device or best_device()))
+    return _Model(tokenizer, max_length(spec), scoring)
+
+
+def _of_onnx(file: Path) -> _Model:
+    from encoder.engines.cross_onnx import build
+
+    scoring = build(file)
+    tokenizer = read_tokenizer(file.with_name("tokenizer.json"))
+    length = (tokenizer.truncation or {}).get("max_length", USUAL_LENGTH)
+    return _Model(tokenizer, int(length), scoring)

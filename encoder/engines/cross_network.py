@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from encoder.batching.batches import Vectors
 from encoder.engines.network import load_config, load_pretrained, torch_class
+from encoder.engines.scoring import Ints, Scoring, log_odds
 from encoder.errors import ModelRefusedError
 from encoder.forks import check_process, computed
 from encoder.model import schema
 from encoder.model.modules import read_config
 
-Ints = NDArray[np.int64]
-# ids, mask, kinds (0 for the query, 1 for the passage): int64 [n, tokens] each -> float32 [n].
-Run = Callable[[Ints, Ints, Ints], Vectors]
 
-
-def build(folder: Path, device: str) -> Run:
+def build(folder: Path, device: str) -> Scoring:
     """Load the model of a folder and return what scores a batch; raises EncoderError."""
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
@@ -50,16 +44,23 @@ def build(folder: Path, device: str) -> Run:
             given["token_type_ids"] = kinds
         moved = {name: torch.from_numpy(each).to(device) for name, each in given.items()}
         with torch.inference_mode():
-            logits = model(**moved).logits.float()
-            scores = logits.softmax(1)[:, 1] if config.num_labels == 2 else activation(logits)[:, 0]
-        found: Vectors = scores.cpu().numpy()
+            return log_odds(model(**moved).logits.float().cpu().numpy())
+
+    def activate(odds: Vectors) -> Vectors:
+        with torch.inference_mode():
+            found: Vectors = activation(torch.from_numpy(odds)[:, None])[:, 0].numpy()
         return found
 
-    return lambda ids, mask, kinds: computed(lambda: run(ids, mask, kinds))
+    return Scoring(
+        lambda ids, mask, kinds: computed(lambda: run(ids, mask, kinds)),
+        lambda odds: computed(lambda: activate(odds)),
+    )
 
 
 def _activation(folder: Path, labels: int) -> nn.Module:
-    """What a model with one label applies to its logit: its own setting, else the sigmoid."""
+    """What is applied to log-odds: a model's own setting, of one label, else the sigmoid."""
+    if labels == 2:
+        return nn.Sigmoid()
     config = read_config(folder)
     settings = schema.read_optional(folder / "config_sentence_transformers.json", schema.Model)
     name = (
@@ -68,5 +69,5 @@ def _activation(folder: Path, labels: int) -> nn.Module:
         or config.sbert_ce_default_activation_function
     )
     if name is None:
-        return nn.Sigmoid() if labels == 1 else nn.Identity()
+        return nn.Sigmoid()
     return torch_class(name, folder)

@@ -89,3 +89,12 @@ def test_what_is_no_cross_encoder_is_refused(tmp_path):
 def test_a_passage_that_is_no_string(tmp_path):
     with pytest.raises(EncoderError, match="no string"):
         CrossEncoder.load(made(tmp_path)).score("fox", ["a", None])
+
+
+@pytest.mark.parametrize("labels", [1, 2])
+def test_log_odds_are_the_model_s_own_numbers_whatever_a_score_is(tmp_path, labels):
+    model = CrossEncoder.load(made(tmp_path, labels=labels))
+    odds = model.log_odds([("fox", passage) for passage in PASSAGES])
+    expected = 1 / (1 + np.exp(-odds.astype(np.float64)))
+    assert np.abs(model.score("fox", PASSAGES) - expected).max() < 1e-6
+    assert odds.max() > 1 or odds.min() < 0

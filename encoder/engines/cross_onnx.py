@@ -1,0 +1,66 @@
+"""A cross-encoder in a file of ONNX, run by OpenVINO on the processor."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from encoder.batching.batches import Vectors
+from encoder.engines.openvino_engine import require
+from encoder.engines.scoring import Ints, Scoring, log_odds, sigmoid
+from encoder.errors import ModelDamagedError, ModelNotFoundError, ModelRefusedError
+from encoder.forks import check_process
+
+# Inputs by the names that exporters give them.
+_IDS, _MASK, _KINDS = "input_ids", "attention_mask", "token_type_ids"
+
+
+def build(file: Path) -> Scoring:
+    """Load a model and return what scores a batch; a score is the probability of relevance.
+
+    Raises ModelNotFoundError, ModelDamagedError, and ModelRefusedError for a model with other
+    inputs, or another output than one score or two labels (no, yes) a text.
+    """
+    if not file.is_file():
+        raise ModelNotFoundError(f"there is no file {file}: check the path.")
+    openvino = require()
+    try:
+        core = openvino.Core()
+        model = core.read_model(file)
+        _check(model, file)
+        compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    except RuntimeError as error:
+        raise ModelDamagedError(
+            f"{file} cannot be run ({' '.join(str(error).split())[:200]}): fetch it again, or "
+            "export it anew."
+        ) from error
+    names = [each.get_any_name() for each in model.inputs]
+    process = os.getpid()
+
+    def run(ids: Ints, mask: Ints, kinds: Ints) -> Vectors:
+        check_process("of OpenVINO", process)
+        given = {_IDS: ids, _MASK: mask, _KINDS: kinds}
+        request = compiled.create_infer_request()
+        request.infer({name: given[name] for name in names})
+        return log_odds(np.array(request.get_output_tensor(0).data, np.float32))
+
+    return Scoring(run, sigmoid)
+
+
+def _check(model: Any, file: Path) -> None:
+    names = {each.get_any_name() for each in model.inputs}
+    if _IDS not in names or not names <= {_IDS, _MASK, _KINDS}:
+        raise ModelRefusedError(
+            f"{file} asks for {', '.join(sorted(names))}, and a cross-encoder reads {_IDS}, "
+            f"{_MASK} and {_KINDS} at most: export a model for sequence classification."
+        )
+    shape = model.output(0).get_partial_shape()
+    labels = shape[1].get_max_length() if len(shape) == 2 else 0
+    if labels not in (1, 2):
+        raise ModelRefusedError(
+            f"{file} gives an output of the shape {shape}, and a cross-encoder one score or two "
+            "labels (no, yes) a text: choose a model that was trained to rank."
+        )
