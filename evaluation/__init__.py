@@ -1,4 +1,4 @@
-"""How well searches rank: judged queries run, scored and compared."""
+"""How well searches rank: judged queries run, scored and compared, and mined for training."""
 
 from evaluation.errors import EvaluationError
 from evaluation.measure.evaluate import Evaluation, Failure, ModeFigures, evaluate
@@ -6,6 +6,8 @@ from evaluation.measure.judgements import Judgements, read_judgements
 from evaluation.measure.measures import MEASURES, measure
 from evaluation.measure.runs import Run, read_run, write_run
 from evaluation.measure.significance import Comparison, compare
+from evaluation.mine.mining import Mined, mine
+from evaluation.mine.records import Judge, Mining
 
 __all__ = [
     "MEASURES",
@@ -13,12 +15,16 @@ __all__ = [
     "Evaluation",
     "EvaluationError",
     "Failure",
+    "Judge",
     "Judgements",
+    "Mined",
+    "Mining",
     "ModeFigures",
     "Run",
     "compare",
     "evaluate",
     "measure",
+    "mine",
     "read_judgements",
     "read_run",
     "write_run",

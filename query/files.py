@@ -142,12 +142,13 @@ _IDS, _TEXTS = ("_id", "id", "qid", "query_id"), ("text", "query", "title")
 
 
 def read_queries(path: str | Path) -> list[Query]:
-    """All queries of a file, as `parse_queries` reads them; raises QueryError."""
+    """All queries of a file or BEIR folder, as `parse_queries` reads them; raises QueryError."""
+    given = Path(path) / "queries.jsonl" if Path(path).is_dir() else Path(path)
     try:
-        with open(path, "rb") as file:
-            return parse_queries(file, str(path))
+        with given.open("rb") as file:
+            return parse_queries(file, str(given))
     except OSError as error:
-        raise QueryError(f"the queries {path} cannot be read: {error.strerror}.") from error
+        raise QueryError(f"the queries {given} cannot be read: {error.strerror}.") from error
 
 
 def parse_queries(lines: Iterable[bytes], name: str) -> list[Query]:

@@ -37,11 +37,15 @@ if TYPE_CHECKING:
         Comparison,
         Evaluation,
         EvaluationError,
+        Judge,
         Judgements,
+        Mined,
+        Mining,
         Run,
         compare,
         evaluate,
         measure,
+        mine,
         read_judgements,
         read_run,
         write_run,
@@ -112,8 +116,8 @@ _NAMES = {
         ModelRefusedError
     """,
     "evaluation": """
-        Comparison Evaluation EvaluationError Judgements Run compare evaluate measure
-        read_judgements read_run write_run
+        Comparison Evaluation EvaluationError Judge Judgements Mined Mining Run compare evaluate
+        measure mine read_judgements read_run write_run
     """,
     "ingest": """
         BlockedError DryRun IncompleteError IndexRefusedError IngestError
@@ -159,10 +163,13 @@ __all__ = [
     "IndexRefusedError",
     "IngestError",
     "JavaError",
+    "Judge",
     "Judgements",
     "Knn",
     "LostPlaceError",
     "MappingError",
+    "Mined",
+    "Mining",
     "MissingIndexError",
     "ModelDamagedError",
     "ModelNotFoundError",
@@ -206,6 +213,7 @@ __all__ = [
     "list_indexes",
     "make_filter",
     "measure",
+    "mine",
     "put_pipeline",
     "read_judgements",
     "read_queries",

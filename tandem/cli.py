@@ -26,6 +26,7 @@ COMMANDS = {
     "evaluate": "Measure how well an index's searches rank, by judged queries.",
     "index": "Create, list, show, switch or delete indexes, or write a search pipeline.",
     "ingest": "Encode documents and write them into an index.",
+    "mine": "Mine hard negatives for training: high for a search, low for a judge.",
     "node": "Start, stop, inspect or reset the embedded OpenSearch node.",
     "remove": "Remove documents with all their passages from an index.",
     "search": "Search an index by kNN, by BM25, or by both.",
@@ -36,6 +37,7 @@ FILES = {
     "evaluate": "evaluation.evaluate",
     "ingest": "documents.ingest",
     "remove": "documents.remove",
+    "mine": "evaluation.mine",
     "search": "searches.search",
 }
 

@@ -19,7 +19,7 @@ def reranked(result: Result, question: Question, model: PassageScorer) -> Result
     """
     if not result.hits:
         return result
-    passages = [_passage(hit) for hit in result.hits]
+    passages = [passage_text(hit) for hit in result.hits]
     scores = np.asarray(model.score(question.text, passages))
     if not np.isfinite(scores).all():
         raise AnswerError(
@@ -38,6 +38,6 @@ def reranked(result: Result, question: Question, model: PassageScorer) -> Result
     return replace(result, hits=hits[question.start : question.end])
 
 
-def _passage(hit: Hit) -> str:
+def passage_text(hit: Hit) -> str:
     """What the model reads: the title and the text, as an ingestion encodes them."""
     return f"{hit.title}\n{hit.text}" if hit.title else hit.text

@@ -114,6 +114,10 @@ class Searcher:
         check_queries(queries)
         return self._answers(queries, Many(Question("text", **options), rerank), batch)
 
+    def document_field(self) -> str:
+        """The name of the field that says which document a passage is of; raises as `search`."""
+        return self._run(self._flows.target()).fields.document_id
+
     def _answers(
         self, queries: Iterable[tuple[str | int, str]], many: Many, batch: int
     ) -> Iterator[Answer]:

@@ -159,7 +159,7 @@ class Task:
             raise click.UsageError("Say by which judgements: --qrels FILE.")
         judgements = read_judgements(qrels or source, split)
         against = (baseline.name, read_run(baseline)) if baseline else None
-        queries = read_queries(source / "queries.jsonl" if source.is_dir() else source)
+        queries = read_queries(source)
         return cls(queries, judgements, against, modes, relevant, asked)
 
     def of_run(self, run: Path) -> Evaluation:

@@ -9,6 +9,7 @@ from encoder import Encoder
 from tests.support.commands import tandem
 from tests.support.loads import ROOT
 from tests.support.searches import corpus, loaded
+from tests.unit.encoder.engines.test_cross_onnx import written
 
 EXAMPLES = ROOT / "examples"
 QRELS = EXAMPLES / "qrels" / "test.tsv"
@@ -91,3 +92,31 @@ def test_a_run_made_elsewhere_and_a_baseline(evaluated):
 def test_wrong_use_is_one_sentence(words, code, said):
     done = tandem("evaluate", *words)
     assert (done.code, said in done.err) == (code, True), done.err
+
+
+def test_mining_by_the_command_line(opensearch, books, tmp_path):
+    """The judge counts a passage's tokens, so that what is short enough is kept."""
+    words = ["--queries", EXAMPLES, "--split", "test", "--out", tmp_path / "mined", "--keep", 1]
+    words += ["--judge", written(tmp_path / "judge"), "--max-score", 1, "--margin", "-1000"]
+    words += ["--timeout", 600, "--json"]
+    done = tandem("mine", "--index", books, *words, TANDEM_URL=opensearch.url)
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    judged = {line.split("\t")[0] for line in QRELS.read_text().splitlines()[1:]}
+    assert found["queries"] == len(judged)
+    # Not every query has words in common with more than its positives.
+    assert found["by_system"]["knn"] == len(judged) >= found["by_system"]["bm25"] > 100
+    assert found["dropped"]["judged positive"] > 100
+    again = tandem("mine", "--index", books, *words[:-1], TANDEM_URL=opensearch.url)
+    assert f"{found['negatives']} negatives" in again.out
+    words[words.index("--keep") + 1] = 2
+    other = tandem("mine", "--index", books, *words, TANDEM_URL=opensearch.url)
+    assert (other.code, "begun with keep 1 and this is 2" in other.err) == (1, True)
+
+
+def test_mining_needs_to_know_who_judges(tmp_path):
+    words = ["--index", "books", "--queries", EXAMPLES, "--out", tmp_path]
+    done = tandem("mine", *words)
+    assert (done.code, "--judge MODEL, or --no-judge" in done.err) == (2, True)
+    done = tandem("mine", *words, "--judge", tmp_path / "x.onnx")
+    assert (done.code, "there is no file" in done.err) == (1, True)

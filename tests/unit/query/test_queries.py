@@ -7,7 +7,8 @@ import lzma
 import pytest
 
 from query.errors import QueryError
-from query.files import parse_queries
+from query.files import parse_queries, read_queries
+from query.question import Query
 
 
 def test_queries_of_every_form():
@@ -44,3 +45,8 @@ def test_queries_of_every_form():
 def test_files_of_queries_that_are_wrong_say_where(lines, said):
     with pytest.raises(QueryError, match=said):
         parse_queries(lines, "q")
+
+
+def test_the_queries_of_a_beir_folder(tmp_path):
+    (tmp_path / "queries.jsonl").write_text('{"_id": "q1", "text": "one"}\n')
+    assert read_queries(tmp_path) == [Query("q1", "one")]

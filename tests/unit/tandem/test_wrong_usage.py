@@ -109,7 +109,7 @@ def test_every_broken_number_is_of_the_one_type():
     found = list(numbers())
     assert {option.name for _, option in found} == {
         *("timeout", "max_document_mb", "request_mb", "max_outage"),
-        *("phrase_boost", "oversample", "min_cosine"),
+        *("phrase_boost", "oversample", "min_cosine", "max_score", "margin"),
     }
     assert all(isinstance(option.type, Number) for _, option in found)
 

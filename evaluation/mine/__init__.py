@@ -1,0 +1,1 @@
+"""Judged queries in, passages out that a search ranks high and that do not answer them."""
