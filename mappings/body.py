@@ -9,6 +9,7 @@ from importlib.resources import files
 from typing import Any, Literal
 
 from mappings.errors import MappingError
+from mappings.quantization import QUANTIZATIONS, Quantization, quantization_of, quantize
 from mappings.record import Fields, IndexRecord
 from mappings.types import field_mapping
 from tandem.base.arguments import as_whole, known_options, settle
@@ -18,7 +19,7 @@ MAX_DIMENSION = {"opensearch": 16_000, "elasticsearch": 4_096}
 Engine = Literal["lucene", "faiss"]
 ENGINES = ("lucene", "faiss")
 # What of a Shape is decided when an index is made.
-FIXED = ("analyzer", "engine", "m", "ef_construction", "shards")
+FIXED = ("analyzer", "engine", "quantization", "m", "ef_construction", "shards")
 
 
 @known_options(MappingError)
@@ -27,12 +28,14 @@ class Shape:
     """How an index is laid out, apart from who encodes it.
 
     analyzer: of the text and title fields; m and ef_construction: edges of a node and candidates
-    while building in HNSW (https://arxiv.org/abs/1603.09320); engine: OpenSearch only; field_types:
-    dotted name -> type of metadata, one of mappings.types.TYPES or date:FORMAT.
+    while building in HNSW (https://arxiv.org/abs/1603.09320); engine: OpenSearch only;
+    quantization: how vectors are kept in fewer bits, where the engine can; field_types: dotted name
+    -> type of metadata, one of mappings.types.TYPES or date:FORMAT.
     """
 
     analyzer: str = "standard"
     engine: Engine = "lucene"
+    quantization: Quantization = "none"
     m: int = 16
     ef_construction: int = 100
     shards: int = 1
@@ -43,6 +46,11 @@ class Shape:
         """Refuse an unknown engine and sizes below 1 (replicas below 0)."""
         if self.engine not in ENGINES:
             raise MappingError(f"unknown engine {self.engine!r}: use {' or '.join(ENGINES)}.")
+        if self.quantization not in QUANTIZATIONS:
+            raise MappingError(
+                f"unknown quantization {self.quantization!r}: use one of "
+                f"{', '.join(QUANTIZATIONS)}."
+            )
         for name in ("m", "ef_construction", "shards", "replicas"):
             settle(self, **{name: as_whole(name, getattr(self, name), MappingError)})
         for name in ("m", "ef_construction", "shards"):
@@ -107,6 +115,7 @@ def laid_out(description: Mapping[str, Any], fields: Fields) -> dict[str, Any]:
         "analyzer": properties.get(fields.text, {}).get("analyzer", "standard"),
         "engine": method.get("engine"),
         **method.get("parameters", vector.get("index_options", {})),
+        "quantization": quantization_of(vector),
         "shards": int(description["settings"]["index"]["number_of_shards"]),
     }
     return {name: found[name] for name in FIXED if found.get(name) is not None}
@@ -121,6 +130,7 @@ def _properties(template: dict[str, Any], record: IndexRecord, shape: Shape) -> 
     else:
         vector["dims"] = record.encoder.dimension
         vector["index_options"] |= hnsw
+    quantize(vector, shape.quantization)
     for name in ("text", "title"):
         template[name]["analyzer"] = shape.analyzer
     return {getattr(record.fields, name): value for name, value in template.items()}

@@ -28,6 +28,7 @@ COMMANDS = {
     "ingest": "Encode documents and write them into an index.",
     "mine": "Mine hard negatives for training: high for a search, low for a judge.",
     "node": "Start, stop, inspect or reset the embedded OpenSearch node.",
+    "plan": "Show what an index's vectors take of memory and disk, by engine and quantization.",
     "remove": "Remove documents with all their passages from an index.",
     "search": "Search an index by kNN, by BM25, or by both.",
 }

@@ -10,6 +10,7 @@ from click.core import ParameterSource
 
 from mappings import MappingError, Shape
 from mappings.body import ENGINES, Engine
+from mappings.quantization import QUANTIZATIONS, Quantization
 from mappings.types import FLAT, TYPES
 from tandem.config import WORDS
 from tandem.options.cluster import Command
@@ -53,6 +54,14 @@ _SHAPE_OPTIONS = [
         default=_DEFAULT.engine,
         show_default=True,
         help="k-NN engine (OpenSearch only).",
+    ),
+    click.option(
+        "--quantization",
+        type=click.Choice(QUANTIZATIONS),
+        default=_DEFAULT.quantization,
+        show_default=True,
+        help="Keep vectors in fewer bits; `tandem plan` shows which store has which, and what each "
+        "takes.",
     ),
     click.option(
         "--m",
@@ -121,6 +130,7 @@ def shape_options(command: Command) -> Command:
         *args: Any,
         analyzer: str,
         engine: Engine,
+        quantization: Quantization,
         m: int,
         ef_construction: int,
         shards: int,
@@ -133,6 +143,7 @@ def shape_options(command: Command) -> Command:
         shape = Shape(
             analyzer=analyzer,
             engine=engine,
+            quantization=quantization,
             m=m,
             ef_construction=ef_construction,
             shards=shards,

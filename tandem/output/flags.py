@@ -55,6 +55,7 @@ FLAGS = {
     # the shape of an index
     "analyzer": "--analyzer",
     "engine": "--engine",
+    "quantization": "--quantization",
     "m": "--m",
     "ef_construction": "--ef-construction",
     "shards": "--shards",

@@ -1,0 +1,119 @@
+"""How an index keeps its vectors in fewer bits, and what each way takes of memory and disk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from mappings.errors import MappingError
+
+Quantization = Literal["none", "fp16", "int8", "int4", "binary", "on-disk"]
+QUANTIZATIONS = ("none", "fp16", "int8", "int4", "binary", "on-disk")
+Store = Literal["lucene", "faiss", "elasticsearch"]
+STORES: tuple[Store, ...] = ("lucene", "faiss", "elasticsearch")
+
+# What a field of vectors says beside what it says with whole vectors. OpenSearch: "Memory-optimized
+# vectors" of its documentation, whose levels every version since 2.17 takes; the parameters of
+# encoders changed with 3.6. Elasticsearch: `index_options` of dense_vector.
+_LEVELS: Mapping[Store, Mapping[str, Mapping[str, str]]] = {
+    "lucene": {"int8": {"compression_level": "4x"}},
+    "faiss": {
+        "fp16": {"compression_level": "2x"},
+        "binary": {"mode": "in_memory", "compression_level": "32x"},
+        "on-disk": {"mode": "on_disk", "compression_level": "32x"},
+    },
+}
+_GRAPHS = {"none": "hnsw", "int8": "int8_hnsw", "int4": "int4_hnsw", "binary": "bbq_hnsw"}
+
+
+def ways_of(store: Store) -> tuple[str, ...]:
+    """The quantizations that a k-NN engine of OpenSearch, or Elasticsearch, has."""
+    if store == "elasticsearch":
+        return tuple(_GRAPHS)
+    return ("none", *_LEVELS[store])
+
+
+def check_quantization(quantization: str, store: Store) -> None:
+    """Raise MappingError where the store does not have it, naming those that it has."""
+    if quantization in ways_of(store):
+        return
+    has = ", ".join(f"`quantization={each!r}`" for each in ways_of(store))
+    cure = f"use one of {has}"
+    if store == "lucene" and quantization in ways_of("faiss"):
+        cure += ", or `engine='faiss'`"
+    of = "Elasticsearch" if store == "elasticsearch" else f"the engine {store}"
+    raise MappingError(f"{of} has no quantization {quantization!r}: {cure}.")
+
+
+def quantize(field: dict[str, Any], quantization: str) -> None:
+    """Change the mapping of a field of whole vectors to one that keeps them so.
+
+    Raises MappingError where its engine does not have it.
+    """
+    store: Store = field["method"]["engine"] if field["type"] == "knn_vector" else "elasticsearch"
+    check_quantization(quantization, store)
+    if store == "elasticsearch":
+        field["index_options"]["type"] = _GRAPHS[quantization]
+    elif quantization != "none":
+        field |= _LEVELS[store][quantization]
+
+
+def quantization_of(field: Mapping[str, Any]) -> str | None:
+    """What `quantize` was asked for, or None where a field is laid out in another way."""
+    if field.get("type") == "dense_vector":
+        kind = field.get("index_options", {}).get("type")
+        return next((name for name, graph in _GRAPHS.items() if graph == kind), None)
+    said = {name: field[name] for name in ("mode", "compression_level") if name in field}
+    method = field.get("method", {})
+    if "encoder" in method.get("parameters", {}):
+        return None
+    levels = _LEVELS.get(method.get("engine"), {})
+    return next((name for name, level in levels.items() if level == said), None if said else "none")
+
+
+@dataclass(frozen=True)
+class Need:
+    """What the vectors and the graph of an index take, in bytes, replicas not counted.
+
+    memory: of the nodes together, for searches without reads from disk; disk: of vectors and graph,
+    without texts.
+    """
+
+    store: Store
+    quantization: str
+    memory: int
+    disk: int
+
+
+# Bytes of a vector in memory, for d dimensions; Elasticsearch keeps corrections beside its own.
+_SIZES: Mapping[str, Callable[[int], float]] = {
+    "none": lambda d: 4 * d,
+    "fp16": lambda d: 2 * d,
+    "int8": lambda d: d,
+    "int4": lambda d: d / 2,
+    "binary": lambda d: d / 8,
+    "on-disk": lambda d: d / 8,
+}
+_CORRECTIONS = {"int8": 4, "int4": 4, "binary": 14}
+
+
+def needs(passages: int, dimension: int, m: int = 16) -> list[Need]:
+    """What so many passages take under each quantization of each store.
+
+    Engines of OpenSearch: 1.1 * (bytes of a vector + 8 * m) * passages, of its documentation ("k-NN
+    methods and engines", memory estimation). Elasticsearch: bytes of a vector + 4 * m a passage, of
+    its production guidance ("Tune approximate kNN search"). Disk: what is in memory, and the whole
+    vector of 4 bytes a dimension where a smaller one, or faiss's own file, stands beside it. No
+    passages need nothing.
+    """
+    return [_need(store, way, passages, dimension, m) for store in STORES for way in ways_of(store)]
+
+
+def _need(store: Store, way: str, passages: int, dimension: int, m: int) -> Need:
+    if store == "elasticsearch":
+        memory = _SIZES[way](dimension) + _CORRECTIONS.get(way, 0) + 4 * m
+    else:
+        memory = 1.1 * (_SIZES[way](dimension) + 8 * m)
+    beside = 4 * dimension if way != "none" or store == "faiss" else 0
+    return Need(store, way, round(memory * passages), round((memory + beside) * passages))
