@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -12,21 +12,18 @@ from cluster.errors import ClusterError
 from ingest.errors import IncompleteError, IngestError, OutageError
 from ingest.index.alias import check_whole
 from ingest.index.heartbeat import Heartbeat
-from ingest.passages.encode import encode
-from ingest.passages.skip import Leftovers, Skipper
-from ingest.passages.split import Splitter
 from ingest.read.rejects import RejectsFile
 from ingest.read.rows import Rows, Source
 from ingest.read.sources.files import shown
-from ingest.records import Action, Passage, PassageEncoder
+from ingest.records import PassageEncoder
 from ingest.run import finish
 from ingest.run.deduplicate import Intake, Seen
+from ingest.run.pipeline import Pipeline
 from ingest.run.place import Place, take_place
-from ingest.run.plan import Plan, checked, fitter_for, given_plan
+from ingest.run.plan import Plan, checked, given_plan
 from ingest.run.removal.prune import check_prunable, prune
 from ingest.run.stages import Clock, Flow, wait_for
 from ingest.tally import Report, Tally
-from ingest.write.bulk import Budget, Sender, actions, requests
 from ingest.write.client import IndexClient
 from ingest.write.lookup import Sample
 from mappings import Shape
@@ -38,11 +35,6 @@ if TYPE_CHECKING:
 REPORT_SECONDS = 0.2
 # So long an interrupt waits for settings to be restored.
 RESTORE_SECONDS = 5.0
-# Documents, passages and requests that may wait between stages: what bounds the memory.
-DOCUMENTS_AHEAD = 128
-PASSAGES_AHEAD = 256
-REQUESTS_AHEAD = 2
-
 OnProgress = Callable[[Report], None]
 
 
@@ -84,10 +76,6 @@ def ingest(
     return run.report()
 
 
-def _characters(passage: Passage) -> int:
-    return len(passage.encoded)
-
-
 class _Run:
     """The parts of one ingestion and their joints."""
 
@@ -116,13 +104,29 @@ class _Run:
         # Nothing is left to be done in the index.
         self._ended = False
 
+    def _pipeline(self) -> Pipeline:
+        return Pipeline(
+            cluster=self._place.cluster,
+            index=self._index,
+            rows=self._rows,
+            plan=self._plan,
+            encoder=self._encoder,
+            client=self._client,
+            flow=self._flow,
+            clock=self._clock,
+            tally=self._tally,
+            intake=self._intake,
+            sample=self._sample,
+            notes=self._notes,
+        )
+
     def load(self) -> None:
         """Read, split, skip, encode and write until the source ends.
 
         Ctrl-C writes what is encoded and raises KeyboardInterrupt; a second one ends at once.
         """
         self._place.rehearse(self._client)
-        done = self._flow.background(self._pump)
+        done = self._flow.background(self._pipeline().run)
         interrupted = False
         while not done.is_set():
             try:
@@ -141,59 +145,6 @@ class _Run:
             raise KeyboardInterrupt
         if self._intake.damage:
             raise self._intake.damage
-
-    def _pump(self) -> None:
-        """Join the stages: each runs in its own thread, a bounded part ahead of the next."""
-        plan, clock, flow = self._plan, self._clock, self._flow
-        self._intake.fitter, said = fitter_for(
-            self._place.cluster, self._index, self._rows, plan, flow.stopping
-        )
-        self._notes += said
-        largest = min(filter(None, (plan.writing.max_bytes, self._client.largest_request())))
-        sender = Sender(self._client, self._tally, Budget(largest), self._sample)
-        leftovers = Leftovers(self._client, self._tally)
-
-        def deliver(group: list[Action]) -> None:
-            sender.deliver(group)
-            leftovers.sweep()
-
-        changed = flow.buffered(
-            self._changed(leftovers), PASSAGES_AHEAD, drains=False, weigh=_characters
-        )
-        changed = clock.waited(changed, "encode")
-        encoded: Iterator[Passage] = flow.joined(
-            lambda pass_by: clock.timed(
-                "encode", encode(changed, self._encoder, self._tally, flow.stopping, pass_by)
-            ),
-            PASSAGES_AHEAD,
-            drains=True,
-            weigh=_characters,
-        )
-        packed = actions(clock.waited(encoded, "pack"), self._index.fields)
-        groups = clock.timed("pack", requests(packed, plan.writing))
-        groups = flow.buffered(groups, REQUESTS_AHEAD, drains=True)
-        lanes = plan.writing.in_flight
-        flow.workers(
-            lanes, groups, lambda group: clock.measure("write", lambda: deliver(group), lanes)
-        )
-        # Of documents that needed no writing, because a killed run had written them.
-        leftovers.sweep()
-
-    def _changed(self, leftovers: Leftovers) -> Iterator[Passage]:
-        """Read, split, and skip what is stored."""
-        clock, fields = self._clock, self._index.fields
-        splitter = Splitter(self._encoder, self._plan.splitting, fields, self._count_truncated)
-        fresh, dim = self._index.created, self._encoder.dim
-        skipper = Skipper(self._client, self._tally, leftovers, fields, fresh=fresh, dim=dim)
-        documents = clock.waited(clock.timed("read", self._intake.documents()), "split")
-        split = clock.timed("split", splitter.split(documents))
-        split = self._flow.buffered(
-            split, DOCUMENTS_AHEAD, drains=False, weigh=lambda each: sum(map(_characters, each))
-        )
-        return clock.timed("skip", skipper.skip(clock.waited(split, "skip")))
-
-    def _count_truncated(self, by: int) -> None:
-        self._tally.count("truncated", by)
 
     def finish(self) -> None:
         """After a complete load: prune, merge, restore, verify, and switch the alias."""

@@ -8,7 +8,7 @@ from cluster import ClusterError, connect
 from ingest import IngestError, OutageError, Plan, Writing
 from ingest.index.open import create_index
 from ingest.passages import skip, split
-from ingest.run.ingestion import DOCUMENTS_AHEAD, PASSAGES_AHEAD, REQUESTS_AHEAD
+from ingest.run.pipeline import DOCUMENTS_AHEAD, PASSAGES_AHEAD, REQUESTS_AHEAD
 from mappings import Shape
 from tests.servers.flaky import FlakyProxy
 from tests.support.loads import documents, ingested, stored
