@@ -140,7 +140,8 @@ class Row:
 class Document:
     """One document: `before` + text + `after` is what a passage encodes.
 
-    source: as it was read, parsed or raw; cells: its values are of a table, where all is text.
+    source: as it was read, parsed or raw; cells: its values are of a table, where all is text;
+    vector: float32 [n] that came with it, or None.
     """
 
     number: int
@@ -153,6 +154,7 @@ class Document:
     origin: Origin
     source: dict[str, Any] | str
     cells: bool = False
+    vector: Vector | None = None
 
     def rejected(self, reason: str) -> Reject:
         """The document as a reject."""

@@ -35,7 +35,9 @@ class Reading:
     once; drop_fields: not carried into the index, names or patterns such as `emb_*`;
     id_from_content: documents without an id get one made of their text; max_bytes: a longer
     document is refused; hash_long_ids: an id that the cluster cannot hold is hashed, and kept as
-    `original_id`; rename_fields: (old, new) names, dotted paths, by which all else goes;
+    `original_id`; vector_from: the field of vectors that come with the documents, of the model that
+    is named, so that nothing is encoded; rename_fields: (old, new) names, dotted paths, by which
+    all else goes;
     keep_misfits: a value that does not fit its field's type is kept beside it, as FIELD_misfit.
     """
 
@@ -50,6 +52,7 @@ class Reading:
     rename_fields: tuple[tuple[str, str], ...] = ()
     keep_misfits: bool = False
     hash_long_ids: bool = False
+    vector_from: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse a limit that no document can meet, or no cluster, and one text for several."""

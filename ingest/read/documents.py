@@ -97,6 +97,7 @@ class DocumentMaker:
         document_id, rest = self._finder.id(value)
         text, rest = self._finder.text(value, rest)
         title, rest = self._finder.title(value, rest)
+        vector, rest = self._finder.vector(value, rest)
         for field in self._dropped:
             rest = without(rest, field)
         if self._patterns:
@@ -124,6 +125,7 @@ class DocumentMaker:
             row.origin,
             row.source,
             row.cells,
+            vector,
         )
 
     def _title_alone(self, value: dict[str, Any], title: str, around: str) -> str:

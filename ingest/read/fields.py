@@ -8,10 +8,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from ingest.errors import SourceError
 from ingest.read.template import lookup
 from ingest.read.values import ID_FIELDS, TEXT_FIELDS, TITLE_FIELDS, kind_of
-from ingest.records import PASSAGE_ID, Document
+from ingest.records import PASSAGE_ID, Document, Vector
 from ingest.settings import Reading
 
 # The cluster's limit for an `_id`, less room for a passage's number.
@@ -121,6 +123,31 @@ class Finder:
             raise BadDocumentError(f"{path} is {kind_of(title)} and must be a string or a number")
         _encoded(title)
         return title.strip(), without(rest, path)
+
+    def vector(
+        self, value: Mapping[str, Any], rest: dict[str, Any]
+    ) -> tuple[Vector | None, dict[str, Any]]:
+        """The vector that comes with the row, None where none is to, and the rest without it."""
+        path = self._reading.vector_from
+        if path is None:
+            return None, rest
+        if (found := lookup(value, path)) is None:
+            raise BadDocumentError(f"no vector (looked for {path}, of `vector_from`)")
+        return _vector_of(path, found), without(rest, path)
+
+
+def _vector_of(path: str, found: Any) -> Vector:
+    """A list of numbers, or the same as text, as tables have it: [0.1, 0.2] or [0.1 0.2]."""
+    if isinstance(found, str):
+        found = found.strip("[] \n").replace(",", " ").split()
+    try:
+        with np.errstate(over="ignore"):  # told as infinite
+            vector = np.asarray(found, dtype=np.float32)
+    except (ValueError, TypeError, OverflowError):
+        vector = np.empty(0, np.float32)
+    if not isinstance(found, list | tuple) or vector.ndim != 1 or not vector.size:
+        raise BadDocumentError(f"{path} is no vector, which is a list of numbers")
+    return vector
 
 
 def _text_of(path: str, found: Any) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ingest.index.loading import OpenIndex
 from ingest.passages.encode import encode
+from ingest.passages.ready import with_ready
 from ingest.passages.skip import Leftovers, Skipper
 from ingest.passages.split import Splitter
 from ingest.read.rows import Rows
@@ -54,7 +55,7 @@ class Pipeline:
         """Until the source ends, or the run does."""
         plan, clock, flow = self.plan, self.clock, self.flow
         self.intake.fitter, said = fitter_for(
-            self.cluster, self.index, self.rows, plan, flow.stopping
+            self.cluster, self.index, self.encoder, self.rows, plan, flow.stopping
         )
         self.notes.extend(said)
         largest = min(filter(None, (plan.writing.max_bytes, self.client.largest_request())))
@@ -98,7 +99,8 @@ class Pipeline:
         fresh, dim = self.index.created, self.encoder.dim
         skipper = Skipper(self.client, self.tally, leftovers, fields, fresh=fresh, dim=dim)
         documents = clock.waited(clock.timed("read", self.intake.documents()), "split")
-        split = clock.timed("split", splitter.split(documents))
+        split = with_ready(splitter.split(documents), dim, self.tally)
+        split = clock.timed("split", split)
         split = self.flow.buffered(
             split, DOCUMENTS_AHEAD, drains=False, weigh=lambda each: sum(map(_characters, each))
         )

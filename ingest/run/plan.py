@@ -12,6 +12,7 @@ from ingest.index.alias import index_for
 from ingest.index.loading import OpenIndex
 from ingest.index.types.fit import Fitter
 from ingest.index.types.plan import enter_types
+from ingest.passages.ready import check_ready
 from ingest.read.documents import DocumentMaker
 from ingest.read.fields import check_texts
 from ingest.read.rejects import RejectsFile
@@ -100,14 +101,21 @@ def first_documents(rows: Rows, reading: Reading, stopping: Event | None = None)
 
 
 def fitter_for(
-    cluster: Cluster, index: OpenIndex, rows: Rows, plan: Plan, stopping: Event
+    cluster: Cluster,
+    index: OpenIndex,
+    encoder: PassageEncoder,
+    rows: Rows,
+    plan: Plan,
+    stopping: Event,
 ) -> tuple[Fitter, tuple[str, ...]]:
     """What fits documents to the types of an open index, which it is given, and what to say of it.
 
     Waits for the first rows, which of a pipe may be hours away, or until the run is stopping.
-    Raises IndexRefusedError where the index would refuse the documents.
+    Raises IndexRefusedError where the index would refuse the documents, and IngestError where
+    vectors that come with them are not the encoder's.
     """
     first = first_documents(rows, plan.reading, stopping)
+    check_ready(first, encoder, plan.reading.vector_from)
     planned = enter_types(cluster, index, plan.shape, first)
     return Fitter(planned.types, keep=plan.reading.keep_misfits), planned.warnings
 

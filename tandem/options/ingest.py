@@ -115,6 +115,12 @@ _OPTIONS = [
         help="Hash ids of more bytes than a cluster takes; each is kept as original_id.",
     ),
     click.option(
+        "--vector-from",
+        metavar="FIELD",
+        help="Take ready vectors of this model from this field, and encode nothing but a sample to "
+        "check them against.",
+    ),
+    click.option(
         "--max-document-mb",
         type=Number(0.001, LARGEST / MEGABYTE),
         default=_READING.max_bytes / MEGABYTE,
@@ -200,6 +206,7 @@ def ingest_options(command: Command) -> Command:
             rename_fields=take("rename_field"),
             keep_misfits=take("keep_misfits"),
             hash_long_ids=take("hash_long_ids"),
+            vector_from=take("vector_from"),
         )
         splitting = Splitting(split=not take("no_split"), overlap=take("overlap"))
         writing = Writing(

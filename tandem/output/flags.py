@@ -42,6 +42,8 @@ FLAGS = {
     "id_field": "--id-field",
     "id_from_content": "--id-from-content",
     "hash_long_ids": "--hash-long-ids",
+    "template": "--template",
+    "vector_from": "--vector-from",
     "text_fields": "--text-field",
     "drop_fields": "--drop-field",
     "field_types": "--field-type",
