@@ -48,10 +48,10 @@ $(VENV)/.created:
 
 $(VENV)/.demo-installed: $(VENV)/.created pyproject.toml constraints.txt
 	@echo "Installing Tandem into $(VENV): torch and its libraries are several gigabytes, so this takes some minutes the first time."
-	@$(INSTALL) '.[embedded,demo,evaluate,openvino]'
+	@$(INSTALL) '.[embedded,demo,evaluate,openvino,serve]'
 	@touch $@
 
 $(VENV)/.test-installed: $(VENV)/.demo-installed
 	@echo "Installing what the tests need into $(VENV)."
-	@$(INSTALL) '.[embedded,demo,evaluate,openvino,test]'
+	@$(INSTALL) '.[embedded,demo,evaluate,openvino,serve,test]'
 	@touch $@

@@ -31,6 +31,7 @@ COMMANDS = {
     "plan": "Show what an index's vectors take of memory and disk, by engine and quantization.",
     "remove": "Remove documents with all their passages from an index.",
     "search": "Search an index by kNN, by BM25, or by both.",
+    "serve": "Answer searches, embeddings and documents over HTTP.",
 }
 
 # Where a command's file is, within tandem/commands, unless it has the command's own name.

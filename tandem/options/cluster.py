@@ -91,7 +91,7 @@ class Target:
             )
 
 
-def _read_secret(ctx: click.Context, param: click.Parameter, value: Path | None) -> Secret | None:
+def read_secret(ctx: click.Context, param: click.Parameter, value: Path | None) -> Secret | None:
     """What a file holds; neither it nor its name, which may be the secret itself, is ever shown."""
     from cluster.credentials import Secret
 
@@ -111,7 +111,7 @@ def _read_secret(ctx: click.Context, param: click.Parameter, value: Path | None)
     return Secret(secret)
 
 
-def _taken(variable: str) -> Secret | None:
+def taken(variable: str) -> Secret | None:
     """A secret of the environment, taken out of it: no process that we start gets it."""
     from cluster.credentials import Secret
 
@@ -133,14 +133,14 @@ _CLUSTER_OPTIONS = [
         "--password-file",
         "password_from_file",
         type=click.Path(path_type=Path),
-        callback=_read_secret,
+        callback=read_secret,
         help="File holding the password.",
     ),
     click.option(
         "--api-key-file",
         "api_key_from_file",
         type=click.Path(path_type=Path),
-        callback=_read_secret,
+        callback=read_secret,
         help="File holding an API key (or set TANDEM_API_KEY).",
     ),
     click.option(
@@ -179,7 +179,7 @@ def cluster_options(command: Command) -> Command:
         timeout: float,
         **kwargs: Any,
     ) -> Any:
-        password, api_key = _taken("TANDEM_PASSWORD"), _taken("TANDEM_API_KEY")
+        password, api_key = taken("TANDEM_PASSWORD"), taken("TANDEM_API_KEY")
         from cluster.credentials import redacted
 
         if ca_certs and url and not url.lower().startswith("https:"):

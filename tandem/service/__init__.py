@@ -1,0 +1,1 @@
+"""Search, embeddings and documents over HTTP: what `tandem serve` runs."""

@@ -1,0 +1,78 @@
+"""The app: its routes behind its doors."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from fastapi import FastAPI
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+
+from cluster import ClusterError
+from tandem.service.door import problems
+from tandem.service.door.access import Access, Guard
+from tandem.service.door.limits import Bounds, Limits
+from tandem.service.door.observe import Observed
+from tandem.service.parts import Parts
+from tandem.service.routes import documents, embeddings, rerank, search
+
+PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
+
+
+@dataclass(frozen=True)
+class Doors:
+    """What stands before the routes."""
+
+    access: Access
+    bounds: Bounds = field(default_factory=Bounds)
+
+
+def make_app(parts: Parts, doors: Doors, version: str) -> FastAPI:
+    """The ASGI app of one service; when it ends, the threads that encode end too."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        yield
+        parts.close()
+
+    app = FastAPI(title="Tandem", version=version, lifespan=lifespan, docs_url=None, redoc_url=None)
+    problems.install(app)
+    for make in (search.router, embeddings.router, rerank.router, documents.router):
+        app.include_router(make(parts))
+    _watch(app, parts)
+    routes = frozenset(path for each in app.routes if (path := getattr(each, "path", None)))
+    # The last that is added is the first that is asked.
+    app.add_middleware(Limits, bounds=doors.bounds)
+    app.add_middleware(Guard, access=doors.access)
+    app.add_middleware(Observed, metrics=parts.metrics, routes=routes)
+    return app
+
+
+def _watch(app: FastAPI, parts: Parts) -> None:
+    @app.get("/healthz", tags=["operation"])
+    async def healthz() -> dict[str, str]:
+        """Whether this process answers."""
+        return {"status": "ok"}
+
+    @app.get("/readyz", tags=["operation"])
+    async def readyz() -> Response:
+        """Whether the cluster answers too."""
+        try:
+            await parts.run(_ping(parts))
+        except ClusterError as error:
+            return problems.problem(503, str(error))
+        return JSONResponse({"status": "ready", "model": parts.encoder.name})
+
+    @app.get("/metrics", tags=["operation"])
+    async def metrics() -> Response:
+        """Counts and times, in Prometheus' text format."""
+        return PlainTextResponse(parts.metrics.text(), media_type=PROMETHEUS)
+
+
+def _ping(parts: Parts) -> Callable[[], None]:
+    def ping() -> None:
+        with parts.cluster.explaining():
+            parts.cluster.client.info()
+
+    return ping

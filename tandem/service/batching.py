@@ -1,0 +1,89 @@
+"""Texts of requests that arrive together are encoded together."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Vectors = NDArray[np.float32]
+
+# So long a first text waits for others; what arrives while a batch is encoded waits anyway.
+WAIT_SECONDS = 0.002
+MOST_TEXTS = 256
+
+
+class _Asked(NamedTuple):
+    texts: Sequence[str]
+    answer: Future[Vectors]
+
+
+class Batcher:
+    """One thread that encodes what callers of any thread ask for.
+
+    encode: texts -> float32 [n, dim]; seen: called with the number of texts of each batch.
+    """
+
+    def __init__(
+        self, encode: Callable[[Sequence[str]], Vectors], seen: Callable[[int], None]
+    ) -> None:
+        self._encode, self._seen = encode, seen
+        self._asked: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def submit(self, texts: Sequence[str]) -> Future[Vectors]:
+        """The vectors of the texts, float32 [n, dim], when they are there; none give none."""
+        asked = _Asked(texts, Future())
+        self._asked.put(asked)
+        return asked.answer
+
+    def close(self) -> None:
+        """Encode what was asked for, and end."""
+        self._asked.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while (first := self._asked.get()) is not None:
+            together, ending = self._gathered(first)
+            self._answer(together)
+            if ending:
+                return
+
+    def _gathered(self, first: _Asked) -> tuple[list[_Asked], bool]:
+        together, count = [first], len(first.texts)
+        deadline = time.monotonic() + WAIT_SECONDS
+        while count < MOST_TEXTS:
+            try:
+                each = self._asked.get(timeout=max(0.0, deadline - time.monotonic()))
+            except queue.Empty:
+                break
+            if each is None:
+                return together, True
+            together.append(each)
+            count += len(each.texts)
+        return together, False
+
+    def _answer(self, together: list[_Asked]) -> None:
+        texts = [text for each in together for text in each.texts]
+        self._seen(len(texts))
+        try:
+            vectors = self._encode(texts)
+        except Exception as error:
+            if len(together) == 1:
+                together[0].answer.set_exception(error)
+                return
+            # One caller's text must not cost another its answer.
+            for each in together:
+                self._answer([each])
+            return
+        start = 0
+        for each in together:
+            each.answer.set_result(vectors[start : start + len(each.texts)])
+            start += len(each.texts)

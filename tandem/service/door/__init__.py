@@ -1,0 +1,1 @@
+"""What stands before every route: who may come in, within which bounds, and what is noted."""

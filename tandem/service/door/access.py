@@ -1,0 +1,101 @@
+"""Who may come in: by key, by host, and by the page that a browser asks for."""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from cluster.credentials import Secret
+from tandem.service.door.problems import problem
+
+LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
+# What orchestrators ask without a key; it says nothing of documents.
+OPEN = ("/healthz", "/readyz")
+WRITES = ("/documents",)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address can be reached from this machine alone."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+@dataclass(frozen=True)
+class Access:
+    """Who may do what.
+
+    read: the key of searches, None for none; write: the key of documents, without which none are
+    written; hosts: names that requests may name this service by, empty for any.
+    """
+
+    read: Secret | None
+    write: Secret | None
+    hosts: tuple[str, ...] = LOCAL_NAMES
+
+    def refusal(self, path: str, headers: Headers) -> tuple[int, str] | None:
+        """Status and sentence for a request that may not come in."""
+        if fault := self._of_a_stranger(headers):
+            return 403, fault
+        if path in OPEN:
+            return None
+        given = _key_of(headers)
+        if path.startswith(WRITES):
+            if self.write is None:
+                return 403, (
+                    "this service writes no documents: start it with --write-key-file, and send "
+                    "that key."
+                )
+            return None if _same(given, self.write) else (401, _WRONG.format("write"))
+        if self.read is None or _same(given, self.read):
+            return None
+        # Who may write may read.
+        return None if self.write and _same(given, self.write) else (401, _WRONG.format("read"))
+
+    def _of_a_stranger(self, headers: Headers) -> str | None:
+        host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
+        if self.hosts and host not in self.hosts:
+            return (
+                f"this service is not called {host[:100]!r}: start it with --allow-host and that "
+                "name."
+            )
+        origin = headers.get("origin")
+        if origin is not None and urlsplit(origin).netloc != headers.get("host"):
+            return "pages of other sites may not use this service."
+        return None
+
+
+_WRONG = "the key to {} is missing or wrong: send it as `Authorization: Bearer KEY`."
+
+
+def _key_of(headers: Headers) -> str:
+    scheme, _, key = headers.get("authorization", "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else headers.get("x-api-key", "")
+
+
+def _same(given: str, key: Secret) -> bool:
+    return hmac.compare_digest(given.encode(), key.reveal().encode())
+
+
+class Guard:
+    """The door of the app: who may not come in gets a problem, and nothing behind it runs."""
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        self._app, self._access = app, access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand on, or refuse."""
+        if scope["type"] == "http":
+            refused = self._access.refusal(scope["path"], Headers(scope=scope))
+            if refused:
+                status, detail = refused
+                more = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+                await problem(status, detail, more)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)

@@ -1,0 +1,95 @@
+"""What operators see: a request id, a line of JSON for each request, and Prometheus metrics."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+import uuid
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
+# Seconds: a search takes a few milliseconds, a load of documents some seconds.
+_BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
+
+
+class Metrics:
+    """Counts of one service, in a registry of its own."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        labels = ("method", "route", "status")
+        self.seconds = Histogram(
+            "tandem_request_seconds",
+            "Time to the end of an answer.",
+            labels[:2],
+            buckets=_BUCKETS,
+            registry=self.registry,
+        )
+        self.requests = Counter("tandem_requests", "Requests.", labels, registry=self.registry)
+        self.under_way = Gauge("tandem_under_way", "Requests under way.", registry=self.registry)
+        self.batch = Histogram(
+            "tandem_batch_texts",
+            "Texts encoded together.",
+            buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256),
+            registry=self.registry,
+        )
+
+    def text(self) -> bytes:
+        """In Prometheus' text format."""
+        return generate_latest(self.registry)
+
+
+class Observed:
+    """Gives each request an id, the caller's own where it has a plain one, and notes its end."""
+
+    def __init__(self, app: ASGIApp, metrics: Metrics, routes: frozenset[str]) -> None:
+        self._app, self._metrics, self._routes = app, metrics, routes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand on, and write the line when it ended."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        request_id = given if _ID.fullmatch(given) else uuid.uuid4().hex
+        began, status = time.monotonic(), 500
+
+        async def named(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                MutableHeaders(scope=message)["X-Request-Id"] = request_id
+            await send(message)
+
+        with self._metrics.under_way.track_inprogress():
+            try:
+                await self._app(scope, receive, named)
+            finally:
+                self._note(scope, request_id, status, time.monotonic() - began)
+
+    def _note(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:
+        method, path = scope["method"], scope["path"]
+        # Anything else would make a row for whatever path a stranger thinks of.
+        route = next((each for each in self._routes if _is_of(path, each)), "other")
+        self._metrics.seconds.labels(method, route).observe(seconds)
+        self._metrics.requests.labels(method, route, str(status)).inc()
+        line = {
+            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "request": request_id,
+            "method": method,
+            "path": path,
+            "status": status,
+            "ms": round(seconds * 1000, 1),
+        }
+        # Not the query, which is what people look for.
+        sys.stderr.write(json.dumps(line) + "\n")
+
+
+def _is_of(path: str, route: str) -> bool:
+    fixed = route.partition("{")[0]
+    return path.startswith(fixed) and path != fixed if "{" in route else path == route

@@ -1,0 +1,87 @@
+"""POST /documents and DELETE /documents/{id}: ingestion's own path, for what comes one by one."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, Request
+from starlette.exceptions import HTTPException
+
+from ingest import Plan, ingest, remove
+from tandem.service.parts import Parts
+
+MOST_DOCUMENTS = 1000
+
+
+def router(parts: Parts) -> APIRouter:
+    """The two routes."""
+    routes = APIRouter(tags=["documents"])
+
+    def named(index: str | None) -> str:
+        if (name := index or parts.index) is None:
+            raise HTTPException(400, "say which index to write into: ?index=NAME.")
+        return name
+
+    @routes.post("/documents")
+    async def post(request: Request, index: str | None = None) -> dict[str, Any]:
+        """Write documents, one JSON object a line; the answer is `ingest --json`'s report.
+
+        What is refused is in `refused`, each with its reason. The documents can be found at once.
+        """
+        name, lines = named(index), (await request.body()).splitlines()
+        documents = list(_documents(lines))
+        return await parts.run(lambda: _written(parts, name, documents))
+
+    @routes.delete("/documents/{document_id:path}")
+    async def delete(document_id: str, index: str | None = None) -> dict[str, Any]:
+        """Remove a document with all its passages."""
+        name = named(index)
+        gone = await parts.run(lambda: remove(parts.cluster, name, ids=[document_id]))
+        if gone.missing:
+            raise HTTPException(404, f"index {name!r} has no document {document_id[:200]!r}.")
+        return gone.to_json()
+
+    return routes
+
+
+def _documents(lines: list[bytes]) -> Iterator[dict[str, Any]]:
+    filled = [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
+    if not filled:
+        raise HTTPException(400, "the body is empty: send one JSON object a line.")
+    if len(filled) > MOST_DOCUMENTS:
+        raise HTTPException(
+            413,
+            f"{len(filled):,} documents are more than the {MOST_DOCUMENTS:,} of one request: send "
+            "fewer, or use `tandem ingest`.",
+        )
+    for number, line in filled:
+        try:
+            document = json.loads(line)
+        except ValueError as error:
+            raise HTTPException(400, f"line {number} is no JSON ({error}).") from None
+        if not isinstance(document, dict):
+            raise HTTPException(400, f"line {number} is no JSON object.")
+        yield document
+
+
+def _written(parts: Parts, index: str, documents: list[dict[str, Any]]) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        rejects = Path(folder) / "rejects.jsonl"
+        report = ingest(
+            documents,
+            cluster=parts.cluster,
+            encoder=parts.encoder,
+            index=index,
+            plan=Plan(rejects=rejects),
+        )
+        lines = rejects.read_text("utf-8").splitlines() if rejects.exists() else []
+    refused = [
+        {name: each.get(name) for name in ("id", "reason")} for each in map(json.loads, lines)
+    ]
+    found = report.to_json()
+    found.pop("rejects", None)
+    return {**found, "refused": refused}

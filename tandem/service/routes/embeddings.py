@@ -1,0 +1,113 @@
+"""POST /v1/embeddings: OpenAI's request and answer, by the service's own model."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+from fastapi import APIRouter
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.exceptions import HTTPException
+
+from tandem.service.parts import Parts
+
+MOST_INPUTS = 2048
+
+
+class Asked(BaseModel):
+    """OpenAI's request; `input_type` says whether the texts are queries or passages."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    input: str | list[str] | list[int] | list[list[int]]
+    model: str | None = None
+    encoding_format: Literal["float", "base64"] = "float"
+    dimensions: int | None = Field(None, ge=1)
+    input_type: Literal["query", "passage"] = "passage"
+
+
+def router(parts: Parts) -> APIRouter:
+    """The route, and the list of the one model."""
+    routes = APIRouter(tags=["embeddings"])
+    encoder = parts.encoder
+
+    @routes.post("/v1/embeddings")
+    async def embeddings(asked: Asked) -> dict[str, Any]:
+        """Unit vectors of texts, in their order; cosine is their product."""
+        texts = _texts(asked.input)
+        _check_model(asked.model, encoder.name)
+        dim = _dimensions(asked.dimensions, encoder.dim)
+        batcher = parts.queries if asked.input_type == "query" else parts.passages
+        vectors = await parts.encoded(batcher, texts)
+        tokens = sum(await parts.run(lambda: encoder.count_tokens(texts)))
+        return {
+            "object": "list",
+            "data": [
+                {"object": "embedding", "index": n, "embedding": _shown(row, asked.encoding_format)}
+                for n, row in enumerate(_cut(vectors, dim))
+            ],
+            "model": encoder.name,
+            "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
+        }
+
+    @routes.get("/v1/models")
+    async def models() -> dict[str, Any]:
+        """The one model."""
+        found = {"id": encoder.name, "object": "model", "created": 0, "owned_by": "tandem"}
+        return {"object": "list", "data": [found]}
+
+    return routes
+
+
+def _texts(given: str | list[str] | list[int] | list[list[int]]) -> list[str]:
+    texts = [given] if isinstance(given, str) else given
+    if not texts:
+        raise HTTPException(400, "input is empty: send at least one text.")
+    if len(texts) > MOST_INPUTS:
+        raise HTTPException(
+            400, f"input has {len(texts):,} texts and at most {MOST_INPUTS:,} are taken: send less."
+        )
+    checked = []
+    for number, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise HTTPException(
+                400,
+                "input holds tokens, and each model has its own: send texts (in LangChain, "
+                "check_embedding_ctx_length=False).",
+            )
+        if not text.strip():
+            raise HTTPException(400, f"input {number} is empty: leave it out.")
+        checked.append(text)
+    return checked
+
+
+def _check_model(asked: str | None, name: str) -> None:
+    if asked is not None and asked not in (name, name.rsplit("/", 1)[-1]):
+        raise HTTPException(404, f"there is no model {asked[:200]!r} here: this is {name}.")
+
+
+def _dimensions(asked: int | None, dim: int) -> int:
+    if asked is not None and asked > dim:
+        raise HTTPException(400, f"dimensions is {asked} and the model gives {dim}: ask for less.")
+    return dim if asked is None else asked
+
+
+def _cut(vectors: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
+    """The first components, of unit length again, as models trained for it want it."""
+    if dim == vectors.shape[1]:
+        return vectors
+    cut = vectors[:, :dim]
+    lengths: NDArray[np.float32] = np.linalg.norm(cut, axis=1, keepdims=True)
+    if not lengths.all():
+        raise HTTPException(
+            400, f"a vector has nothing in its first {dim} dimensions: ask for more."
+        )
+    return cut / lengths
+
+
+def _shown(row: Sequence[float] | NDArray[np.float32], form: str) -> list[float] | str:
+    array = np.asarray(row, dtype="<f4")
+    return array.tolist() if form == "float" else base64.b64encode(array.tobytes()).decode()

@@ -1,0 +1,139 @@
+"""GET and POST /search: `tandem search` over HTTP, with the JSON of `search --json`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict, Field
+
+from mappings import Fusion
+from mappings.pipelines.pipeline import Technique
+from query import Bm25, Knn, QueryError, Rerank, Tuning, result_json
+from query.body.filters import parse_dsl
+from query.question import MOST
+from tandem.service.parts import Parts
+
+Mode = Literal["hybrid", "knn", "bm25"]
+
+
+class Asked(BaseModel):
+    """One search, as the options of `tandem search` say it; what is left out is as there."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    query: str = Field(description="What to look for.")
+    index: str | None = Field(None, description="Index or alias; the service's own by default.")
+    mode: Mode = "hybrid"
+    k: int = Field(10, ge=1, le=MOST)
+    start: int = Field(0, ge=0, alias="from", description="Skip so many hits.")
+    filter: dict[str, Any] | None = Field(None, description="Query DSL that passages must meet.")
+    where: list[str] = Field(default=[], description="Conditions, such as year>=2019.")
+    collapse: bool = Field(False, description="One hit a document: its best passage.")
+    explain: bool = Field(False, description="Where each score comes from.")
+    rerank: bool = Field(False, description="Order the first hits by the cross-encoder.")
+    rerank_depth: int = Field(50, ge=1, le=MOST)
+    depth: int | None = Field(None, ge=1, le=MOST)
+    ef_search: int | None = Field(None, ge=1, le=MOST)
+    min_cosine: float | None = Field(None, ge=-1, le=1)
+    fields: list[str] = Field(default=[], description="Fields of BM25, such as title^2.")
+    operator: Literal["or", "and"] = "or"
+    fuzziness: str | None = None
+    technique: Technique = "min_max"
+    weights: tuple[float, float] | None = Field(None, description="Of BM25 and kNN.")
+
+    def options(self, parts: Parts) -> dict[str, Any]:
+        """The arguments of Searcher.search; raises QueryError as it does."""
+        fusion = Fusion(technique=self.technique, weights=self.weights)
+        tuning = Tuning(
+            bm25=Bm25(fields=self.fields, operator=self.operator, fuzziness=self.fuzziness),
+            knn=Knn(ef_search=self.ef_search, min_cosine=self.min_cosine),
+            fusion=fusion,
+            depth=self.depth,
+        )
+        rerank = None
+        if self.rerank:
+            if parts.reranker is None:
+                raise QueryError("this service has no cross-encoder: start it with --rerank MODEL.")
+            rerank = Rerank(parts.reranker, depth=self.rerank_depth)
+        kept = ("mode", "k", "start", "filter", "where", "collapse", "explain")
+        return {
+            **{name: getattr(self, name) for name in kept},
+            "tuning": tuning,
+            "rerank": rerank,
+        }
+
+
+class Found(BaseModel):
+    """One hit; what a search does not tell is left out."""
+
+    model_config = ConfigDict(extra="allow")
+
+    rank: int
+    id: str
+    score: float
+    text: str
+    source: dict[str, Any]
+
+
+class Answer(BaseModel):
+    """The object that `tandem search --json` prints."""
+
+    model_config = ConfigDict(extra="allow")
+
+    took_ms: int
+    mode: Mode
+    hits: list[Found]
+    partial: str | None
+    notes: list[str]
+
+
+def router(parts: Parts) -> APIRouter:
+    """The two routes."""
+    routes = APIRouter(tags=["search"])
+
+    async def answer(asked: Asked) -> Mapping[str, Any]:
+        index = asked.index or parts.index
+        if index is None:
+            raise QueryError("say which index to search: `index` in the request.")
+        searcher, options = parts.searcher(index), asked.options(parts)
+        return await parts.run(lambda: result_json(searcher.search(asked.query, **options)))
+
+    @routes.post("/search", response_model=None, responses={200: {"model": Answer}})
+    async def post(asked: Asked) -> Mapping[str, Any]:
+        """Search an index by kNN, by BM25, or by both."""
+        return await answer(asked)
+
+    @routes.get("/search", response_model=None, responses={200: {"model": Answer}})
+    async def get(
+        q: str,
+        index: str | None = None,
+        mode: Mode = "hybrid",
+        k: Annotated[int, Query(ge=1, le=MOST)] = 10,
+        start: Annotated[int, Query(ge=0, alias="from")] = 0,
+        where: Annotated[list[str], Query()] = [],  # noqa: B006 - FastAPI's way to say none
+        filter: str | None = None,
+        collapse: bool = False,
+        explain: bool = False,
+        rerank: bool = False,
+    ) -> Mapping[str, Any]:
+        """The same, for what fits into an address."""
+        return await answer(
+            Asked.model_validate(
+                {
+                    "query": q,
+                    "index": index,
+                    "mode": mode,
+                    "k": k,
+                    "from": start,
+                    "where": where,
+                    "filter": parse_dsl(filter) if filter else None,
+                    "collapse": collapse,
+                    "explain": explain,
+                    "rerank": rerank,
+                }
+            )
+        )
+
+    return routes

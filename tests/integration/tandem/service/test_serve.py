@@ -1,0 +1,243 @@
+"""`tandem serve` as a process of its own: what other programs, browsers and strangers get."""
+
+import base64
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import numpy as np
+import openai
+import pytest
+
+from encoder import Encoder
+from tests.support.commands import ROOT, tandem
+from tests.support.loads import write_jsonl
+
+MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+CORPUS = [
+    {"id": "paris", "text": "Paris is the capital of France.", "year": 1990},
+    {"id": "seine", "text": "The Seine flows through Paris.", "year": 2005},
+    {"id": "bread", "text": "Bread is baked from flour and water.", "year": 2015},
+]
+READ, WRITE = "key-of-readers", "key-of-writers"
+INDEX = "test-served"
+
+
+class Served:
+    """A running service."""
+
+    def __init__(self, url, *words, **environ):
+        kept = {k: v for k, v in os.environ.items() if not k.startswith("TANDEM_")}
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "tandem", "serve", "--port", "0", "--model", MODEL, *words],
+            cwd=ROOT,
+            env={**kept, "TANDEM_URL": url, **environ},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.said = []
+        for line in self.process.stderr:
+            self.said.append(line)
+            if "listens at" in line:
+                break
+        else:
+            raise AssertionError("".join(self.said))
+        self.url = self.said[-1].split()[-1]
+        self._reader = threading.Thread(target=lambda: self.said.extend(self.process.stderr))
+        self._reader.start()
+
+    def asked(self, method, path, key=None, **options):
+        headers = {
+            **options.pop("headers", {}),
+            **({"Authorization": f"Bearer {key}"} if key else {}),
+        }
+        return httpx.request(method, self.url + path, headers=headers, timeout=100, **options)
+
+    def close(self):
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(timeout=60)
+        self._reader.join(timeout=60)
+        self.process.stderr.close()
+        return code
+
+
+@pytest.fixture(scope="module")
+def service(opensearch, tmp_path_factory):
+    source = write_jsonl(tmp_path_factory.mktemp("served") / "corpus.jsonl", CORPUS)
+    done = tandem("ingest", source, "--index", INDEX, "--model", MODEL, TANDEM_URL=opensearch.url)
+    assert done.code == 0, done.err
+    served = Served(
+        opensearch.url,
+        *("--index", INDEX, "--max-body-mb", "1"),
+        TANDEM_SERVE_KEY=READ,
+        TANDEM_SERVE_WRITE_KEY=WRITE,
+    )
+    yield served
+    code = served.close()
+    opensearch.client.indices.delete(index=f"{INDEX}*")
+    assert code == 0, "".join(served.said)
+    assert "Traceback" not in "".join(served.said)
+
+
+def problem(answer, status):
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    found = answer.json()
+    assert found["status"] == status
+    assert "\n" not in found["detail"]
+    return found["detail"]
+
+
+@pytest.mark.parametrize("mode", ["bm25", "knn", "hybrid"])
+def test_a_search_is_that_of_the_command_line(service, opensearch, mode):
+    words = ("search", "the capital of France", "--index", INDEX, "--mode", mode, "--json")
+    expected = json.loads(tandem(*words, TANDEM_URL=opensearch.url).out)
+    asked = {"query": "the capital of France", "mode": mode}
+    posted = service.asked("POST", "/search", READ, json=asked).json()
+    got = service.asked("GET", "/search", READ, params={"q": asked["query"], "mode": mode}).json()
+    assert {**posted, "took_ms": 0} == {**got, "took_ms": 0} == {**expected, "took_ms": 0}
+    late = service.asked(
+        "GET", "/search", READ, params={"q": "Paris", "mode": mode, "where": ["year>=2000"], "k": 1}
+    ).json()
+    assert [hit["id"] for hit in late["hits"]] == ["seine"]
+
+
+def test_the_official_client_gets_the_encoders_vectors(service):
+    texts = ["Paris is the capital of France.", "snow", 'Ünïcode ${parameters.x} \u2028 "quoted"']
+    with openai.OpenAI(base_url=f"{service.url}/v1", api_key=READ) as client:
+        answer = client.embeddings.create(model="all-MiniLM-L6-v2", input=texts)
+        with_floats = client.embeddings.create(
+            model=MODEL, input=texts[:1], encoding_format="float", dimensions=100
+        )
+        with pytest.raises(openai.NotFoundError) as other:
+            client.embeddings.create(model="other", input="a")
+        with pytest.raises(openai.BadRequestError) as tokens:
+            client.embeddings.create(model=MODEL, input=[1, 2])
+    assert "no model 'other'" in other.value.response.json()["detail"]
+    assert "holds tokens" in tokens.value.response.json()["detail"]
+    expected = Encoder.load(MODEL).encode_passages(texts)
+    found = np.array([each.embedding for each in answer.data])
+    assert (found * expected).sum(axis=1).min() > 0.9999
+    cut = expected[0, :100] / np.linalg.norm(expected[0, :100])
+    assert with_floats.data[0].embedding == pytest.approx(cut, abs=1e-3)
+    assert answer.usage.prompt_tokens == sum(Encoder.load(MODEL).count_tokens(texts))
+
+
+def test_many_small_callers_share_batches(service):
+    def ask(number):
+        body = {"input": f"text number {number}", "encoding_format": "base64"}
+        answer = service.asked("POST", "/v1/embeddings", READ, json=body)
+        data = answer.json()["data"][0]["embedding"]
+        return np.frombuffer(base64.b64decode(data), dtype="<f4")
+
+    with ThreadPoolExecutor(32) as pool:
+        found = np.array(list(pool.map(ask, range(128))))
+    expected = Encoder.load(MODEL).encode_passages([f"text number {n}" for n in range(128)])
+    assert (found * expected).sum(axis=1).min() > 0.9999
+    metrics = service.asked("GET", "/metrics", READ).text
+    texts, batches = (
+        next(float(line.split()[-1]) for line in metrics.splitlines() if line.startswith(name))
+        for name in ("tandem_batch_texts_sum", "tandem_batch_texts_count")
+    )
+    assert texts / batches > 1.5
+
+
+def test_documents_come_and_go(service):
+    lines = [
+        {"id": "rain", "text": "Rain falls in autumn.", "year": 2021},
+        {"id": "bad"},
+        {"id": "snow", "text": "Snow falls in winter.", "year": 2020},
+    ]
+    body = "\n".join(map(json.dumps, lines))
+    report = service.asked("POST", "/documents", WRITE, content=body).json()
+    assert (report["read"], report["written"], report["rejected"]) == (3, 2, 1)
+    assert [each["id"] for each in report["refused"]] == ["bad"]
+    found = service.asked("GET", "/search", WRITE, params={"q": "autumn rain"}).json()
+    assert found["hits"][0]["id"] == "rain"
+    gone = service.asked("DELETE", "/documents/rain", WRITE).json()
+    assert (gone["documents"], gone["removed"]) == (1, True)
+    assert "no document 'rain'" in problem(service.asked("DELETE", "/documents/rain", WRITE), 404)
+    assert "line 2 is no JSON" in problem(
+        service.asked("POST", "/documents", WRITE, content='{"id": "a", "text": "b"}\n{'), 400
+    )
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "key", "status", "said"),
+    [
+        ("GET", "/search?q=a", None, 401, "key to read is missing or wrong"),
+        ("GET", "/search?q=a", "wrong", 401, "key to read"),
+        ("POST", "/documents", READ, 401, "key to write"),
+        ("DELETE", "/documents/x", READ, 401, "key to write"),
+        ("GET", "/metrics", None, 401, "key to read"),
+        ("GET", "/nowhere", READ, 404, "Not Found"),
+        ("GET", "/search?q=a&index=test-nosuch", READ, 404, "there is no index test-nosuch"),
+        ("GET", "/search?q=a&index=Bad%20Name", READ, 400, "Bad Name"),
+        ("GET", "/search?q=a&k=0", READ, 422, "k: "),
+        ("GET", "/search?q=%20", READ, 400, "the query is empty"),
+        ("GET", "/search?q=a&where=nosuch%3D1", READ, 400, "has no field 'nosuch'"),
+        ("GET", "/search?q=a&rerank=true", READ, 400, "no cross-encoder"),
+    ],
+)
+def test_what_is_wrong_has_its_status_and_one_sentence(service, method, path, key, status, said):
+    detail = problem(service.asked(method, path, key), status)
+    assert said in detail
+    for secret in (READ, WRITE):
+        assert secret not in detail
+
+
+def test_bodies_beyond_the_bound_are_refused_however_they_come(service):
+    large = b"x" * 1_200_000
+    assert "1,000,000 bytes" in problem(service.asked("POST", "/search", READ, content=large), 413)
+    chunks = (large[:100_000] for _ in range(12))
+    assert "1,000,000 bytes" in problem(service.asked("POST", "/search", READ, content=chunks), 413)
+    malformed = service.asked(
+        "POST", "/search", READ, content=b"{", headers={"content-type": "application/json"}
+    )
+    problem(malformed, 422)
+
+
+def test_a_page_elsewhere_does_not_reach_it(service):
+    def asked(**headers):
+        return service.asked("GET", "/healthz", READ, headers=headers)
+
+    assert asked().status_code == 200
+    assert "pages of other sites" in problem(asked(Origin="https://evil.example"), 403)
+    assert "is not called 'evil.example'" in problem(asked(Host="evil.example:80"), 403)
+    assert asked(Origin=service.url).status_code == 200
+
+
+def test_operators_see_ids_lines_and_readiness(service):
+    answer = service.asked("GET", "/readyz", headers={"X-Request-Id": "mine-1"})
+    assert (answer.status_code, answer.headers["x-request-id"]) == (200, "mine-1")
+    strange = service.asked("GET", "/readyz", headers={"X-Request-Id": "a b\t<"})
+    assert len(strange.headers["x-request-id"]) == 32
+    service.asked("GET", "/search?q=a%20private%20question", READ)
+    lines = [json.loads(each) for each in service.said if each.startswith("{")]
+    assert {"request": "mine-1", "path": "/readyz", "status": 200}.items() <= next(
+        each.items() for each in lines if each["request"] == "mine-1"
+    )
+    assert "private" not in "".join(service.said)
+    schema = service.asked("GET", "/openapi.json", READ).json()
+    assert {"/search", "/v1/embeddings", "/documents", "/rerank"} <= schema["paths"].keys()
+
+
+def test_off_loopback_it_needs_a_key(opensearch):
+    done = tandem("serve", "--host", "0.0.0.0", "--model", MODEL, TANDEM_URL=opensearch.url)
+    assert (done.code, "--key-file" in done.err) == (2, True)
+
+
+def test_without_a_write_key_nothing_is_written(opensearch):
+    alone = Served(opensearch.url)
+    try:
+        body = json.dumps(CORPUS[0])
+        refused = alone.asked("POST", "/documents?index=test-served-not", content=body)
+        assert "--write-key-file" in problem(refused, 403)
+        assert "say which index" in problem(alone.asked("GET", "/search?q=a"), 400)
+    finally:
+        assert alone.close() == 0
