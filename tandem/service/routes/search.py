@@ -65,6 +65,29 @@ class Asked(BaseModel):
         }
 
 
+class InAddress(BaseModel):
+    """One search as an address says it: `/search?q=bees&where=year>=2000`."""
+
+    model_config = ConfigDict(extra="forbid", populate_by_name=True)
+
+    q: str
+    index: str | None = None
+    mode: Mode = "hybrid"
+    k: int = Field(10, ge=1, le=MOST)
+    start: int = Field(0, ge=0, alias="from")
+    filter: str | None = Field(None, description="Query DSL as JSON.")
+    where: list[str] = []
+    collapse: bool = False
+    explain: bool = False
+    rerank: bool = False
+
+    def whole(self) -> Asked:
+        """As a body says it; raises FilterError for a filter that is no JSON."""
+        given = self.model_dump()
+        found = {**given, "filter": parse_dsl(self.filter) if self.filter else None}
+        return Asked.model_validate({"query": found.pop("q"), **found})
+
+
 class Found(BaseModel):
     """One hit; what a search does not tell is left out."""
 
@@ -106,34 +129,8 @@ def router(parts: Parts) -> APIRouter:
         return await answer(asked)
 
     @routes.get("/search", response_model=None, responses={200: {"model": Answer}})
-    async def get(
-        q: str,
-        index: str | None = None,
-        mode: Mode = "hybrid",
-        k: Annotated[int, Query(ge=1, le=MOST)] = 10,
-        start: Annotated[int, Query(ge=0, alias="from")] = 0,
-        where: Annotated[list[str], Query()] = [],  # noqa: B006 - FastAPI's way to say none
-        filter: str | None = None,
-        collapse: bool = False,
-        explain: bool = False,
-        rerank: bool = False,
-    ) -> Mapping[str, Any]:
+    async def get(asked: Annotated[InAddress, Query()]) -> Mapping[str, Any]:
         """The same, for what fits into an address."""
-        return await answer(
-            Asked.model_validate(
-                {
-                    "query": q,
-                    "index": index,
-                    "mode": mode,
-                    "k": k,
-                    "from": start,
-                    "where": where,
-                    "filter": parse_dsl(filter) if filter else None,
-                    "collapse": collapse,
-                    "explain": explain,
-                    "rerank": rerank,
-                }
-            )
-        )
+        return await answer(asked.whole())
 
     return routes

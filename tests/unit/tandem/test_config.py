@@ -56,7 +56,7 @@ def test_repeated_options_take_one_value_or_several(tmp_path):
     ("text", "said"),
     [
         ('idnex = "books"', "no option 'idnex' for the top level: did you mean index?"),
-        ("[serch]\nk = 5", "no command [serch]: did you mean search?"),
+        ("[sarch]\nk = 5", "no command [sarch]: did you mean search?"),
         ("[index.shwo]\ntimeout = 5", "no command [index.shwo]: did you mean show?"),
         ("[search.x]\nk = 5", "no command [search.x]"),
         ("[ingest]\nk = 5", "no option 'k' for [ingest]"),
@@ -78,7 +78,7 @@ def test_what_no_command_has_is_refused(tmp_path, text, said):
 
 def test_a_refused_file_is_wrong_usage_of_every_command(tmp_path):
     config = tmp_path / "tandem.toml"
-    config.write_text("[serch]\nk = 5\n")
+    config.write_text("[sarch]\nk = 5\n")
     done = tandem("node", "status", TANDEM_CONFIG=str(config))
     assert (done.code, "did you mean search?" in done.err) == (2, True)
 
