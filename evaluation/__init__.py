@@ -1,4 +1,4 @@
-"""How well searches rank: judged queries run, scored and compared, and mined for training."""
+"""How well searches rank: judged queries run, scored and compared, mined, trained on."""
 
 from evaluation.errors import EvaluationError
 from evaluation.measure.evaluate import Evaluation, Failure, ModeFigures, evaluate
@@ -8,6 +8,8 @@ from evaluation.measure.runs import Run, read_run, write_run
 from evaluation.measure.significance import Comparison, compare
 from evaluation.mine.mining import Mined, mine
 from evaluation.mine.records import Judge, Mining
+from evaluation.train.records import Trained, Training
+from evaluation.train.training import train
 
 __all__ = [
     "MEASURES",
@@ -21,11 +23,14 @@ __all__ = [
     "Mining",
     "ModeFigures",
     "Run",
+    "Trained",
+    "Training",
     "compare",
     "evaluate",
     "measure",
     "mine",
     "read_judgements",
     "read_run",
+    "train",
     "write_run",
 ]

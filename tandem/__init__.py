@@ -42,12 +42,15 @@ if TYPE_CHECKING:
         Mined,
         Mining,
         Run,
+        Trained,
+        Training,
         compare,
         evaluate,
         measure,
         mine,
         read_judgements,
         read_run,
+        train,
         write_run,
     )
     from ingest import (
@@ -116,8 +119,8 @@ _NAMES = {
         ModelRefusedError
     """,
     "evaluation": """
-        Comparison Evaluation EvaluationError Judge Judgements Mined Mining Run compare evaluate
-        measure mine read_judgements read_run write_run
+        Comparison Evaluation EvaluationError Judge Judgements Mined Mining Run Trained Training
+        compare evaluate measure mine read_judgements read_run train write_run
     """,
     "ingest": """
         BlockedError DryRun IncompleteError IndexRefusedError IngestError
@@ -198,6 +201,8 @@ __all__ = [
     "TargetError",
     "TextError",
     "TooManyRejectsError",
+    "Trained",
+    "Training",
     "Tuning",
     "UnreachableError",
     "Writing",
@@ -221,6 +226,7 @@ __all__ = [
     "remove",
     "result_json",
     "switch_alias",
+    "train",
     "trec_lines",
     "write_run",
 ]

@@ -32,6 +32,7 @@ COMMANDS = {
     "remove": "Remove documents with all their passages from an index.",
     "search": "Search an index by kNN, by BM25, or by both.",
     "serve": "Answer searches, embeddings and documents over HTTP.",
+    "train": "Train a model on mined negatives, or the judge that mining asks.",
 }
 
 # Where a command's file is, within tandem/commands, unless it has the command's own name.
@@ -41,6 +42,7 @@ FILES = {
     "remove": "documents.remove",
     "mine": "evaluation.mine",
     "search": "searches.search",
+    "train": "evaluation.train",
 }
 
 FAILED, WRONG_USAGE = 1, 2

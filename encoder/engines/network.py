@@ -227,7 +227,7 @@ def _refusal(folder: Path, described: Config, error: Exception) -> EncoderError:
 
 def load_pretrained(kind: Any, folder: Path, config: Any) -> nn.Module:
     """A transformers model in float32 with all its weights; raises ModelDamagedError."""
-    with _quiet():
+    with quiet():
         try:
             model, info = kind.from_pretrained(
                 str(folder),
@@ -252,7 +252,7 @@ def load_pretrained(kind: Any, folder: Path, config: Any) -> nn.Module:
     return model  # type: ignore[no-any-return]
 
 
-class _quiet:  # noqa: N801 - reads as a verb in a with statement
+class quiet:  # noqa: N801 - reads as a verb in a with statement
     """No progress bars and no warnings of transformers: what matters is told as an error."""
 
     def __enter__(self) -> None:

@@ -55,7 +55,7 @@ def test_repeated_options_take_one_value_or_several(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ('idnex = "books"', "no option 'idnex' for the top level: did you mean index?"),
+        ('idnex = "books"', "no option 'idnex' for the top level: did you mean index or mined?"),
         ("[sarch]\nk = 5", "no command [sarch]: did you mean search?"),
         ("[index.shwo]\ntimeout = 5", "no command [index.shwo]: did you mean show?"),
         ("[search.x]\nk = 5", "no command [search.x]"),

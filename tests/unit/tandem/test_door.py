@@ -78,6 +78,8 @@ PUBLIC = [
     "TargetError",
     "TextError",
     "TooManyRejectsError",
+    "Trained",
+    "Training",
     "Tuning",
     "UnreachableError",
     "Writing",
@@ -101,6 +103,7 @@ PUBLIC = [
     "remove",
     "result_json",
     "switch_alias",
+    "train",
     "trec_lines",
     "write_run",
 ]

@@ -1,0 +1,1 @@
+"""Mined negatives in, a trained model with its card out."""
