@@ -33,9 +33,9 @@ bench: $(VENV)/.test-installed  ## Every benchmark, with its peers in the same r
 format: $(VENV)/.test-installed  ## Put every file into the house format.
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-docs: $(VENV)/.test-installed  ## Write docs/commands.md from --help, and docs/house.svg from the rooms.
+docs: $(VENV)/.test-installed  ## Write docs/commands.md from --help, and docs/pictures/house.svg from the rooms.
 	@PYTHONPATH=. $(BIN)/python tests/unit/house/commands_page.py > docs/commands.md
-	@$(BIN)/python tests/unit/house/house_picture.py > docs/house.svg
+	@$(BIN)/python tests/unit/house/house_picture.py > docs/pictures/house.svg
 
 clean:  ## Remove the environment and caches here; `tandem node reset` removes the node's data.
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache bench/out

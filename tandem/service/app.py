@@ -15,7 +15,7 @@ from tandem.service.door.access import Access, Guard
 from tandem.service.door.limits import Bounds, Limits
 from tandem.service.door.observe import Observed
 from tandem.service.parts import Parts
-from tandem.service.routes import documents, embeddings, rerank, search
+from tandem.service.routes import documents, embeddings, page, rerank, search
 
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -40,6 +40,7 @@ def make_app(parts: Parts, doors: Doors, version: str) -> FastAPI:
     problems.install(app)
     for make in (search.router, embeddings.router, rerank.router, documents.router):
         app.include_router(make(parts))
+    app.include_router(page.router())
     _watch(app, parts)
     routes = frozenset(path for each in app.routes if (path := getattr(each, "path", None)))
     # The last that is added is the first that is asked.

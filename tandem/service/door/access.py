@@ -14,8 +14,9 @@ from cluster.credentials import Secret
 from tandem.service.door.problems import problem
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")
-# What orchestrators ask without a key; it says nothing of documents.
+# What orchestrators ask without a key, and the page, which asks for one: nothing of documents.
 OPEN = ("/healthz", "/readyz")
+PAGE = "/page/"
 WRITES = ("/documents",)
 
 
@@ -43,7 +44,7 @@ class Access:
         """Status and sentence for a request that may not come in."""
         if fault := self._of_a_stranger(headers):
             return 403, fault
-        if path in OPEN:
+        if path in OPEN or path == "/" or path.startswith(PAGE):
             return None
         given = _key_of(headers)
         if path.startswith(WRITES):

@@ -1,4 +1,4 @@
-"""Print docs/house.svg: the rooms, the rooms within them, and who imports whom.
+"""Print docs/pictures/house.svg: the rooms, the rooms within them, and who imports whom.
 
 `make docs` writes the page; a test holds it against the folders and imports of today.
 """

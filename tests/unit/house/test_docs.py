@@ -31,8 +31,10 @@ def commands_page():
 
 
 def test_the_picture_of_the_house_is_of_today():
-    written = (ROOT / "docs" / "house.svg").read_text(encoding="utf-8")
-    assert written == script("house_picture").picture(), "docs/house.svg is old: run `make docs`"
+    written = (ROOT / "docs" / "pictures" / "house.svg").read_text(encoding="utf-8")
+    assert written == script("house_picture").picture(), (
+        "docs/pictures/house.svg is old: run `make docs`"
+    )
 
 
 def shown_commands(*texts):

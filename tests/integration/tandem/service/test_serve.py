@@ -2,23 +2,17 @@
 
 import base64
 import json
-import os
-import signal
-import subprocess
-import sys
-import threading
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
 import numpy as np
 import openai
 import pytest
 
 from encoder import Encoder
-from tests.support.commands import ROOT, tandem
+from tests.servers.served import MODEL, Served
+from tests.support.commands import tandem
 from tests.support.loads import write_jsonl
 
-MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 CORPUS = [
     {"id": "paris", "text": "Paris is the capital of France.", "year": 1990},
     {"id": "seine", "text": "The Seine flows through Paris.", "year": 2005},
@@ -26,44 +20,6 @@ CORPUS = [
 ]
 READ, WRITE = "key-of-readers", "key-of-writers"
 INDEX = "test-served"
-
-
-class Served:
-    """A running service."""
-
-    def __init__(self, url, *words, **environ):
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("TANDEM_")}
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "tandem", "serve", "--port", "0", "--model", MODEL, *words],
-            cwd=ROOT,
-            env={**kept, "TANDEM_URL": url, **environ},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        self.said = []
-        for line in self.process.stderr:
-            self.said.append(line)
-            if "listens at" in line:
-                break
-        else:
-            raise AssertionError("".join(self.said))
-        self.url = self.said[-1].split()[-1]
-        self._reader = threading.Thread(target=lambda: self.said.extend(self.process.stderr))
-        self._reader.start()
-
-    def asked(self, method, path, key=None, **options):
-        headers = {
-            **options.pop("headers", {}),
-            **({"Authorization": f"Bearer {key}"} if key else {}),
-        }
-        return httpx.request(method, self.url + path, headers=headers, timeout=100, **options)
-
-    def close(self):
-        self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(timeout=60)
-        self._reader.join(timeout=60)
-        self.process.stderr.close()
-        return code
 
 
 @pytest.fixture(scope="module")

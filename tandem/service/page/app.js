@@ -1,0 +1,149 @@
+// The page's state is its address: what is asked stands there, and everything follows from it.
+
+import { Problem, keep, search } from "./api.js";
+import { column, element } from "./hits.js";
+
+const K = 10;
+const MODES = ["hybrid", "knn", "bm25"];
+const BALANCE = 70;
+const $ = (id) => document.getElementById(id);
+let underWay = null;
+
+function read() {
+  const said = new URLSearchParams(location.search);
+  const weight = Number(said.get("weight") ?? BALANCE);
+  return {
+    q: said.get("q") ?? "",
+    mode: [...MODES, "compare"].includes(said.get("mode")) ? said.get("mode") : "hybrid",
+    page: Math.max(1, Number.parseInt(said.get("page"), 10) || 1),
+    where: said.getAll("where"),
+    weight: weight >= 0 && weight <= 100 ? weight : BALANCE,
+    collapse: said.has("collapse"),
+    index: said.get("index"),
+  };
+}
+
+function go(changes) {
+  const next = { ...read(), page: 1, ...changes };
+  const said = new URLSearchParams();
+  if (next.q) said.set("q", next.q);
+  if (next.mode !== "hybrid") said.set("mode", next.mode);
+  if (next.page > 1) said.set("page", next.page);
+  next.where.forEach((condition) => said.append("where", condition));
+  if (next.weight !== BALANCE) said.set("weight", next.weight);
+  if (next.collapse) said.set("collapse", "");
+  if (next.index) said.set("index", next.index);
+  history.pushState(null, "", `?${said}`);
+  show();
+}
+
+function question(state, mode) {
+  const meaning = state.weight / 100;
+  return {
+    query: state.q,
+    mode,
+    k: K,
+    from: (state.page - 1) * K,
+    where: state.where,
+    collapse: state.collapse,
+    explain: true,
+    ...(mode === "hybrid" ? { weights: [Number((1 - meaning).toFixed(2)), meaning] } : {}),
+    ...(state.index ? { index: state.index } : {}),
+  };
+}
+
+async function show() {
+  const state = read();
+  fill(state);
+  underWay?.abort();
+  $("trouble").hidden = true;
+  if (!state.q) {
+    $("results").replaceChildren();
+    $("pages").hidden = true;
+    $("status").textContent = "";
+    document.title = "Tandem search";
+    return;
+  }
+  document.title = `${state.q} – Tandem search`;
+  const mine = (underWay = new AbortController());
+  const slow = setTimeout(() => { $("status").textContent = "Searching…"; }, 300);
+  const modes = state.mode === "compare" ? MODES : [state.mode];
+  try {
+    const results = await Promise.all(modes.map((mode) => search(question(state, mode), mine.signal)));
+    if (mine === underWay) draw(state, modes, results);
+  } catch (error) {
+    if (mine === underWay && error.name !== "AbortError") trouble(error);
+  } finally {
+    clearTimeout(slow);
+  }
+}
+
+function fill(state) {
+  $("q").value = state.q;
+  document.querySelectorAll("#modes input").forEach((each) => { each.checked = each.value === state.mode; });
+  $("weight").value = state.weight;
+  $("balance").hidden = !["hybrid", "compare"].includes(state.mode);
+  $("collapse").checked = state.collapse;
+  $("chips").replaceChildren(...state.where.map((condition, number) => element("li", {},
+    element("button", { type: "button", "aria-label": `Remove filter ${condition}`,
+      onclick: () => go({ where: state.where.filter((_, other) => other !== number) }) }, `${condition} ×`))));
+}
+
+function draw(state, modes, results) {
+  const compared = modes.length > 1;
+  const places = compared
+    ? Object.fromEntries(modes.map((mode, n) => [mode, new Map(results[n].hits.map((hit) => [hit.id, hit.rank]))]))
+    : null;
+  const narrow = (condition) => go({ where: [...new Set([...state.where, condition])] });
+  $("results").replaceChildren(...modes.map((mode, n) => column(mode, results[n], places, narrow)));
+  const hits = Math.max(...results.map((each) => each.hits.length));
+  const notes = [...new Set(results.flatMap((each) => [each.partial, ...each.notes].filter(Boolean)))];
+  const took = Math.max(...results.map((each) => each.took_ms));
+  const found = hits ? `Hits ${(state.page - 1) * K + 1} to ${(state.page - 1) * K + hits}, ${took} ms in the cluster.` : "No hits.";
+  $("status").textContent = [found, ...notes].join(" ");
+  $("pages").hidden = state.page === 1 && hits < K;
+  $("page").textContent = `Page ${state.page}`;
+  $("before").disabled = state.page === 1;
+  $("after").disabled = hits < K;
+}
+
+function trouble(error) {
+  $("status").textContent = "";
+  if (error instanceof Problem && error.status === 401) {
+    $("locked").showModal();
+    return;
+  }
+  const said = error instanceof Problem ? error.message : `This page failed: ${error.message}`;
+  $("results").replaceChildren();
+  $("pages").hidden = true;
+  $("trouble").replaceChildren(said, element("button", { type: "button", onclick: show }, "Try again"));
+  $("trouble").hidden = false;
+}
+
+function keys(event) {
+  if (event.target.closest("input, dialog") || event.ctrlKey || event.metaKey || event.altKey) return;
+  const hits = [...document.querySelectorAll(".hit")];
+  const at = hits.indexOf(document.activeElement);
+  if (event.key === "/") $("q").focus();
+  else if (event.key === "j" && hits.length) hits[Math.min(at + 1, hits.length - 1)].focus();
+  else if (event.key === "k" && hits.length) hits[Math.max(at - 1, 0)].focus();
+  else return;
+  event.preventDefault();
+}
+
+$("ask").addEventListener("submit", (event) => { event.preventDefault(); go({ q: $("q").value.trim() }); });
+$("narrow").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const condition = $("condition").value.trim();
+  $("condition").value = "";
+  if (condition) go({ where: [...new Set([...read().where, condition])] });
+});
+$("modes").addEventListener("change", (event) => go({ mode: event.target.value }));
+$("weight").addEventListener("change", () => go({ weight: Number($("weight").value) }));
+$("collapse").addEventListener("change", () => go({ collapse: $("collapse").checked }));
+$("before").addEventListener("click", () => go({ page: read().page - 1 }));
+$("after").addEventListener("click", () => go({ page: read().page + 1 }));
+$("locked").addEventListener("close", () => { keep($("key").value); $("key").value = ""; show(); });
+addEventListener("popstate", show);
+addEventListener("keydown", keys);
+show();

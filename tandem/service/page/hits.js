@@ -1,0 +1,93 @@
+// Hits as elements. Texts of documents go in as text, never as markup.
+
+const NAMES = { knn: "kNN", bm25: "BM25", hybrid: "Hybrid" };
+// Fields that the page shows by themselves.
+const SHOWN = new Set(["text", "title", "document_id", "position", "content_hash"]);
+const MOST_FACTS = 8;
+const LONGEST_FACT = 60;
+
+export function element(name, attributes = {}, ...inside) {
+  const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (key.startsWith("on")) made.addEventListener(key.slice(2), value);
+    else made.setAttribute(key, value);
+  }
+  made.append(...inside.filter((each) => each !== null));
+  return made;
+}
+
+export function column(mode, result, places, narrow) {
+  const list = element("ol", { class: "hits" }, ...result.hits.map((hit) => card(hit, mode, places, narrow)));
+  return element("section", { class: "column", "aria-label": NAMES[mode] },
+    places ? element("h2", {}, NAMES[mode]) : null, list);
+}
+
+function card(hit, mode, places, narrow) {
+  const title = hit.source.title || hit.document_id || hit.id;
+  const made = element("li", { class: "hit", tabindex: "0", "data-id": hit.id },
+    element("h3", {}, element("span", { class: "rank" }, `${hit.rank}`), `${title}`),
+    element("p", { class: "text" }, ...passage(hit)),
+    places ? moved(hit, mode, places) : why(hit, mode),
+    facts(hit.source, narrow),
+  );
+  const unfold = () => made.classList.toggle("open");
+  made.addEventListener("click", (event) => event.target.closest("button") || unfold());
+  made.addEventListener("keydown", (event) => event.target === made && event.key === "Enter" && unfold());
+  return made;
+}
+
+// The whole passage with the words that matched marked, as far as the cluster told them.
+function passage(hit) {
+  const fragments = Object.entries(hit.explain?.highlights ?? {}).filter(([field]) => !field.startsWith("title"));
+  const words = new Set(fragments.flatMap(([, each]) => each.flat()).filter((part) => part.match).map((part) => part.text));
+  if (!words.size) return [hit.text];
+  const escaped = [...words].map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
+  const parts = hit.text.split(new RegExp(`(?<![\\p{L}\\p{N}])(${escaped.join("|")})(?![\\p{L}\\p{N}])`, "u"));
+  return parts.map((part) => (words.has(part) ? element("mark", {}, part) : part));
+}
+
+function why(hit, mode) {
+  const legs = hit.explain?.legs ?? {};
+  const row = element("div", { class: "why" });
+  if (mode === "hybrid") row.append(bar(legs));
+  for (const [name, leg] of Object.entries(legs)) {
+    if (leg.rank === null) continue;
+    const shown = leg.cosine ?? leg.score;
+    const what = leg.cosine === null ? "score" : "cosine";
+    row.append(element("span", {}, element("span", { class: `${name}-word` }, NAMES[name]),
+      ` rank ${leg.rank}, ${what} ${Number(shown).toFixed(3)}`));
+  }
+  row.append(element("span", {}, `score ${hit.score.toFixed(4)}`));
+  return row;
+}
+
+function bar(legs) {
+  const parts = ["knn", "bm25"].map((name) => [name, (legs[name]?.normalised ?? 0) * (legs[name]?.weight ?? 0.5)]);
+  const said = parts.map(([name, value]) => `${NAMES[name]} ${value.toFixed(3)}`).join(" + ");
+  const made = element("span", { class: "bar", role: "img", "aria-label": `Sum: ${said}`, title: said });
+  for (const [name, value] of parts) {
+    const part = element("span", { class: name });
+    part.style.width = `${Math.max(0, Math.min(1, value)) * 100}%`;
+    made.append(part);
+  }
+  return made;
+}
+
+// Where the other modes have it.
+function moved(hit, mode, places) {
+  const said = Object.entries(places).filter(([other]) => other !== mode)
+    .map(([other, ranks]) => `${NAMES[other]} ${ranks.get(hit.id) ?? "–"}`);
+  return element("div", { class: "why" }, element("span", {}, `in ${said.join(", ")}`));
+}
+
+function facts(source, narrow) {
+  const row = element("div", { class: "facts" });
+  for (const [name, value] of Object.entries(source)) {
+    if (SHOWN.has(name) || value === null || typeof value === "object") continue;
+    const shown = `${value}`;
+    if (shown.length > LONGEST_FACT || row.childElementCount >= MOST_FACTS) continue;
+    row.append(element("button", { type: "button", onclick: () => narrow(`${name}=${shown}`),
+      "aria-label": `Only ${name} ${shown}` }, `${name}: ${shown}`));
+  }
+  return row.childElementCount ? row : null;
+}

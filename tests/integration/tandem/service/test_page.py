@@ -1,0 +1,198 @@
+"""The search page in a real browser: what people see, do, and run into."""
+
+import os
+import signal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import expect, sync_playwright
+
+from tests.servers.served import MODEL, Served, browser
+from tests.servers.servers import OpenSearchServer
+from tests.support.commands import tandem
+from tests.support.loads import write_jsonl
+
+pytestmark = pytest.mark.long
+MARKUP = "<img src=x onerror=alert(1)> & \x1b[31m ${q}"
+CORPUS = [
+    {"id": "paris", "text": "Paris is the capital of France.", "year": 1990, "kind": "city"},
+    {"id": "seine", "text": "The Seine flows through Paris.", "year": 2005, "kind": "river"},
+    {"id": "odd", "title": MARKUP, "text": "<b>Paris</b> in markup.", "kind": "odd"},
+    *({"id": f"n{n}", "text": f"Paris, street number {n}.", "kind": "street"} for n in range(20)),
+]
+SECONDS = 60_000.0
+
+
+@pytest.fixture(scope="module")
+def node():
+    server = OpenSearchServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture(scope="module")
+def served(node, tmp_path_factory):
+    source = write_jsonl(tmp_path_factory.mktemp("page") / "corpus.jsonl", CORPUS)
+    done = tandem("ingest", source, "--index", "towns", "--model", MODEL, TANDEM_URL=node.url)
+    assert done.code == 0, done.err
+    service = Served(node.url, "--index", "towns")
+    yield service
+    assert service.close() == 0
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=browser(), args=["--no-sandbox"])
+
+
+@pytest.fixture
+def page(chromium, served):
+    opened = chromium.new_page()
+    opened.set_default_timeout(SECONDS)
+    expect.set_options(timeout=SECONDS)
+    faults = []
+    opened.on("pageerror", lambda error: faults.append(str(error)))
+    opened.on("dialog", lambda dialog: faults.append(dialog.message))
+    opened.on("request", lambda asked: asked.url.startswith(served.url) or faults.append(asked.url))
+    opened.goto(served.url)
+    yield opened
+    assert faults == []
+    opened.close()
+
+
+def search(page, text):
+    page.get_by_role("searchbox").fill(text)
+    page.get_by_role("searchbox").press("Enter")
+    expect(page.locator(".hit").first).to_be_visible()
+
+
+def ids(page):
+    return page.locator(".hit").evaluate_all("hits => hits.map(hit => hit.dataset.id)")
+
+
+def test_what_is_asked_stands_in_the_address_and_back_goes_back(page):
+    search(page, "capital of France")
+    assert ids(page)[0] == "paris"
+    assert "q=capital+of+France" in page.url
+    page.get_by_role("button", name="Next").click()
+    expect(page.locator("#page")).to_have_text("Page 2")
+    expect(page.locator("#status")).to_contain_text("Hits 11 to")
+    assert "paris" not in ids(page)
+    page.go_back()
+    expect(page.locator(".hit").first).to_have_attribute("data-id", "paris")
+    page.reload()
+    expect(page.locator(".hit").first).to_have_attribute("data-id", "paris")
+    expect(page.get_by_role("searchbox")).to_have_value("capital of France")
+
+
+def test_filters_are_chips_that_go_again(page):
+    search(page, "Paris")
+    page.get_by_placeholder("year>=2000").fill("year>=2000")
+    page.get_by_role("button", name="Filter", exact=True).click()
+    expect(page.locator(".hit")).to_have_count(1)
+    assert ids(page) == ["seine"]
+    page.get_by_role("button", name="Remove filter year>=2000").click()
+    expect(page.locator(".hit")).to_have_count(10)
+    search(page, "The Seine flows")
+    page.locator('.hit[data-id="seine"]').get_by_role("button", name="Only kind river").click()
+    expect(page.locator(".hit")).to_have_count(1)
+    assert "where=kind%3Driver" in page.url
+
+
+def test_modes_stand_side_by_side(page):
+    search(page, "Paris")
+    page.get_by_text("Compare").click()
+    for mode in ("Hybrid", "kNN", "BM25"):
+        expect(page.get_by_role("region", name=mode)).to_be_visible()
+    expect(page.get_by_role("region", name="BM25").locator(".why").first).to_contain_text("kNN")
+
+
+def test_why_a_hit_is_there(page):
+    search(page, "capital of France")
+    first = page.locator(".hit").first
+    expect(first.locator(".why")).to_contain_text("kNN rank 1, cosine")
+    expect(first.get_by_role("img", name="Sum:")).to_be_visible()
+    expect(first.locator("mark").first).to_have_text("capital")
+    page.get_by_role("slider").press("End")
+    expect(page.locator("#status")).to_contain_text("Hits")
+    assert "weight=100" in page.url
+
+
+def test_markup_of_documents_stays_text(page):
+    search(page, "markup")
+    hit = page.locator('.hit[data-id="odd"]')
+    expect(hit.locator("h3")).to_contain_text("<img src=x onerror=alert(1)> &")
+    expect(hit.locator(".text")).to_contain_text("<b>Paris</b>")
+    assert page.locator(".hit img, .hit b").count() == 0
+
+
+def test_by_keyboard_alone(page):
+    page.keyboard.press("Escape")
+    page.locator("h1 a").focus()
+    page.keyboard.press("/")
+    page.keyboard.type("Paris")
+    page.keyboard.press("Enter")
+    expect(page.locator(".hit").first).to_be_visible()
+    page.locator("h1 a").focus()
+    page.keyboard.press("j")
+    expect(page.locator(".hit").first).to_be_focused()
+    page.keyboard.press("j")
+    expect(page.locator(".hit").nth(1)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator(".hit.open")).to_have_count(1)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_serious(page, scheme):
+    page.emulate_media(color_scheme=scheme)
+    search(page, "Paris")
+    page.get_by_text("Compare").click()
+    expect(page.get_by_role("region", name="BM25")).to_be_visible()
+    # The library is given to the page by the browser, whose policy lets nothing else in.
+    found = Axe().run(page).response["violations"]
+    serious = [each for each in found if each["impact"] in ("serious", "critical")]
+    assert not serious, [(each["id"], each["nodes"][0]["html"]) for each in serious]
+
+
+def test_a_wrong_filter_is_told_in_the_services_sentence(page):
+    search(page, "Paris")
+    page.get_by_placeholder("year>=2000").fill("nosuch=1")
+    page.get_by_role("button", name="Filter", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("has no field 'nosuch'")
+
+
+def test_a_cluster_that_is_slow_goes_away_and_comes_back(page, node):
+    search(page, "Paris")
+    pid = node.node.status().pid
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        page.get_by_role("searchbox").fill("Seine")
+        page.get_by_role("searchbox").press("Enter")
+        expect(page.locator("#status")).to_have_text("Searching…")
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    expect(page.locator(".hit").first).to_have_attribute("data-id", "seine")
+    node.kill()
+    page.get_by_role("searchbox").fill("Paris again")
+    page.get_by_role("searchbox").press("Enter")
+    expect(page.get_by_role("alert")).to_contain_text("127.0.0.1")
+    node.start()
+    page.get_by_role("button", name="Try again").click()
+    expect(page.locator(".hit").first).to_be_visible()
+
+
+def test_a_service_with_a_key_asks_for_it(chromium, node, served):
+    locked = Served(node.url, "--index", "towns", TANDEM_SERVE_KEY="open-sesame")
+    page = chromium.new_page()
+    try:
+        page.goto(f"{locked.url}/?q=Paris")
+        page.get_by_label("Key", exact=True).fill("open-sesame")
+        page.get_by_role("button", name="Use it").click()
+        expect(page.locator(".hit").first).to_be_visible()
+    finally:
+        page.close()
+        assert locked.close() == 0
