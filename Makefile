@@ -8,7 +8,7 @@ QUIET := $(if $(MAKE_TERMOUT),,--quiet)
 INSTALL := $(BIN)/pip install --disable-pip-version-check $(QUIET) --constraint constraints.txt --editable
 BENCHES := encode precision loading search quality
 
-.PHONY: demo test test-all check bench clean docs format
+.PHONY: demo test test-all campaign check bench clean docs format
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.demo-installed  ## Install, start a real OpenSearch node, ingest examples/, search.
@@ -19,6 +19,9 @@ test: $(VENV)/.test-installed  ## Install what tests need and pass them all, on 
 
 test-all: test  ## What `make test` passes, and the long tests: campaigns, every version, a browser.
 	@$(BIN)/python -m pytest -m long
+
+campaign: $(VENV)/.test-installed  ## 200 kills, stops and restarts at moments that a seed chooses: about 25 minutes.
+	@$(BIN)/python -m tests.integration.ingest.run.campaign 200 1
 
 check: $(VENV)/.test-installed  ## Format, lint, types, docstrings, import direction, README.
 	@$(BIN)/ruff format --check .
