@@ -6,15 +6,17 @@ from ingest.errors import (
     IndexRefusedError,
     IngestError,
     LostPlaceError,
+    OtherPromptError,
     OutageError,
     SourceError,
     TooManyRejectsError,
 )
-from ingest.index.alias import switch as switch_alias
+from ingest.index.aliases.alias import switch as switch_alias
+from ingest.index.aliases.generations import Older
 from ingest.index.delete import delete_index
 from ingest.index.describe import describe as describe_index
 from ingest.index.describe import list_indexes
-from ingest.index.generations import Older
+from ingest.index.existing.adopt import Adoption, adopt_index
 from ingest.index.open import create_index
 from ingest.records import PassageEncoder
 from ingest.run.dry_run import DryRun, dry_run
@@ -27,6 +29,7 @@ from ingest.tally import RejectLimit, Report
 from mappings import Shape
 
 __all__ = [
+    "Adoption",
     "BlockedError",
     "DryRun",
     "IncompleteError",
@@ -34,6 +37,7 @@ __all__ = [
     "IngestError",
     "LostPlaceError",
     "Older",
+    "OtherPromptError",
     "OutageError",
     "PassageEncoder",
     "Plan",
@@ -47,6 +51,7 @@ __all__ = [
     "Splitting",
     "TooManyRejectsError",
     "Writing",
+    "adopt_index",
     "checked",
     "create_index",
     "delete_index",

@@ -3,6 +3,7 @@
 IngestError
 ├── SourceError          a source that is not there, cannot be read, or ends too early
 ├── IndexRefusedError    an index that these vectors must not be written into
+│   └── OtherPromptError one whose vectors are of the same model with another prompt
 ├── BlockedError         the cluster forbids writes: a full disk, a read-only index
 ├── OutageError          the cluster accepted nothing for longer than `max_outage`
 ├── LostPlaceError       another run took over the load
@@ -51,3 +52,14 @@ class TooManyRejectsError(IngestError):
 
 class IncompleteError(IngestError):
     """Everything was sent, yet the index does not hold what it should."""
+
+
+class OtherPromptError(IndexRefusedError):
+    """The vectors of an index are of a model with another prompt than it was loaded with."""
+
+    def __init__(self, index: str, cosine: float, passage: str, query: str) -> None:
+        super().__init__(
+            f"the vectors of index {index!r} fit with another prompt (cosine {cosine:.3f}): load "
+            f"the model with `passage_prompt={passage!r}` and `query_prompt={query!r}`."
+        )
+        self.passage_prompt, self.query_prompt = passage, query

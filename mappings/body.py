@@ -80,7 +80,7 @@ def index_body(
             "choose another model, or shorten its vectors with `truncate_dim`."
         )
     body: dict[str, Any] = json.loads(
-        files("mappings").joinpath(f"{distribution}.json").read_text("utf-8")
+        files("mappings").joinpath("bodies", f"{distribution}.json").read_text("utf-8")
     )
     index = body["settings"]["index"]
     index["number_of_shards"], index["number_of_replicas"] = shape.shards, shape.replicas

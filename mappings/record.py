@@ -61,15 +61,21 @@ class Generation:
 
 @dataclass(frozen=True)
 class IndexRecord:
-    """The whole record: the encoder, the field names, and for which alias it was filled, if any."""
+    """The whole record: the encoder, the field names, and for which alias it was filled, if any.
+
+    template: what of a document is encoded, None for its title and its text; adopted: others made
+    the index, and what Tandem did not write in it is theirs.
+    """
 
     encoder: EncoderRecord
     fields: Fields = field(default_factory=Fields)
     generation: Generation | None = None
+    template: str | None = None
+    adopted: bool = False
 
     def to_meta(self) -> dict[str, Any]:
         """The mapping's `_meta` value that `read_record` reads back unchanged."""
-        known = {name: value for name, value in asdict(self).items() if value is not None}
+        known = {name: value for name, value in asdict(self).items() if value}
         return {"tandem": {"format": FORMAT, **known}}
 
 
@@ -100,6 +106,8 @@ class _Meta(Struct):
     encoder: _Encoder
     fields: dict[str, _Name]
     generation: _Mark | None = None
+    template: str | None = None
+    adopted: bool = False
 
 
 def read_record(mapping: Mapping[str, Any], index: str) -> IndexRecord | None:
@@ -125,7 +133,9 @@ def read_record(mapping: Mapping[str, Any], index: str) -> IndexRecord | None:
         encoder["settings"] = msgspec.to_builtins(found.encoder.settings)
         mark = found.generation
         generation = Generation(mark.alias, mark.index) if mark else None
-        return IndexRecord(EncoderRecord(**encoder), Fields(**found.fields), generation)
+        names = Fields(**found.fields)
+        made = EncoderRecord(**encoder)
+        return IndexRecord(made, names, generation, found.template, found.adopted)
     except msgspec.ValidationError as error:
         raise _damaged(index, str(error).replace("`", "").replace("$.", "")) from None
     except TypeError as error:

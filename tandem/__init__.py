@@ -54,12 +54,14 @@ if TYPE_CHECKING:
         write_run,
     )
     from ingest import (
+        Adoption,
         BlockedError,
         DryRun,
         IncompleteError,
         IndexRefusedError,
         IngestError,
         LostPlaceError,
+        OtherPromptError,
         OutageError,
         PassageEncoder,
         Plan,
@@ -71,6 +73,7 @@ if TYPE_CHECKING:
         Splitting,
         TooManyRejectsError,
         Writing,
+        adopt_index,
         create_index,
         delete_index,
         describe_index,
@@ -123,6 +126,7 @@ _NAMES = {
         compare evaluate measure mine read_judgements read_run train write_run
     """,
     "ingest": """
+        Adoption adopt_index OtherPromptError
         BlockedError DryRun IncompleteError IndexRefusedError IngestError
         LostPlaceError OutageError
         PassageEncoder Plan Reading RejectLimit Removal Report SourceError Splitting
@@ -142,6 +146,7 @@ _ROOMS = {name: room for room, names in _NAMES.items() for name in names.split()
 
 __all__ = [
     "AccessError",
+    "Adoption",
     "Answer",
     "AnswerError",
     "AsyncSearcher",
@@ -178,6 +183,7 @@ __all__ = [
     "ModelNotFoundError",
     "ModelRefusedError",
     "NodeError",
+    "OtherPromptError",
     "OutageError",
     "PassageEncoder",
     "PassageScorer",
@@ -206,6 +212,7 @@ __all__ = [
     "Tuning",
     "UnreachableError",
     "Writing",
+    "adopt_index",
     "answer_json",
     "compare",
     "connect",

@@ -24,7 +24,7 @@ COMMANDS = {
     "demo": "Ingest examples/ into the embedded node and run its searches in all three modes.",
     "doctor": "Show what cluster, Java, model and machine can do, with cures.",
     "evaluate": "Measure how well an index's searches rank, by judged queries.",
-    "index": "Create, list, show, switch or delete indexes, or write a search pipeline.",
+    "index": "Create, list, show, switch, adopt or delete indexes, or write a search pipeline.",
     "ingest": "Encode documents and write them into an index.",
     "mine": "Mine hard negatives for training: high for a search, low for a judge.",
     "node": "Start, stop, inspect or reset the embedded OpenSearch node.",

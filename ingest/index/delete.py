@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ingest.errors import IndexRefusedError
+from ingest.index.aliases.generations import record_of
 from ingest.index.describe import aliases, check_name, get_index
-from ingest.index.generations import record_of
 from mappings import path_of
 
 if TYPE_CHECKING:
@@ -32,9 +32,11 @@ def check_deletable(
 ) -> None:
     """Raise IndexRefusedError where what GET /INDEX says of an index forbids to delete it."""
     check_no_alias(name, list(found))
-    if record_of(name, found[name]) is None:
+    record = record_of(name, found[name])
+    if record is None or record.adopted:
+        why = "its mapping has no record of an encoder" if record is None else "it was adopted"
         raise IndexRefusedError(
-            f"index {name!r} was not made by Tandem (its mapping has no record of an encoder), so "
+            f"index {name!r} was not made by Tandem ({why}), so "
             f"nothing was deleted: the cluster's own DELETE {path_of(name)} does it."
         )
     meant = {with_alias} if isinstance(with_alias, str) else set(with_alias)

@@ -52,7 +52,8 @@ class OpenIndex:
 
     name: the concrete index, never an alias; uuid: of this index and no later one of that name;
     created: by this run; token: of this run; lease: what it writes through, None where others may
-    write too; settings: to be restored, None where the run has no part in the note.
+    write too; settings: to be restored, None where the run has no part in the note; template: what
+    its record says is encoded.
     """
 
     name: str
@@ -63,6 +64,7 @@ class OpenIndex:
     lease: str | None = None
     settings: Mapping[str, str | None] | None = None
     warnings: tuple[str, ...] = ()
+    template: str | None = None
 
 
 def enter(cluster: Cluster, index: OpenIndex, *, alias: str | None, relax: bool) -> OpenIndex:

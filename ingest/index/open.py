@@ -23,6 +23,7 @@ from mappings import (
     laid_out,
     read_record,
 )
+from mappings.existing import vectors
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -119,6 +120,7 @@ def open_index(
         token,
         lease_of(concrete, token) if alias else None,
         warnings=_warnings(concrete, description),
+        template=record.template,
     )
 
 
@@ -149,7 +151,7 @@ def existing(
     Raises IndexRefusedError where these vectors must not go into it, and where the shape asks for
     what it is not.
     """
-    found = _found(cluster, name)
+    found = writable(cluster, name)
     if found is None:
         return None
     concrete, description = found
@@ -173,7 +175,11 @@ def written(found: Mapping[str, dict[str, Any]], name: str) -> str | None:
     return chosen[0] if chosen else None
 
 
-def _found(cluster: Cluster, name: str) -> tuple[str, dict[str, Any]] | None:
+def writable(cluster: Cluster, name: str) -> tuple[str, dict[str, Any]] | None:
+    """The index that is written through a name, and its description; None where there is none.
+
+    Raises IndexRefusedError for an alias of several without a write index.
+    """
     found = find_index(cluster, name)
     if not found:
         return None
@@ -194,7 +200,8 @@ def _checked(name: str, description: dict[str, Any], encoder: PassageEncoder) ->
     if record is None:
         raise IndexRefusedError(
             f"index {name!r} was not made by Tandem (its mapping has no record of an encoder): "
-            f"{cure}."
+            f"`adopt_index(cluster, {name!r}, encoder)` makes one where its vectors "
+            f"fit; else {cure}."
         )
     ours = record.encoder
     if ours.fingerprint != encoder.fingerprint:
@@ -203,15 +210,16 @@ def _checked(name: str, description: dict[str, Any], encoder: PassageEncoder) ->
             f"{ours.fingerprint}) and this encoder is {_named(encoder.name, encoder.settings)} "
             f"(fingerprint {encoder.fingerprint}): their vectors do not compare, so {cure}."
         )
-    vector = description["mappings"].get("properties", {}).get(record.fields.vector, {})
-    dimension = vector.get("dimension", vector.get("dims"))
+    found = vectors(description["mappings"])
+    vector = next((each for each in found if each.name == record.fields.vector), None)
+    dimension = vector.dimension if vector else None
     if dimension != encoder.dim:
         raise IndexRefusedError(
             f"field {record.fields.vector!r} of index {name!r} has {dimension} dimensions and the "
             f"encoder gives {encoder.dim}: {cure}."
         )
     settings = description["settings"]["index"]
-    if vector.get("type") == "knn_vector" and settings.get("knn") != "true":
+    if vector and vector.engine and settings.get("knn") != "true":
         raise IndexRefusedError(
             f"index {name!r} has index.knn false, which cannot be changed, so its vectors "
             f"cannot be searched: {cure}."

@@ -11,8 +11,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ingest.errors import IngestError
-from ingest.index.alias import read_alias
-from ingest.index.generations import Older, created, generations, older
+from ingest.index.aliases.alias import read_alias
+from ingest.index.aliases.generations import Older, created, generations, older
 from ingest.index.open import existing, planned_body
 from ingest.index.types.fit import Fitter
 from ingest.index.types.plan import MOST_FIELDS, PlannedFields, planned_fields, said_of_too_many
@@ -94,9 +94,9 @@ def dry_run(
     Raises what `ingest` raises for the same source, index or alias, and plan.
     """
     plan = given_plan(plan, cluster, encoder, index, alias)
-    rows = checked(source, plan, alias)
-    name = named(cluster, encoder, index, alias, plan)
+    rows, name = checked(source, plan, alias), named(cluster, encoder, index, alias, plan)
     there = existing(cluster, name, encoder, plan.shape)
+    plan = plan.as_recorded(there[2].template if there else None)
     older = _older(cluster, alias, there[1] if there else None, plan.keep)
     maker, pruning = DocumentMaker(plan.reading, Fields()), _Pruning()
     made = list(maker.make(iter(rows.sample())))
@@ -116,7 +116,7 @@ def dry_run(
             pruning.see(each)
         pruned, more = pruning.found(cluster, there, plan)
         notes = (*notes, *more)
-    tokens = encoder.count_tokens([passage.encoded for passage in passages]) if passages else []
+    tokens = encoder.count_tokens([each.encoded for each in passages]) if passages else []
     rejects = [each for each in fitted[:ROWS_TRIED] if isinstance(each, Reject)]
     shown = (name, maker.template, passages, tokens, rejects, body, planned.types)
     return DryRun(*shown, older.gone, pruned, notes)

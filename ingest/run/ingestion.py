@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cluster.errors import ClusterError
 from ingest.errors import IncompleteError, IngestError, OutageError
-from ingest.index.alias import check_whole
+from ingest.index.aliases.alias import check_whole
 from ingest.index.heartbeat import Heartbeat
 from ingest.read.rejects import RejectsFile
 from ingest.read.rows import Rows, Source
@@ -67,7 +67,7 @@ def ingest(
     client = IndexClient(cluster, str(index or alias), flow.pause, most)
     place = take_place(cluster, client, encoder, plan, index, alias)
     client = IndexClient(cluster, place.index.name, flow.pause, most, place.index.lease)
-    run = _Run(rows, place, client, flow, encoder, plan, on_progress or (lambda report: None))
+    run = _Run(rows, place, client, flow, encoder, place.plan, on_progress or (lambda report: None))
     try:
         run.load()
         run.finish()

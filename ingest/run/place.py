@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from cluster.errors import AccessError
-from ingest.index.alias import claim, rehearse_switch, switch
+from ingest.index.aliases.alias import claim, rehearse_switch, switch
+from ingest.index.aliases.generations import Older
 from ingest.index.describe import find_index, leases
-from ingest.index.generations import Older
 from ingest.index.loading import (
     OpenIndex,
     enter,
@@ -148,6 +148,7 @@ def _begin(
     token = new_token()
     RUNNING.add(token)
     index = client.persist(lambda: open_index(cluster, name, encoder, plan.shape, token, alias))
+    plan = plan.as_recorded(index.template)
     relax = plan.relax or index.created or alias is not None
     try:
         entered = client.persist(lambda: enter(cluster, index, alias=alias, relax=relax))

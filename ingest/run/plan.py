@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
 
 from ingest.errors import IngestError
-from ingest.index.alias import index_for
+from ingest.index.aliases.alias import index_for
 from ingest.index.loading import OpenIndex
 from ingest.index.types.fit import Fitter
 from ingest.index.types.plan import enter_types
@@ -58,6 +58,12 @@ class Plan:
         for name, kind in zip(names, kinds, strict=True):
             cure = f"give {kind.__name__}(...)"
             check_type(name, getattr(self, name), kind, IngestError, cure)
+
+    def as_recorded(self, template: str | None) -> Plan:
+        """The same plan, with the template of an index's record where it has none of its own."""
+        if template is None or self.reading.template is not None:
+            return self
+        return replace(self, reading=replace(self.reading, template=template))
 
 
 def given_plan(

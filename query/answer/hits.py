@@ -10,6 +10,7 @@ from typing import Any, Generic, TypeVar
 from cluster.client.shards import shard_reason, silent_shards
 from cluster.error_body import reason_of
 from mappings import Fusion
+from mappings.existing import values_at
 from query.answer.explain import explain_hit
 from query.answer.fusion import Leg, Raw, fuse, make_leg
 from query.answer.results import Hit, Result
@@ -17,7 +18,6 @@ from query.body.hybrid import LEGS, MOST_SHARDS_APART
 from query.body.plan import INNER, Plan
 from query.body.request import failure, hits_of
 from query.question import BM25, HYBRID, KNN
-from query.target.roles import values_at
 
 T = TypeVar("T")
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from mappings import Fusion, fault_of_pattern, path_of, read_pipeline
+from mappings.existing import SAMPLE, assigned, fault_of_roles
 from query.answer.hits import Reading, read
 from query.answer.rerank import reranked
 from query.answer.results import Result
@@ -32,7 +33,6 @@ from query.errors import QueryError, TargetError
 from query.question import BM25, HYBRID, MOST, PassageScorer, Question, Vector
 from query.search.query_vectors import Encoders
 from query.target import Roles, Target, read_target
-from query.target.roles import SAMPLE, assigned, check_roles
 from tandem.base.arguments import (
     as_list,
     as_texts,
@@ -200,7 +200,8 @@ class Flows:
         """Find a target's fields: by its record, else as the user says and a sample shows."""
         if target.record is not None:
             return target.refuse_roles(self._roles)
-        check_roles(self.index, target.types, self._roles)
+        if fault := fault_of_roles(self.index, target.types, self._roles):
+            raise TargetError(fault)
         sample: list[Mapping[str, Any]] = []
         if len(target.full_text) > 1 and self._roles.text is None:
             try:

@@ -8,10 +8,19 @@ from functools import cached_property
 from typing import Any
 
 from mappings import LOADING, EncoderRecord, Fields, IndexRecord, MappingError, read_record
+from mappings.existing import (
+    VECTOR_TYPES,
+    Assignment,
+    Roles,
+    VectorField,
+    full_text,
+    nested_in,
+    resolved,
+    types_of,
+    vectors,
+)
 from query.errors import TargetError
 from query.question import MOST
-from query.target.fields import VECTOR_TYPES, VectorField, nested_in, resolved, types_of, vectors
-from query.target.roles import Assignment, Roles, full_text
 
 
 @dataclass(frozen=True)

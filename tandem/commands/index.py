@@ -1,4 +1,4 @@
-"""`tandem index create|list|show|switch|delete|pipeline`."""
+"""`tandem index create|list|show|switch|delete|pipeline|adopt`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tandem.commands.documents.adopt import command as adopt
 from tandem.options.alias import may_take, take_alias_option
 from tandem.options.cluster import Target, cluster_options, index_name, json_option, print_json
 from tandem.options.encoder import encoder_options
@@ -26,7 +27,10 @@ if TYPE_CHECKING:
 
 @click.group()
 def command() -> None:
-    """Create, list, show, switch or delete indexes, or write a search pipeline."""
+    """Create, list, show, switch, adopt or delete indexes, or write a search pipeline."""
+
+
+command.add_command(adopt, "adopt")
 
 
 @command.command()
@@ -156,7 +160,7 @@ def switch(
 
     The alias keeps its filter, its routing, and whether it is written through or hidden.
     """
-    from ingest.index.alias import switch as switch_alias
+    from ingest.index.aliases.alias import switch as switch_alias
 
     with target.connect() as cluster, _explained(cluster):
         take = take_alias or may_take(cluster, alias)

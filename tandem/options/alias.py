@@ -23,7 +23,7 @@ def may_take(cluster: Cluster, alias: str) -> bool:
     Without such indexes, and where nobody is here to answer, it may not; whoever switches refuses.
     Raises IndexRefusedError and ClusterError.
     """
-    from ingest.index.alias import read_alias
+    from ingest.index.aliases.alias import read_alias
 
     strangers = read_alias(cluster, alias).strangers
     if not strangers or not sys.stdin.isatty():

@@ -30,6 +30,9 @@ FLAGS = {
     "precision": "--precision",
     "device": "--device",
     "truncate_dim": "--truncate-dim",
+    "query_prompt": "--query-prompt",
+    "passage_prompt": "--passage-prompt",
+    "vector_field": "--vector-field",
     # an ingestion
     "index": "--index",
     "alias": "--alias",
@@ -78,6 +81,7 @@ FLAGS = {
 # What is called -> the command that calls it.
 COMMANDS = {
     "ingest": "tandem ingest",
+    "adopt_index": "tandem index adopt",
     "describe_index": "tandem index show",
     "delete_index": "tandem index delete",
     "put_pipeline": "tandem index pipeline",
@@ -126,7 +130,7 @@ def _options(command: click.Command | None) -> set[str] | None:
 def _called(name: str, arguments: str) -> str | None:
     """The command for a call, in backquotes; None where it cannot be shown.
 
-    The cluster goes without saying, and an argument without a value is named in capitals.
+    Cluster and encoder go without saying, and an argument without a value is named in capitals.
     """
     try:
         call = ast.parse(f"call{arguments}", mode="eval").body
@@ -138,7 +142,7 @@ def _called(name: str, arguments: str) -> str | None:
     for argument in call.args:
         if not isinstance(argument, ast.Name):
             words.append(_given("", ast.unparse(argument)))
-        elif argument.id != "cluster":
+        elif argument.id not in ("cluster", "encoder"):
             words.append(argument.id.upper())
     words += [_given(FLAGS[str(each.arg)], ast.unparse(each.value)) for each in call.keywords]
     return None if None in words else f"`{' '.join(filter(None, words))}`"

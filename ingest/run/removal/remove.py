@@ -11,8 +11,8 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from ingest.errors import IndexRefusedError, IngestError
+from ingest.index.aliases.generations import record_of
 from ingest.index.describe import check_name, get_index
-from ingest.index.generations import record_of
 from ingest.run.deduplicate import no_room
 from ingest.run.removal import stored
 from ingest.settings import Writing

@@ -7,7 +7,7 @@ import pytest
 
 from cluster import ClusterError
 from ingest import IngestError, Plan, ingest
-from ingest.index.alias import switch
+from ingest.index.aliases.alias import switch
 from ingest.index.open import create_index
 from mappings import Shape, fault_of_name
 from query import Searcher, TargetError

@@ -19,6 +19,7 @@ HEAVY = {"torch", "transformers", "opensearchpy", "numpy", "pyarrow", "rich", "o
 
 PUBLIC = [
     "AccessError",
+    "Adoption",
     "Answer",
     "AnswerError",
     "AsyncSearcher",
@@ -55,6 +56,7 @@ PUBLIC = [
     "ModelNotFoundError",
     "ModelRefusedError",
     "NodeError",
+    "OtherPromptError",
     "OutageError",
     "PassageEncoder",
     "PassageScorer",
@@ -83,6 +85,7 @@ PUBLIC = [
     "Tuning",
     "UnreachableError",
     "Writing",
+    "adopt_index",
     "answer_json",
     "compare",
     "connect",

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 
 from ingest import IndexRefusedError, IngestError, Plan
-from ingest.index.alias import switch
+from ingest.index.aliases.alias import switch
 from ingest.index.loading import new_token
 from ingest.index.note import SILENT_SECONDS, Note, busy, mark
 from ingest.index.open import create_index

@@ -7,9 +7,9 @@ from dataclasses import asdict
 import pytest
 
 from ingest import IndexRefusedError, Plan
-from ingest.index import alias as aliases
-from ingest.index.alias import switch
-from ingest.index.generations import delete, generations, older
+from ingest.index.aliases import alias as aliases
+from ingest.index.aliases.alias import switch
+from ingest.index.aliases.generations import delete, generations, older
 from ingest.index.note import Note
 from ingest.index.open import create_index
 from mappings import LOADING, Shape

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from cluster.errors import AccessError, ClusterError, UnreachableError
 from ingest.errors import IncompleteError, IndexRefusedError, LostPlaceError
-from ingest.index.describe import aliases, check_name, find_index, get_index, leases
-from ingest.index.generations import (
+from ingest.index.aliases.generations import (
     Older,
     created,
     delete,
@@ -20,6 +19,7 @@ from ingest.index.generations import (
     older,
     record_of,
 )
+from ingest.index.describe import aliases, check_name, find_index, get_index, leases
 from ingest.index.loading import OpenIndex, loaded_already, take_lease
 from ingest.index.note import busy, read_note
 from ingest.tally import RejectLimit, Report
@@ -44,7 +44,8 @@ class Alias:
     @property
     def strangers(self) -> list[str]:
         """Those of its indexes that Tandem did not make."""
-        return sorted(name for name, each in self.indexes.items() if record_of(name, each) is None)
+        records = {name: record_of(name, each) for name, each in self.indexes.items()}
+        return sorted(name for name, each in records.items() if each is None or each.adopted)
 
     def check(self, *, take: bool) -> None:
         """Raise IndexRefusedError where it cannot be switched without harm.

@@ -126,7 +126,10 @@ def _notes(found: Descriptions, old: list[str], alias: str) -> Iterable[str]:
     unmarked = [
         name
         for name, record in records.items()
-        if record and record.generation is None and not set(aliases(found[name])) - {alias}
+        if record
+        and record.generation is None
+        and not record.adopted
+        and not set(aliases(found[name])) - {alias}
     ]
     if unmarked:
         more = f" and {len(unmarked) - _NAMED} more" if len(unmarked) > _NAMED else ""

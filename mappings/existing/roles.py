@@ -8,8 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from mappings import Fields
-from query.errors import TargetError
+from mappings.record import Fields
 
 # What people call the field of a text, and of a title; of several that are there, the sample tells.
 TEXT_NAMES = (
@@ -57,13 +56,14 @@ def full_text(types: Mapping[str, str], nested: Sequence[str]) -> list[str]:
     return [name for name in found if types.get(name.rpartition(".")[0]) != "text"]
 
 
-def check_roles(index: str, types: Mapping[str, str], roles: Roles) -> None:
-    """Refuse a field that the index lacks; raises TargetError with the near names."""
+def fault_of_roles(index: str, types: Mapping[str, str], roles: Roles) -> str | None:
+    """The sentence for a field that the index lacks, with the near names; None without one."""
     for role, name in roles.given.items():
         if name not in types:
             near = difflib.get_close_matches(name, types, n=3)
             hint = f"did you mean {' or '.join(near)}?" if near else "look at its mapping."
-            raise TargetError(f"index {index!r} has no field {name!r} for `{role}_field`: {hint}")
+            return f"index {index!r} has no field {name!r} for `{role}_field`: {hint}"
+    return None
 
 
 def assigned(

@@ -1,0 +1,82 @@
+"""Some documents of an index that others made, with the vectors that are stored for them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ingest.records import Vector
+from mappings import Fields, path_of
+from mappings.existing import values_at
+
+if TYPE_CHECKING:
+    from cluster import Cluster
+
+SIZE = 24
+
+
+@dataclass(frozen=True)
+class Stored:
+    """One document: what is in its text and title fields, "" for nothing, and its vector.
+
+    row: the whole source, whose title and text are also under `title` and `text`.
+    """
+
+    text: str
+    title: str
+    row: Mapping[str, Any]
+    vector: Vector
+
+
+def text_at(source: Mapping[str, Any], field: str) -> str:
+    """The strings and numbers at a dotted path, a line each; "" where there are none."""
+    found = (each for each in values_at(source, field.split(".")) if isinstance(each, str | int))
+    return "\n".join(str(each) for each in found if not isinstance(each, bool)).strip()
+
+
+def row_of(source: Mapping[str, Any], fields: Fields) -> dict[str, Any]:
+    """A source with its text and title under the names that templates know."""
+    said = {"text": text_at(source, fields.text), "title": text_at(source, fields.title)}
+    return {**source, **{name: value for name, value in said.items() if value}}
+
+
+def random_documents(cluster: Cluster, index: str, fields: Fields) -> list[Stored]:
+    """At most SIZE documents that have a vector and a text, each with the same chance.
+
+    Raises ClusterError.
+    """
+    elastic = cluster.capabilities.distribution == "elasticsearch"
+    query = {
+        "function_score": {
+            "query": {"bool": {"filter": [{"exists": {"field": fields.vector}}]}},
+            "random_score": {},
+            "boost_mode": "replace",
+        }
+    }
+    body: dict[str, Any] = {"size": SIZE, "query": query}
+    if elastic:
+        body["fields"] = [fields.vector]  # since 9.2 vectors are no part of what `_source` shows
+    with cluster.explaining():
+        answer = cluster.client.transport.perform_request(
+            "POST", path_of(index, "_search"), body=body
+        )
+    made = (_stored(hit, fields) for hit in answer["hits"]["hits"])
+    return [each for each in made if each is not None]
+
+
+def _stored(hit: Mapping[str, Any], fields: Fields) -> Stored | None:
+    source = hit.get("_source") or {}
+    row = row_of(source, fields)
+    shown = (hit.get("fields") or {}).get(fields.vector)
+    numbers = shown or [
+        each
+        for each in values_at(source, fields.vector.split("."))
+        if isinstance(each, int | float)
+    ]
+    if not row.get("text") or not numbers:
+        return None
+    vector = np.asarray(numbers, dtype=np.float32).ravel()
+    return Stored(row["text"], row.get("title", ""), row, vector)

@@ -1,0 +1,41 @@
+"""What an index that is there shows of its fields: types, vectors, and which hold what."""
+
+from mappings.existing.adding import missing_properties, with_free_names, with_record
+from mappings.existing.fields import (
+    VECTOR_TYPES,
+    Types,
+    VectorField,
+    nested_in,
+    resolved,
+    types_of,
+    vectors,
+)
+from mappings.existing.roles import (
+    SAMPLE,
+    Assignment,
+    Roles,
+    assigned,
+    fault_of_roles,
+    full_text,
+    values_at,
+)
+
+__all__ = [
+    "SAMPLE",
+    "VECTOR_TYPES",
+    "Assignment",
+    "Roles",
+    "Types",
+    "VectorField",
+    "assigned",
+    "fault_of_roles",
+    "full_text",
+    "missing_properties",
+    "nested_in",
+    "resolved",
+    "types_of",
+    "values_at",
+    "vectors",
+    "with_free_names",
+    "with_record",
+]

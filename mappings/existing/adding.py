@@ -1,0 +1,37 @@
+"""What an index that others made still lacks: names that are free in it, and their mapping."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from typing import Any
+
+from mappings.body import Shape, index_body
+from mappings.existing.fields import Types
+from mappings.record import Fields, IndexRecord
+
+# What only Tandem writes: a field of that name which is theirs keeps its meaning.
+_OWN = ("content_hash", "document_id", "position")
+
+
+def with_free_names(fields: Fields, types: Types) -> Fields:
+    """The same fields, with other names for Tandem's own where the index has such fields already.
+
+    types: dotted name -> type of what is there. A title may go into a text or a keyword of theirs.
+    """
+    taken = [role for role in _OWN if getattr(fields, role) in types]
+    if types.get(fields.title, "text") not in ("text", "keyword"):
+        taken.append("title")
+    return replace(fields, **{role: f"tandem_{role}" for role in taken})
+
+
+def missing_properties(record: IndexRecord, types: Types, distribution: str) -> dict[str, Any]:
+    """The part of a mapping's `properties` that an index lacks for its record's fields."""
+    whole = index_body(record, Shape(), distribution)["mappings"]["properties"]
+    ours = set(asdict(record.fields).values())
+    return {name: spec for name, spec in whole.items() if name in ours and name not in types}
+
+
+def with_record(mapping: Mapping[str, Any], record: IndexRecord) -> dict[str, Any]:
+    """A mapping's whole `_meta` with a record: the cluster replaces it as one."""
+    return {**(mapping.get("_meta") or {}), **record.to_meta()}

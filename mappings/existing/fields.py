@@ -1,0 +1,103 @@
+"""What a mapping says of fields: their types, and which hold vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Types = Mapping[str, str]
+
+
+def nested_in(name: str, types: Types) -> str | None:
+    """The nearest nested field that a field is, or is in: nothing outside of it sees the field."""
+    parts = name.split(".")
+    above = (".".join(parts[:end]) for end in range(len(parts), 0, -1))
+    return next((each for each in above if types.get(each) == "nested"), None)
+
+
+VECTOR_TYPES = ("knn_vector", "dense_vector")
+# k-NN before 3.0 took nmslib where a mapping names no engine, and l2 where it names no space.
+DEFAULT_SPACE = "l2"
+
+
+@dataclass(frozen=True)
+class VectorField:
+    """A field that can be searched for neighbours.
+
+    engine: None on Elasticsearch; compressed: its vectors are stored with less than 32 bits a
+    component; graph: it is searched through an HNSW graph, which may miss neighbours.
+    """
+
+    name: str
+    dimension: int
+    space: str
+    engine: str | None
+    compressed: bool
+    graph: bool = True
+
+
+def resolved(mapping: Mapping[str, Any]) -> dict[str, str]:
+    """Dotted name -> type of every field; an alias of a field has that field's type.
+
+    Not one of a field of vectors, which finds nothing (k-NN#3485): that stays an alias.
+    """
+    types, paths = dict(types_of(mapping)), dict(_aliases(mapping))
+    for name, path in paths.items():
+        kind = types.get(path, "alias")
+        types[name] = "alias" if kind in VECTOR_TYPES else kind
+    return types
+
+
+def _aliases(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for name, spec in (mapping.get("properties") or {}).items():
+        if spec.get("type") == "alias":
+            yield prefix + name, spec["path"]
+        yield from _aliases(spec, f"{prefix}{name}.")
+
+
+def types_of(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """(dotted name, type) of every field, sub-fields and multi-fields included."""
+    for name, spec in (mapping.get("properties") or {}).items():
+        whole = prefix + name
+        yield whole, _type(spec)
+        yield from types_of(spec, f"{whole}.")
+        for sub, sub_spec in (spec.get("fields") or {}).items():
+            yield f"{whole}.{sub}", sub_spec["type"]
+
+
+def _type(spec: Mapping[str, Any]) -> str:
+    """A field's type; nested objects that are also part of what they are in are like others."""
+    kind: str = spec.get("type", "object")
+    both = spec.get("include_in_root") or spec.get("include_in_parent")
+    return "object" if kind == "nested" and both else kind
+
+
+def vectors(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[VectorField]:
+    """Every field of vectors that can be searched, outside of nested objects."""
+    for name, spec in (mapping.get("properties") or {}).items():
+        kind = spec.get("type")
+        if kind in VECTOR_TYPES and spec.get("index", True):
+            yield _vector_field(prefix + name, spec)
+        elif kind != "nested":  # neighbours inside nested documents need a query of their own
+            yield from vectors(spec, f"{prefix}{name}.")
+
+
+def _vector_field(name: str, spec: Mapping[str, Any]) -> VectorField:
+    if spec["type"] == "dense_vector":
+        kind = (spec.get("index_options") or {}).get("type", "")
+        compressed = kind.startswith(("int", "bbq")) or spec.get("element_type", "float") != "float"
+        space = spec.get("similarity", "cosine")
+        graph = not kind or kind.endswith("hnsw")
+        return VectorField(name, int(spec.get("dims", 0)), space, None, compressed, graph)
+    method = spec.get("method") or {}
+    level = spec.get("compression_level", "1x")
+    encoder = ((method.get("parameters") or {}).get("encoder") or {}).get("name", "flat")
+    return VectorField(
+        name,
+        int(spec.get("dimension", 0)),
+        method.get("space_type") or spec.get("space_type") or DEFAULT_SPACE,
+        method.get("engine", "nmslib"),
+        level != "1x" or spec.get("mode") == "on_disk" or encoder != "flat",
+        method.get("name", "hnsw") == "hnsw" and "model_id" not in spec,
+    )
