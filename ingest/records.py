@@ -191,7 +191,7 @@ class Action:
 class Reject:
     """A refused document: why, where it came from, and itself: parsed, or raw where it was not.
 
-    columns and separator: of the table that a raw row is of.
+    columns, separator and quote: of the table that a raw row is of.
     """
 
     reason: str
@@ -201,6 +201,7 @@ class Reject:
     raw: str | None = None
     columns: tuple[str, ...] | None = None
     separator: str | None = None
+    quote: str | None = None
 
 
 def rejected(

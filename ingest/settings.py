@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -14,6 +15,8 @@ Format = Literal["jsonl", "csv", "tsv", "msmarco", "parquet", "arrow"]
 MEGABYTE = 1_000_000
 # No cluster takes a larger request: http.max_content_length is a Java int.
 LARGEST = 2_000 * MEGABYTE
+_DELIMITER = re.compile(r"[^\r\n\"'\\] ?")
+_QUOTE = re.compile(r"|\\?[^\w\s\\]")
 
 
 def check_number(what: str, value: float, least: float, most: float = math.inf) -> None:
@@ -23,6 +26,28 @@ def check_number(what: str, value: float, least: float, most: float = math.inf) 
         return
     above = f"at least {least:,}" if most == math.inf else f"from {least:,} to {most:,}"
     raise IngestError(f"{what} is {value:,} and must be a number {above}.")
+
+
+def _check_table(delimiter: str | None, quote: str | None, encoding: str | None) -> None:
+    """Raise IngestError for what no table is written with."""
+    if delimiter is not None and not _DELIMITER.fullmatch(delimiter):
+        raise IngestError(
+            f"`delimiter` is {delimiter!r} and must be one character, with a blank after it where "
+            "blanks follow it."
+        )
+    if quote is not None and not _QUOTE.fullmatch(quote):
+        raise IngestError(
+            f"`quote` is {quote!r} and must be one character, none, or a backslash and one."
+        )
+    try:
+        known = encoding is None or bool("a".encode(encoding))
+    except (LookupError, ValueError):
+        known = False
+    if not known:
+        raise IngestError(
+            f"`encoding` is {encoding!r}, which is none that Python knows: name one such as "
+            "'latin-1'."
+        )
 
 
 @known_options(IngestError)
@@ -38,7 +63,10 @@ class Reading:
     `original_id`; vector_from: the field of vectors that come with the documents, of the model that
     is named, so that nothing is encoded; rename_fields: (old, new) names, dotted paths, by which
     all else goes;
-    keep_misfits: a value that does not fit its field's type is kept beside it, as FIELD_misfit.
+    keep_misfits: a value that does not fit its field's type is kept beside it, as FIELD_misfit;
+    delimiter: of tables, with a blank after it where blanks follow it; quote: around their cells,
+    "" for none, a backslash and one where that escapes those within; encoding: of text, as Python
+    names it; each None to find out.
     """
 
     format: Format | None = None
@@ -53,6 +81,9 @@ class Reading:
     keep_misfits: bool = False
     hash_long_ids: bool = False
     vector_from: str | None = None
+    delimiter: str | None = None
+    quote: str | None = None
+    encoding: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse a limit that no document can meet, or no cluster, and one text for several."""
@@ -60,6 +91,7 @@ class Reading:
             given = as_texts(name, getattr(self, name), IngestError, "names of fields")
             settle(self, **{name: tuple(given)})
         check_number("`Reading.max_bytes`", self.max_bytes, 1, LARGEST)
+        _check_table(self.delimiter, self.quote, self.encoding)
 
 
 @known_options(IngestError)

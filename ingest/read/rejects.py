@@ -11,14 +11,15 @@ from typing import IO
 import orjson
 
 from ingest.errors import IngestError
+from ingest.read.formats.dialect import Dialect
 from ingest.read.formats.jsonl import parse_json
-from ingest.read.formats.tables import CSV_SEPARATOR, parse_row
+from ingest.read.formats.tables import parse_row
 from ingest.read.sources.files import PRIVATE
 from ingest.read.values import kind_of
 from ingest.records import Reject, Row
 
 _ENVELOPE = {"reason", "file", "line", "id"}
-_CONTENTS = ({"document"}, {"raw"}, {"raw", "columns", "separator"})
+_CONTENTS = ({"document"}, {"raw"}, {"raw", "columns", "separator", "quote"})
 STDOUT = "-"
 
 
@@ -121,7 +122,7 @@ def may_write(path: Path) -> bool:
 def envelope(reject: Reject) -> dict[str, object]:
     """One line of the rejects file; `document` where it was parsed, else `raw`.
 
-    A raw row of a table has its `columns` and `separator` beside it.
+    A raw row of a table has its `columns`, `separator` and `quote` beside it.
     """
     line: dict[str, object] = {
         "reason": reject.reason,
@@ -135,6 +136,7 @@ def envelope(reject: Reject) -> dict[str, object]:
         line["raw"] = reject.raw
         if reject.columns is not None:
             line |= {"columns": reject.columns, "separator": reject.separator}
+            line["quote"] = reject.quote
     return line
 
 
@@ -150,8 +152,8 @@ def unwrap(row: Row) -> Row | Reject:
         return Reject(f"document is {kind_of(document)} and must be an object", row.origin)
     raw, columns = str(value["raw"]), value.get("columns")
     if isinstance(columns, list):
-        quoted = value["separator"] == CSV_SEPARATOR
+        dialect = Dialect(str(value["separator"]), str(value["quote"]))
         names, reason = list(map(str, columns)), str(value["reason"])
-        return parse_row(raw, names, row.origin, reason, quoted=quoted)
+        return parse_row(raw, names, row.origin, reason, dialect)
     found = parse_json(raw, row.origin)
     return unwrap(found) if isinstance(found, Row) else found

@@ -11,11 +11,12 @@ from typing import Any, cast
 
 from ingest.errors import SourceError
 from ingest.read.formats.frames import items_of
-from ingest.read.formats.jsonl import FROM_ARRAY, RowStream, read_jsonl
+from ingest.read.formats.jsonl import FROM_ARRAY, RowStream, Text, read_jsonl
 from ingest.read.formats.objects import read_iterable
 from ingest.read.formats.tables import read_csv, read_msmarco, read_tsv
 from ingest.read.rejects import may_write
 from ingest.read.sample import ROWS, Ahead, first_rows
+from ingest.read.sources.encoding import in_utf_8
 from ingest.read.sources.files import (
     COMPRESSED,
     PRIVATE,
@@ -28,7 +29,7 @@ from ingest.read.sources.files import (
     opened,
     shown,
 )
-from ingest.read.sources.streams import DAMAGE, Line, Stream, bounded_lines, damaged
+from ingest.read.sources.streams import DAMAGE, Stream, damaged
 from ingest.records import Reject, Row
 from ingest.settings import Reading
 
@@ -49,8 +50,12 @@ _ENDINGS = {
 _ARROW_STREAM = b"\xff\xff\xff\xff"
 
 
-def read_source(source: SourceFile, reading: Reading, position: Position) -> RowStream:
+def read_source(
+    source: SourceFile, reading: Reading, position: Position, tell: Callable[[str], None]
+) -> RowStream:
     """Every row of one source, and a reject for every line that is no row.
+
+    tell: takes what is to be said of it, in whole sentences.
 
     Raises SourceError where the file cannot be opened, its format is not known, or it is damaged.
     """
@@ -63,8 +68,8 @@ def read_source(source: SourceFile, reading: Reading, position: Position) -> Row
                 raise SourceError(f"{source.name} is {kind} and compressed: decompress it first.")
             yield from read_columnar(source, kind, position)
         else:
-            lines = bounded_lines(stream, source.name, reading.max_bytes)
-            yield from _LINE_READERS[kind](lines, source.name, reading)
+            stream = in_utf_8(stream, source.name, reading.encoding)
+            yield from _TEXT_READERS[kind](Text(source.name, stream, tell), reading)
 
 
 def _format_of(source: SourceFile, stream: Stream) -> str:
@@ -95,7 +100,7 @@ def _format_of(source: SourceFile, stream: Stream) -> str:
     return kind
 
 
-_LINE_READERS: dict[str, Callable[[Iterator[Line], str, Reading], RowStream]] = {
+_TEXT_READERS: dict[str, Callable[[Text, Reading], RowStream]] = {
     "jsonl": read_jsonl,
     "csv": read_csv,
     "tsv": read_tsv,
@@ -124,6 +129,7 @@ class Rows:
             self._files, self._items = [], items_of(named)
         self.position = Position(self._files)
         self._ahead: Ahead | None = None
+        self._said: dict[str, None] = {}
 
     def __iter__(self) -> Iterator[Row | Reject]:
         return self._all() if self._ahead is None else iter(self._ahead)
@@ -144,8 +150,16 @@ class Rows:
         most = max(ROWS // max(1, len(self._files)), _ROWS_OF_A_FILE)
         for file in self._files[:_FILES_SAMPLED]:
             with suppress(SourceError):
-                found.extend(first_rows(read_source(file, self._reading, Position([])), most))
+                found.extend(first_rows(self._read(file, Position([])), most))
         return found or list(first_rows(read_iterable(self._items), most))
+
+    def _read(self, file: SourceFile, position: Position) -> RowStream:
+        return read_source(file, self._reading, position, self._said.setdefault)
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What is to be said of the sources as far as they were read, a sentence each."""
+        return tuple(self._said)
 
     @property
     def waiting(self) -> int:
@@ -154,7 +168,7 @@ class Rows:
 
     def _all(self) -> Iterator[Row | Reject]:
         for file in self._files:
-            yield from read_source(file, self._reading, self.position)
+            yield from self._read(file, self.position)
         yield from read_iterable(self._items)
 
     def check(self, rejects: Path) -> None:
@@ -167,7 +181,7 @@ class Rows:
             if file.path and file.path.exists() and rejects.exists():
                 self._check_apart(file.path, rejects)
             if file.path and file.path.is_file():
-                next(read_source(file, self._reading, Position([])), None)
+                next(self._read(file, Position([])), None)
 
     @property
     def of_rejects(self) -> str | None:

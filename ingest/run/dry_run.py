@@ -110,7 +110,7 @@ def dry_run(
     fitted = [fitter.fit(each) if isinstance(each, Document) else each for each in made]
     passages = _passages(encoder, plan, (each for each in fitted if isinstance(each, Document)))
     pruned: Pruned | None = None
-    notes = (*maker.warnings, *_warnings(planned), *older.notes)
+    notes = (*rows.warnings, *maker.warnings, *_warnings(planned), *older.notes)
     if there and not alias and plan.confirm_prune:
         for each in DocumentMaker(plan.reading, Fields()).make(iter(rows)):
             pruning.see(each)

@@ -245,6 +245,11 @@ class _Run:
             # Reading is ahead of writing, by minutes where encoding is slow.
             "done": None if share is None else share * finished,
             "stages": self._clock.shares(),
-            "warnings": (*self._index.warnings, *self._intake.warnings, *self._notes),
+            "warnings": (
+                *self._index.warnings,
+                *self._rows.warnings,
+                *self._intake.warnings,
+                *self._notes,
+            ),
         }
         return replace(counts, **known | self._known)

@@ -56,6 +56,11 @@ def _template(ctx: click.Context, param: click.Parameter, value: str | None) -> 
     return value
 
 
+def _tab(delimiter: str | None) -> str | None:
+    """A tab is hard to type."""
+    return "\t" if delimiter in ("\\t", "tab") else delimiter
+
+
 def _renames(
     ctx: click.Context, param: click.Parameter, values: tuple[str, ...]
 ) -> tuple[tuple[str, str], ...]:
@@ -69,6 +74,14 @@ def _renames(
 
 _OPTIONS = [
     click.option("--format", type=click.Choice(FORMATS), help="Of the sources (default: found)."),
+    click.option(
+        "--delimiter", help="Between a table's cells, with a blank where blanks follow it (found)."
+    ),
+    click.option(
+        "--quote",
+        help="Around a table's cells; '' for none, '\\\"' where a backslash escapes it (found).",
+    ),
+    click.option("--encoding", help="Of text, such as latin-1 (default: UTF-8, UTF-16 is found)."),
     click.option("--id-field", help="Field of the id, dots for nested ones (default: _id, id...)."),
     click.option(
         "--text-field",
@@ -188,13 +201,9 @@ _OPTIONS = [
 ]
 
 
-def ingest_options(command: Command) -> Command:
-    """Add the options; hand the command `reading`, `splitting`, `writing`, and the reject ones."""
-
-    @functools.wraps(command)
-    def wrapped(*args: Any, **options: Any) -> Any:
-        take = options.pop
-        reading = Reading(
+def _reading(take: Callable[[str], Any]) -> Reading:
+    try:
+        return Reading(
             format=take("format"),
             id_field=take("id_field"),
             text_fields=take("text_field"),
@@ -207,7 +216,21 @@ def ingest_options(command: Command) -> Command:
             keep_misfits=take("keep_misfits"),
             hash_long_ids=take("hash_long_ids"),
             vector_from=take("vector_from"),
+            delimiter=_tab(take("delimiter")),
+            quote=take("quote"),
+            encoding=take("encoding"),
         )
+    except IngestError as error:
+        raise click.UsageError(in_flags(str(error))) from error
+
+
+def ingest_options(command: Command) -> Command:
+    """Add the options; hand the command `reading`, `splitting`, `writing`, and the reject ones."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **options: Any) -> Any:
+        take = options.pop
+        reading = _reading(take)
         splitting = Splitting(split=not take("no_split"), overlap=take("overlap"))
         writing = Writing(
             max_bytes=int(take("request_mb") * MEGABYTE),

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import orjson
 
 from ingest.errors import SourceError
-from ingest.read.sources.streams import Line
+from ingest.read.sources.streams import DAMAGE, Line, Stream, bounded_lines
 from ingest.read.values import fault_of, is_odd, kind_of, levels_of, too_deep
 from ingest.records import Origin, Reject, Row
 from ingest.settings import MEGABYTE, Reading
@@ -18,11 +19,32 @@ FROM_ARRAY = "convert it with `jq -c '.[]'`"
 _CURES = {b"[": FROM_ARRAY, b"{": "convert it with `jq -c .`"}
 # Of an unreadable line, so much is kept in the rejects file.
 RAW_KEPT = 1 * MEGABYTE
+AHEAD = 1 << 16
 
 # Numbers that Python writes and JSON does not have.
 _NO_JSON = (b"NaN", b"Infinity")
 
 RowStream = Iterator["Row | Reject"]
+
+
+@dataclass(frozen=True)
+class Text:
+    """The opened text of a source; tell: takes what is to be said of it, in whole sentences."""
+
+    name: str
+    stream: Stream
+    tell: Callable[[str], None]
+
+    def lines(self, most: int) -> Iterator[Line]:
+        """Its lines, of each at most so many bytes."""
+        return bounded_lines(self.stream, self.name, most)
+
+    def ahead(self) -> bytes:
+        """Some of what comes next, up to 64 KiB, which stays to be read; waits for a pipe."""
+        try:
+            return self.stream.peek(AHEAD)[:AHEAD]
+        except DAMAGE:  # told when it is read
+            return b""
 
 
 def too_long(line: Line, origin: Origin, most: int) -> Reject | None:
@@ -35,13 +57,13 @@ def too_long(line: Line, origin: Origin, most: int) -> Reject | None:
     return Reject(reason, origin, raw=raw)
 
 
-def read_jsonl(lines: Iterator[Line], name: str, reading: Reading) -> RowStream:
+def read_jsonl(text: Text, reading: Reading) -> RowStream:
     """One row a line; blank lines are none.
 
     Raises SourceError where the first line only opens a value that goes on in the next.
     """
-    first = True
-    for line in lines:
+    first, name = True, text.name
+    for line in text.lines(reading.max_bytes):
         data = line.data.strip()
         if not data:
             continue

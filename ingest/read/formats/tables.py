@@ -5,18 +5,21 @@ from __future__ import annotations
 import csv
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from itertools import chain
 
 from ingest.errors import SourceError
-from ingest.read.formats.jsonl import RowStream, too_long
+from ingest.read.formats.dialect import Dialect, in_lines, look
+from ingest.read.formats.jsonl import RowStream, Text, too_long
 from ingest.read.sources.streams import Line
 from ingest.read.values import ID_FIELDS, TEXT_FIELDS, TITLE_FIELDS
 from ingest.records import Origin, Reject, Row
 from ingest.settings import Reading
 
-CSV_SEPARATOR, TSV_SEPARATOR = ",", "\t"
+TAB = "\t"
 INVALID = "invalid UTF-8"
+_CURE = ": name the file's `encoding`, such as `encoding='cp1252'`"
 # A header, cells quoted or not, that goes on after a CR.
 _CR_ALONE = re.compile(rb'(?:"[^"]*"|[^"\r\n])*\r+[^\r\n]')
 _SHOWN_BYTE = re.compile(r"\\x[89a-f][0-9a-f]")
@@ -49,10 +52,7 @@ class _Table:
         return origin, raw
 
 
-def _cells(table: _Table, most: int, *, quoted: bool) -> Iterator[list[str] | Reject]:
-    csv.field_size_limit(most)
-    lines = iter(table)
-    rows = csv.reader(lines, strict=True) if quoted else map(_split, lines)
+def _cells(table: _Table, rows: Iterator[list[str]]) -> Iterator[list[str] | Reject]:
     while True:
         try:
             cells = next(rows, None)
@@ -76,11 +76,6 @@ def _said(error: csv.Error) -> str:
     return "a CR outside of quotes" if said.startswith("new-line character") else said
 
 
-def _split(line: str) -> list[str]:
-    """The cells of a line of TSV, which has no quoting."""
-    return line.rstrip("\r\n").split(TSV_SEPARATOR)
-
-
 def _shown(raw: str) -> str:
     return raw.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
@@ -89,48 +84,129 @@ def _is_utf_8(text: str) -> bool:
     return text.isascii() or not any("\udc80" <= mark <= "\udcff" for mark in text)
 
 
+class _Columns:
+    """The columns of one table, by which its rows become values."""
+
+    def __init__(
+        self,
+        names: list[str],
+        reading: Reading,
+        dialect: Dialect,
+        tell: Callable[[str], None] = lambda said: None,
+    ) -> None:
+        self._names, self._dialect, self._tell = names, dialect, tell
+        wanted = _known(reading)
+        # A row may be shorter than its header, but not without these.
+        self._needed = max((n for n, name in enumerate(names, 1) if name in wanted), default=0)
+        self._short = False
+
+    def row(self, cells: list[str], origin: Origin, raw: str) -> Row | Reject:
+        """One row; a reject where it is no UTF-8, or has too few cells or too many."""
+        if not _is_utf_8(raw):
+            return self.refused(Reject(f"{INVALID}{_CURE}", origin, raw=_shown(raw)))
+        width = len(self._names)
+        if len(cells) != width:
+            while len(cells) > width and not cells[-1]:
+                cells.pop()
+            if not self._needed <= len(cells) <= width:
+                reason = f"the row has {len(cells)} columns and the header has {width}"
+                return self.refused(Reject(reason, origin, raw=_shown(raw)))
+            if len(cells) < width and not self._short:
+                self._short = True
+                self._tell(
+                    f"{origin.file} has rows with fewer cells than its header, the first in line "
+                    f"{origin.line}: those that are missing were taken as empty."
+                )
+        value = {name: cell for name, cell in zip(self._names, cells, strict=False) if cell}
+        return Row(origin, value, cells=True)
+
+    def refused(self, reject: Reject) -> Reject:
+        """The reject with what is needed to read its raw row again once that is mended."""
+        dialect = self._dialect
+        names = tuple(self._names)
+        return replace(reject, columns=names, separator=dialect.delimiter, quote=dialect.quote)
+
+
+def _known(reading: Reading) -> set[str]:
+    """Names of columns that hold an id, a text or a title."""
+    named = {*reading.text_fields, *filter(None, (reading.id_field, reading.title_field))}
+    return {*ID_FIELDS, *TEXT_FIELDS, *TITLE_FIELDS, *named}
+
+
 def _read_table(
-    lines: Iterator[Line], name: str, reading: Reading, *, quoted: bool, header: bool = True
+    text: Text, reading: Reading, *, tabs: bool = False, header: bool = True
 ) -> RowStream:
-    table = _Table(lines, name, reading.max_bytes)
-    columns = [] if header else ["id", "text"]
-    for cells in _cells(table, reading.max_bytes, quoted=quoted):
+    csv.field_size_limit(reading.max_bytes)
+    lines = text.lines(reading.max_bytes)
+    if header:
+        lines, dialect = _looked(_of_lines(lines, text.name), text, reading, tabs)
+    else:
+        dialect = Dialect(reading.delimiter or TAB, reading.quote or "")
+    table = _Table(lines, text.name, reading.max_bytes)
+    columns = None if header else _Columns(["id", "text"], reading, dialect, text.tell)
+    for cells in _cells(table, dialect.rows(iter(table))):
         if isinstance(cells, Reject):
-            yield _of_table(cells, columns, quoted=quoted) if columns else cells
+            yield columns.refused(cells) if columns else cells
             continue
         origin, raw = table.taken()
         if not any(cells):
             continue
-        if not columns:
-            columns = _columns(cells, reading, quoted, name)
-            if columns is cells:
+        if columns is None:
+            names = _header(cells, reading, tabs, text.name)
+            columns = _Columns(names or ["id", "text"], reading, dialect, text.tell)
+            if names:
                 continue
-        yield _table_row(columns, cells, origin, raw, quoted=quoted)
+        yield columns.row(cells, origin, raw)
 
 
-def _columns(cells: list[str], reading: Reading, quoted: bool, name: str) -> list[str]:
-    """The header; or, for two columns with no known name among them, what MS MARCO's are."""
-    known = {*ID_FIELDS, *TEXT_FIELDS, *TITLE_FIELDS, reading.id_field, *reading.text_fields}
-    if known & set(cells):
-        if not all(map(_is_utf_8, cells)):
-            raise SourceError(
-                f"the header of {name} is no UTF-8: convert the file first, such as with "
-                "`iconv -f latin1 -t utf-8`."
-            )
-        if twice := repeated(cells):
+def _looked(
+    lines: Iterator[Line], text: Text, reading: Reading, tabs: bool
+) -> tuple[Iterator[Line], Dialect]:
+    """The lines of a table from its header on, and the dialect that they are in."""
+    first = next((line for line in lines if line.data.strip()), None)
+    if first is None:
+        return lines, Dialect()
+    given = (reading.delimiter, reading.quote)
+    known = {name.lower() for name in _known(reading)}
+    ahead = text.ahead().decode(errors="surrogateescape")
+    found = look(first.data.decode(errors="surrogateescape"), ahead, given, known, tabs=tabs)
+    if found.doubt:
+        text.tell(f"{text.name} {found.doubt}.")
+    return (lines if found.separator else chain([first], lines)), found.dialect
+
+
+def _header(cells: list[str], reading: Reading, tabs: bool, name: str) -> list[str]:
+    """The names of columns; none for two without a known name among them, as MS MARCO's are.
+
+    Known ones are found in any case, and with blanks around them.
+    """
+    known, given = _known(reading), set(cells)
+    names = [_name(cell, known, given) for cell in cells]
+    if known & set(names):
+        if not all(map(_is_utf_8, names)):
+            raise SourceError(f"the header of {name} is no UTF-8{_CURE}.")
+        if twice := repeated(names):
             raise column_twice(name, twice)
-        if not cells[0] and "" not in reading.drop_fields:
+        if not names[0] and "" not in reading.drop_fields:
             raise SourceError(
                 f"the first column of {name} has no name, as that of an index written by pandas: "
                 "leave it out with `drop_fields=['']`, or give it a name."
             )
-        return cells
-    if not quoted and len(cells) == 2 and not reading.id_field and not reading.text_fields:
-        return ["id", "text"]
+        return names
+    if tabs and len(cells) == 2 and not reading.id_field and not reading.text_fields:
+        return []
     raise SourceError(
         f"the header of {name} ({_shown(', '.join(cells)[:200])}) has no column for the text: name "
         "it with `text_fields`, or say `format='msmarco'` for two columns without a header."
     )
+
+
+def _name(cell: str, known: set[str], given: set[str]) -> str:
+    """A column's name, as it stands but where only case and blanks keep it from being known."""
+    usual = cell.strip().lower()
+    if cell in known or usual in given:
+        return cell
+    return usual if usual in known else cell
 
 
 def repeated(names: list[str]) -> list[str]:
@@ -144,41 +220,23 @@ def column_twice(file: str, names: list[str]) -> SourceError:
     return SourceError(f"{file} has the column {named} twice: rename one of them.")
 
 
-def _table_row(
-    columns: list[str], cells: list[str], origin: Origin, raw: str, *, quoted: bool
-) -> Row | Reject:
-    if not _is_utf_8(raw):
-        return _of_table(Reject(INVALID, origin, raw=_shown(raw)), columns, quoted=quoted)
-    if len(cells) != len(columns):
-        reason = f"the row has {len(cells)} columns and the header has {len(columns)}"
-        return _of_table(Reject(reason, origin, raw=_shown(raw)), columns, quoted=quoted)
-    value = {name: cell for name, cell in zip(columns, cells, strict=True) if cell}
-    return Row(origin, value, cells=True)
-
-
-def _of_table(reject: Reject, columns: list[str], *, quoted: bool) -> Reject:
-    """The reject with what is needed to read its raw row again once that is mended."""
-    separator = CSV_SEPARATOR if quoted else TSV_SEPARATOR
-    return replace(reject, columns=tuple(columns), separator=separator)
-
-
 def parse_row(
-    raw: str, columns: list[str], origin: Origin, reason: str, *, quoted: bool
+    raw: str, columns: list[str], origin: Origin, reason: str, dialect: Dialect
 ) -> Row | Reject:
     """A raw row out of a rejects file, mended or not, and why it was refused."""
+    table = _Columns(columns, Reading(), dialect)
     if reason.startswith(INVALID) and (left := _SHOWN_BYTE.search(raw)):
         # What is shown of a byte is text, and would pass for mended.
         still = f"{INVALID}: {left[0]} still stands for a byte, put the character there"
-        return _of_table(Reject(still, origin, raw=raw), columns, quoted=quoted)
+        return table.refused(Reject(still, origin, raw=raw))
     try:
-        rows = list(csv.reader(raw.splitlines(True), strict=True)) if quoted else [_split(raw)]
+        rows = list(dialect.rows(in_lines(raw)))
     except csv.Error as error:
-        reject = Reject(f"broken CSV: {_said(error)}", origin, raw=raw)
-        return _of_table(reject, columns, quoted=quoted)
+        return table.refused(Reject(f"broken CSV: {_said(error)}", origin, raw=raw))
     if len(rows) != 1:
         reason = f"raw has {len(rows)} rows and must have one: give each a line of its own"
-        return _of_table(Reject(reason, origin, raw=raw), columns, quoted=quoted)
-    return _table_row(columns, rows[0], origin, raw, quoted=quoted)
+        return table.refused(Reject(reason, origin, raw=raw))
+    return table.row(rows[0], origin, raw)
 
 
 def _of_lines(lines: Iterator[Line], name: str) -> Iterator[Line]:
@@ -192,17 +250,20 @@ def _of_lines(lines: Iterator[Line], name: str) -> Iterator[Line]:
         yield line
 
 
-def read_csv(lines: Iterator[Line], name: str, reading: Reading) -> RowStream:
-    """RowStream of CSV with a header, quoted as RFC 4180 has it."""
-    return _read_table(_of_lines(lines, name), name, reading, quoted=True)
+def read_csv(text: Text, reading: Reading) -> RowStream:
+    """RowStream of a table with a header, in the dialect that its first lines are in."""
+    return _read_table(text, reading)
 
 
-def read_tsv(lines: Iterator[Line], name: str, reading: Reading) -> RowStream:
-    """RowStream of a tab-separated file with a header, or of MS MARCO's two columns without one."""
-    # A tab-separated file has no quoting: MS MARCO's texts begin with quotes that are their own.
-    return _read_table(_of_lines(lines, name), name, reading, quoted=False)
+def read_tsv(text: Text, reading: Reading) -> RowStream:
+    """RowStream of a tab-separated file with a header, or of MS MARCO's two columns without one.
+
+    It has no quoting but where its cells show some: MS MARCO's texts begin with quotes of their
+    own.
+    """
+    return _read_table(text, reading, tabs=True)
 
 
-def read_msmarco(lines: Iterator[Line], name: str, reading: Reading) -> RowStream:
+def read_msmarco(text: Text, reading: Reading) -> RowStream:
     """RowStream of MS MARCO's collection.tsv: id and text, without a header."""
-    return _read_table(lines, name, reading, quoted=False, header=False)
+    return _read_table(text, reading, header=False)

@@ -22,6 +22,12 @@ class Stream(Protocol):
     def readline(self, size: int = -1, /) -> bytes:
         """The next line, or at most `size` bytes of it."""
 
+    def read(self, size: int = -1, /) -> bytes:
+        """`size` of the next bytes, fewer only at the end."""
+
+    def read1(self, size: int = -1, /) -> bytes:
+        """At most `size` of the next bytes, as soon as there are any; none at the end."""
+
     def peek(self, size: int, /) -> bytes:
         """Some of the next bytes, which stay to be read."""
 
@@ -41,14 +47,7 @@ def decompressed(buffer: io.BufferedReader, name: str) -> Stream:
 
         stream = pyarrow.CompressedInputStream(pyarrow.PythonFile(buffer, mode="r"), "zstd")
         return io.BufferedReader(stream, 1 << 16)
-    if start.startswith((b"\xff\xfe", b"\xfe\xff")) or _every_second_is_nul(start):
-        raise SourceError(f"{name} is UTF-16: convert it first, with `iconv -f utf-16 -t utf-8`.")
     return buffer
-
-
-def _every_second_is_nul(start: bytes) -> bool:
-    """Whether Latin letters begin the text in UTF-16, without a byte order mark."""
-    return len(start) == 8 and (not any(start[::2]) or not any(start[1::2]))
 
 
 # What the five decompressors raise for a stream that is damaged or cut short.

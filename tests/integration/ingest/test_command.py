@@ -150,7 +150,7 @@ def test_wrong_use_is_one_sentence_with_the_cure(tandem, tmp_path, words, code, 
         ("missing.jsonl", None, "there is no file"),
         ("a.csv", b"a,b\n1,2\n", "--text-field"),
         ("a", b"hello", "--format"),
-        ("a.jsonl", b"\xff\xfe{\0", "UTF-16"),
+        ("a.jsonl", b"\xff\xfe{", "not in utf-16"),
     ],
 )
 def test_a_wrong_source_is_told_before_a_cluster_is_looked_for(tandem, tmp_path, name, data, said):
