@@ -10,21 +10,27 @@ from evaluation.mine.mining import Mined, mine
 from evaluation.mine.records import Judge, Mining
 from evaluation.train.records import Trained, Training
 from evaluation.train.training import train
+from evaluation.tune.grid import Grid, Setting
+from evaluation.tune.tuning import USUAL, Tuned, tune
 
 __all__ = [
     "MEASURES",
+    "USUAL",
     "Comparison",
     "Evaluation",
     "EvaluationError",
     "Failure",
+    "Grid",
     "Judge",
     "Judgements",
     "Mined",
     "Mining",
     "ModeFigures",
     "Run",
+    "Setting",
     "Trained",
     "Training",
+    "Tuned",
     "compare",
     "evaluate",
     "measure",
@@ -32,5 +38,6 @@ __all__ = [
     "read_judgements",
     "read_run",
     "train",
+    "tune",
     "write_run",
 ]

@@ -10,6 +10,7 @@ from mappings.names import (
     path_of,
 )
 from mappings.pipelines.pipeline import Fusion, pipeline_body, read_pipeline
+from mappings.pipelines.search import SEARCH, SearchSettings, read_search
 from mappings.record import (
     LOADING,
     EncoderRecord,
@@ -22,12 +23,14 @@ from mappings.record import (
 __all__ = [
     "LOADING",
     "LONGEST_NAME",
+    "SEARCH",
     "EncoderRecord",
     "Fields",
     "Fusion",
     "Generation",
     "IndexRecord",
     "MappingError",
+    "SearchSettings",
     "Shape",
     "fault_of_name",
     "fault_of_pattern",
@@ -38,4 +41,5 @@ __all__ = [
     "pipeline_body",
     "read_pipeline",
     "read_record",
+    "read_search",
 ]

@@ -1,6 +1,6 @@
 """A text into hits: vector, request body, one request, fusion, hits; by kNN, by BM25, by both."""
 
-from mappings import Fusion
+from mappings import Fusion, SearchSettings
 from query.answer.results import Answer, Hit, Result
 from query.errors import AnswerError, FilterError, QueryError, TargetError, TextError
 from query.files import answer_json, read_queries, result_json, trec_lines
@@ -9,6 +9,7 @@ from query.search.async_searcher import AsyncSearcher
 from query.search.make_filter import make_filter
 from query.search.pipeline import put_pipeline
 from query.search.searcher import Searcher
+from query.search.settings import put_search_settings, remove_search_settings
 from query.search.steps import Rerank
 from query.target import Roles
 
@@ -29,6 +30,7 @@ __all__ = [
     "Rerank",
     "Result",
     "Roles",
+    "SearchSettings",
     "Searcher",
     "TargetError",
     "TextError",
@@ -36,7 +38,9 @@ __all__ = [
     "answer_json",
     "make_filter",
     "put_pipeline",
+    "put_search_settings",
     "read_queries",
+    "remove_search_settings",
     "result_json",
     "trec_lines",
 ]

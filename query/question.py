@@ -157,13 +157,14 @@ class Tuning:
     """How a search finds what it asks for.
 
     depth: candidates of each leg and shard, the same on every page, None for 100 or k, whichever is
-    more; fusion: of hybrid; place: where to fuse, "auto", "server" or "client"; pipeline: a search
-    pipeline of the cluster that fuses.
+    more; fusion: of hybrid, None for the usual; place: where to fuse, "auto", "server" or "client";
+    pipeline: a search pipeline of the cluster that fuses. What is left out of fusion, depth and
+    BM25's fields, a hybrid search takes from the index's own settings where it has been tuned.
     """
 
     bm25: Bm25 = field(default_factory=Bm25)
     knn: Knn = field(default_factory=Knn)
-    fusion: Fusion = field(default_factory=Fusion)
+    fusion: Fusion | None = None
     depth: int | None = None
     place: Place = "auto"
     pipeline: str | None = None
@@ -172,7 +173,8 @@ class Tuning:
         """Refuse a depth out of range, an unknown place, and a pipeline that would not be used."""
         for name, kind in (("bm25", Bm25), ("knn", Knn), ("fusion", Fusion)):
             cure = f"give {kind.__name__}(...)"
-            check_type(name, getattr(self, name), kind, QueryError, cure)
+            if (value := getattr(self, name)) is not None or name != "fusion":
+                check_type(name, value, kind, QueryError, cure)
         if self.depth is not None:
             settle(self, depth=as_whole("the depth", self.depth, QueryError))
             if not 1 <= self.depth <= MOST:
@@ -189,6 +191,11 @@ class Tuning:
                 f"pipeline {self.pipeline!r} fuses on the server: leave it out, or do not ask for "
                 "fusion on the client."
             )
+
+    @property
+    def effective_fusion(self) -> Fusion:
+        """The fusion that was asked for, else the usual one."""
+        return self.fusion or Fusion()
 
 
 @known_options(QueryError, "a search")

@@ -37,13 +37,16 @@ if TYPE_CHECKING:
         Comparison,
         Evaluation,
         EvaluationError,
+        Grid,
         Judge,
         Judgements,
         Mined,
         Mining,
         Run,
+        Setting,
         Trained,
         Training,
+        Tuned,
         compare,
         evaluate,
         measure,
@@ -51,6 +54,7 @@ if TYPE_CHECKING:
         read_judgements,
         read_run,
         train,
+        tune,
         write_run,
     )
     from ingest import (
@@ -83,7 +87,7 @@ if TYPE_CHECKING:
         remove,
         switch_alias,
     )
-    from mappings import Fusion, MappingError, Shape
+    from mappings import Fusion, MappingError, SearchSettings, Shape
     from query import (
         Answer,
         AnswerError,
@@ -106,7 +110,9 @@ if TYPE_CHECKING:
         answer_json,
         make_filter,
         put_pipeline,
+        put_search_settings,
         read_queries,
+        remove_search_settings,
         result_json,
         trec_lines,
     )
@@ -122,8 +128,9 @@ _NAMES = {
         ModelRefusedError
     """,
     "evaluation": """
-        Comparison Evaluation EvaluationError Judge Judgements Mined Mining Run Trained Training
-        compare evaluate measure mine read_judgements read_run train write_run
+        Comparison Evaluation EvaluationError Grid Judge Judgements Mined Mining Run Setting
+        Trained Training Tuned compare evaluate measure mine read_judgements read_run train tune
+        write_run
     """,
     "ingest": """
         Adoption adopt_index OtherPromptError
@@ -134,12 +141,13 @@ _NAMES = {
         list_indexes remove switch_alias
     """,
     "mappings": """
-        Fusion MappingError Shape
+        Fusion MappingError SearchSettings Shape
     """,
     "query": """
         Answer AnswerError AsyncSearcher Bm25 FilterError Hit Knn PassageScorer Query
         QueryEncoder QueryError Rerank Result Roles Searcher TargetError TextError Tuning
-        answer_json make_filter put_pipeline read_queries result_json trec_lines
+        answer_json make_filter put_pipeline put_search_settings read_queries
+        remove_search_settings result_json trec_lines
     """,
 }
 _ROOMS = {name: room for room, names in _NAMES.items() for name in names.split()}
@@ -166,6 +174,7 @@ __all__ = [
     "EvaluationError",
     "FilterError",
     "Fusion",
+    "Grid",
     "Hit",
     "IncompleteError",
     "IndexRefusedError",
@@ -199,7 +208,9 @@ __all__ = [
     "Result",
     "Roles",
     "Run",
+    "SearchSettings",
     "Searcher",
+    "Setting",
     "Shape",
     "SourceError",
     "Splitting",
@@ -209,6 +220,7 @@ __all__ = [
     "TooManyRejectsError",
     "Trained",
     "Training",
+    "Tuned",
     "Tuning",
     "UnreachableError",
     "Writing",
@@ -227,14 +239,17 @@ __all__ = [
     "measure",
     "mine",
     "put_pipeline",
+    "put_search_settings",
     "read_judgements",
     "read_queries",
     "read_run",
     "remove",
+    "remove_search_settings",
     "result_json",
     "switch_alias",
     "train",
     "trec_lines",
+    "tune",
     "write_run",
 ]
 

@@ -33,6 +33,7 @@ COMMANDS = {
     "search": "Search an index by kNN, by BM25, or by both.",
     "serve": "Answer searches, embeddings and documents over HTTP.",
     "train": "Train a model on mined negatives, or the judge that mining asks.",
+    "tune": "Choose how an index's hybrid searches fuse, by judged queries.",
 }
 
 # Where a command's file is, within tandem/commands, unless it has the command's own name.
@@ -43,6 +44,7 @@ FILES = {
     "mine": "evaluation.mine",
     "search": "searches.search",
     "train": "evaluation.train",
+    "tune": "evaluation.tune",
 }
 
 FAILED, WRONG_USAGE = 1, 2

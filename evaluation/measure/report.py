@@ -17,7 +17,7 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
             each.name: {**each.means, "interval": {NDCG: list(each.interval())}}
             for each in evaluation.figures
         },
-        "comparisons": [_comparison(each) for each in evaluation.comparisons],
+        "comparisons": [comparison_json(each) for each in evaluation.comparisons],
         "failures": [
             {"mode": each.mode, "query": each.query, "reason": each.reason}
             for each in evaluation.failures
@@ -26,7 +26,8 @@ def evaluation_json(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def _comparison(comparison: Comparison) -> dict[str, Any]:
+def comparison_json(comparison: Comparison) -> dict[str, Any]:
+    """One comparison, with the queries that moved most."""
     return {
         "run": comparison.name,
         "against": comparison.against,

@@ -85,6 +85,8 @@ def _fit(subject: Subject, training: Training, place: Workplace, on_told: OnTold
     """Train, from the last checkpoint where there is one; what came of it."""
     from datasets import Dataset
 
+    from encoder.engines.network import quiet
+
     # As if there were examples for its own card already, for which it would read the rows.
     subject.model.model_card_data.widget = [{}]
     trainer = subject.trainer(
@@ -98,7 +100,7 @@ def _fit(subject: Subject, training: Training, place: Workplace, on_told: OnTold
     start = float(subject.evaluator(subject.model)[subject.metric])
     on_told(f"at the start: {NDCG} {start:.4f}")
     began = time.monotonic()
-    with _reading(subject.model, training.max_length):
+    with quiet(), _reading(subject.model, training.max_length):
         trainer.train(resume_from_checkpoint=place.checkpoint())
     history = [each for each in trainer.state.log_history if f"eval_{subject.metric}" in each]
     return {

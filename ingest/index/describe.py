@@ -133,7 +133,7 @@ def describe(cluster: Cluster, name: str) -> dict[str, Any]:
 
     Raises ClusterError, and MappingError for a damaged record.
     """
-    from mappings import read_record
+    from mappings import read_record, read_search
     from mappings.types import stored_types, type_of
 
     (index, found), *others = get_index(cluster, name).items()
@@ -155,6 +155,7 @@ def describe(cluster: Cluster, name: str) -> dict[str, Any]:
         "missing_shards": missing,
         "replicas": int(settings["number_of_replicas"]),
         "aliases": sorted(aliases(found)),
+        "search": tuned.to_meta() if (tuned := read_search(found["mappings"], index)) else {},
         **_layout(found, record),
         "fields": {k: type_of(v) for k, v in stored_types(found["mappings"]["properties"])},
     }
@@ -209,6 +210,8 @@ def _entries(name: str, value: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Rows of fields with their types, or of an encoder's settings, whose blanks may count."""
     if name == "fields":
         return [(f"field {field}", kind) for field, kind in value.items()]
+    if name == "search":
+        return [(f"search {of}", json.dumps(each)) for of, each in value.items()]
     return [(of.replace("_", " "), json.dumps(each)) for of, each in value.items()]
 
 

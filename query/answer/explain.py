@@ -17,7 +17,7 @@ def explain_hit(plan: Plan, found: Hit, hit: Raw, legs: Sequence[Leg]) -> Explan
         score = float(hit["_score"])
         leg = LegScore(plan.question.mode, found.rank, score, cosine=found.cosine)
         return Explanation((leg,), found.score, _one_leg(found), highlights(hit))
-    fusion = plan.fusion or plan.question.tuning.fusion
+    fusion = plan.fusion or plan.question.tuning.effective_fusion
     values = values_of([key_of(hit)], legs)
     shown = values[0].tolist()
     scores = tuple(

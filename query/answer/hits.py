@@ -168,7 +168,7 @@ def _found(plan: Plan, responses: Responses, legs: Sequence[Leg]) -> list[Found]
     if plan.main is not None:
         found = [Found(_shown(plan, hit), hit) for hit in hits_of(responses[plan.main])]
         return sorted(found, key=lambda each: (-each.score, each.hit["_id"]))
-    fusion = plan.fusion or question.tuning.fusion
+    fusion = plan.fusion or question.tuning.effective_fusion
     fused = [Found(each.score, each.hit) for each in fuse(legs, fusion)]
     return fused if question.collapse else fused[question.start : question.end]
 

@@ -37,7 +37,7 @@ def hybrid_body(
                 "pagination_depth": depth,
             }
         },
-        "search_pipeline": tuning.pipeline or pipeline_body(tuning.fusion),
+        "search_pipeline": tuning.pipeline or pipeline_body(tuning.effective_fusion),
     }
 
 
@@ -99,10 +99,10 @@ def _obstacle(tuning: Tuning, target: Target, can: Capabilities) -> str | None:
     """Why the cluster cannot fuse a search of an index, or None."""
     if tuning.pipeline:
         return hybrid_obstacle(can)
-    if obstacle := fusion_obstacle(tuning.fusion, can):
+    if obstacle := fusion_obstacle(tuning.effective_fusion, can):
         return obstacle
     shards = target.all_shards
-    if tuning.fusion.technique == RRF and shards > 1 and not can.rrf_is_global:
+    if tuning.effective_fusion.technique == RRF and shards > 1 and not can.rrf_is_global:
         return f"before OpenSearch 3.5 rrf ranks within each shard, and here are {shards}"
     if shards > MOST_SHARDS:
         return f"{shards} shards are more than a hybrid query takes ({MOST_SHARDS})"

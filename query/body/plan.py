@@ -70,7 +70,7 @@ def make_plan(
     depth = depth or question.depth
     _check_window(question, target, depth)
     if not question.tuning.pipeline:
-        fusion = question.tuning.fusion
+        fusion = question.tuning.effective_fusion
     elif question.explain and question.mode == HYBRID and fusion is None:
         place_of_fusion(question, target, can)
         raise QueryError(

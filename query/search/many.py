@@ -95,7 +95,7 @@ def answers(flows: Flows, batch: Sequence[Query] | Exception, many: Many) -> Flo
     questions: dict[Query, Question] = {}
     for query in batch:
         try:
-            questions[query] = _question(query, many)
+            questions[query] = target.tuned(_question(query, many))
         except TextError as error:
             found[query] = Answer(query, None, str(error))
     plans = yield from _plans(flows, questions, target, found)

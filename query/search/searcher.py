@@ -8,6 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
+from mappings import SearchSettings
 from query.answer.results import Answer, Result
 from query.body.request import Request
 from query.errors import QueryError, explained, raise_explained
@@ -117,6 +118,14 @@ class Searcher:
     def document_field(self) -> str:
         """The name of the field that says which document a passage is of; raises as `search`."""
         return self._run(self._flows.target()).fields.document_id
+
+    def text_fields(self) -> tuple[str, ...]:
+        """The fields that BM25 searches unless it is told others; raises as `search`."""
+        return self._run(self._flows.target()).text_fields
+
+    def settings(self) -> SearchSettings:
+        """How the index was tuned to be searched, empty where it was not; raises as `search`."""
+        return self._run(self._flows.target()).settings or SearchSettings()
 
     def _answers(
         self, queries: Iterable[tuple[str | int, str]], many: Many, batch: int

@@ -133,7 +133,7 @@ class Flows:
         fresh = self._fresh()
         target = yield from self.target()
         try:
-            reading = yield from self._deepening(question, target, vector)
+            reading = yield from self._deepening(target.tuned(question), target, vector)
             if reading.indexes <= target.indexes:
                 return reading.result
         except Exception as error:
@@ -141,7 +141,7 @@ class Flows:
                 raise
         # An alias that was switched, or an index made anew: look again, and search that one.
         target = yield from self.target(again=True)
-        return (yield from self._deepening(question, target, vector)).result
+        return (yield from self._deepening(target.tuned(question), target, vector)).result
 
     def _deepening(
         self, question: Question, target: Target, vector: Vector | None

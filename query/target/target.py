@@ -7,7 +7,16 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from mappings import LOADING, EncoderRecord, Fields, IndexRecord, MappingError, read_record
+from mappings import (
+    LOADING,
+    EncoderRecord,
+    Fields,
+    IndexRecord,
+    MappingError,
+    SearchSettings,
+    read_record,
+    read_search,
+)
 from mappings.existing import (
     VECTOR_TYPES,
     Assignment,
@@ -20,7 +29,7 @@ from mappings.existing import (
     vectors,
 )
 from query.errors import TargetError
-from query.question import MOST
+from query.question import HYBRID, MOST, Question
 
 
 @dataclass(frozen=True)
@@ -33,7 +42,7 @@ class Target:
     searched, though its text can; shards: index -> how many it has, 1 where that may not be read;
     window: index.max_result_window; pipeline: the index's own default search pipeline; loading: an
     ingestion has not finished; searched: fields of words, where there is no record; notes: how its
-    fields were found.
+    fields were found; settings: of its searches, where it has been tuned.
     """
 
     name: str
@@ -51,6 +60,7 @@ class Target:
     loading: bool
     searched: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    settings: SearchSettings | None = None
 
     @cached_property
     def all_shards(self) -> int:
@@ -122,6 +132,15 @@ class Target:
                 )
         return self
 
+    def tuned(self, question: Question) -> Question:
+        """The same question; of a hybrid one, what it leaves open is as the index was tuned."""
+        tuning = question.tuning
+        if self.settings is None or question.mode != HYBRID or tuning.pipeline:
+            return question
+        bm25 = replace(tuning.bm25, fields=tuning.bm25.fields or self.settings.fields)
+        fusion, depth = tuning.fusion or self.settings.fusion, tuning.depth or self.settings.depth
+        return replace(question, tuning=replace(tuning, bm25=bm25, fusion=fusion, depth=depth))
+
     def _check_alike(self, vector: VectorField) -> None:
         """Refuse a field that is another one, or missing, in one of several indexes."""
         for index, fields in self.others.items():
@@ -168,7 +187,14 @@ def read_target(name: str, found: Mapping[str, Any]) -> Target:
         window=min(int(each.get("max_result_window", MOST)) for each in settings),
         pipeline=next((p for each in settings if (p := _default_pipeline(each))), None),
         loading=any(_is_loading(_mapping(found, index)) for index in found),
+        settings=_search_settings(found),
     )
+
+
+def _search_settings(found: Mapping[str, Any]) -> SearchSettings | None:
+    """What all the indexes say of their searches, None where they differ."""
+    settings = [read_search(_mapping(found, index), index) for index in sorted(found)]
+    return settings[0] if all(each == settings[0] for each in settings) else None
 
 
 def _records(

@@ -211,6 +211,24 @@ def delete(
         click.echo(f"Deleted {name} with {facts['documents']} documents.")
 
 
+@command.command()
+@click.argument("name", callback=index_name())
+@cluster_options
+@json_option
+def untune(name: str, target: Target, as_json: bool) -> None:
+    """Have searches of NAME do the usual again, whatever `tandem tune` wrote into it."""
+    from query import remove_search_settings
+
+    with target.connect() as cluster:
+        changed = remove_search_settings(cluster, name)
+    if as_json:
+        print_json({"removed": changed})
+    elif changed:
+        click.echo(f"Searches of {', '.join(changed)} do the usual again.")
+    else:
+        click.echo(f"{name} was not tuned.", err=True)
+
+
 def _pipeline_name(ctx: click.Context, param: click.Parameter, value: str) -> str:
     from mappings import fault_of_pipeline_name
 
@@ -225,16 +243,17 @@ def _pipeline_name(ctx: click.Context, param: click.Parameter, value: str) -> st
 @fusion_options
 @cluster_options
 @json_option
-def pipeline(name: str, fusion: Fusion, target: Target, as_json: bool) -> None:
+def pipeline(name: str, fusion: Fusion | None, target: Target, as_json: bool) -> None:
     """Write the search pipeline NAME, which fuses hybrid searches on OpenSearch.
 
     It is the same definition that a search sends inline; one of that name is replaced. Use it with
     `tandem search --pipeline NAME`.
     """
+    from mappings import Fusion
     from query.search.pipeline import put_pipeline
 
     with target.connect() as cluster:
-        body = put_pipeline(cluster, name, fusion)
+        body = put_pipeline(cluster, name, fusion or Fusion())
     if as_json:
         print_json({"pipeline": name, "body": body})
         return

@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from mappings import Fusion, MappingError
 from mappings.pipelines.pipeline import COMBINATIONS, TECHNIQUES, WEIGHTS, Combination, Technique
@@ -71,7 +72,10 @@ _OPTIONS = [
 
 
 def fusion_options(command: Command) -> Command:
-    """Add the options of a fusion, and hand the command a `fusion` made of them."""
+    """Add the options of a fusion, and hand the command a `fusion` made of them.
+
+    It is None where none of them was set, so that the index's own can count.
+    """
 
     @functools.wraps(command)
     def wrapped(
@@ -82,6 +86,9 @@ def fusion_options(command: Command) -> Command:
         rank_constant: int,
         **kwargs: Any,
     ) -> Any:
+        context = click.get_current_context()
+        if all(context.get_parameter_source(n) is ParameterSource.DEFAULT for n in FUSION_NAMES):
+            return command(*args, fusion=None, **kwargs)
         try:
             fusion = Fusion(
                 technique=technique,

@@ -88,6 +88,7 @@ COMMANDS = {
     "describe_index": "tandem index show",
     "delete_index": "tandem index delete",
     "put_pipeline": "tandem index pipeline",
+    "remove_search_settings": "tandem index untune",
     "EmbeddedNode.start": "tandem node start",
 }
 _MARKED = re.compile(r"`([A-Za-z_.]+)(?:=([^`]+)|(\([^`]*\)))?`")

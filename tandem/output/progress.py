@@ -68,6 +68,18 @@ def bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
         yield lambda done: progress.advance(task, done)
 
 
+@contextmanager
+def counter(what: str) -> Iterator[Callable[[int], None]]:
+    """Yield a callback that shows how many are done of an unknown number, on a terminal alone."""
+    from rich.progress import Progress, TextColumn, TimeElapsedColumn
+
+    err = console(stderr=True)
+    columns = (TextColumn("{task.description}: {task.completed:.0f}"), TimeElapsedColumn())
+    with Progress(*columns, console=err, disable=not err.is_terminal) as progress:
+        task = progress.add_task(what, total=None)
+        yield lambda done: progress.advance(task, done)
+
+
 def tell(what: str) -> None:
     """Say on standard error what takes longer than a moment."""
     console(stderr=True).print(f"{what[0].upper()}{what[1:]}...")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -183,6 +183,10 @@ class Task:
             searcher = stack.enter_context(
                 Searcher(cluster, index, model=model, roles=roles, on_progress=tell)
             )
+            hybrid = searcher.settings()
+            asked = dict(self.asked)
+            if hybrid.depth and not asked["tuning"].depth:
+                asked["tuning"] = replace(asked["tuning"], depth=hybrid.depth)
             advance = stack.enter_context(bar("Searching", judged * len(self.modes)))
             return evaluate(
                 searcher,
@@ -192,7 +196,7 @@ class Task:
                 relevant=self.relevant,
                 baseline=self.baseline,
                 on_answered=advance,
-                **self.asked,
+                **asked,
             )
 
 

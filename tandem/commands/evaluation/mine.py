@@ -79,7 +79,6 @@ MOST_TOLD = 10
 )
 @click.option(
     "-k",
-    "depth",
     type=click.IntRange(1, MOST),
     default=100,
     show_default=True,
@@ -194,11 +193,11 @@ def _mined(
         )
 
 
-def _mining(**options: Any) -> Mining:
+def _mining(k: int, **options: Any) -> Mining:
     from evaluation import EvaluationError, Mining
 
     try:
-        return Mining(**options)
+        return Mining(depth=k, **options)
     except EvaluationError as error:
         raise click.UsageError(in_flags(str(error))) from error
 

@@ -40,12 +40,14 @@ class Asked(BaseModel):
     fields: list[str] = Field(default=[], description="Fields of BM25, such as title^2.")
     operator: Literal["or", "and"] = "or"
     fuzziness: str | None = None
-    technique: Technique = "min_max"
+    technique: Technique | None = Field(None, description="Of the fusion.")
     weights: tuple[float, float] | None = Field(None, description="Of BM25 and kNN.")
 
     def options(self, parts: Parts) -> dict[str, Any]:
         """The arguments of Searcher.search; raises QueryError as it does."""
-        fusion = Fusion(technique=self.technique, weights=self.weights)
+        technique = self.technique or Fusion().technique
+        given = self.technique or self.weights
+        fusion = Fusion(technique=technique, weights=self.weights) if given else None
         tuning = Tuning(
             bm25=Bm25(fields=self.fields, operator=self.operator, fuzziness=self.fuzziness),
             knn=Knn(ef_search=self.ef_search, min_cosine=self.min_cosine),

@@ -98,6 +98,7 @@ def test_mining_by_the_command_line(opensearch, books, tmp_path):
     """The judge counts a passage's tokens, so that what is short enough is kept."""
     words = ["--queries", EXAMPLES, "--split", "test", "--out", tmp_path / "mined", "--keep", 1]
     words += ["--judge", written(tmp_path / "judge"), "--max-score", 1, "--margin", "-1000"]
+    words += ["-k", 50]
     words += ["--timeout", 600, "--json"]
     done = tandem("mine", "--index", books, *words, TANDEM_URL=opensearch.url)
     assert done.code == 0, done.err
@@ -107,6 +108,7 @@ def test_mining_by_the_command_line(opensearch, books, tmp_path):
     # Not every query has words in common with more than its positives.
     assert found["by_system"]["knn"] == len(judged) >= found["by_system"]["bm25"] > 100
     assert found["dropped"]["judged positive"] > 100
+    assert json.loads((tmp_path / "mined" / "mining.json").read_text())["depth"] == 50
     again = tandem("mine", "--index", books, *words[:-1], TANDEM_URL=opensearch.url)
     assert f"{found['negatives']} negatives" in again.out
     words[words.index("--keep") + 1] = 2
@@ -120,3 +122,49 @@ def test_mining_needs_to_know_who_judges(tmp_path):
     assert (done.code, "--judge MODEL, or --no-judge" in done.err) == (2, True)
     done = tandem("mine", *words, "--judge", tmp_path / "x.onnx")
     assert (done.code, "there is no file" in done.err) == (1, True)
+
+
+@pytest.fixture
+def own_books(opensearch):
+    encoder = Encoder.load("sentence-transformers/all-MiniLM-L6-v2")
+    with loaded(opensearch, corpus(), by=encoder) as name:
+        yield name
+
+
+def test_an_index_is_tuned_and_its_searches_take_it_up(opensearch, own_books, tmp_path):
+    """Judgements that only BM25 agrees with: the usual weights lose, more for words gains."""
+    queries = tmp_path / "queries.tsv"
+    rows = corpus()[:60]
+    queries.write_text("".join(f"q{n}\t{row['text'][:60]}\n" for n, row in enumerate(rows)))
+    url = {"TANDEM_URL": opensearch.url}
+    words = ("--mode", "bm25", "-k", 3, "--run", tmp_path / "bm25.trec", "--timeout", 600)
+    assert tandem("search", "--index", own_books, "--queries", queries, *words, **url).code == 0
+    hits = [line.split() for line in (tmp_path / "bm25.trec").read_text().splitlines()]
+    qrels = tmp_path / "qrels.tsv"
+    qrels.write_text(
+        "".join(f"{query}\t0\t{pid}\t{4 - int(rank)}\n" for query, _, pid, rank, *_ in hits)
+    )
+
+    words = ("--index", own_books, "--queries", queries, "--qrels", qrels, "--step", 0.25)
+    words = ("tune", *words, "--fusion", "min_max", "--depth", 100, "--fields", "text,title")
+    done = tandem(*words, "--write", "--plot", tmp_path / "curve.svg", "--json", **url)
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    assert found["gains"]
+    assert found["setting"]["fusion"]["weights"] == [0.75, 0.25]
+    assert found["held_out"]["tuned"] > found["held_out"]["usual"]
+    assert found["written"] == [own_books]
+    assert (tmp_path / "curve.svg").exists()
+
+    def fusion(*more):
+        done = tandem("search", "bees", "--index", own_books, "--json", *more, **url)
+        return json.loads(done.out)["fusion"]["weights"]
+
+    assert fusion() == {"bm25": 0.75, "knn": 0.25}
+    assert fusion("--weights", "0.5,0.5") == {"bm25": 0.5, "knn": 0.5}
+    shown = tandem("index", "show", own_books, columns=200, **url).out
+    assert "search fusion" in shown
+    again = tandem(*words, **url)
+    assert (again.code, f"`tandem index untune {own_books}`" in again.err) == (1, True), again.err
+    assert tandem("index", "untune", own_books, **url).code == 0
+    assert fusion() == {"bm25": 0.3, "knn": 0.7}

@@ -1,0 +1,1 @@
+"""Settings of hybrid searches, chosen by judged queries and measured on others."""

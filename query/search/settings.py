@@ -1,0 +1,41 @@
+"""Write how an index is to be searched into its mapping's `_meta`, where searches find it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mappings import SEARCH, SearchSettings, path_of
+
+if TYPE_CHECKING:
+    from cluster import Cluster
+
+
+def put_search_settings(cluster: Cluster, index: str, settings: SearchSettings) -> list[str]:
+    """Have hybrid searches of an index, or of all behind an alias, do as `settings` say.
+
+    Searchers that are open take it up within a minute. Returns the indexes' names; raises
+    ClusterError.
+    """
+    return _put(cluster, index, settings)
+
+
+def remove_search_settings(cluster: Cluster, index: str) -> list[str]:
+    """Have searches of an index do the usual again; the names of those that had settings."""
+    return _put(cluster, index, None)
+
+
+def _put(cluster: Cluster, index: str, settings: SearchSettings | None) -> list[str]:
+    changed = []
+    with cluster.explaining():
+        found = cluster.client.indices.get(index=index)
+        for name, description in found.items():
+            meta = dict(description.get("mappings", {}).get("_meta") or {})
+            if meta.pop(SEARCH, None) is None and settings is None:
+                continue
+            if settings is not None:
+                meta[SEARCH] = settings.to_meta()
+            cluster.client.transport.perform_request(
+                "PUT", path_of(name, "_mapping"), body={"_meta": meta}
+            )
+            changed.append(name)
+    return changed
