@@ -9,8 +9,8 @@ import torch
 from transformers import AutoModel, AutoTokenizer
 
 from encoder import Encoder
-from tests.support.granite import granite
 from tests.support.parity import TEXTS, check, ours, theirs
+from tests.unit.encoder.model.granite import granite
 
 ROOT = Path(__file__).resolve().parents[4]
 COUNT = 200
