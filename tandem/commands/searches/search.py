@@ -46,13 +46,20 @@ SOME_MISSING = 3
 @click.option(
     "--queries",
     metavar="FILE",
-    help="Many queries: JSONL, id TAB text, or one a line; - for standard input.",
+    help="Many queries: JSONL, id TAB text, one a line, or a BEIR folder; - for standard input.",
 )
 @click.option(
     "--run",
     metavar="FILE",
     type=click.Path(path_type=Path, dir_okay=False),
     help="With --queries: write a TREC run, or JSONL to *.jsonl; - is standard output (default).",
+)
+@click.option(
+    "--batch",
+    type=click.IntRange(1),
+    default=32,
+    show_default=True,
+    help="With --queries: queries that are encoded together and sent in one request.",
 )
 @role_options
 @tuning_options
@@ -69,6 +76,7 @@ def command(
     model: str | None,
     queries: str | None,
     run: Path | None,
+    batch: int,
     target: Target,
     as_json: bool,
     asked: dict[str, Any],
@@ -90,7 +98,7 @@ def command(
     ):
         asked |= {"tuning": tuning, "rerank": _reranker(rerank, rerank_depth)}
         if many is not None:
-            return many.search(searcher, asked)
+            return many.search(searcher, {**asked, "batch": batch})
         result = _in_flags(searcher.search(str(text), **asked))
     if as_json:
         print_json(result_json(result))
@@ -130,6 +138,8 @@ def _many(
         queries = None
     if queries is None and not typed(context, "run"):
         run = None
+    if queries is None and typed(context, "batch"):
+        raise click.UsageError("--batch is for --queries.")
     _check_usage(text, queries)
     _check_run(queries, run, as_json, explain=typed(context, "explain"))
     return None if queries is None else ManyQueries(queries, run, as_json)

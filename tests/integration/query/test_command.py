@@ -152,7 +152,7 @@ def test_many_queries_into_a_run(search, tmp_path):
 
 
 def test_many_queries_from_standard_input_and_as_jsonl(search, tmp_path):
-    code, out, err = search("--queries", "-", "-k", 2, stdin="ISO 4217\nBWV 1043\n")
+    code, out, err = search("--queries", "-", "-k", 2, "--batch", 1, stdin="ISO 4217\nBWV 1043\n")
     assert code == 0, err
     assert [line.split()[0] for line in out.splitlines()] == ["1", "1", "2", "2"]
     run = tmp_path / "run.jsonl"

@@ -40,6 +40,7 @@ def tandem(capsys, monkeypatch, tmp_path):
         (("--pipeline", "p", "--fusion", "l2"), "--fusion would do nothing"),
         (("--pipeline", "p", "--combination", "harmonic_mean"), "--combination would do nothing"),
         (("--pipeline", "p", "--rank-constant", "9"), "--rank-constant would do nothing"),
+        (("--batch", "4"), "--batch is for --queries"),
     ],
 )
 def test_options_that_cannot_be_meant(tandem, words, said):
