@@ -10,15 +10,17 @@ from threading import Event
 from typing import Any, cast
 
 from ingest.errors import SourceError
+from ingest.read.formats.arrays import read_json
 from ingest.read.formats.frames import items_of
-from ingest.read.formats.jsonl import FROM_ARRAY, RowStream, Text, read_jsonl
+from ingest.read.formats.jsonl import RowStream, Text
 from ingest.read.formats.objects import read_iterable
 from ingest.read.formats.tables import read_csv, read_msmarco, read_tsv
+from ingest.read.formats.texts import read_text
 from ingest.read.rejects import may_write
 from ingest.read.sample import ROWS, Ahead, first_rows
+from ingest.read.sources.archives import members
 from ingest.read.sources.encoding import in_utf_8
 from ingest.read.sources.files import (
-    COMPRESSED,
     PRIVATE,
     REJECTS_ENDING,
     Position,
@@ -29,25 +31,10 @@ from ingest.read.sources.files import (
     opened,
     shown,
 )
-from ingest.read.sources.streams import DAMAGE, Stream, damaged
+from ingest.read.sources.format import format_of
+from ingest.read.sources.streams import Stream
 from ingest.records import Reject, Row
 from ingest.settings import Reading
-
-FORMATS = ("jsonl", "csv", "tsv", "msmarco", "parquet", "arrow")
-# Names ending so are of that format; anything else is told by its first bytes.
-_ENDINGS = {
-    ".jsonl": "jsonl",
-    ".ndjson": "jsonl",
-    ".json": "jsonl",
-    ".csv": "csv",
-    ".tsv": "tsv",
-    ".parquet": "parquet",
-    ".arrow": "arrow",
-    ".arrows": "arrow",
-    ".feather": "arrow",
-}
-# What every message of an Arrow stream begins with.
-_ARROW_STREAM = b"\xff\xff\xff\xff"
 
 
 def read_source(
@@ -60,48 +47,32 @@ def read_source(
     Raises SourceError where the file cannot be opened, its format is not known, or it is damaged.
     """
     with opened(source, position) as stream:
-        kind = reading.format or _format_of(source, stream)
-        if kind in ("parquet", "arrow"):
+        kind = reading.format or format_of(source.name, source.path, stream)
+        if kind in ("zip", "tar"):
+            for path, member, share in members(source, kind):
+                position.reached(source, share)
+                name = f"{source.name}:{path}"
+                yield from _rows_of(name, format_of(name, path, member), member, reading, tell)
+        elif kind in ("parquet", "arrow") and isinstance(getattr(stream, "raw", 0), io.FileIO):
             from ingest.read.formats.arrow import read_columnar
 
-            if not isinstance(getattr(stream, "raw", None), io.FileIO):
-                raise SourceError(f"{source.name} is {kind} and compressed: decompress it first.")
             yield from read_columnar(source, kind, position)
         else:
-            stream = in_utf_8(stream, source.name, reading.encoding)
-            yield from _TEXT_READERS[kind](Text(source.name, stream, tell), reading)
+            yield from _rows_of(source.name, kind, stream, reading, tell)
 
 
-def _format_of(source: SourceFile, stream: Stream) -> str:
-    try:
-        start = stream.peek(8)
-    except DAMAGE as error:
-        raise damaged(source.name, 0, error) from error
-    if start.startswith(b"PAR1"):
-        return "parquet"
-    if start.startswith((b"ARROW1", _ARROW_STREAM)):
-        return "arrow"
-    endings = [e.lower() for e in source.path.suffixes] if source.path else []
-    while endings and endings[-1] in COMPRESSED:
-        endings.pop()
-    kind = _ENDINGS.get(endings[-1]) if endings else None
-    head = start.removeprefix(b"\xef\xbb\xbf").lstrip()
-    if kind in (None, "jsonl") and head.startswith(b"["):
-        raise SourceError(
-            f"{source.name} is one JSON array and must have one document a line: {FROM_ARRAY}."
-        )
-    if kind is None and (head.startswith(b"{") or not head):
-        kind = "jsonl"
-    if kind is None:
-        raise SourceError(
-            f"the format of {source.name} is not known: name it with `format`, "
-            f"one of {', '.join(FORMATS)}."
-        )
-    return kind
+def _rows_of(
+    name: str, kind: str, stream: Stream, reading: Reading, tell: Callable[[str], None]
+) -> RowStream:
+    if kind not in _TEXT_READERS:
+        raise SourceError(f"{name} is {kind} and compressed: decompress it first.")
+    text = Text(name, in_utf_8(stream, name, reading.encoding), tell)
+    return _TEXT_READERS[kind](text, reading)
 
 
 _TEXT_READERS: dict[str, Callable[[Text, Reading], RowStream]] = {
-    "jsonl": read_jsonl,
+    "jsonl": read_json,
+    "text": read_text,
     "csv": read_csv,
     "tsv": read_tsv,
     "msmarco": read_msmarco,

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from ingest.errors import IngestError
-from ingest.read.rows import FORMATS
+from ingest.read.sources.format import FORMATS
 from ingest.read.template import Template
 from ingest.run.removal.prune import PruneLimit
 from ingest.settings import LARGEST, MEGABYTE, Reading, Splitting, Writing

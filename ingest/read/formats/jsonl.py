@@ -8,15 +8,11 @@ from dataclasses import dataclass
 
 import orjson
 
-from ingest.errors import SourceError
 from ingest.read.sources.streams import DAMAGE, Line, Stream, bounded_lines
 from ingest.read.values import fault_of, is_odd, kind_of, levels_of, too_deep
 from ingest.records import Origin, Reject, Row
 from ingest.settings import MEGABYTE, Reading
 
-FROM_ARRAY = "convert it with `jq -c '.[]'`"
-# A first line that only opens a value, and what makes lines of such a file.
-_CURES = {b"[": FROM_ARRAY, b"{": "convert it with `jq -c .`"}
 # Of an unreadable line, so much is kept in the rejects file.
 RAW_KEPT = 1 * MEGABYTE
 AHEAD = 1 << 16
@@ -58,22 +54,12 @@ def too_long(line: Line, origin: Origin, most: int) -> Reject | None:
 
 
 def read_jsonl(text: Text, reading: Reading) -> RowStream:
-    """One row a line; blank lines are none.
-
-    Raises SourceError where the first line only opens a value that goes on in the next.
-    """
-    first, name = True, text.name
+    """One row a line; blank lines are none."""
     for line in text.lines(reading.max_bytes):
         data = line.data.strip()
         if not data:
             continue
-        if first and data in _CURES:
-            raise SourceError(
-                f"{name} is JSON over several lines and must have one document a line: "
-                f"{_CURES[data]}."
-            )
-        first = False
-        origin = Origin(name, line.number)
+        origin = Origin(text.name, line.number)
         yield too_long(line, origin, reading.max_bytes) or parse_json(data, origin)
 
 

@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import BinaryIO, cast
+from pathlib import Path, PurePath
+from typing import BinaryIO, TypeVar, cast
 
 from ingest.errors import SourceError
 from ingest.read.sources.streams import Stream, decompressed
@@ -26,6 +26,21 @@ PRIVATE = 0o600
 STDIN = "-"
 BEIR_CORPUS = "corpus.jsonl"
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst", ".zstd")
+# Names ending so are of that format; anything else is told by its first bytes.
+ENDINGS = {
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".parquet": "parquet",
+    ".arrow": "arrow",
+    ".arrows": "arrow",
+    ".feather": "arrow",
+    ".txt": "text",
+    ".md": "text",
+    ".markdown": "text",
+}
 _GLOB_MARKS = "*?["
 
 
@@ -74,7 +89,7 @@ def _expand(name: str) -> Iterator[SourceFile]:
         return
     path = Path(name)
     if path.is_dir():
-        yield SourceFile(_corpus_of(path))
+        yield from (SourceFile(each) for each in _within(path))
     elif path.exists():
         yield SourceFile(path)
     elif any(mark in name for mark in _GLOB_MARKS):
@@ -109,16 +124,35 @@ def common_mode(sources: Iterable[SourceFile]) -> int:
     return mode
 
 
-def _corpus_of(folder: Path) -> Path:
-    """The corpus of a BEIR folder, compressed or not; never the rejects file beside it."""
-    corpora = [folder / f"{BEIR_CORPUS}{ending}" for ending in ("", *COMPRESSED)]
-    corpora = [path for path in corpora if path.is_file()]
-    if len(corpora) != 1:
-        raise SourceError(
-            f"the folder {folder} has {len(corpora)} files {BEIR_CORPUS} and a BEIR folder has "
-            f"one: name the files themselves, such as '{folder}/*.jsonl'."
-        )
-    return corpora[0]
+def _within(folder: Path) -> list[Path]:
+    """The files of a folder, at any depth, that can be read, or the corpus of BEIR's."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    found = [folder / path for path in chosen([path.relative_to(folder) for path in files])]
+    if not found:
+        known = ", ".join(ENDINGS)
+        raise SourceError(f"the folder {folder} has no file that ends with one of {known}.")
+    return found
+
+
+_AnyPath = TypeVar("_AnyPath", bound=PurePath)
+
+
+def chosen(paths: Sequence[_AnyPath]) -> list[_AnyPath]:
+    """Those that are sources: the only corpus.jsonl, compressed or not, or else all.
+
+    Hidden files, rejects and files of other endings are none.
+    """
+    corpora = {f"{BEIR_CORPUS}{ending}" for ending in ("", *COMPRESSED)}
+    found = [path for path in paths if path.name in corpora]
+    if len(found) == 1:
+        return found
+    return [
+        path
+        for path in paths
+        if not any(part.startswith((".", "__MACOSX")) for part in path.parts)
+        and {each.lower() for each in path.suffixes[-2:]} & ENDINGS.keys()
+        and not is_of_rejects(path.name)
+    ]
 
 
 class Position:

@@ -1,0 +1,158 @@
+"""JSON over several lines: an array, an object with a list inside, or objects one after another."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+import ijson
+import orjson
+
+from ingest.errors import SourceError
+from ingest.read.formats.arrow import as_text
+from ingest.read.formats.dumps import without_wrapping
+from ingest.read.formats.jsonl import AHEAD, RowStream, Text, read_jsonl
+from ingest.read.values import ID_FIELDS, MOST_LEVELS, TEXT_FIELDS, TITLE_FIELDS, is_odd, kind_of
+from ingest.records import Origin, Reject, Row
+from ingest.settings import Reading
+
+_ITEM = ".item"
+# What the answer of a search says of its shards is no list of documents.
+_NO_LISTS = "_shards."
+_OF_DOCUMENTS = {*ID_FIELDS, *TEXT_FIELDS, *TITLE_FIELDS, "_source"}
+_END = object()
+
+
+def read_json(text: Text, reading: Reading) -> RowStream:
+    """One row a line of JSONL; else one for each object of a list, or for each there is.
+
+    A row that is of no line has its number in `origin.line`. Raises SourceError where JSON over
+    several lines is broken, naming the document after which it is.
+    """
+    ahead = text.ahead()
+    path = _path(ahead.removeprefix(b"\xef\xbb\xbf").lstrip(), reading)
+    rows = read_jsonl(text, reading) if path is None else _elements(text, path, reading.max_bytes)
+    return without_wrapping(rows, ahead.removeprefix(b"\xef\xbb\xbf"))
+
+
+def _path(ahead: bytes, reading: Reading) -> str | None:
+    """Where ijson finds the documents: "item" in an array, "" for objects; None in JSONL."""
+    if ahead.startswith(b"["):
+        return "item"
+    first, end, rest = ahead.partition(b"\n")
+    several = bool(rest.strip())
+    try:
+        orjson.loads(first)
+    except orjson.JSONDecodeError:
+        if not first.startswith(b"{"):
+            return None
+        # Of one long line only a list of documents is no JSONL.
+        return _within(ahead, reading) if several else _list(ahead, reading, end)
+    return None if several else _list(ahead, reading, end)
+
+
+def _list(ahead: bytes, reading: Reading, end: bytes) -> str | None:
+    """The list within one line that is an object; None where that is a document itself."""
+    return _within(ahead, reading, sure=not end and len(ahead) == AHEAD) or None
+
+
+def _within(ahead: bytes, reading: Reading, *, sure: bool = False) -> str | None:
+    """The list of documents within an object, "" where it is a document; None where it is none.
+
+    sure: only a list of what has an id, a text or a title.
+    """
+    names = {*ID_FIELDS, *TEXT_FIELDS, reading.id_field, *reading.text_fields}
+    lists: dict[str, set[str]] = {}
+    last, whole, document = "", True, False
+    try:
+        for prefix, event, value in ijson.parse(io.BytesIO(ahead), multiple_values=True):
+            if event == "map_key" and not prefix and value in names:
+                document = True
+            if event == "start_map" and prefix == f"{last}{_ITEM}":
+                lists.setdefault(prefix, set())
+            elif event == "map_key" and prefix in lists:
+                lists[prefix].add(value)
+            last = prefix if event == "start_array" and _ITEM not in prefix else ""
+    except ijson.IncompleteJSONError as error:
+        whole = "premature EOF" in str(error)
+    except ijson.JSONError:
+        whole = False
+    if document:
+        return "" if whole else None
+    lists = {path: keys for path, keys in lists.items() if not path.startswith(_NO_LISTS)}
+    wanted = _OF_DOCUMENTS | names
+    likely = next((path for path, keys in lists.items() if keys & wanted), None)
+    if likely or (lists and not sure):
+        return likely or next(iter(lists))
+    return "" if whole else None
+
+
+class _Bounded:
+    """A stream that refuses to be read far beyond its last document."""
+
+    def __init__(self, text: Text, most: int) -> None:
+        self._text, self._most, self.documents, self._read = text, most + 2 * AHEAD, 0, 0
+
+    def read(self, size: int) -> bytes:
+        data = self._text.stream.read1(size)
+        self._read += len(data)
+        if self._read > self._most:
+            raise SourceError(
+                f"{self._text.name} has a document of more than {self._most - 2 * AHEAD:,} bytes "
+                f"after number {self.documents}: raise `Reading.max_bytes`."
+            )
+        return data
+
+    def found(self) -> int:
+        """Say that there is one more; its number, from 1."""
+        self.documents, self._read = self.documents + 1, 0
+        return self.documents
+
+
+def _elements(text: Text, path: str, most: int) -> Iterator[Row | Reject]:
+    source = _Bounded(text, most)
+    found = ijson.items(source, path, buf_size=AHEAD, multiple_values=not path)
+    while True:
+        try:
+            value = next(found, _END)
+        except (ijson.JSONError, UnicodeDecodeError) as error:
+            said = " ".join(str(error).split())[:100]
+            raise SourceError(
+                f"{text.name} is broken JSON after document {source.documents} ({said}): write it "
+                "again, and run the same command; what was stored is kept."
+            ) from error
+        if value is _END:
+            return
+        origin = Origin(text.name, source.found())
+        try:
+            row = _row(_floats(value), origin, most)
+        except RecursionError:
+            said = f"nested too deeply and at most {MOST_LEVELS} levels are taken: flatten it"
+            row = Reject(f"the document is {said}", origin)
+        yield row
+
+
+def _row(value: Any, origin: Origin, most: int) -> Row | Reject:
+    if not isinstance(value, dict):
+        reason = f"the element is {kind_of(value)} and must be an object"
+        return Reject(reason, origin, raw=json.dumps(value, default=str))
+    try:
+        size = len(orjson.dumps(value))
+    except TypeError:  # an integer of more than 64 bits, or too many levels
+        return Row(origin, value, as_text(value))
+    if size > most:
+        said = f"the document has {size:,} bytes and at most {most:,} are taken"
+        return Reject(f"{said} (`Reading.max_bytes`)", origin, document=value)
+    return Row(origin, value, as_text(value) if is_odd(value.values()) else None)
+
+
+def _floats(value: Any) -> Any:
+    """The value with floats for Decimals, as JSON is read elsewhere."""
+    if isinstance(value, Decimal):
+        return float(value)
+    if isinstance(value, dict):
+        return {key: _floats(each) for key, each in value.items()}
+    return [_floats(each) for each in value] if isinstance(value, list) else value

@@ -1,0 +1,66 @@
+"""The files within a zip or tar, one after another."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any, cast
+
+from ingest.errors import SourceError
+from ingest.read.sources.files import SourceFile, chosen
+from ingest.read.sources.streams import DAMAGE, Stream, decompressed
+
+# What an office document holds, and what it is.
+_OFFICE = {
+    "xl/workbook.xml": ("an Excel workbook", "save it as CSV (UTF-8)"),
+    "word/document.xml": ("a Word document", "save it as plain text (.txt)"),
+    "content.xml": ("an OpenDocument file", "save it as CSV (UTF-8) or as plain text (.txt)"),
+}
+
+# Also: encrypted, and compressed in a way that Python does not know.
+_DAMAGE = (zipfile.BadZipFile, tarfile.TarError, RuntimeError, NotImplementedError, *DAMAGE)
+
+
+def members(source: SourceFile, kind: str) -> Iterator[tuple[PurePosixPath, Stream, float]]:
+    """Each file that can be read: its path within, its bytes, and the share of those before it.
+
+    As in a folder, a corpus.jsonl is the only one. Raises SourceError for standard input, for an
+    archive that is damaged or needs a password, and for an office document.
+    """
+    if source.path is None:
+        raise SourceError(f"{kind} needs a file, not standard input: save it first.")
+    try:
+        yield from _of_zip(source) if kind == "zip" else _of_tar(source.path)
+    except _DAMAGE as error:
+        said = " ".join(str(error).split())[:200].rstrip(".")
+        raise SourceError(f"{source.name} cannot be read ({said}): unpack it first.") from error
+
+
+def _buffered(member: Any) -> io.BufferedReader:
+    return cast("io.BufferedReader", io.BufferedReader(member, 1 << 16))
+
+
+def _of_zip(source: SourceFile) -> Iterator[tuple[PurePosixPath, Stream, float]]:
+    with zipfile.ZipFile(cast(Path, source.path)) as archive:
+        names = archive.namelist()
+        for name, (what, cure) in _OFFICE.items():
+            if name in names:
+                raise SourceError(f"{source.name} is {what}, which is not read: {cure}.")
+        wanted = chosen([PurePosixPath(name) for name in names if not name.endswith("/")])
+        for number, path in enumerate(wanted):
+            with archive.open(str(path)) as member:
+                buffer = _buffered(member)
+                yield path, decompressed(buffer, str(path)), number / len(wanted)
+
+
+def _of_tar(path: Path) -> Iterator[tuple[PurePosixPath, Stream, float]]:
+    with tarfile.open(path) as archive:
+        files = {PurePosixPath(member.name): member for member in archive if member.isfile()}
+        wanted = chosen(list(files))
+        for number, name in enumerate(wanted):
+            member = archive.extractfile(files[name])
+            buffer = _buffered(member)
+            yield name, decompressed(buffer, str(name)), number / len(wanted)
