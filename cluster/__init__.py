@@ -12,7 +12,8 @@ from cluster.errors import (
     UnreachableError,
 )
 from cluster.node.home import Home
-from cluster.node.node import EmbeddedNode, NodeState
+from cluster.node.node import EmbeddedNode
+from cluster.node.state import NodeState
 
 __all__ = [
     "AccessError",

@@ -162,10 +162,14 @@ def connect(
 def connect_embedded(
     node: EmbeddedNode, *, timeout: float = 30.0, on_progress: OnProgress | None = None
 ) -> Cluster:
-    """Find or start this node and connect to it; raises NodeError."""
+    """Find or start this node and connect to it; raises NodeError.
+
+    The cluster's clients find the node again after a restart, at whichever port it runs.
+    """
     _check_timeout(timeout)
     url = node.start(on_progress).url
     options = _client_options(_host(split(url)), Credentials(), None, True, timeout)
+    options["locate"] = node.locate
     return _open(url, options, Circumstances(url, node=node))
 
 

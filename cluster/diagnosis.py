@@ -96,7 +96,7 @@ def of_node(node: EmbeddedNode) -> list[Finding]:
     section = "embedded node"
     if state:
         found = f"OpenSearch {state.version} runs at {state.url} (process {state.pid})"
-    elif said := node.epitaph():
+    elif node.record() and (said := node.absence()):
         found = said
     else:
         found = "not running; it starts by itself when it is needed"

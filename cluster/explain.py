@@ -49,8 +49,8 @@ def explain(
         return error
     if isinstance(error, TransportError) and not isinstance(error, ClientConnectionError):
         return _answered(error, where, index_names)
-    if where.node is not None and (epitaph := where.node.epitaph()):
-        return UnreachableError(epitaph)
+    if where.node is not None and (absence := where.node.absence()):
+        return UnreachableError(absence)
     return _unanswered(error, where)
 
 

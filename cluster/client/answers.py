@@ -9,6 +9,7 @@ from typing import Any
 from opensearchpy import AsyncTransport, NotFoundError, SerializationError, Transport
 from opensearchpy.exceptions import ConnectionError as ClientConnectionError
 
+from cluster.client.moving import Locate, follow
 from cluster.errors import UnreachableError
 
 
@@ -143,13 +144,19 @@ def _believed(method: str, path: str, params: Mapping[str, Any] | None, answer: 
 class CheckedTransport(Transport):
     """The client's transport, whose answers have the shape of what was asked for.
 
-    Raises NoClusterAnswerError, a ConnectionError of the client, for any other.
+    Raises NoClusterAnswerError, a ConnectionError of the client, for any other. locate: where the
+    cluster is now, if it moves.
     """
+
+    def __init__(self, *args: Any, locate: Locate | None = None, **options: Any) -> None:
+        self._locate = locate
+        super().__init__(*args, **options)
 
     def perform_request(
         self, method: str, url: str, params: Any = None, *args: Any, **options: Any
     ) -> Any:
         """Send a request, and check its answer."""
+        follow(self, self._locate)  # other threads may be using what is given up
         with _believing(method, url):
             answer = super().perform_request(method, url, params, *args, **options)
         return _believed(method, url, params, answer)
@@ -158,10 +165,16 @@ class CheckedTransport(Transport):
 class AsyncCheckedTransport(AsyncTransport):
     """The same on an event loop."""
 
+    def __init__(self, *args: Any, locate: Locate | None = None, **options: Any) -> None:
+        self._locate = locate
+        super().__init__(*args, **options)
+
     async def perform_request(
         self, method: str, url: str, params: Any = None, *args: Any, **options: Any
     ) -> Any:
         """Send a request, and check its answer."""
+        for connection in follow(self, self._locate):
+            await connection.close()
         with _believing(method, url):
             answer = await super().perform_request(method, url, params, *args, **options)
         return _believed(method, url, params, answer)

@@ -36,7 +36,7 @@ class Layout:
 
     @property
     def state(self) -> Path:
-        """JSON: pid, url, version."""
+        """JSON: who was started last, and where it answers."""
         return self.folder / "state.json"
 
     @property
@@ -79,11 +79,6 @@ class Layout:
         """The file into which the node writes its HTTP address once it listens."""
         return self.logs / "http.ports"
 
-    @property
-    def marker(self) -> str:
-        """The word of the command line that only this node has."""
-        return f"-Epath.data={self.data}"
-
 
 def prepare(
     layout: Layout,
@@ -122,10 +117,15 @@ def jvm_options(text: str, java: Java, layout: Layout) -> str:
     return "\n".join([*kept, f"-XX:ErrorFile={layout.logs}/hs_err_pid%p.log", ""])
 
 
-def command(layout: Layout, distribution: Path, port: int) -> list[str]:
+def program(distribution: Path) -> Path:
+    """The script that starts the node."""
+    return distribution / "bin" / "opensearch"
+
+
+def command(layout: Layout, identity: process.Identity, port: int) -> list[str]:
     """The words that start the node; port 0 lets the system choose."""
-    program = str(distribution / "bin" / "opensearch")
-    return [program, layout.marker, f"-Ehttp.port={port}"]
+    data = f"-Epath.data={layout.data}"
+    return [identity.program, identity.word, data, f"-Ehttp.port={port}"]
 
 
 def environment(layout: Layout, java: Java, heap: str) -> dict[str, str]:

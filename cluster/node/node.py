@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import json
-import os
 import shutil
 import socket
-import time
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from cluster.errors import NodeError
-from cluster.node import process, ready
+from cluster.errors import NodeError, UnreachableError
+from cluster.node import process, ready, state
 from cluster.node.artifacts import OPENSEARCH, OnProgress
 from cluster.node.distribution import installation
-from cluster.node.files import Layout, command, environment, prepare
+from cluster.node.files import Layout, command, environment, prepare, program
 from cluster.node.home import (
     Home,
     NodeUser,
@@ -28,21 +26,13 @@ from cluster.node.home import (
     node_user,
 )
 from cluster.node.java import Java, find_java
-from cluster.node.ready import answers, wait_until_ready
+from cluster.node.ready import is_node, wait_until_ready
+from cluster.node.state import NodeState, Record
 
 STOP_SECONDS = 30.0
 START_SECONDS = 180.0
 # How long a node may be busy before it counts as hung.
 PATIENCE_SECONDS = 60.0
-
-
-@dataclass(frozen=True)
-class NodeState:
-    """A node that runs."""
-
-    pid: int
-    url: str
-    version: str
 
 
 @dataclass(frozen=True)
@@ -71,15 +61,21 @@ class EmbeddedNode:
 
     def status(self) -> NodeState | None:
         """The running node, or None; a state file whose process is not our node counts as none."""
-        state = self.last_state()
-        return state if state and process.is_ours(state.pid, self.layout.marker) else None
-
-    def last_state(self) -> NodeState | None:
-        """The node that was started last, be it dead or alive; None after a stop."""
-        try:
-            return NodeState(**json.loads(self.layout.state.read_text("utf-8")))
-        except (OSError, ValueError, TypeError):
+        record = self.record()
+        if not record or not record.running:
             return None
+        return record.running if process.is_ours(record.running.pid, record.identity) else None
+
+    def locate(self) -> int:
+        """The port at which the node runs; raises UnreachableError where it does not."""
+        running = self.status()
+        if not running:
+            raise UnreachableError(self.absence() or "the embedded node does not run")
+        return urlsplit(running.url).port or 0
+
+    def record(self) -> Record | None:
+        """The node that was started last, be it dead or alive; None after a stop."""
+        return state.read(self.layout.state)
 
     def start(self, on_progress: OnProgress | None = None) -> NodeState:
         """Return the running node, starting it where it does not run; two at once give one node.
@@ -111,32 +107,44 @@ class EmbeddedNode:
             ) from error
 
     def _answering(self) -> NodeState | None:
-        state = self.status()
-        return state if state and answers(state.url) else None
+        record, running = self.record(), self.status()
+        if record and running and is_node(running.url, record.identity):
+            return running
+        return None
 
     def _start(self, on_progress: OnProgress | None) -> NodeState:
         if adopted := self._adopt():
             return adopted
-        if last := self.last_state():  # killed a moment ago, it may still hold the data's lock
-            process.gone_within(last.pid, self.layout.marker, STOP_SECONDS)
+        last = self.record()
+        if last and last.running:  # killed a moment ago, it may still hold the data's lock
+            process.gone_within(last.running.pid, last.identity, STOP_SECONDS)
         user = node_user()
         make_enterable(self.home.distributions)
         java = self.java or find_java(self.home, user)
         folder = installation(self.home, java, on_progress)
-        prepare(self.layout, folder, user, java, self.settings)
         if on_progress:
             on_progress(f"starting OpenSearch {OPENSEARCH.version}", 0, None)
-        return self._launch(folder, user, java)
+        try:
+            return self._launch(folder, user, java)
+        except NodeError:
+            if not ready.lacks_faiss(self.log):
+                raise
+        # An index of a user's own must not cost all others.
+        return replace(self, settings={**self.settings, **ready.NO_SHARDS})._launch(
+            folder, user, java, without_faiss=True
+        )
 
     def _adopt(self) -> NodeState | None:
         """A node that runs but did not answer: still starting, or busy; ended where it hangs."""
-        marker = self.layout.marker
-        if (pid := process.find(marker)) is None:
+        record = self.record()
+        if not record or (pid := process.find(record.identity)) is None:
             return None
+        identity = record.identity
         try:
-            return self._remember(pid, wait_until_ready(self.layout, pid, PATIENCE_SECONDS))
+            url = wait_until_ready(self.layout, pid, identity, PATIENCE_SECONDS)
+            return self._remember(identity, pid, url)
         except NodeError:
-            process.end(pid, marker, STOP_SECONDS)
+            process.end(pid, identity, STOP_SECONDS)
             return None
 
     def _last_port(self) -> int:
@@ -150,27 +158,36 @@ class EmbeddedNode:
             return 0
         return port
 
-    def _remember(self, pid: int, url: str) -> NodeState:
-        _write(self.layout.port, str(urlsplit(url).port))
-        state = NodeState(pid, url, OPENSEARCH.version)
-        _write(self.layout.state, json.dumps(asdict(state)))
-        return state
+    def _remember(self, identity: process.Identity, pid: int, url: str) -> NodeState:
+        state.replace(self.layout.port, str(urlsplit(url).port))
+        running = NodeState(pid, url, OPENSEARCH.version)
+        state.remember(self.layout.state, Record(identity, running))
+        return running
 
-    def _launch(self, folder: Path, user: NodeUser, java: Java) -> NodeState:
-        marker = self.layout.marker
+    def _launch(
+        self, folder: Path, user: NodeUser, java: Java, without_faiss: bool = False
+    ) -> NodeState:
+        prepare(self.layout, folder, user, java, self.settings)
+        identity = process.new_identity(user.uid, program(folder))
+        # Before it runs, so that it is found where we are killed now.
+        state.remember(self.layout.state, Record(identity))
         try:
             pid = process.spawn(
-                command(self.layout, folder, self.port or self._last_port()),
+                command(self.layout, identity, self.port or self._last_port()),
                 self.log,
                 user,
                 environment(self.layout, java, self.heap),
                 folder,
             )
-            return self._remember(pid, wait_until_ready(self.layout, pid, START_SECONDS))
+            url = wait_until_ready(self.layout, pid, identity, START_SECONDS)
+            if without_faiss:
+                _search_exactly(url)
+                wait_until_ready(self.layout, pid, identity, START_SECONDS)
+            return self._remember(identity, pid, url)
         except BaseException:
             # Ctrl-C too must leave no node that nobody knows of.
-            if (started := process.find(marker)) is not None:
-                process.end(started, marker, 2.0)
+            if (started := process.find(identity)) is not None:
+                process.end(started, identity, 2.0)
             raise
 
     def stop(self) -> NodeState | None:
@@ -183,12 +200,13 @@ class EmbeddedNode:
                 return self._stop()
 
     def _stop(self) -> NodeState | None:
-        state = self.status()
-        pid = state.pid if state else process.find(self.layout.marker)
-        if pid is not None:
-            process.end(pid, self.layout.marker, STOP_SECONDS)
+        record, running = self.record(), self.status()
+        if record:
+            pid = running.pid if running else process.find(record.identity)
+            if pid is not None:
+                process.end(pid, record.identity, STOP_SECONDS)
         self.layout.state.unlink(missing_ok=True)
-        return state
+        return running
 
     def reset(self) -> None:
         """End the node and delete its indexes; the downloads stay.
@@ -204,20 +222,28 @@ class EmbeddedNode:
                 if self.layout.data.exists():
                     shutil.rmtree(self.layout.data)
 
-    def epitaph(self) -> str | None:
-        """One sentence where the node that was started last has died; None where it has not."""
-        state = self.last_state()
-        if not state or process.is_ours(state.pid, self.layout.marker):
+    def absence(self) -> str | None:
+        """One sentence where the node does not run: died, stopped, or being started; else None."""
+        record, running = self.record(), self.status()
+        if running:
             return None
+        if not record or not (last := record.running):
+            if record and process.find(record.identity):
+                return "the embedded node is being started: wait and run the command again."
+            return "the embedded node does not run: run `EmbeddedNode.start()`, its data is kept."
         return (
-            f"the embedded node (process {state.pid}) has died; its log {self.log} says "
+            f"the embedded node (process {last.pid}) has died; its log {self.log} says "
             f"{ready.last_relevant(self.log)!r}: run `EmbeddedNode.start()` to start it again, "
             "its data is kept."
         )
 
 
-def _write(path: Path, text: str) -> None:
-    """Replace a file in one step, so that no reader ever sees half of it."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.{time.monotonic_ns()}")
-    temporary.write_text(text, "utf-8")
-    os.replace(temporary, path)
+def _search_exactly(url: str) -> None:
+    """Let all indexes run, those for faiss without its graphs, and say which these are."""
+    if spared := ready.without_graphs(url):
+        warnings.warn(
+            "the embedded node ended because it has no faiss, for which these indexes were made: "
+            f"{', '.join(spared)}; their vectors are searched exactly now, which takes longer: "
+            "make them anew with `engine='lucene'`.",
+            stacklevel=2,
+        )

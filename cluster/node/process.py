@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -51,6 +53,8 @@ def hold(path: Path, seconds: float, on_wait: Callable[[], None] | None = None) 
 POLL_SECONDS = 0.05
 READS, READ_SECONDS = 50, 0.005
 KTHREADD = 2  # the parent of all threads of a Linux kernel
+# The attribute of the node that holds the token of its start.
+TOKEN = "tandem_start"
 
 # The shell ends at once and its child passes to init: it holds none of our pipes, gets none of our
 # signals, and leaves us neither a zombie nor an unwaited Popen.
@@ -97,21 +101,53 @@ def arguments(pid: int) -> list[str]:
     return []
 
 
-def is_ours(pid: int, marker: str) -> bool:
-    """Whether the process runs and has `marker` as a word of its command line.
+@dataclass(frozen=True)
+class Identity:
+    """What only the process of one start has: its user, its program, and a token in its words.
 
-    The pid alone proves nothing: the system may have given it to another process since.
+    program: the script that starts it, which becomes a Java.
     """
-    return marker in arguments(pid)
+
+    uid: int
+    token: str
+    program: str
+
+    @property
+    def word(self) -> str:
+        """The word of the command line, by which the node also tells the token when asked."""
+        return f"-Enode.attr.{TOKEN}={self.token}"
 
 
-def find(marker: str) -> int | None:
-    """The pid of the process with `marker` as a word of its command line, or None.
+def new_identity(uid: int, program: Path) -> Identity:
+    """The identity of a process that is about to be started."""
+    return Identity(uid, secrets.token_hex(16), str(program))
+
+
+def is_ours(pid: int, identity: Identity) -> bool:
+    """Whether the process runs, and is the one of this start.
+
+    The pid alone proves nothing: the system may have given it to another process since. Nor do
+    words: an editor may have them, or another user's process.
+    """
+    words = arguments(pid)
+    if identity.word not in words:
+        return False
+    try:
+        running = psutil.Process(pid)
+        if running.uids().real != identity.uid:
+            return False
+        return identity.program in words or Path(running.exe()).name == "java"
+    except psutil.Error:
+        return False
+
+
+def find(identity: Identity) -> int | None:
+    """The pid of the process of this start, or None.
 
     While the start script runs its helpers, copies of it have the same words for a moment: the one
     that is no child of another is meant.
     """
-    found = {pid for pid in psutil.pids() if pid != os.getpid() and is_ours(pid, marker)}
+    found = {pid for pid in psutil.pids() if is_ours(pid, identity)}
     return next((pid for pid in sorted(found) if _parent(pid) not in found), None)
 
 
@@ -122,13 +158,13 @@ def _parent(pid: int) -> int | None:
         return None
 
 
-def end(pid: int, marker: str, seconds: float) -> None:
+def end(pid: int, identity: Identity, seconds: float) -> None:
     """Ask the process to end, and kill it where it has not within `seconds`.
 
     Raises NodeError where the process is another user's.
     """
     for sign, patience in ((signal.SIGTERM, seconds), (signal.SIGKILL, 10.0)):
-        if not is_ours(pid, marker):
+        if not is_ours(pid, identity):
             return
         try:
             psutil.Process(pid).send_signal(sign)
@@ -139,15 +175,15 @@ def end(pid: int, marker: str, seconds: float) -> None:
                 f"the embedded node (process {pid}) was started by another user: "
                 "stop it as that user or as root."
             ) from error
-        if gone_within(pid, marker, patience):
+        if gone_within(pid, identity, patience):
             return
     raise NodeError(f"the embedded node (process {pid}) does not end, not even when killed.")
 
 
-def gone_within(pid: int, marker: str, seconds: float) -> bool:
+def gone_within(pid: int, identity: Identity, seconds: float) -> bool:
     """Wait until the process has ended and let go of its files and ports; False if it does not."""
     deadline = time.monotonic() + seconds
-    while is_ours(pid, marker) or is_dying(pid):
+    while is_ours(pid, identity) or is_dying(pid):
         if time.monotonic() > deadline:
             return False
         time.sleep(POLL_SECONDS)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import http.client
+import json
 import os
 import re
 import time
 from pathlib import Path
-from urllib.parse import urlsplit
+from typing import Any
+from urllib.parse import quote, urlsplit
 
 from cluster.errors import NodeError
 from cluster.node import process
@@ -43,24 +45,84 @@ def last_relevant(log: Path) -> str:
 
 POLL_SECONDS = 0.1
 LOG_LINES = 8
+ANSWER_BYTES = 10_000_000
 # Primaries recovered; on one node replicas never are.
 _HEALTH = "/_cluster/health?wait_for_status=yellow&timeout=5s"
+_TO_COME = ("initializing_shards", "number_of_in_flight_fetch", "number_of_pending_tasks")
 
 
-def answers(url: str, path: str = "/", seconds: float = 10.0) -> bool:
-    """Whether GET on the node gives 200; http.client, because a proxy must not come between."""
-    parts = urlsplit(url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=seconds)
+def _ask(url: str, path: str, body: Any = None, seconds: float = 10.0) -> dict[str, Any]:
+    """The node's answer, empty where there is none that can be read; by GET, with a body by PUT.
+
+    http.client, because a proxy must not come between.
+    """
     try:
-        connection.request("GET", path)
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
+        parts = urlsplit(url)
+        connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=seconds)
+    except (ValueError, http.client.HTTPException):
+        return {}
+    try:
+        headers = {"content-type": "application/json"}
+        sent = None if body is None else json.dumps(body)
+        connection.request("GET" if body is None else "PUT", path, sent, headers)
+        answer = json.loads(connection.getresponse().read(ANSWER_BYTES))
+    except (OSError, ValueError, RecursionError, http.client.HTTPException):
+        return {}
     finally:
         connection.close()
+    return answer if isinstance(answer, dict) else {}
 
 
-def wait_until_ready(layout: Layout, pid: int, seconds: float) -> str:
+def is_node(url: str, identity: process.Identity) -> bool:
+    """Whether what answers at `url` is the node of this start, and no other that has its port."""
+    told = _ask(url, f"/_nodes/_local?filter_path=nodes.*.attributes.{process.TOKEN}").get("nodes")
+    expected = {"attributes": {process.TOKEN: identity.token}}
+    return isinstance(told, dict) and list(told.values()) == [expected]
+
+
+def _is_recovered(url: str) -> bool:
+    """Whether every index is there, or will not come: a broken one must not keep the others."""
+    health = _ask(url, _HEALTH)
+    if health.get("status") in ("yellow", "green"):
+        return True
+    return bool(health.get("unassigned_shards")) and not any(
+        health.get(name, True) for name in _TO_COME
+    )
+
+
+# What the log says where the node met an index for faiss, whose libraries it has not.
+_NO_FAISS = re.compile(r"UnsatisfiedLinkError: no opensearchknn|NoClassDefFoundError.*FaissService")
+# With these settings a node starts without opening any index.
+NO_SHARDS = {"cluster.routing.allocation.enable": "none"}
+_NO_GRAPHS = {"index.knn.advanced.approximate_threshold": -1}
+
+
+def lacks_faiss(log: Path) -> bool:
+    """Whether the node ended because it was to build a graph of faiss."""
+    return any(_NO_FAISS.search(line) for line in tail(log, 400))
+
+
+def without_graphs(url: str) -> list[str]:
+    """Turn off the graphs of indexes for faiss, open all indexes, and return the former's names."""
+    mappings = _ask(url, "/_mapping?expand_wildcards=all")
+    spared = sorted(name for name, told in mappings.items() if _needs_faiss(told))
+    for name in spared:
+        _ask(url, f"/{quote(name, safe='')}/_settings", _NO_GRAPHS)
+    _ask(url, "/_cluster/settings", {"transient": dict.fromkeys(NO_SHARDS, "all")})
+    return spared
+
+
+def _needs_faiss(mapping: Any) -> bool:
+    """Whether a part of a mapping is a field of vectors whose engine is not Lucene."""
+    if not isinstance(mapping, dict):
+        return False
+    if mapping.get("type") == "knn_vector":
+        method = mapping.get("method")
+        return not isinstance(method, dict) or method.get("engine") != "lucene"
+    return any(_needs_faiss(part) for part in mapping.values())
+
+
+def wait_until_ready(layout: Layout, pid: int, identity: process.Identity, seconds: float) -> str:
     """Return the node's URL once its indexes are recovered.
 
     Raises NodeError, ending with the last log lines, where the process ends or takes too long.
@@ -68,10 +130,10 @@ def wait_until_ready(layout: Layout, pid: int, seconds: float) -> str:
     deadline = time.monotonic() + seconds
     url = None
     while True:
-        if not process.is_ours(pid, layout.marker):
+        if not process.is_ours(pid, identity):
             raise NodeError(f"the embedded node ended while it started; {_log_end(layout.log)}")
         url = url or _published(layout.ports)
-        if url and answers(url, _HEALTH):
+        if url and is_node(url, identity) and _is_recovered(url):
             return url
         if time.monotonic() > deadline:
             raise NodeError(

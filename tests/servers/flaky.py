@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 # it on; "drop" to close the connection without passing it on; "lose" to pass it on and close the
 # connection instead of answering; "stall" to pass it on and answer only when nobody listens.
 Plan = Callable[[int], "int | str | None"]
-STALL_SECONDS = 3.0
+STALL_SECONDS = 8.0
 
 
 class FlakyProxy:

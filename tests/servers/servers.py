@@ -20,7 +20,7 @@ import psutil
 
 from cluster import Cluster, ClusterError, EmbeddedNode, Home, connect
 from cluster.node import process, ready
-from cluster.node.files import Layout, command, environment, prepare
+from cluster.node.files import Layout, command, environment, prepare, program
 from cluster.node.home import default_home, make_enterable, node_user
 from cluster.node.java import Java, find_java
 from cluster.node.node import START_SECONDS, NodeState
@@ -80,10 +80,10 @@ class OpenSearchServer:
     @property
     def url(self) -> str:
         """Where the node listens, or listened before it was killed."""
-        state = self.node.last_state()
-        if state is None:
+        record = self.node.record()
+        if record is None or record.running is None:
             raise RuntimeError("this server was never started")
-        return state.url
+        return record.running.url
 
     def start(self) -> NodeState:
         """Start the node, again on the port it had; its data is kept."""
@@ -93,11 +93,11 @@ class OpenSearchServer:
 
     def kill(self) -> None:
         """End the node as a crash would, and wait until it is gone."""
-        state = self.node.status()
-        if state is None:
+        record, state = self.node.record(), self.node.status()
+        if record is None or state is None:
             raise RuntimeError("this server does not run")
         os.kill(state.pid, signal.SIGKILL)
-        process.gone_within(state.pid, self.node.layout.marker, START_SECONDS)
+        process.gone_within(state.pid, record.identity, START_SECONDS)
 
     def close(self) -> None:
         """Stop the node and delete its folder; the shared downloads stay."""
@@ -124,15 +124,15 @@ class JavaServer:
         user, java, folder = node_user(), self.java(), self.distribution()
         prepare(self.layout, folder, user, java, {**self.own_settings(), **self.settings})
         os.replace(self.layout.config / "opensearch.yml", self.layout.config / self.config_file)
-        self.pid = process.spawn(
-            self.command(folder), self.layout.log, user, self.variables(java), folder
-        )
+        self.identity = process.new_identity(user.uid, self.program(folder))
+        words = command(self.layout, self.identity, self.port)
+        self.pid = process.spawn(words, self.layout.log, user, self.variables(java), folder)
         self.port = int(self._published().rsplit(":", 1)[1])
 
     def _published(self) -> str:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline:
-            if self.pid is None or not process.is_ours(self.pid, self.layout.marker):
+            if self.pid is None or not process.is_ours(self.pid, self.identity):
                 break
             if self.layout.ports.exists() and (found := self.layout.ports.read_text().split()):
                 return found[0]
@@ -147,13 +147,13 @@ class JavaServer:
 
     def _signal(self, sign: signal.Signals) -> None:
         """Signal the whole session of the spawn: Elasticsearch is a launcher and a server."""
-        if self.pid is None or not process.is_ours(self.pid, self.layout.marker):
+        if self.pid is None or not process.is_ours(self.pid, self.identity):
             return
         group = os.getpgid(self.pid)
         members = [pid for pid in psutil.pids() if _group(pid) == group]
         os.killpg(group, sign)
         for pid in members:
-            process.gone_within(pid, self.layout.marker, START_SECONDS)
+            process.gone_within(pid, self.identity, START_SECONDS)
         self.pid = None
 
     def close(self) -> None:
@@ -181,12 +181,8 @@ class ElasticsearchServer(JavaServer):
     def own_settings(self) -> Settings:
         return {"xpack.security.enabled": False}
 
-    def command(self, folder: Path) -> list[str]:
-        return [
-            str(folder / "bin" / "elasticsearch"),
-            self.layout.marker,
-            f"-Ehttp.port={self.port}",
-        ]
+    def program(self, folder: Path) -> Path:
+        return folder / "bin" / "elasticsearch"
 
     def variables(self, java: Java) -> dict[str, str]:
         return {
@@ -237,8 +233,8 @@ class SecuredServer(JavaServer):
             f"{security}.restapi.roles_enabled": "all_access",
         }
 
-    def command(self, folder: Path) -> list[str]:
-        return command(self.layout, folder, self.port)
+    def program(self, folder: Path) -> Path:
+        return program(folder)
 
     def variables(self, java: Java) -> dict[str, str]:
         return environment(self.layout, java, self.heap)

@@ -1,15 +1,20 @@
 """The embedded node as people use it: started twice at once, killed, reset, as another user."""
 
+import asyncio
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
+import warnings
+from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
 import pytest
+from opensearchpy.exceptions import ConnectionError
 
 from cluster import EmbeddedNode, NodeError, connect_embedded
 from cluster.node import process
@@ -17,7 +22,10 @@ from cluster.node.artifacts import OPENSEARCH
 from cluster.node.distribution import installation
 from cluster.node.home import node_user
 from cluster.node.java import bundled_java, find_java
+from ingest import ingest
+from query import Searcher
 from tests.servers.servers import OpenSearchServer
+from tests.support.stubs import StubEncoder
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -49,8 +57,10 @@ def finished(process):
     return process.returncode, out, err
 
 
-def running_with(marker):
-    return [pid for pid in psutil.pids() if process.is_ours(pid, marker)]
+def running(server):
+    """The processes with this server's data, whatever Tandem thinks of them."""
+    word = f"-Epath.data={server.node.layout.data}"
+    return [pid for pid in psutil.pids() if word in process.arguments(pid)]
 
 
 def test_two_starts_at_once_give_one_node_that_outlives_them(server):
@@ -60,7 +70,7 @@ def test_two_starts_at_once_give_one_node_that_outlives_them(server):
     first, second = (json.loads(out) for _, out, _ in answers)
     assert first == second
     assert first["running"]
-    assert running_with(server.node.layout.marker) == [first["pid"]]
+    assert running(server) == [first["pid"]]
     code, out, _ = finished(tandem(server, "node", "status", "--json"))
     assert json.loads(out) == first
 
@@ -69,7 +79,7 @@ def test_two_starts_at_once_give_one_node_that_outlives_them(server):
         cluster.client.index(index="kept", id="1", body={"a": 1}, params={"refresh": "true"})
     code, out, _ = finished(tandem(server, "node", "stop"))
     assert (code, "indexes are kept" in out) == (0, True)
-    assert running_with(server.node.layout.marker) == []
+    assert running(server) == []
     with connect_embedded(server.node) as cluster:
         assert cluster.client.count(index="kept")["count"] == 1
     code, _, err = finished(tandem(server, "node", "reset", stdin=subprocess.DEVNULL))
@@ -82,13 +92,13 @@ def test_two_starts_at_once_give_one_node_that_outlives_them(server):
 def test_interrupted_while_starting_leaves_no_node(server):
     start = tandem(server, "node", "start")
     deadline = time.monotonic() + 60
-    while not running_with(server.node.layout.marker) and time.monotonic() < deadline:
+    while not running(server) and time.monotonic() < deadline:
         time.sleep(0.05)
     time.sleep(1)
     start.send_signal(signal.SIGINT)
     code, _, err = finished(start)
     assert (code, err.splitlines()[-1]) == (130, "Interrupted.")
-    assert running_with(server.node.layout.marker) == []
+    assert running(server) == []
     assert server.node.status() is None
 
 
@@ -99,7 +109,7 @@ def test_a_crash_is_one_sentence_and_the_next_start_works(server):
         server.kill()
         with pytest.raises(Exception) as caught:  # noqa: PT011 - explain takes whatever comes
             cluster.client.info()
-        pid = server.node.last_state().pid
+        pid = server.node.record().running.pid
         said = str(cluster.explain(caught.value))
         assert f"the embedded node (process {pid}) has died" in said
         assert str(server.node.log) in said
@@ -112,14 +122,14 @@ def test_a_crash_is_one_sentence_and_the_next_start_works(server):
 
 def test_a_node_whose_starter_was_killed_is_found(server):
     start = tandem(server, "node", "start")
-    while not running_with(server.node.layout.marker):
+    while not running(server):
         time.sleep(0.05)
     start.kill()
     start.communicate()
     time.sleep(0.5)  # the shell that started it is gone, its helpers are not
-    pid = process.find(server.node.layout.marker)
+    pid = process.find(server.node.record().identity)
     assert server.node.start().pid == pid
-    assert running_with(server.node.layout.marker) == [pid]
+    assert running(server) == [pid]
 
 
 def test_a_failed_start_ends_with_the_log(server):
@@ -193,23 +203,73 @@ def test_an_ordinary_user_can_run_it(server):
     assert (server.home.node / "state.json").stat().st_uid == user.uid
     assert json.loads(as_user("node", "status", "--json")) == state
     as_user("node", "stop")
-    assert running_with(server.node.layout.marker) == []
+    assert running(server) == []
 
 
-def test_it_comes_back_at_its_port_and_its_files_are_its_users_alone():
-    import socket
+def test_it_comes_back_at_its_port_and_its_files_are_its_users_alone(server):
+    first = server.node.start()
+    layout = server.node.layout
+    for folder in (layout.data, layout.logs, layout.config, layout.temporary):
+        assert folder.stat().st_mode & 0o777 == 0o700
+    assert layout.log.stat().st_mode & 0o077 == 0
+    server.node.stop()
+    assert server.node.start().url == first.url
 
-    server = OpenSearchServer()
-    try:
-        first = server.node.start()
-        layout = server.node.layout
-        for folder in (layout.data, layout.logs, layout.config, layout.temporary):
-            assert folder.stat().st_mode & 0o777 == 0o700
-        assert layout.log.stat().st_mode & 0o077 == 0
-        server.node.stop()
-        assert server.node.start().url == first.url
-        server.node.stop()
-        with socket.create_server(("127.0.0.1", int(first.url.rpartition(":")[2]))):
-            assert server.node.start().url != first.url
-    finally:
-        server.close()
+
+def test_searchers_and_a_running_load_find_it_at_another_port(server):
+    first = server.node.start()
+    port = int(first.url.rpartition(":")[2])
+    with ExitStack() as later, connect_embedded(server.node) as cluster:
+        encoder = StubEncoder()
+        before = [{"id": "8", "text": "number 8"}]
+        ingest(before, index="moved", cluster=cluster, encoder=encoder)
+        searcher = Searcher(cluster, "moved", encoder=encoder)
+        assert searcher.search("number 8", mode="bm25").hits[0].id == "8"
+
+        def documents():
+            for number in range(300):
+                if number == 150:
+                    server.kill()
+                    with pytest.raises(Exception) as caught:  # noqa: PT011 - whatever comes
+                        cluster.client.info()
+                    assert "has died" in str(cluster.explain(caught.value))
+                    # It is somebody else's now, who answers nothing.
+                    later.enter_context(socket.create_server(("127.0.0.1", port)))
+                    assert server.node.start().url != first.url
+                yield {"id": str(number), "text": f"number {number}"}
+
+        report = ingest(documents(), index="moved", cluster=cluster, encoder=encoder)
+        assert (report.read, report.written, report.skipped) == (300, 299, 1)
+        assert searcher.search("number 8", mode="bm25").hits[0].id == "8"
+
+        async def ask():
+            async with cluster.async_client() as client:  # with the address of the first start
+                return await client.count(index="moved")
+
+        assert asyncio.run(ask())["count"] == 300
+
+
+def test_an_index_for_faiss_does_not_keep_the_node_from_starting(server):
+    server.start()
+    field = {"type": "knn_vector", "dimension": 2}
+    vector = {"properties": {"of": {"properties": {"v": field}}}}
+    with connect_embedded(server.node) as cluster:
+        client = cluster.client
+        client.index(index="kept", id="1", body={"a": 1}, params={"refresh": "true"})
+        client.indices.create(
+            index="theirs", body={"settings": {"index.knn": True}, "mappings": vector}
+        )
+        client.index(index="theirs", id="1", body={"of": {"v": [1, 0]}})
+        with pytest.raises(ConnectionError):
+            client.indices.refresh(index="theirs")
+        process.gone_within(server.node.record().running.pid, server.node.record().identity, 60)
+        with pytest.warns(UserWarning, match="made: theirs; .* `engine='lucene'`"):
+            server.start()
+        assert client.count(index="kept")["count"] == 1
+        query = {"query": {"knn": {"of.v": {"vector": [1, 0], "k": 1}}}}
+        assert client.search(index="theirs", body=query)["hits"]["total"]["value"] == 1
+        client.index(index="new", id="1", body={"a": 1}, params={"refresh": "true"})
+    server.node.stop()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        server.start()

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -25,10 +26,12 @@ def tandem(*words, **variables):
         env=os.environ | variables,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=600,
     )
     assert "Traceback" not in done.stderr
-    return done.returncode, done.stdout, done.stderr
+    # A run on a busy machine tells every ten seconds how far it is.
+    said = re.sub(r"(?m)^\d\d:\d\d:\d\d .*\n", "", done.stderr)
+    return done.returncode, done.stdout, said
 
 
 def test_elasticsearch_from_files_to_hits(

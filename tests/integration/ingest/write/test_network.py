@@ -10,7 +10,7 @@ from ingest.index.open import create_index
 from ingest.passages import skip, split
 from ingest.run.pipeline import DOCUMENTS_AHEAD, PASSAGES_AHEAD, REQUESTS_AHEAD
 from mappings import Shape
-from tests.servers.flaky import FlakyProxy
+from tests.servers.flaky import STALL_SECONDS, FlakyProxy
 from tests.support.loads import documents, ingested, stored
 from tests.support.stubs import StubEncoder
 
@@ -18,7 +18,7 @@ COUNT = 1000
 SMALL = Writing(max_count=100, in_flight=2)
 
 
-def load(proxy, index, plan=None, timeout=1.0):
+def load(proxy, index, plan=None, timeout=60.0):
     encoder = StubEncoder()
     with connect(proxy.url, timeout=timeout) as cluster:
         report = ingested(
@@ -35,7 +35,8 @@ def load(proxy, index, plan=None, timeout=1.0):
 @pytest.mark.parametrize("fault", [429, 502, 503, 504, "drop", "lose", "stall"])
 def test_what_passes_is_sent_again_and_nothing_is_lost(opensearch, index_name, fault):
     with FlakyProxy(opensearch.url, lambda n: fault if n in (1, 3, 4) else None) as proxy:
-        report = load(proxy, index_name)
+        # Below what a stall takes, and above what a busy machine does.
+        report = load(proxy, index_name, timeout=STALL_SECONDS - 2 if fault == "stall" else 60)
     assert (report.written, report.rejected) == (COUNT, 0)
     assert report.retries >= 3
     found = stored(opensearch, index_name)
