@@ -20,7 +20,7 @@ from cluster.credentials import (
     split,
     warn_if_exposed,
 )
-from cluster.errors import ClusterError, cause_of
+from cluster.errors import ClusterError, NodeError, cause_of
 from cluster.explain import Circumstances, explain
 from cluster.node.artifacts import OnProgress
 from cluster.node.node import EmbeddedNode
@@ -149,14 +149,18 @@ def connect(
     parts = split(url)
     warn_if_exposed(parts, credentials, verify)
     options = _client_options(_host(parts), credentials, ca_certs, verify, timeout)
-    node = EmbeddedNode()
+    circumstances = Circumstances(url, user, api_key is not None, _node_at(url.rstrip("/")))
+    return _open(url.rstrip("/"), options, circumstances)
+
+
+def _node_at(url: str) -> EmbeddedNode | None:
+    """The embedded node, where it runs at this URL."""
+    try:
+        node = EmbeddedNode()
+    except NodeError:  # a user without a home has none
+        return None
     state = node.status()
-    ours = state is not None and state.url == url.rstrip("/")
-    return _open(
-        url.rstrip("/"),
-        options,
-        Circumstances(url, user, api_key is not None, node if ours else None),
-    )
+    return node if state is not None and state.url == url else None
 
 
 def connect_embedded(

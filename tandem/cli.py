@@ -132,7 +132,8 @@ def cli(ctx: click.Context, config: Path | None, debug: bool) -> None:
     from tandem.config import defaults, usual_path
 
     path = config or usual_path()
-    if config or path.is_file():
+    # A home that may not be entered has no such file; one that was named must be there.
+    if path and (config or os.path.isfile(path)):
         commands = {name: cli.get_command(ctx, name) for name in COMMANDS}
         ctx.default_map = defaults(path, {k: v for k, v in commands.items() if v})
 

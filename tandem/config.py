@@ -16,6 +16,8 @@ from typing import Any
 
 import click
 
+from tandem.base.folders import own_folder
+
 PREFIX = "TANDEM"
 
 
@@ -78,11 +80,12 @@ def typed_wins(context: click.Context, values: dict[str, Any], *names: str) -> N
 Defaults = dict[str, Any]
 
 
-def usual_path() -> Path:
-    """Where the file is looked for when none is named."""
+def usual_path() -> Path | None:
+    """Where the file is looked for when none is named; None where the user has no home."""
     from platformdirs import user_config_path
 
-    return user_config_path("tandem", appauthor=False) / "tandem.toml"
+    folder = own_folder(user_config_path)
+    return folder / "tandem.toml" if folder else None
 
 
 def read_config(path: Path) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from cluster.errors import NodeError
+from tandem.base.folders import HOMELESS, cache_home
 
 # Not below /root, which no other user can enter: as root, the node runs as another user.
 ROOT_HOME = Path("/var/lib/tandem")
@@ -41,14 +42,17 @@ class Home:
 
 
 def default_home() -> Home:
-    """TANDEM_HOME, or /var/lib/tandem for root, or the user's cache folder."""
-    if named := os.environ.get("TANDEM_HOME"):
-        return Home(Path(named).expanduser().absolute())
-    if os.geteuid() == 0:
+    """TANDEM_HOME, or /var/lib/tandem for root, or the user's cache folder.
+
+    Raises NodeError for a user without a home.
+    """
+    if os.geteuid() == 0 and not os.environ.get("TANDEM_HOME"):
         return Home(ROOT_HOME)
     from platformdirs import user_cache_path
 
-    return Home(user_cache_path("tandem", appauthor=False))
+    if (folder := cache_home(user_cache_path)) is None:
+        raise NodeError(HOMELESS)
+    return Home(folder)
 
 
 class RunAs(TypedDict, total=False):

@@ -92,8 +92,10 @@ def _is_recovered(url: str) -> bool:
 
 # What the log says where the node met an index for faiss, whose libraries it has not.
 _NO_FAISS = re.compile(r"UnsatisfiedLinkError: no opensearchknn|NoClassDefFoundError.*FaissService")
-# With these settings a node starts without opening any index.
-NO_SHARDS = {"cluster.routing.allocation.enable": "none"}
+# With 0 a node starts without opening any index; cluster.routing.allocation.enable would not hold
+# for primaries that are on its disk. OpenSearch's default is 4.
+_RECOVERIES = "cluster.routing.allocation.node_initial_primaries_recoveries"
+NO_SHARDS = {_RECOVERIES: 0}
 _NO_GRAPHS = {"index.knn.advanced.approximate_threshold": -1}
 
 
@@ -108,7 +110,7 @@ def without_graphs(url: str) -> list[str]:
     spared = sorted(name for name, told in mappings.items() if _needs_faiss(told))
     for name in spared:
         _ask(url, f"/{quote(name, safe='')}/_settings", _NO_GRAPHS)
-    _ask(url, "/_cluster/settings", {"transient": dict.fromkeys(NO_SHARDS, "all")})
+    _ask(url, "/_cluster/settings", {"transient": {_RECOVERIES: 4}})
     return spared
 
 

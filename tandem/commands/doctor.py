@@ -42,9 +42,9 @@ def _cluster(target: Target) -> list[Finding]:
     from cluster import ClusterError, EmbeddedNode
     from cluster.diagnosis import of_cluster, of_failure, of_node
 
-    if target.url is None:
-        return of_node(EmbeddedNode())
     try:
+        if target.url is None:
+            return of_node(EmbeddedNode())
         with target.connect() as cluster:
             return of_cluster(cluster)
     except ClusterError as error:

@@ -1,0 +1,55 @@
+"""Where things are kept for a user without a home, as in a container under any number."""
+
+import os
+import pwd
+from pathlib import Path
+
+import pytest
+from platformdirs import user_cache_path
+
+from cluster import NodeError, connect
+from cluster.errors import UnreachableError
+from encoder import EncoderError
+from encoder.selection.cache import cache_folder
+from tandem.base.folders import cache_home, expanded
+from tandem.cli import main
+from tandem.config import usual_path
+
+
+@pytest.fixture
+def homeless(monkeypatch):
+    for name in ("HOME", "TANDEM_HOME", "XDG_CACHE_HOME", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+    def unknown(uid):
+        raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    monkeypatch.setattr(os, "geteuid", lambda: 54_321)
+
+
+def test_without_a_home_there_is_no_place_and_it_is_said(homeless):
+    assert (cache_home(user_cache_path), usual_path()) == (None, None)
+    with pytest.raises(EncoderError, match=r"no home folder.*TANDEM_HOME"):
+        cache_folder()
+    with pytest.raises(NodeError, match=r"no home folder.*TANDEM_HOME"):
+        connect()
+    # A cluster that is named needs none.
+    with pytest.raises(UnreachableError, match="nothing listens"):
+        connect("http://127.0.0.1:9")
+
+
+def test_a_home_that_leads_nowhere_stays_as_it_was_written(monkeypatch):
+    assert expanded("~no-such-user-4711/model") == Path("~no-such-user-4711/model")
+    monkeypatch.setenv("TANDEM_HOME", "~no-such-user-4711")
+    assert cache_home(user_cache_path) == Path("~no-such-user-4711").absolute()
+
+
+@pytest.mark.parametrize("words", ["node status", "node start", "index list"])
+def test_a_user_without_a_home_gets_one_sentence(homeless, capsys, words):
+    with pytest.raises(SystemExit) as left:
+        main(words.split())
+    out, err = capsys.readouterr()
+    (said,) = err.splitlines()
+    assert (left.value.code, out) == (1, "")
+    assert said.startswith("Error: this user has no home folder")
