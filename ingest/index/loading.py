@@ -67,12 +67,19 @@ class OpenIndex:
     template: str | None = None
 
 
-def enter(cluster: Cluster, index: OpenIndex, *, alias: str | None, relax: bool) -> OpenIndex:
+def enter(
+    cluster: Cluster,
+    index: OpenIndex,
+    *,
+    alias: str | None,
+    relax: bool,
+    keep_replicas: bool = False,
+) -> OpenIndex:
     """Take a place in an index, and relax its settings if that is asked; may be done twice.
 
-    alias: what is to point here at the end. An index that nobody loads into, and that is not to be
-    relaxed, gets no note. Raises IndexRefusedError where another fills it for the alias, and
-    ClusterError; `leave` takes back what was done.
+    alias: what is to point here at the end; keep_replicas: refreshes alone are relaxed. An index
+    that nobody loads into, and that is not to be relaxed, gets no note. Raises IndexRefusedError
+    where another fills it for the alias, and ClusterError; `leave` takes back what was done.
     """
     description = get_index(cluster, index.name)[index.name]
     note = read_note(index.name, description)
@@ -81,7 +88,8 @@ def enter(cluster: Cluster, index: OpenIndex, *, alias: str | None, relax: bool)
     if alias and (who := busy(note, but=index.token)):
         raise loaded_already(alias, who, index.name)
     note = note or Note()
-    settings = _journal(description, note) if relax else note.settings
+    relaxed = {"refresh_interval": "-1"} if keep_replicas else RELAXED
+    settings = {**note.settings, **_journal(description, note, relaxed)} if relax else note.settings
     note = replace(
         note,
         alias=alias or note.alias,
@@ -94,7 +102,7 @@ def enter(cluster: Cluster, index: OpenIndex, *, alias: str | None, relax: bool)
     if alias:
         take_lease(cluster, index.name, description, index.token, alias)
     if relax:
-        _put_settings(cluster, index.name, description, RELAXED)
+        _put_settings(cluster, index.name, description, relaxed)
     return replace(index, settings=settings)
 
 
@@ -106,14 +114,16 @@ def loaded_already(alias: str, who: str, index: str) -> IndexRefusedError:
     )
 
 
-def _journal(description: Description, note: Note) -> dict[str, str | None]:
+def _journal(
+    description: Description, note: Note, relaxed: Mapping[str, str]
+) -> dict[str, str | None]:
     """The owner's values: those that are set, or stand in the note of what is relaxed already."""
     now = description["settings"]["index"]
     return {
         name: note.settings[name]
-        if name in note.settings and now.get(name) == relaxed
+        if name in note.settings and now.get(name) == value
         else now.get(name)
-        for name, relaxed in RELAXED.items()
+        for name, value in relaxed.items()
     }
 
 

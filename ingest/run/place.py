@@ -151,7 +151,11 @@ def _begin(
     plan = plan.as_recorded(index.template)
     relax = plan.relax or index.created or alias is not None
     try:
-        entered = client.persist(lambda: enter(cluster, index, alias=alias, relax=relax))
+        entered = client.persist(
+            lambda: enter(
+                cluster, index, alias=alias, relax=relax, keep_replicas=plan.keep_replicas
+            )
+        )
     except BaseException:
         # Where the note may not be put, it may not be taken away either.
         with suppress(AccessError):

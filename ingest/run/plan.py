@@ -33,9 +33,11 @@ if TYPE_CHECKING:
 class Plan:
     """Everything that a run is asked to do, apart from its source, cluster and encoder.
 
-    confirm_prune: asked before documents go that the source lacks, None lets none go; max_prune:
-    how many may go, None for all; keep: how many older indexes of the alias stay, None for all;
-    take_alias: it may be taken from indexes that Tandem did not make.
+    relax: refreshes and replicas of an index that was there before, as of a new one; keep_replicas:
+    leave those as they are, which is slower and goes on while a node is away; confirm_prune: asked
+    before documents go that the source lacks, None lets none go; max_prune: how many may go, None
+    for all; keep: how many older indexes of the alias stay, None for all; take_alias: it may be
+    taken from indexes that Tandem did not make.
     """
 
     shape: Shape = field(default_factory=Shape)
@@ -45,6 +47,7 @@ class Plan:
     max_rejects: RejectLimit = field(default_factory=RejectLimit)
     rejects: Path | None = None
     relax: bool = False
+    keep_replicas: bool = False
     force_merge: bool = False
     confirm_prune: Confirm | None = None
     max_prune: PruneLimit | None = field(default_factory=PruneLimit)

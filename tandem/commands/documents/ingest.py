@@ -55,6 +55,11 @@ _PAGES = (".pdf", ".doc", ".docx", ".odt", ".rtf", ".epub", ".pptx", ".xlsx", ".
 @click.option("--prune", is_flag=True, help="Remove documents that the source no longer has.")
 @click.option("--yes", is_flag=True, help="With --prune: do not ask.")
 @click.option("--relax", is_flag=True, help="Relax refreshes and replicas of an existing index.")
+@click.option(
+    "--keep-replicas",
+    is_flag=True,
+    help="Keep replicas while loading: slower, and goes on while a node is away.",
+)
 @click.option("--force-merge", is_flag=True, help="Merge the index into one segment at the end.")
 @click.option("--dry-run", is_flag=True, help="Show the first passages and the mapping only.")
 @ingest_options

@@ -57,3 +57,22 @@ def test_an_owners_settings_come_back_exactly(opensearch, index_name):
     )
     found = settings_of(opensearch, index_name)
     assert (found["refresh_interval"], found["auto_expand_replicas"]) == ("9s", "0-1")
+
+
+def test_replicas_are_kept_where_that_is_asked(opensearch, index_name):
+    seen = []
+
+    def watched():
+        yield from documents(3)
+        seen.append(settings_of(opensearch, index_name))
+
+    ingested(documents(1), cluster=opensearch, index=index_name, encoder=StubEncoder(), plan=Plan())
+    replicas = {"index": {"number_of_replicas": "1"}}
+    opensearch.client.indices.put_settings(index=index_name, body=replicas)
+    plan = Plan(relax=True, keep_replicas=True)
+    ingested(watched(), cluster=opensearch, index=index_name, encoder=StubEncoder(), plan=plan)
+    (during,) = seen
+    assert (during["number_of_replicas"], during["refresh_interval"]) == ("1", "-1")
+    after = settings_of(opensearch, index_name)
+    assert (after["number_of_replicas"], "refresh_interval" in after) == ("1", False)
+    assert LOADING not in meta_of(opensearch, index_name)
