@@ -15,13 +15,13 @@ from tandem.options.cluster import Target, cluster_options, index_name, json_opt
 from tandem.options.encoder import encoder_options, recorded_encoder
 from tandem.options.ingest import ingest_options
 from tandem.options.shape import shape_options, tell_replicas
+from tandem.output.dry_run import number, show_passages
 from tandem.output.flags import in_flags
 
 if TYPE_CHECKING:
     from cluster import Cluster
     from encoder import Encoder
     from ingest import Report
-    from ingest.run.dry_run import DryRun
     from ingest.run.removal.prune import Confirm
     from tandem.options.encoder import EncoderChoice
     from tandem.output.progress import IngestProgress
@@ -117,10 +117,10 @@ def _refuse_pages(source: tuple[str, ...]) -> None:
 def _end_in_order() -> None:
     """Write what is encoded, as for Ctrl-C, where batch systems or a closed terminal end a run."""
     for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
+        sign = getattr(signal, name, None)
         # One that is ignored, as nohup has it, stays ignored.
-        if number is not None and signal.getsignal(number) == signal.SIG_DFL:
-            signal.signal(number, signal.default_int_handler)
+        if sign is not None and signal.getsignal(sign) == signal.SIG_DFL:
+            signal.signal(sign, signal.default_int_handler)
 
 
 @dataclass(frozen=True)
@@ -198,7 +198,7 @@ class _Request:
         if as_json:
             print_json(found.to_json())
         else:
-            _show_dry(found)
+            show_passages(found)
         return 0
 
 
@@ -206,7 +206,7 @@ def _confirmation(yes: bool, progress: IngestProgress) -> Confirm:
     def confirm(count: int, sample: list[str]) -> bool:
         if yes:
             return True
-        what = _number(count, "passage")
+        what = number(count, "passage")
         question = (
             f"Remove {what} of documents that the source no longer has ({', '.join(sample)}...)?"
         )
@@ -224,7 +224,7 @@ def _show(report: Report, as_json: bool, *, split: bool) -> None:
         print_json(report.to_json())
         return
     click.echo(
-        f"{_number(report.read, 'document')} read: {report.written:,} written, "
+        f"{number(report.read, 'document')} read: {report.written:,} written, "
         f"{report.skipped:,} unchanged, {report.rejected:,} rejected, in {report.seconds:,.1f} "
         f"seconds ({report.docs_per_second:,.1f} documents per second), index {report.index}."
     )
@@ -232,13 +232,9 @@ def _show(report: Report, as_json: bool, *, split: bool) -> None:
         click.echo(f"  {line}.")
 
 
-def _number(count: int, what: str) -> str:
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
-
-
 def _remarks(report: Report, split: bool) -> list[str]:
     """What there is to say beside the counts, each without its full stop."""
-    r, number = report, _number
+    r = report
     gone = f"; deleted: {', '.join(r.deleted)}" if r.deleted else ""
     cure = "" if split else " (leave out --no-split to split them)"
     said: list[tuple[object, str]] = [
@@ -267,36 +263,3 @@ def _remarks(report: Report, split: bool) -> list[str]:
         (r.rejects, f"rejected documents, and why, are in {r.rejects}"),
     ]
     return [text for holds, text in said if holds]
-
-
-def _show_dry(found: DryRun) -> None:
-    import json
-
-    from rich.table import Table
-    from rich.text import Text
-
-    from tandem.output.terminal import console
-
-    out = console()
-    shown = found.template.replace("\n", "\\n")
-    table = Table("Id", "Tokens", "Encoded", title=Text(f"Template {shown}"))
-    for passage, tokens in zip(found.passages, found.tokens, strict=True):
-        table.add_row(Text(passage.id), str(tokens), Text(passage.encoded))
-    out.print(table)
-    for reject in found.rejects:
-        where = f"{reject.origin.file}:{reject.origin.line}"
-        out.print(f"{where} would be rejected: {reject.reason}")
-    for name, kind in found.types.items():
-        out.print(f"{name}: {kind}")
-    if gone := found.pruned:
-        some = f" ({', '.join(gone.sample)}...)" if gone.sample else ""
-        what = f"{gone.documents:,} of {_number(gone.held, 'document')}"
-        out.print(f"Removed at the end: {what} that the source no longer has{some}.")
-    if found.deleted:
-        out.print(f"Deleted at the end: {', '.join(found.deleted)}.")
-    if found.body is None:
-        out.print(f"The index {found.index} is there: the documents would go into it.")
-    else:
-        out.print(f"The index {found.index} would be created with:")
-        out.print_json(json.dumps(found.body))
-    out.print("Nothing was written.")
