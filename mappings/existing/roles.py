@@ -16,8 +16,11 @@ TEXT_NAMES = (
     *("abstract", "description", "chunk"),
 )
 TITLE_NAMES = ("title", "headline", "subject", "heading", "name")
-# Text by its type and an identifier by its name: words are not looked for in it unless asked.
-_IDENTIFIER = re.compile(r"(.*[._-])?(id|uuid|guid|url|uri|slug|sku|hash|path|filename)", re.I)
+# Text by its type, and an identifier or a framework's own by its name: words are not looked for in
+# it unless asked.
+_IDENTIFIER = re.compile(
+    r"(.*\.)?_.*|(.*[._-])?(id|uuid|guid|url|uri|slug|sku|hash|path|filename)", re.I
+)
 # Of the longest field, a field with a usual name has at least this share of characters.
 USUAL_SHARE = 0.5
 SAMPLE = 20
