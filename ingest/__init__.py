@@ -17,6 +17,7 @@ from ingest.index.delete import delete_index
 from ingest.index.describe import describe as describe_index
 from ingest.index.describe import list_indexes
 from ingest.index.existing.adopt import Adoption, adopt_index
+from ingest.index.existing.enrich import Enrichment, enrich
 from ingest.index.open import create_index
 from ingest.records import PassageEncoder
 from ingest.run.dry_run import DryRun, dry_run
@@ -32,6 +33,7 @@ __all__ = [
     "Adoption",
     "BlockedError",
     "DryRun",
+    "Enrichment",
     "IncompleteError",
     "IndexRefusedError",
     "IngestError",
@@ -57,6 +59,7 @@ __all__ = [
     "delete_index",
     "describe_index",
     "dry_run",
+    "enrich",
     "ingest",
     "list_indexes",
     "remove",

@@ -61,6 +61,7 @@ if TYPE_CHECKING:
         Adoption,
         BlockedError,
         DryRun,
+        Enrichment,
         IncompleteError,
         IndexRefusedError,
         IngestError,
@@ -82,6 +83,7 @@ if TYPE_CHECKING:
         delete_index,
         describe_index,
         dry_run,
+        enrich,
         ingest,
         list_indexes,
         remove,
@@ -133,7 +135,7 @@ _NAMES = {
         write_run
     """,
     "ingest": """
-        Adoption adopt_index OtherPromptError
+        Adoption Enrichment adopt_index enrich OtherPromptError
         BlockedError DryRun IncompleteError IndexRefusedError IngestError
         LostPlaceError OutageError
         PassageEncoder Plan Reading RejectLimit Removal Report SourceError Splitting
@@ -170,6 +172,7 @@ __all__ = [
     "EmbeddedNode",
     "Encoder",
     "EncoderError",
+    "Enrichment",
     "Evaluation",
     "EvaluationError",
     "FilterError",
@@ -232,6 +235,7 @@ __all__ = [
     "delete_index",
     "describe_index",
     "dry_run",
+    "enrich",
     "evaluate",
     "ingest",
     "list_indexes",

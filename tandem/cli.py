@@ -23,6 +23,7 @@ from tandem.output.terminal import guarded
 COMMANDS = {
     "demo": "Ingest examples/ into the embedded node and run its searches in all three modes.",
     "doctor": "Show what cluster, Java, model and machine can do, with cures.",
+    "enrich": "Give documents that are in a cluster already the vectors of their texts.",
     "evaluate": "Measure how well an index's searches rank, by judged queries.",
     "index": "Create, list, show, switch, adopt or delete indexes, or write a search pipeline.",
     "ingest": "Encode documents and write them into an index.",
@@ -38,6 +39,7 @@ COMMANDS = {
 
 # Where a command's file is, within tandem/commands, unless it has the command's own name.
 FILES = {
+    "enrich": "documents.enrich",
     "evaluate": "evaluation.evaluate",
     "ingest": "documents.ingest",
     "remove": "documents.remove",

@@ -155,7 +155,7 @@ def existing(
     if found is None:
         return None
     concrete, description = found
-    record = _checked(concrete, description, encoder)
+    record = check_record(concrete, description, encoder)
     _check_shape(concrete, laid_out(description, record.fields), shape)
     return concrete, description, record
 
@@ -194,7 +194,8 @@ def writable(cluster: Cluster, name: str) -> tuple[str, dict[str, Any]] | None:
     return concrete, found[concrete]
 
 
-def _checked(name: str, description: dict[str, Any], encoder: PassageEncoder) -> IndexRecord:
+def check_record(name: str, description: dict[str, Any], encoder: PassageEncoder) -> IndexRecord:
+    """An index's record; raises IndexRefusedError where an encoder's vectors must not go there."""
     cure = f"ingest into a new index, such as `index={name + '-2'!r}`, or with `alias`"
     record = read_record(description["mappings"], name)
     if record is None:

@@ -85,6 +85,7 @@ FLAGS = {
 COMMANDS = {
     "ingest": "tandem ingest",
     "adopt_index": "tandem index adopt",
+    "enrich": "tandem enrich",
     "describe_index": "tandem index show",
     "delete_index": "tandem index delete",
     "put_pipeline": "tandem index pipeline",

@@ -177,8 +177,8 @@ def _vector_of(
         raise IndexRefusedError(
             f"index {index!r} has {said} ({', '.join(there)}): name one with `vector_field`."
             if there
-            else f"index {index!r} has no field of vectors that can be searched: ingest its "
-            "documents into a new index."
+            else f"index {index!r} has no field of vectors that can be searched: "
+            f"`enrich(cluster, {index!r}, encoder)` gives its documents some."
         )
     found = there[wanted] if wanted else next(iter(there.values()))
     if found.dimension != dim:
