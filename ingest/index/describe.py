@@ -80,13 +80,12 @@ def aliases(description: Mapping[str, Any]) -> list[str]:
 def list_indexes(cluster: Cluster) -> list[dict[str, Any]]:
     """One row for each index that has a record of Tandem's, in the order of names; two requests.
 
-    Raises ClusterError, and MappingError for a damaged record.
+    damaged: why its record cannot be read, and then nothing is known of its model. Raises
+    ClusterError.
     """
-    from mappings import read_record
-
     found = get_index(cluster, "*", filter_path=_OF_ALL)
-    records = {name: read_record(each.get("mappings", {}), name) for name, each in found.items()}
-    ours = {name: record for name, record in sorted(records.items()) if record}
+    records = {name: _record(each, name) for name, each in sorted(found.items())}
+    ours = {name: record for name, record in records.items() if record != (None, None)}
     if not ours:
         return []
     with cluster.explaining():
@@ -96,13 +95,24 @@ def list_indexes(cluster: Cluster) -> list[dict[str, Any]]:
             "index": name,
             "aliases": sorted(aliases(found[name])),
             "documents": _size(stats, name)["docs"]["count"],
-            "model": record.encoder.model,
-            "dimension": record.encoder.dimension,
+            "model": record.encoder.model if record else None,
+            "dimension": record.encoder.dimension if record else None,
             "bytes": _size(stats, name)["store"]["size_in_bytes"],
             "missing_shards": _missing(found[name], stats, name),
+            "damaged": damaged,
         }
-        for name, record in ours.items()
+        for name, (record, damaged) in ours.items()
     ]
+
+
+def _record(description: Mapping[str, Any], name: str) -> tuple[IndexRecord | None, str | None]:
+    """An index's record, if it has one; else why it cannot be read, if so."""
+    from mappings import MappingError, read_record
+
+    try:
+        return read_record(description.get("mappings", {}), name), None
+    except MappingError as error:
+        return None, str(error)
 
 
 def _stats(cluster: Cluster, index: str) -> dict[str, Any]:

@@ -7,7 +7,10 @@ import socket
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+from msgspec import Meta
 
 from ingest.errors import IndexRefusedError
 from mappings import LOADING
@@ -26,8 +29,8 @@ class Loader:
     """A process that loads, and when it was last heard of, in seconds since 1970."""
 
     host: str
-    pid: int
-    at: int
+    pid: Annotated[int, Meta(ge=1, le=2**31 - 1)]
+    at: Annotated[int, Meta(ge=0, le=2**53)]
 
     def lives(self, token: str) -> bool:
         """Whether it goes on, as far as is known here; token: of its run."""
@@ -87,13 +90,13 @@ def read_note(index: str, description: Mapping[str, Any]) -> Note | None:
     if "tandem" not in meta or (found := meta.get(LOADING)) is None:
         return None
     try:
-        loaders = {str(token): Loader(**each) for token, each in found["loaders"].items()}
-        return Note(found["alias"], bool(found["whole"]), dict(found["settings"]), loaders)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return msgspec.convert(found, Note)
+    except msgspec.ValidationError as error:
+        why = str(error).replace("`", "").replace("$.", "")
         raise IndexRefusedError(
             f"index {index!r} has a note of a load in its mapping's _meta that cannot be read "
-            f"({type(error).__name__}: {error}): set refresh_interval and number_of_replicas as "
-            f"they should be, and put the _meta without {LOADING!r}."
+            f"({why}): set refresh_interval and number_of_replicas as they should be, and put "
+            f"the _meta without {LOADING!r}."
         ) from error
 
 

@@ -94,16 +94,18 @@ def list_all(target: Target, as_json: bool) -> None:
         return
     table = _table("", "Index", "Aliases", "Documents", "Model", "Dimension", "Size")
     for row in rows:
-        numbers = (f"{row['documents']:,}", str(row["dimension"]), size(row["bytes"]))
+        numbers = (f"{row['documents']:,}", str(row["dimension"] or ""), size(row["bytes"]))
         aliases = ", ".join(row["aliases"])
-        table.add_row(row["index"], aliases, numbers[0], row["model"], *numbers[1:])
+        table.add_row(row["index"], aliases, numbers[0], row["model"] or "(damaged)", *numbers[1:])
     console().print(table)
 
 
 def _warn(rows: list[dict[str, Any]]) -> None:
-    """Say which indexes are not whole."""
+    """Say which indexes are not whole, or have a record that cannot be read."""
     from ingest.index.describe import incomplete
 
+    for sentence in filter(None, (row.get("damaged") for row in rows)):
+        click.echo(f"Warning: {sentence}", err=True)
     for sentence in filter(None, map(incomplete, rows)):
         click.echo(f"Warning: {sentence}", err=True)
 

@@ -58,9 +58,19 @@ def test_list_has_what_tandem_made_and_nothing_else(run, opensearch, stub):
         "model": StubEncoder().name,
         "dimension": StubEncoder().dim,
         "missing_shards": 0,
+        "damaged": None,
     }
     assert size > 1000
-    out = run("list").out
+    # One that others wrote over is shown as such, and costs no other.
+    damaged = {"_meta": {"tandem": {"format": 1, "encoder": {"model": 7}}}}
+    opensearch.client.indices.put_mapping(index=other, body=damaged)
+    rows = {row["index"]: row for row in json.loads(run("list", "--json").out)["indexes"]}
+    assert (rows[other]["model"], rows[stub]["damaged"]) == (None, None)
+    assert "damaged Tandem record" in rows[other]["damaged"]
+    done = run("list")
+    assert (done.code, "(damaged)" in done.out) == (0, True)
+    assert f"Warning: index {other!r} has a damaged Tandem record" in done.err
+    out = done.out
     assert max(map(len, out.splitlines())) <= 100
     for word in ("Index", "Aliases", "Documents", stub, f"{stub}-alias", "kB"):
         assert word in out
