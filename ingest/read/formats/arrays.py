@@ -66,7 +66,7 @@ def _within(ahead: bytes, reading: Reading, *, sure: bool = False) -> str | None
     """
     names = {*ID_FIELDS, *TEXT_FIELDS, reading.id_field, *reading.text_fields}
     lists: dict[str, set[str]] = {}
-    last, whole, document = "", True, False
+    last, arrays, whole, document = "", 0, True, False
     try:
         for prefix, event, value in ijson.parse(io.BytesIO(ahead), multiple_values=True):
             if event == "map_key" and not prefix and value in names:
@@ -75,7 +75,8 @@ def _within(ahead: bytes, reading: Reading, *, sure: bool = False) -> str | None
                 lists.setdefault(prefix, set())
             elif event == "map_key" and prefix in lists:
                 lists[prefix].add(value)
-            last = prefix if event == "start_array" and _ITEM not in prefix else ""
+            last = prefix if event == "start_array" and not arrays else ""
+            arrays += (event == "start_array") - (event == "end_array")
     except ijson.IncompleteJSONError as error:
         whole = "premature EOF" in str(error)
     except ijson.JSONError:

@@ -27,7 +27,9 @@ FOLDERS = sorted(
     folder
     for top in (*ROOMS, "bench", "docs", "tests")
     for folder in (ROOT / top, *(ROOT / top).rglob("*"))
-    if folder.is_dir() and "__pycache__" not in folder.parts and folder.name not in ("out", "files")
+    if folder.is_dir()
+    # Data, not code.
+    and not {"__pycache__", "out", "files"}.intersection(folder.relative_to(ROOT).parts)
 )
 SOURCES = sorted(path for room in (*ROOMS, "bench") for path in (ROOT / room).rglob("*.py"))
 
