@@ -17,6 +17,8 @@ from ingest.read.sources.streams import DAMAGE, Stream, decompressed
 _OFFICE = {
     "xl/workbook.xml": ("an Excel workbook", "save it as CSV (UTF-8)"),
     "word/document.xml": ("a Word document", "save it as plain text (.txt)"),
+    "ppt/presentation.xml": ("a presentation", "save it as plain text (.txt)"),
+    "META-INF/container.xml": ("an EPUB book", "save it as plain text (.txt)"),
     "content.xml": ("an OpenDocument file", "save it as CSV (UTF-8) or as plain text (.txt)"),
 }
 

@@ -18,15 +18,17 @@ _FIRST_BYTES = {
     b"PK\x03\x04": "zip",
 }
 _TAR, _TAR_AT = b"ustar", 257
+_HTML = "convert it with `pip install html2text`, then `html2text FILE.html > FILE.md`"
 # What is not read, by its first bytes, and what makes a file of it that is.
 _NOT_READ = {
-    b"%pdf": ("a PDF", "`pdftotext FILE.pdf FILE.txt`"),
+    b"%pdf": ("a PDF", "convert it with `pdftotext FILE.pdf FILE.txt`"),
     b"\xd0\xcf\x11\xe0": ("a file of an old Office", "save it as CSV (UTF-8) or as plain text"),
-    b"<!doctype html": ("HTML", "`pip install html2text`, then `html2text FILE.html > FILE.md`"),
-    b"<html": ("HTML", "`pip install html2text`, then `html2text FILE.html > FILE.md`"),
+    b"{\\rtf": ("RTF", "save it as plain text (.txt)"),
+    b"<!doctype html": ("HTML", _HTML),
+    b"<html": ("HTML", _HTML),
     b"<": (
         "XML",
-        "with pandas: read_xml('FILE.xml', parser='etree')"
+        "convert it with pandas: read_xml('FILE.xml', parser='etree')"
         ".to_json('FILE.jsonl', orient='records', lines=True)",
     ),
 }
@@ -48,7 +50,7 @@ def format_of(name: str, path: PurePath | None, stream: Stream) -> str:
     if kind in ("", "jsonl"):
         for mark, (what, cure) in _NOT_READ.items():
             if head.startswith(mark):
-                raise SourceError(f"{name} is {what}, which is not read: convert it, {cure}.")
+                raise SourceError(f"{name} is {what}, which is not read: {cure}.")
     if not kind and (head.startswith((b"{", b"[")) or not head):
         return "jsonl"
     if not kind:

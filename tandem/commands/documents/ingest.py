@@ -30,8 +30,6 @@ SOME_REJECTED = 3
 _DEFAULT = click.core.ParameterSource.DEFAULT
 # Of a reason, so many characters are shown; the rejects file has it whole.
 LONGEST_REASON = 200
-# Names of files whose text is not there to be read as it is.
-_PAGES = (".pdf", ".doc", ".docx", ".odt", ".rtf", ".epub", ".pptx", ".xlsx", ".html", ".htm")
 
 
 @click.command()
@@ -95,23 +93,12 @@ def command(
             raise click.UsageError(f"--{option.replace('_', '-')} is for --alias.")
     if prune and not yes and not dry_run and ("-" in source or not sys.stdin.isatty()):
         raise click.UsageError("--prune asks, and nobody is here to answer: add --yes.")
-    if settings["reading"].format is None:
-        _refuse_pages(source)
     if not yes and not dry_run and context.get_parameter_source("max_prune") is _DEFAULT:
         settings["max_prune"] = None  # who is asked sees how many there are
     request = _Request(list(source), index, alias, settings)
     if dry_run:
         return request.show_dry_run(target, encoder_choice, as_json, prune=prune)
     return request.run(target, encoder_choice, as_json, prune=prune, yes=yes)
-
-
-def _refuse_pages(source: tuple[str, ...]) -> None:
-    for name in source:
-        if name.lower().endswith(_PAGES):
-            raise click.ClickException(
-                f"{name} is a document to look at, and only its text can be encoded: extract the "
-                "text first, into JSONL with one document a line."
-            )
 
 
 def _end_in_order() -> None:

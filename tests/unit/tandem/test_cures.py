@@ -39,12 +39,6 @@ def test_the_cure_is_named(words, said):
     assert said in done.err
 
 
-@pytest.mark.parametrize("name", ["a.pdf", "B.DOCX", "pages/*.html"])
-def test_what_is_to_be_looked_at_is_no_source(name):
-    done = tandem("ingest", name, "--index", "books", **NOWHERE)
-    assert (done.code, "extract the text first" in done.err) == (1, True)
-
-
 @pytest.mark.parametrize(
     ("options", "said", "unsaid"),
     [

@@ -127,6 +127,7 @@ def test_a_folder_is_all_the_files_in_it_that_can_be_read(tmp_path):
     ("data", "said"),
     [
         (b"%PDF-1.7\n", r"a PDF.*pdftotext"),
+        (b"{\\rtf1 x}", r"RTF.*plain text"),
         (b"<!DOCTYPE html><p>x", r"HTML.*html2text"),
         (b"<?xml version='1.0'?><a/>", r"XML.*read_xml"),
     ],
