@@ -66,6 +66,9 @@ def wrote(passage: str, source: Mapping[str, Any], fields: Fields) -> bool:
 
 Vector = NDArray[np.float32]
 
+# Among what flows: nothing more comes for now, so what waits for company goes on.
+PAUSE: Any = object()
+
 
 class PassageEncoder(Protocol):
     """The part of encoder.Encoder that an ingestion uses."""

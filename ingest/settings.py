@@ -62,7 +62,7 @@ class Reading:
     document is refused; hash_long_ids: an id that the cluster cannot hold is hashed, and kept as
     `original_id`; vector_from: the field of vectors that come with the documents, of the model that
     is named, so that nothing is encoded; rename_fields: (old, new) names, dotted paths, by which
-    all else goes;
+    all else goes; follow: the last file is read on as it grows, until the run is interrupted;
     keep_misfits: a value that does not fit its field's type is kept beside it, as FIELD_misfit;
     delimiter: of tables, with a blank after it where blanks follow it; quote: around their cells,
     "" for none, a backslash and one where that escapes those within; encoding: of text, as Python
@@ -84,6 +84,7 @@ class Reading:
     delimiter: str | None = None
     quote: str | None = None
     encoding: str | None = None
+    follow: bool = False
 
     def __post_init__(self) -> None:
         """Refuse a limit that no document can meet, or no cluster, and one text for several."""

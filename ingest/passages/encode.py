@@ -9,7 +9,7 @@ from threading import Event
 
 import numpy as np
 
-from ingest.records import Passage, PassageEncoder, Vector
+from ingest.records import PAUSE, Passage, PassageEncoder, Vector
 from ingest.tally import Tally
 
 
@@ -26,25 +26,31 @@ def encode(
     its document. When the run is stopping, what is not encoded yet is left to the next run.
     """
     waiting: deque[Passage] = deque()
+    ended = Event()
 
     def texts() -> Iterator[str]:
         # The encoder reads ahead, in a thread of its own: what is waiting is what it has read.
         for passage in passages:
+            if passage is PAUSE:
+                return
             if passage.vector is None:
                 waiting.append(passage)
                 yield passage.encoded
             else:
                 pass_by(passage)
+        ended.set()
 
-    for vector in encoder.stream_passages(texts(), stopping):
-        passage = waiting.popleft()
-        if not vector.size and stopping.is_set():
-            continue
-        tally.count("encoded")
-        if fault := fault_of(vector, encoder.dim):
-            tally.reject_passage(passage, fault)
-        else:
-            yield replace(passage, vector=vector)
+    # Up to a pause at a time, for an encoder waits until it has enough for a batch.
+    while not ended.is_set() and not stopping.is_set():
+        for vector in encoder.stream_passages(texts(), stopping):
+            passage = waiting.popleft()
+            if not vector.size and stopping.is_set():
+                continue
+            tally.count("encoded")
+            if fault := fault_of(vector, encoder.dim):
+                tally.reject_passage(passage, fault)
+            else:
+                yield replace(passage, vector=vector)
 
 
 def fault_of(vector: Vector, dim: int) -> str | None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from ingest.errors import IngestError
 from ingest.passages.encode import fault_of
-from ingest.records import Document, Passage, PassageEncoder, Vector
+from ingest.records import PAUSE, Document, Passage, PassageEncoder, Vector
 from ingest.tally import Tally
 
 # Documents that are encoded anew, to see whether their vectors are the model's.
@@ -27,6 +27,9 @@ def with_ready(split: Iterator[list[Passage]], dim: int, tally: Tally) -> Iterat
     which one vector cannot stand.
     """
     for passages in split:
+        if passages is PAUSE:
+            yield PAUSE
+            continue
         document = passages[0].document
         vector = document.vector
         if vector is None:

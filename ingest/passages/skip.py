@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ingest.records import Passage, Stamp, parse_stamp, passage_id, wrote
+from ingest.records import PAUSE, Passage, Stamp, parse_stamp, passage_id, wrote
 from ingest.tally import Outcome, Tally
 from ingest.write import updates
 from ingest.write.client import IndexClient
@@ -83,6 +83,9 @@ class Skipper:
     def skip(self, documents: Iterator[list[Passage]]) -> Iterator[Passage]:
         """The passages that must be written, with the stored vector where that is still right."""
         for window in _windows(documents):
+            if not window:
+                yield PAUSE
+                continue
             for passages in window:
                 self._tally.expect(passages[0].document, len(passages))
             # An index that this run made holds nothing that this run did not write.
@@ -139,9 +142,16 @@ class Skipper:
 
 
 def _windows(documents: Iterator[list[Passage]]) -> Iterator[list[list[Passage]]]:
+    """Many at a time; none for a PAUSE."""
     window: list[list[Passage]] = []
     size = 0
     for passages in documents:
+        if passages is PAUSE:
+            if window:
+                yield window
+            yield []
+            window, size = [], 0
+            continue
         window.append(passages)
         size += len(passages)
         if size >= WINDOW:

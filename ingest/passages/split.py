@@ -6,7 +6,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 
-from ingest.records import Document, Passage, PassageEncoder, passage_id, stamp
+from ingest.records import PAUSE, Document, Passage, PassageEncoder, passage_id, stamp
 from ingest.settings import Splitting
 from mappings import Fields
 
@@ -38,8 +38,14 @@ class Splitter:
         self._on_truncated = on_truncated
 
     def split(self, documents: Iterator[Document]) -> Iterator[list[Passage]]:
-        """The passages of each document, in order; tokens are counted for many at a time."""
+        """The passages of each document, in order; tokens are counted for many at a time.
+
+        A PAUSE among the documents is one among them.
+        """
         for window in _windows(documents):
+            if not window:
+                yield PAUSE
+                continue
             whole = [d.before + d.text + d.after for d in window]
             counts = self._encoder.count_tokens(whole)
             for document, tokens in zip(window, counts, strict=True):
@@ -100,9 +106,16 @@ class Splitter:
 
 
 def _windows(documents: Iterator[Document]) -> Iterator[list[Document]]:
+    """Many at a time; none for a PAUSE."""
     window: list[Document] = []
     characters = 0
     for document in documents:
+        if document is PAUSE:
+            if window:
+                yield window
+            yield []
+            window, characters = [], 0
+            continue
         window.append(document)
         characters += len(document.text)
         if len(window) == WINDOW or characters >= WINDOW_CHARACTERS:

@@ -98,7 +98,9 @@ class Rows:
             self._files = find_sources(cast("Sequence[str | Path]", named))
         else:
             self._files, self._items = [], items_of(named)
-        self.position = Position(self._files)
+        if reading.follow and not (self._files and self._files[-1].path):
+            raise SourceError("`follow` reads on in a file that grows: name one, and name it last.")
+        self.position = Position(self._files, follow=reading.follow)
         self._ahead: Ahead | None = None
         self._said: dict[str, None] = {}
 

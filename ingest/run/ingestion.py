@@ -222,6 +222,7 @@ class _Run:
 
     def _end(self, ending: Flow) -> None:
         try:
+            self._rows.position.stopped.set()
             self._flow.end()
             self._heartbeat.stop()
             if not self._ended:

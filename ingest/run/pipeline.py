@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cluster import Cluster
 
 # Documents, passages and requests that may wait between stages: what bounds the memory.
+READ_AHEAD = 64
 DOCUMENTS_AHEAD = 128
 PASSAGES_AHEAD = 256
 REQUESTS_AHEAD = 2
@@ -90,6 +91,7 @@ class Pipeline:
             PASSAGES_AHEAD,
             drains=True,
             weigh=_characters,
+            pauses=True,
         )
 
     def _changed(self, leftovers: Leftovers) -> Iterator[Passage]:
@@ -98,7 +100,14 @@ class Pipeline:
         splitter = Splitter(self.encoder, self.plan.splitting, fields, self._count_truncated)
         fresh, dim = self.index.created, self.encoder.dim
         skipper = Skipper(self.client, self.tally, leftovers, fields, fresh=fresh, dim=dim)
-        documents = clock.waited(clock.timed("read", self.intake.documents()), "split")
+        documents = self.flow.buffered(
+            clock.timed("read", self.intake.documents()),
+            READ_AHEAD,
+            drains=False,
+            weigh=lambda each: len(each.text),
+            pauses=True,
+        )
+        documents = clock.waited(documents, "split")
         split = with_ready(splitter.split(documents), dim, self.tally)
         split = clock.timed("split", split)
         split = self.flow.buffered(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar
+
+from ingest.records import PAUSE
 
 T = TypeVar("T")
 # So often a thread that waits looks whether the run has ended, and what there is so far.
@@ -66,6 +69,8 @@ class BoundedQueue(Generic[T]):
 
 
 POLL_SECONDS = 0.05
+# So long nothing comes before that is called a pause.
+PAUSE_SECONDS = 0.5
 LOOK_SECONDS = 0.01
 # A request that is on its way, or a read of standard input, may outlast the run.
 LEAVE_SECONDS = 2.0
@@ -201,13 +206,15 @@ class Flow:
         *,
         drains: bool,
         weigh: Callable[[T], int] = lambda item: 0,
+        pauses: bool = False,
     ) -> Iterator[T]:
         """Run `items` in a thread of its own, a bounded part ahead of who consumes the result.
 
         most: items ahead; weigh: the weight of an item, of which at most about HEAVIEST is ahead;
-        drains: whether a run that is stopping still hands over what was made.
+        drains: whether a run that is stopping still hands over what was made; pauses: whether PAUSE
+        is among the items where nothing comes for a while.
         """
-        return self.joined(lambda put: items, most, drains=drains, weigh=weigh)
+        return self.joined(lambda put: items, most, drains=drains, weigh=weigh, pauses=pauses)
 
     def joined(
         self,
@@ -216,6 +223,7 @@ class Flow:
         *,
         drains: bool,
         weigh: Callable[[T], int] = lambda item: 0,
+        pauses: bool = False,
     ) -> Iterator[T]:
         """As `buffered`, for items of which some take a short cut.
 
@@ -224,11 +232,11 @@ class Flow:
         end.
         """
         line: BoundedQueue[T] = BoundedQueue(
-            most, HEAVIEST, lambda item: 0 if item is _END else weigh(item)
+            most, HEAVIEST, lambda item: 0 if item is _END or item is PAUSE else weigh(item)
         )
         items = make(lambda item: self._put(line, item))
         self._start(lambda: self._fill(line, items))
-        return self._drain(line, drains)
+        return self._drain(line, drains, pauses)
 
     def workers(self, count: int, items: Iterator[T], work: Callable[[T], None]) -> None:
         """Do the work for every item in `count` threads, and return when all is done.
@@ -276,7 +284,8 @@ class Flow:
             if self.cancelled.is_set():
                 raise CancelledError
 
-    def _drain(self, line: BoundedQueue[T], drains: bool) -> Iterator[T]:
+    def _drain(self, line: BoundedQueue[T], drains: bool, pauses: bool) -> Iterator[T]:
+        quiet = math.inf  # when the quiet began; not yet, or it was told
         while not (self.stopping.is_set() and not drains):
             if self.cancelled.is_set():
                 raise CancelledError
@@ -284,3 +293,7 @@ class Flow:
                 if item is _END:
                     return
                 yield item
+                quiet = time.monotonic()
+            if pauses and time.monotonic() - quiet > PAUSE_SECONDS:
+                quiet = math.inf
+                yield PAUSE

@@ -6,11 +6,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import orjson
 
-from ingest.records import Action, Passage
+from ingest.records import PAUSE, Action, Passage
 from ingest.settings import Writing
 from ingest.tally import Outcome, Tally
 from ingest.write.client import (
@@ -37,6 +37,9 @@ _DOUBT_TRIES = 5
 def actions(passages: Iterator[Passage], fields: Fields) -> Iterator[Action]:
     """Each passage as the two lines that index it, the vector written straight from float32."""
     for passage in passages:
+        if passage is PAUSE:
+            yield cast(Action, PAUSE)
+            continue
         document = {
             **passage.body,
             fields.content_hash: passage.stamp,
@@ -50,11 +53,16 @@ def requests(items: Iterator[Action], writing: Writing) -> Iterator[list[Action]
     """Actions in groups of at most max_count, and max_bytes unless one alone is larger.
 
     While others come, no action waits much longer than LONGEST_WAIT for a full request: what a slow
-    encoder has made is stored soon, and a kill costs little.
+    encoder has made is stored soon, and a kill costs little. At a PAUSE none waits.
     """
     group: list[Action] = []
     size, began = 0, 0.0
     for action in items:
+        if action is PAUSE:
+            if group:
+                yield group
+            group, size = [], 0
+            continue
         full = len(group) == writing.max_count or size + len(action.data) > writing.max_bytes
         if group and (full or time.monotonic() - began > LONGEST_WAIT):
             yield group

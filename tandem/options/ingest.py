@@ -128,6 +128,12 @@ _OPTIONS = [
         help="Hash ids of more bytes than a cluster takes; each is kept as original_id.",
     ),
     click.option(
+        "--follow",
+        is_flag=True,
+        help="Read on in the last file as it grows, until Ctrl-C; what comes is written within "
+        "seconds.",
+    ),
+    click.option(
         "--vector-from",
         metavar="FIELD",
         help="Take ready vectors of this model from this field, and encode nothing but a sample to "
@@ -219,6 +225,7 @@ def _reading(take: Callable[[str], Any]) -> Reading:
             delimiter=_tab(take("delimiter")),
             quote=take("quote"),
             encoding=take("encoding"),
+            follow=take("follow"),
         )
     except IngestError as error:
         raise click.UsageError(in_flags(str(error))) from error

@@ -50,6 +50,7 @@ FLAGS = {
     "hash_long_ids": "--hash-long-ids",
     "template": "--template",
     "vector_from": "--vector-from",
+    "follow": "--follow",
     "text_fields": "--text-field",
     "drop_fields": "--drop-field",
     "field_types": "--field-type",

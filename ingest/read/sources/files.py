@@ -11,9 +11,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePath
+from threading import Event
 from typing import BinaryIO, TypeVar, cast
 
 from ingest.errors import SourceError
+from ingest.read.sources.growing import Growing
 from ingest.read.sources.streams import Stream, decompressed
 
 # Not .jsonl, so that `data/*.jsonl` is the same sources after a run as before it.
@@ -158,11 +160,14 @@ def chosen(paths: Sequence[_AnyPath]) -> list[_AnyPath]:
 class Position:
     """How much of all sources was read, measured in bytes of the files as they lie on the disk."""
 
-    def __init__(self, sources: Iterable[SourceFile]) -> None:
+    def __init__(self, sources: Iterable[SourceFile], *, follow: bool = False) -> None:
+        # Followed: the last file, until this is set.
+        self.stopped = Event()
+        self.followed = list(sources)[-1] if follow else None
         # Asked once: a file that is removed while it is read is read to its end all the same.
         self._sizes = {source: _size(source) for source in sources}
         sizes = self._sizes.values()
-        self._total = None if None in sizes else sum(size or 0 for size in sizes)
+        self._total = None if follow or None in sizes else sum(size or 0 for size in sizes)
         self._before = 0
         self._raw: BinaryIO | None = None
         self._share = 0.0
@@ -211,6 +216,8 @@ def opened(source: SourceFile, position: Position) -> Iterator[Stream]:
     with raw:
         if source.path:
             position.enter(cast(BinaryIO, raw))
-        buffer = cast("io.BufferedReader", io.BufferedReader(raw, 1 << 18))
+        growing = source.path and source == position.followed
+        read = Growing(raw, str(source.path), position.stopped) if growing else raw
+        buffer = cast("io.BufferedReader", io.BufferedReader(read, 1 << 18))
         yield decompressed(buffer, source.name)
     position.leave(source)

@@ -8,7 +8,7 @@ from cluster import ClusterError, connect
 from ingest import IngestError, OutageError, Plan, Writing
 from ingest.index.open import create_index
 from ingest.passages import skip, split
-from ingest.run.pipeline import DOCUMENTS_AHEAD, PASSAGES_AHEAD, REQUESTS_AHEAD
+from ingest.run.pipeline import DOCUMENTS_AHEAD, PASSAGES_AHEAD, READ_AHEAD, REQUESTS_AHEAD
 from mappings import Shape
 from tests.servers.flaky import STALL_SECONDS, FlakyProxy
 from tests.support.loads import documents, ingested, stored
@@ -69,7 +69,7 @@ def test_a_slow_cluster_slows_the_reader(opensearch, index_name):
         )
     # What waits, a handful more in the hands of who takes it, and what each stage has in work.
     most = (
-        1.25 * (DOCUMENTS_AHEAD + 2 * PASSAGES_AHEAD)
+        1.25 * (READ_AHEAD + DOCUMENTS_AHEAD + 2 * PASSAGES_AHEAD)
         + split.WINDOW
         + skip.WINDOW
         + StubEncoder().batch
