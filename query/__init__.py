@@ -3,7 +3,8 @@
 from mappings import Fusion, SearchSettings
 from query.answer.results import Answer, Hit, Result
 from query.errors import AnswerError, FilterError, QueryError, TargetError, TextError
-from query.files import answer_json, read_queries, result_json, trec_lines
+from query.files import answer_json, result_json, trec_lines
+from query.queries import read_queries
 from query.question import Bm25, Knn, PassageScorer, Query, QueryEncoder, Question, Tuning
 from query.search.async_searcher import AsyncSearcher
 from query.search.make_filter import make_filter

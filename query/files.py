@@ -1,18 +1,16 @@
-"""Files of queries in, results as JSON and as TREC run lines out."""
+"""Results as JSON and as TREC run lines."""
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from query.answer.results import Answer, Explanation, Hit, Result
 from query.errors import QueryError
-from query.question import Query, is_text, visible
+from query.question import is_text, visible
 
 
 def result_json(result: Result) -> dict[str, Any]:
@@ -134,119 +132,3 @@ def fault_of_id(name: str) -> str | None:
         f"the id {name!r} {f'has {what}' if name else 'is empty'}, which a TREC run cannot hold: "
         "write the run as JSONL, into a file whose name ends in .jsonl."
     )
-
-
-# First bytes of a compressed file -> what unpacks it.
-_PACKED = {b"\x1f\x8b": "gzip", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"}
-_IDS, _TEXTS = ("_id", "id", "qid", "query_id"), ("text", "query", "title")
-
-
-def read_queries(path: str | Path) -> list[Query]:
-    """All queries of a file or BEIR folder, as `parse_queries` reads them; raises QueryError."""
-    given = Path(path) / "queries.jsonl" if Path(path).is_dir() else Path(path)
-    try:
-        with given.open("rb") as file:
-            return parse_queries(file, str(given))
-    except OSError as error:
-        raise QueryError(f"the queries {given} cannot be read: {error.strerror}.") from error
-
-
-def parse_queries(lines: Iterable[bytes], name: str) -> list[Query]:
-    """All queries of a file, in its order; empty lines are skipped.
-
-    The form follows from the file's name (.jsonl, .tsv), else from the first line that is not
-    empty: a JSON object, an id and a text with a tab between them, or a text, whose id then is the
-    line's number. A first line that names the columns of a table is no query. Raises QueryError for
-    a line that is not of that form, and for an id met twice.
-    """
-    queries: dict[str, Query] = {}
-    form = "jsonl" if name.endswith((".jsonl", ".ndjson")) else None
-    form = "tsv" if name.endswith(".tsv") else form
-    for number, raw in enumerate(lines, start=1):
-        text = _decoded(raw, name, number).strip("\r\n\ufeff")
-        if not text.strip():
-            continue
-        form = form or _form(text, name, number)
-        if number == 1 and form == "tsv" and _is_header(text):
-            continue
-        query = _query(text, form, name, number)
-        if query.id in queries:
-            raise QueryError(
-                f"{name}:{number}: the query id {query.id!r} was met before: give each its own id."
-            )
-        queries[query.id] = query
-    if not queries:
-        raise QueryError(f"{name} has no queries: write one a line.")
-    return list(queries.values())
-
-
-def _form(text: str, name: str, number: int) -> str:
-    if text.lstrip().startswith("["):
-        try:
-            is_array = isinstance(json.loads(text), list)
-        except json.JSONDecodeError:
-            is_array = text.strip() in ("[", "[{")
-        if is_array:
-            raise QueryError(
-                f"{name}:{number}: a JSON array, whose queries would be taken for one: write one "
-                "JSON object a line, as `jq -c '.[]'` does."
-            )
-    return "jsonl" if text.startswith("{") else "tsv" if "\t" in text else "plain"
-
-
-def _is_header(text: str) -> bool:
-    id_, _, rest = text.lower().partition("\t")
-    return id_.strip() in _IDS and rest.strip() in _TEXTS
-
-
-def _decoded(raw: bytes, name: str, number: int) -> str:
-    if number == 1 and (program := next((p for m, p in _PACKED.items() if raw.startswith(m)), "")):
-        raise QueryError(
-            f"{name} is compressed: unpack it, as in `{program} -dc {name} > queries`."
-        )
-    try:
-        return raw.decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise QueryError(
-            f"{name}:{number}: byte {raw[error.start]:#04x} is not UTF-8: convert the file."
-        ) from error
-
-
-def _query(text: str, form: str, name: str, number: int) -> Query:
-    if form == "plain":
-        return Query(str(number), text.strip())
-    if form == "tsv":
-        id_, tab, rest = text.partition("\t")
-        if not tab or not id_.strip():
-            raise QueryError(
-                f"{name}:{number}: no tab between an id and a text: write both, or no ids at all."
-            )
-        return Query(id_.strip(), rest.strip())
-    return _of_object(_object(text, name, number), name, number)
-
-
-def _object(text: str, name: str, number: int) -> dict[str, Any]:
-    try:
-        found = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise QueryError(
-            f"{name}:{number}: not valid JSON at column {error.colno}: {error.msg}."
-        ) from error
-    if not isinstance(found, dict):
-        raise QueryError(f"{name}:{number}: not a JSON object: write an id and a text.")
-    return found
-
-
-def _of_object(found: dict[str, Any], name: str, number: int) -> Query:
-    id_ = next((found[key] for key in _IDS if found.get(key) is not None), None)
-    text = next((found[key] for key in _TEXTS if isinstance(found.get(key), str)), None)
-    if id_ is None or text is None:
-        raise QueryError(
-            f"{name}:{number}: the query has no {'id' if id_ is None else 'text'}: write it as "
-            '{"_id": "q1", "text": "..."}.'
-        )
-    if isinstance(id_, bool) or not isinstance(id_, (str, int)):
-        raise QueryError(
-            f"{name}:{number}: the query's id is {json.dumps(id_)[:40]}: give a text or a number."
-        )
-    return Query(str(id_), text)

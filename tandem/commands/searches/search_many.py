@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from query.errors import QueryError
-from query.files import answer_json, fault_of_id, parse_queries, read_queries, trec_lines
+from query.files import answer_json, fault_of_id, trec_lines
+from query.queries import parse_queries, read_queries
 from query.question import visible
 from tandem.options.cluster import print_json
 from tandem.output.flags import in_flags

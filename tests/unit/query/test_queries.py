@@ -7,7 +7,7 @@ import lzma
 import pytest
 
 from query.errors import QueryError
-from query.files import parse_queries, read_queries
+from query.queries import parse_queries, read_queries
 from query.question import Query
 
 
@@ -50,3 +50,35 @@ def test_files_of_queries_that_are_wrong_say_where(lines, said):
 def test_the_queries_of_a_beir_folder(tmp_path):
     (tmp_path / "queries.jsonl").write_text('{"_id": "q1", "text": "one"}\n')
     assert read_queries(tmp_path) == [Query("q1", "one")]
+
+
+def test_tables_of_queries():
+    rows = [
+        b"\xef\xbb\xbfqid,source,Query\r\n",
+        b'q1,x,"a, or\r\n',
+        b'b"\r\n',
+        b"\r\n",
+        b"q2,,c\r\n",
+    ]
+    assert parse_queries(rows, "q.csv") == [("q1", "a, or\r\nb"), ("q2", "c")]
+    assert parse_queries(rows, "standard input") == [("q1", "a, or\r\nb"), ("q2", "c")]
+    assert parse_queries([b"query\n", b"wool\n"], "q.csv") == [("2", "wool")]
+    rows = [b"type\tqid\tquery\n", b'x\tq1\t"a" b\n']
+    assert parse_queries(rows, "q.tsv") == [("q1", '"a" b')]
+    # A text is no header, whatever it has commas between.
+    assert parse_queries([b"query text, and more\n"], "q.txt") == [("1", "query text, and more")]
+
+
+@pytest.mark.parametrize(
+    ("rows", "said"),
+    [
+        ([b"a,b\n", b"1,x\n"], "q.csv:1: no column for the text of a query"),
+        ([b"qid,query\n", b"q1\n"], "q.csv:2: the row has 1 columns"),
+        ([b"qid,query\n", b",x\n"], "q.csv:2: the query has no id"),
+        ([b"qid,query\n", b"1,x\n", b"1,y\n"], "q.csv:3: the query id '1' was met before"),
+        ([b"qid,query\n"], "q.csv has no queries"),
+    ],
+)
+def test_tables_that_are_none(rows, said):
+    with pytest.raises(QueryError, match=said):
+        parse_queries(rows, "q.csv")
