@@ -46,7 +46,7 @@ SOME_MISSING = 3
 @click.option(
     "--queries",
     metavar="FILE",
-    help="Many queries: JSONL, id TAB text, one a line, or a BEIR folder; - for standard input.",
+    help="Many queries: JSONL, CSV, TSV, one a line, or a BEIR folder; - for standard input.",
 )
 @click.option(
     "--run",
