@@ -37,7 +37,7 @@ def test_what_a_source_gave_before_a_pause_is_written_in_the_pause(
             yield from documents(last - first, first)
             seen.append(wait_until(lambda last=last: held(opensearch, index_name) == last))
 
-    encoder = Encoder.load(minilm) if real else StubEncoder()
+    encoder = Encoder.load(minilm, backend="torch", precision="float32") if real else StubEncoder()
     report = ingested(pausing(), cluster=opensearch, index=index_name, encoder=encoder)
     assert seen == [True, True, True]
     assert (report.written, report.encoded, report.held) == (6, 6, 6)
