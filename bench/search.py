@@ -29,8 +29,9 @@ from cluster import Cluster, connect
 from ingest import Plan, ingest
 from mappings import Shape
 from query import Searcher, Tuning
-from query.body.plan import make_plan
+from query.body.prepare import prepare
 from query.body.request import request_of
+from query.body.search_plan import plan_searches
 from query.question import MODES, Question
 from query.target import read_target
 
@@ -87,7 +88,7 @@ def documents(count: int) -> Iterator[dict[str, Any]]:
         yield {"id": str(n), "text": " ".join(WORDS[i] for i in picks)}
 
 
-def prepare(cluster: Cluster, count: int) -> ReadyVectors:
+def fill(cluster: Cluster, count: int) -> ReadyVectors:
     encoder = ReadyVectors()
     cluster.client.indices.delete(index=INDEX, ignore_unavailable=True)
     plan = Plan(force_merge=True)
@@ -103,10 +104,8 @@ def overhead(
     target = read_target(INDEX, cluster.client.indices.get(index=INDEX))
     vectors = encoder.vectors(rounds, seed=11)
     question = Question("water bridge", mode=mode)
-    bodies = [
-        request_of(make_plan(question, target, cluster.capabilities, vector).items).body
-        for vector in vectors
-    ]
+    prepared = prepare(question, target, cluster.capabilities)
+    bodies = [request_of(plan_searches(prepared, vector).items).body for vector in vectors]
     address, path = urlsplit(cluster.url), f"/{INDEX}/_search"
     headers = {"content-type": "application/json"}
     plain = http.client.HTTPConnection(str(address.hostname), address.port or 9200)
@@ -201,7 +200,7 @@ def show(title: str, seconds: dict[str, list[float]], unit: int = 1) -> dict[str
 
 
 def show_overhead(cluster: Cluster, given: argparse.Namespace) -> None:
-    encoder = prepare(cluster, given.documents)
+    encoder = fill(cluster, given.documents)
     for mode in ("knn", "hybrid"):
         middle = show(
             f"{mode}, precomputed vector, {given.documents:,} passages of {DIM} dimensions",

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from query.answer.fusion import Leg, Raw, combine, formula, key_of, values_of
 from query.answer.results import Explanation, Hit, LegScore
 from query.body.bm25 import highlights
-from query.body.plan import Plan
+from query.body.search_plan import SearchPlan
 from query.question import HYBRID, KNN
 
 
-def explain_hit(plan: Plan, found: Hit, hit: Raw, legs: Sequence[Leg]) -> Explanation:
+def explain_hit(plan: SearchPlan, found: Hit, hit: Raw, legs: Sequence[Leg]) -> Explanation:
     """The explanation of one hit; legs: empty where the search has one leg only."""
     if plan.question.mode != HYBRID:
         score = float(hit["_score"])
@@ -34,7 +34,7 @@ def _one_leg(found: Hit) -> str:
     return f"cosine {found.cosine:.4f}, which the engine shows as {found.raw_score:.4f}"
 
 
-def _leg_score(plan: Plan, leg: Leg, hit: Raw, value: float, weight: float) -> LegScore:
+def _leg_score(plan: SearchPlan, leg: Leg, hit: Raw, value: float, weight: float) -> LegScore:
     place = leg.places.get(key_of(hit))
     if place is None:
         return LegScore(leg.name, None, None, 0.0, weight)

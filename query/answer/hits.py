@@ -15,8 +15,8 @@ from query.answer.explain import explain_hit
 from query.answer.fusion import Leg, Raw, fuse, make_leg
 from query.answer.results import Hit, Result
 from query.body.hybrid import LEGS, MOST_SHARDS_APART
-from query.body.plan import INNER, Plan
 from query.body.request import failure, hits_of
+from query.body.search_plan import INNER, SearchPlan
 from query.question import BM25, HYBRID, KNN
 
 T = TypeVar("T")
@@ -69,7 +69,7 @@ class Reading:
     indexes: frozenset[str]
 
 
-def read(plan: Plan, responses: Responses) -> Reading:
+def read(plan: SearchPlan, responses: Responses) -> Reading:
     """Make the result of a plan's responses, one an item of the plan, in their order.
 
     Raises opensearch-py's TransportError for a failed search, AnswerError for a useless answer.
@@ -99,7 +99,7 @@ def read(plan: Plan, responses: Responses) -> Reading:
     return Reading(result, short, frozenset(each.hit["_index"] for each in found))
 
 
-def _without_false_cosines(plan: Plan, responses: Responses) -> Plan:
+def _without_false_cosines(plan: SearchPlan, responses: Responses) -> SearchPlan:
     """A plan that shows no cosine where the scores of neighbours cannot be of one alone."""
     shown = plan.question.mode == KNN or plan.question.explain
     answers = [responses[position] for position in plan.legs.get(KNN, ())]
@@ -113,14 +113,14 @@ def _without_false_cosines(plan: Plan, responses: Responses) -> Plan:
     return replace(plan, scale=None, notes=(*plan.notes, note))
 
 
-def _might_have_more(plan: Plan, responses: Responses) -> bool:
+def _might_have_more(plan: SearchPlan, responses: Responses) -> bool:
     """Whether a search of neighbours was cut at its candidates, so that more passages may match."""
     if plan.question.mode != KNN or not plan.question.collapse:
         return False
     return any(len(hits_of(each)) >= plan.depth for each in responses)
 
 
-def _legs(plan: Plan, responses: Responses) -> list[Leg]:
+def _legs(plan: SearchPlan, responses: Responses) -> list[Leg]:
     legs = []
     for name, positions in plan.legs.items():
         if plan.fusion and plan.question.mode == HYBRID:
@@ -137,7 +137,7 @@ def _shard_hits(responses: Responses) -> list[list[Raw]]:
     return [list(hits_of(each)) for each in good]
 
 
-def _partial(plan: Plan, responses: Responses) -> str | None:
+def _partial(plan: SearchPlan, responses: Responses) -> str | None:
     """Why hits may be missing from the responses together, or None where they are complete."""
     reasons = []
     if any(each.get("timed_out") for each in responses):
@@ -159,7 +159,7 @@ def _silent(part: Responses) -> str | None:
     return f"{silent} of {total} shards {why}"
 
 
-def _found(plan: Plan, responses: Responses, legs: Sequence[Leg]) -> list[Found]:
+def _found(plan: SearchPlan, responses: Responses, legs: Sequence[Leg]) -> list[Found]:
     """The hits of the page, or all candidates where we page or collapse them; best first.
 
     Of equal scores, the lower id comes first on a page.
@@ -173,7 +173,7 @@ def _found(plan: Plan, responses: Responses, legs: Sequence[Leg]) -> list[Found]
     return fused if question.collapse else fused[question.start : question.end]
 
 
-def _shown(plan: Plan, hit: Raw) -> float:
+def _shown(plan: SearchPlan, hit: Raw) -> float:
     """The score that people see: the cosine of neighbours where it is known, else the engine's."""
     score = float(hit["_score"])
     if plan.question.mode == KNN and plan.scale:
@@ -181,7 +181,7 @@ def _shown(plan: Plan, hit: Raw) -> float:
     return score
 
 
-def _groups(plan: Plan, found: list[Found]) -> list[Group[Found]]:
+def _groups(plan: SearchPlan, found: list[Found]) -> list[Group[Found]]:
     """The hits as documents where they are collapsed; BM25's are collapsed by the cluster."""
     if not plan.question.collapse:
         return [Group(each, None) for each in found]
@@ -198,7 +198,7 @@ def _counted_others(hit: Raw) -> int | None:
     return int(hit["inner_hits"][INNER]["hits"]["total"]["value"]) - 1
 
 
-def _hit(plan: Plan, group: Group[Found], rank: int, legs: Sequence[Leg]) -> Hit:
+def _hit(plan: SearchPlan, group: Group[Found], rank: int, legs: Sequence[Leg]) -> Hit:
     hit, score, mode = group.best.hit, group.best.score, plan.question.mode
     source = hit.get("_source", {})
     found = Hit(
@@ -219,7 +219,7 @@ def _hit(plan: Plan, group: Group[Found], rank: int, legs: Sequence[Leg]) -> Hit
     return replace(found, explanation=explain_hit(plan, found, hit, legs))
 
 
-def _text(source: Mapping[str, Any], plan: Plan) -> str:
+def _text(source: Mapping[str, Any], plan: SearchPlan) -> str:
     for name in plan.target.shown_text:
         texts = list(values_at(source, name.split(".")))
         if texts and all(isinstance(each, str) for each in texts):
@@ -232,7 +232,7 @@ def _first_at(source: Mapping[str, Any], name: str) -> str | None:
     return next((str(each) for each in values_at(source, name.split("."))), None)
 
 
-def _fusion(plan: Plan, legs: Sequence[Leg]) -> dict[str, Any] | None:
+def _fusion(plan: SearchPlan, legs: Sequence[Leg]) -> dict[str, Any] | None:
     """How and where a hybrid search was fused, for people and for JSON."""
     if plan.place is None:
         return None
@@ -261,7 +261,7 @@ def describe(fusion: Fusion) -> dict[str, Any]:
     return {**told, "weights": dict(zip(LEGS, fusion.effective_weights, strict=True))}
 
 
-def _notes(plan: Plan, groups: Sequence[Group[Found]]) -> tuple[str, ...]:
+def _notes(plan: SearchPlan, groups: Sequence[Group[Found]]) -> tuple[str, ...]:
     question = plan.question
     if question.mode != HYBRID or not question.collapse or len(groups) >= question.end:
         return ()
@@ -271,7 +271,7 @@ def _notes(plan: Plan, groups: Sequence[Group[Found]]) -> tuple[str, ...]:
     )
 
 
-def _doubts(plan: Plan, hits: Sequence[Hit]) -> tuple[str, ...]:
+def _doubts(plan: SearchPlan, hits: Sequence[Hit]) -> tuple[str, ...]:
     """Where the cluster's score is not what follows from the legs."""
     off = [
         hit.rank

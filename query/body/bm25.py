@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from query.errors import QueryError, TargetError
@@ -63,13 +63,12 @@ def _is_number(text: str) -> bool:
         return False
 
 
-def words(text: str, bm25: Bm25, target: Target) -> dict[str, Any]:
-    """The clause alone, without a filter: what may also be highlighted.
+def words(text: str, bm25: Bm25, fields: Sequence[str]) -> dict[str, Any]:
+    """The clause alone, without a filter: what may also be highlighted; fields: of search_fields.
 
     A passage's score is that of its best field plus a share of the others (best_fields).
     """
-    fields = search_fields(bm25, target)
-    match: dict[str, Any] = {"query": text, "fields": fields, "operator": bm25.operator}
+    match: dict[str, Any] = {"query": text, "fields": list(fields), "operator": bm25.operator}
     if len(fields) > 1:
         match |= {"type": "best_fields", "tie_breaker": TIE_BREAKER}
     if bm25.minimum_should_match is not None:
@@ -79,15 +78,15 @@ def words(text: str, bm25: Bm25, target: Target) -> dict[str, Any]:
     clause = {"multi_match": match}
     if not bm25.phrase_boost:
         return clause
-    phrase = {"query": text, "fields": fields, "type": "phrase", "boost": bm25.phrase_boost}
+    phrase = {"query": text, "fields": list(fields), "type": "phrase", "boost": bm25.phrase_boost}
     return {"bool": {"must": [clause], "should": [{"multi_match": phrase}]}}
 
 
 def bm25_clause(
-    text: str, bm25: Bm25, target: Target, where: Mapping[str, Any] | None
+    text: str, bm25: Bm25, fields: Sequence[str], where: Mapping[str, Any] | None
 ) -> dict[str, Any]:
     """The clause with its filter, which does not change scores."""
-    clause = words(text, bm25, target)
+    clause = words(text, bm25, fields)
     if where is None:
         return clause
     return {"bool": {"must": [clause], "filter": [dict(where)]}}

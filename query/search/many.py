@@ -9,10 +9,10 @@ from numbers import Integral
 from query.answer.hits import Responses, read
 from query.answer.rerank import reranked
 from query.answer.results import Answer, Result
-from query.body.plan import Plan
 from query.body.request import request_of, responses_of
+from query.body.search_plan import SearchPlan, plan_searches
 from query.errors import QueryError, TextError
-from query.question import BM25, Query, Question
+from query.question import Query, Question, Vector
 from query.search.steps import Flow, Flows, Rerank, Work
 from query.target import Target
 from tandem.base.arguments import as_whole, shown
@@ -116,7 +116,9 @@ def answers(flows: Flows, batch: Sequence[Query] | Exception, many: Many) -> Flo
     return [found[query] for query in batch]
 
 
-def _one_by_one(flows: Flows, plans: Mapping[Query, Plan], many: Many) -> Flow[dict[Query, Answer]]:
+def _one_by_one(
+    flows: Flows, plans: Mapping[Query, SearchPlan], many: Many
+) -> Flow[dict[Query, Answer]]:
     """Ask again, each by itself, what took too long together; one that does so again says so.
 
     Raises the time-out where the first few all end in one: then it is the cluster that is slow.
@@ -147,23 +149,26 @@ def _plans(
     questions: Mapping[Query, Question],
     target: Target,
     found: dict[Query, Answer],
-) -> Flow[dict[Query, Plan]]:
-    vectors = {}
-    if questions and next(iter(questions.values())).mode != BM25:
+) -> Flow[dict[Query, SearchPlan]]:
+    if not questions:
+        return {}
+    # They differ in their texts alone, so that one of them stands for all.
+    prepared = yield from flows.prepare(next(iter(questions.values())), target)
+    vectors: dict[Query, Vector] = {}
+    if prepared.neighbours_in:
         texts = [query.text for query in questions]
-        like = next(iter(questions.values()))
-        vectors = dict(zip(questions, (yield from flows.vectors(texts, target, like)), strict=True))
+        vectors = dict(zip(questions, (yield from flows.vectors(texts, target)), strict=True))
     plans = {}
     for query, question in questions.items():
         try:
-            plans[query] = yield from flows.plan(question, target, vectors.get(query))
+            plans[query] = plan_searches(prepared.asking(question), vectors.get(query))
         except TextError as error:
             found[query] = Answer(query, None, str(error))
     return plans
 
 
 def _answer(
-    flows: Flows, query: Query, plan: Plan, responses: Responses, many: Many
+    flows: Flows, query: Query, plan: SearchPlan, responses: Responses, many: Many
 ) -> Flow[Answer]:
     try:
         reading = read(plan, responses)

@@ -19,7 +19,7 @@ from query.answer.hits import Reading, read
 from query.answer.rerank import reranked
 from query.answer.results import Result
 from query.body.hybrid import hybrid_obstacle
-from query.body.plan import Plan, check_question, make_plan
+from query.body.prepare import Prepared, prepare
 from query.body.request import (
     PAST_THE_END,
     Request,
@@ -29,8 +29,9 @@ from query.body.request import (
     responses_of,
     sample_of,
 )
+from query.body.search_plan import SearchPlan, plan_searches
 from query.errors import QueryError, TargetError
-from query.question import BM25, HYBRID, MOST, PassageScorer, Question, Vector
+from query.question import HYBRID, MOST, PassageScorer, Question, Vector
 from query.search.query_vectors import Encoders
 from query.target import Roles, Target, read_target
 from tandem.base.arguments import (
@@ -147,35 +148,26 @@ class Flows:
         self, question: Question, target: Target, vector: Vector | None
     ) -> Flow[Reading]:
         """Search, and deeper where neighbours are of too few documents."""
-        plan = yield from self.plan(question, target, vector)
+        prepared = yield from self.prepare(question, target)
+        if prepared.neighbours_in and vector is None:
+            (vector,) = yield from self.vectors([question.text], target)
+        depth = question.depth
         while True:
-            reading = yield from _answered(plan)
-            if not reading.short or plan.depth >= MOST:
+            reading = yield from _answered(plan_searches(prepared, vector, depth))
+            if not reading.short or depth >= MOST:
                 return reading
-            deeper = min(MOST, plan.depth * DEEPER)
-            plan = yield from self.plan(question, target, vector, deeper)
+            depth = min(MOST, depth * DEEPER)
 
-    def plan(
-        self,
-        question: Question,
-        target: Target,
-        vector: Vector | None = None,
-        depth: int | None = None,
-    ) -> Flow[Plan]:
-        """Plan a question, with its vector and what its pipeline does."""
-        if question.mode != BM25 and vector is None:
-            (vector,) = yield from self.vectors([question.text], target, question)
+    def prepare(self, question: Question, target: Target) -> Flow[Prepared]:
+        """Fit a question to its index, with what its pipeline does."""
         pipeline = question.tuning.pipeline
         fusion = None
         if question.mode == HYBRID and pipeline and not hybrid_obstacle(self._can):
             fusion = yield from self._fusion_of(pipeline)
-        return make_plan(question, target, self._can, vector, fusion, depth)
+        return prepare(question, target, self._can, fusion)
 
-    def vectors(
-        self, texts: Sequence[str], target: Target, question: Question
-    ) -> Flow[list[Vector]]:
+    def vectors(self, texts: Sequence[str], target: Target) -> Flow[list[Vector]]:
         """One vector a text, by the encoder of the index."""
-        check_question(question, target)
         if (found := self._encoders.kept(texts, target)) is not None:
             return found
         encoded: list[Vector] = yield Work(lambda: self._encoders.encode(texts, target))
@@ -249,7 +241,7 @@ def _as_vector(given: object) -> Vector:
         raise QueryError(f"vector holds what is no number ({error}): give numbers.") from error
 
 
-def _answered(plan: Plan) -> Flow[Reading]:
+def _answered(plan: SearchPlan) -> Flow[Reading]:
     try:
         answer = yield request_of(plan.items)
     except Exception as error:

@@ -2,6 +2,8 @@
 
 from cluster import Capabilities
 from mappings import EncoderRecord, IndexRecord, Shape, index_body
+from query.body.prepare import prepare
+from query.body.search_plan import plan_searches
 from query.target import read_target
 
 OPENSEARCH = Capabilities("opensearch", (3, 6, 0), "3.6.0", False, True, True, ("lucene", "faiss"))
@@ -47,3 +49,8 @@ def described(distribution="opensearch", shards=1, dimension=3, fingerprint="57a
 def target(**options):
     """A Target of one index called books."""
     return read_target("books", {"books": described(**options)})
+
+
+def planned(question, books, can, vector):
+    """The searches of a question, as they would be sent."""
+    return plan_searches(prepare(question, books, can), vector)

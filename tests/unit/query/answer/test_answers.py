@@ -6,13 +6,12 @@ from opensearchpy.exceptions import RequestError, TransportError
 
 from mappings import Fusion
 from query.answer.hits import read
-from query.body.plan import make_plan
 from query.body.request import Item, hits_of, request_of, responses_of
 from query.errors import AnswerError
 from query.files import hit_json
 from query.question import Question, Tuning
 from query.target import read_target
-from tests.unit.query.targets import ELASTICSEARCH, OPENSEARCH, described, target
+from tests.unit.query.targets import ELASTICSEARCH, OPENSEARCH, described, planned, target
 
 VECTOR = np.array([1, 0, 0], dtype=np.float32)
 
@@ -34,7 +33,7 @@ def response(*hits, took=3, **more):
 
 def answered(question, *responses, can=OPENSEARCH, **options):
     books = target(distribution=can.distribution, **options)
-    return read(make_plan(question, books, can, VECTOR), responses)
+    return read(planned(question, books, can, VECTOR), responses)
 
 
 def test_knn_hits_show_the_cosine_beside_the_engines_score():
@@ -77,7 +76,7 @@ def test_equal_scores_on_a_page_are_in_the_order_of_ids():
 def test_hits_of_several_indexes_name_theirs():
     both = read_target("both", {"books": described(), "maps": described()})
     hits = response(hit("a", 2.0), {**hit("a", 1.0), "_index": "maps"})
-    found = read(make_plan(Question("q", mode="bm25"), both, OPENSEARCH, None), (hits,)).result
+    found = read(planned(Question("q", mode="bm25"), both, OPENSEARCH, None), (hits,)).result
     assert [(h.id, h.index) for h in found] == [("a", "books"), ("a", "maps")]
     assert hit_json(found[1])["index"] == "maps"
     alone = answered(Question("q", mode="bm25"), response(hit("a", 2.0))).result
@@ -246,7 +245,7 @@ def test_one_search_is_a_search_and_several_are_an_msearch():
 
 def test_user_text_cannot_break_out_of_its_line():
     evil = '"}\n{"index":"secrets"}\n{"query":{"match_all":{}}}'
-    plan = make_plan(Question(evil, explain=True), target(), OPENSEARCH, VECTOR)
+    plan = planned(Question(evil, explain=True), target(), OPENSEARCH, VECTOR)
     lines = request_of(plan.items).body.splitlines()
     assert len(lines) == 2 * len(plan.items)
     assert not any(line.startswith(b'{"index":"secrets"') for line in lines)

@@ -6,13 +6,19 @@ import numpy as np
 import pytest
 
 from mappings import Fusion, pipeline_body
-from query.body.bm25 import bm25_clause
+from query.body.bm25 import bm25_clause, search_fields
 from query.body.knn import knn_clause
-from query.body.plan import make_plan
 from query.errors import QueryError, TargetError
 from query.question import Bm25, Knn, Question, Tuning
 from query.target import VectorField, read_target
-from tests.unit.query.targets import ELASTICSEARCH, OPENSEARCH, described, opensearch, target
+from tests.unit.query.targets import (
+    ELASTICSEARCH,
+    OPENSEARCH,
+    described,
+    opensearch,
+    planned,
+    target,
+)
 
 FILTER = {"term": {"lang": "en"}}
 VECTOR = np.array([1, 0, 0], dtype=np.float32)
@@ -22,7 +28,8 @@ DENSE = VectorField("vector", 3, "cosine", None, False)
 
 
 def words(bm25=None, where=None):
-    return bm25_clause("a b", bm25 or Bm25(), target(), where)
+    bm25 = bm25 or Bm25()
+    return bm25_clause("a b", bm25, search_fields(bm25, target()), where)
 
 
 def neighbours(field=LUCENE, knn=None, where=None, version=(3, 6, 0), depth=7):
@@ -81,7 +88,7 @@ def test_fields_that_bm25_cannot_search():
         words(Bm25(fields=("parts.of",)))
     bare = read_target("x", {"x": {"mappings": {"properties": {"n": {"type": "long"}}}}})
     with pytest.raises(TargetError, match="'x' has no field of full text"):
-        bm25_clause("a", Bm25(), bare, None)
+        search_fields(Bm25(), bare)
 
 
 def test_knn_on_opensearch_has_its_filter_inside():
@@ -173,7 +180,7 @@ def test_oversampling_is_for_compressed_fields():
 
 def plan(question, can=OPENSEARCH, **options):
     distribution = can.distribution
-    return make_plan(question, target(distribution=distribution, **options), can, VECTOR)
+    return planned(question, target(distribution=distribution, **options), can, VECTOR)
 
 
 def test_hybrid_is_one_body_with_its_pipeline():
@@ -217,7 +224,7 @@ def test_each_shard_of_each_index_is_asked_under_the_one_name():
     both = read_target(
         "both", {"a": described("elasticsearch", 1), "b": described("elasticsearch", 3)}
     )
-    bm25 = make_plan(Question("a"), both, ELASTICSEARCH, VECTOR).items[:4]
+    bm25 = planned(Question("a"), both, ELASTICSEARCH, VECTOR).items[:4]
     assert {item.index for item in bm25} == {"both"}
     assert [item.shard for item in bm25] == [None, 0, 1, 2]
     told = [item.body["query"]["bool"]["filter"] for item in bm25]
@@ -284,7 +291,7 @@ def test_bm25_is_collapsed_by_the_cluster_and_the_others_from_all_candidates():
 def test_collapse_needs_the_field_that_tells_documents():
     bare = read_target("x", {"x": {"mappings": {"properties": {"t": {"type": "text"}}}}})
     with pytest.raises(TargetError, match="'x' has no keyword field 'document_id'"):
-        make_plan(Question("a", mode="bm25", collapse=True), bare, OPENSEARCH, None)
+        planned(Question("a", mode="bm25", collapse=True), bare, OPENSEARCH, None)
 
 
 def test_nothing_that_hybrid_cannot_take_is_ever_sent():
@@ -296,7 +303,7 @@ def test_nothing_that_hybrid_cannot_take_is_ever_sent():
 def test_a_pipeline_that_cannot_be_followed_is_not_explained():
     question = Question("a", explain=True, tuning=Tuning(pipeline="mine"))
     with pytest.raises(QueryError, match=r"'mine' computes cannot be followed.*`explain`"):
-        make_plan(question, target(), OPENSEARCH, VECTOR, None)
+        planned(question, target(), OPENSEARCH, None)
 
 
 def test_an_indexs_own_pipeline_is_not_replaced_in_silence():
@@ -312,5 +319,5 @@ def test_old_clusters_get_the_legs():
 def test_neighbours_are_explained_where_there_is_no_text_to_highlight():
     field = {"type": "dense_vector", "dims": 3, "similarity": "cosine"}
     bare = read_target("x", {"x": {"mappings": {"properties": {"v": field}}}})
-    (item,) = make_plan(Question("a", mode="knn", explain=True), bare, ELASTICSEARCH, VECTOR).items
+    (item,) = planned(Question("a", mode="knn", explain=True), bare, ELASTICSEARCH, VECTOR).items
     assert "highlight" not in item.body

@@ -9,9 +9,10 @@ import pytest
 
 from cluster import ClusterError, UnreachableError, connect
 from query import AsyncSearcher, QueryError, Searcher, TargetError
+from query.body.filters import combined_filter
 from tests.support.stubs import StubEncoder
 from tests.unit.cluster.fakes import error, serving
-from tests.unit.query.targets import described
+from tests.unit.query.targets import described, target
 
 ROOT = (200, {"version": {"number": "3.6.0", "distribution": "opensearch"}})
 PLUGINS = (200, [{"component": "opensearch-knn"}, {"component": "opensearch-neural-search"}])
@@ -57,6 +58,43 @@ def test_the_index_is_described_once_and_then_each_search_is_one_request():
         for mode in ("knn", "bm25", "hybrid"):
             assert [hit.id for hit in searcher.search("x", mode=mode)] == ["a"]
     assert asked(seen) == ["/books", "/books/_search", "/books/_search", "/books/_search"]
+
+
+class Counted(dict):
+    """A filter that counts how often somebody looks through it."""
+
+    reads = 0
+
+    def items(self):
+        self.reads += 1
+        return super().items()
+
+
+def test_a_question_is_read_once_whatever_is_searched_for_it():
+    by_hand = Counted(term={"lang": "en"})
+    combined_filter(by_hand, (), target().types, "books")
+    for mode in ("knn", "bm25", "hybrid"):
+        asked_for = Counted(term={"lang": "en"})
+        with searching(encoder()) as (searcher, _):
+            searcher.search("x", mode=mode, filter=asked_for)
+        assert asked_for.reads == by_hand.reads
+
+    full = answer(*(f"a#{n}" for n in range(100)))
+    for hit in full[1]["hits"]["hits"]:
+        hit["_source"]["document_id"] = "a"
+    asked_for = Counted(term={"lang": "en"})
+    with searching(encoder(), **{"/books/_search": full}) as (searcher, seen):
+        searcher.search("x", mode="knn", collapse=True, filter=asked_for)
+        assert len(asked(seen)) == 3  # the description, a search, and a deeper one
+    assert asked_for.reads == by_hand.reads
+
+    asked_for = Counted(term={"lang": "en"})
+    several = (200, {"responses": [answer("a")[1]] * 3})
+    with searching(encoder(), **{"/_msearch": several}) as (searcher, _):
+        options = {"mode": "knn", "filter": asked_for}
+        found = list(searcher.search_many([("1", "x"), ("2", "y"), ("3", "z")], **options))
+    assert [each.error for each in found] == [None] * 3
+    assert asked_for.reads == by_hand.reads
 
 
 def test_a_user_who_may_not_read_settings_searches_with_their_defaults():
