@@ -44,6 +44,8 @@ class DocumentMaker:
         dropped = reading.drop_fields
         self._patterns = [name for name in dropped if _PATTERN_MARKS.intersection(name)]
         self._dropped = [name for name in dropped if name not in self._patterns]
+        # A title that is a part of the text is not encoded twice.
+        self._apart = not set(self._finder.titles) & set(reading.text_fields)
         self._first_ids: list[str] = []
         self._ended = False
 
@@ -164,6 +166,4 @@ class DocumentMaker:
         if self._template and self._unfilled:
             self._unfilled.see(value)
             return self._template.around(value)
-        # A title that is a part of the text is not encoded twice.
-        apart = title and not set(self._finder.titles) & set(self._reading.text_fields)
-        return (f"{title}\n" if apart else ""), ""
+        return (f"{title}\n" if title and self._apart else ""), ""
