@@ -23,7 +23,9 @@ def search_fields(bm25: Bm25, target: Target) -> list[str]:
     """The fields to search, with their boosts ("title^2"); raises TargetError for unknown ones."""
     if not bm25.fields:
         if not target.text_fields:
-            raise TargetError(f"index {target.name!r} has no field of full text: name one with -f.")
+            raise TargetError(
+                f"index {target.name!r} has no field of full text: name one with `fields`."
+            )
         return list(target.text_fields)
     for field in bm25.fields:
         name, _, boost = field.partition("^")
@@ -52,7 +54,7 @@ def _check_words(name: str, target: Target) -> None:
     if path := nested_in(name, target.types):
         raise TargetError(
             f"field {name!r} is inside the nested field {path!r}, where words are not looked for: "
-            "name another with -f."
+            "name another with `fields`."
         )
 
 

@@ -17,6 +17,7 @@ from tandem.usage_errors import _MEANT
 ROOT = Path(__file__).parents[3]
 ROOMS = ("evaluation", "ingest", "query", "encoder", "cluster", "mappings")
 FLAG = re.compile(r"(?<![\w-])--[a-z][a-z-]*")
+SHORT = re.compile(r"(?<![\w/-])-[fk](?![\w-])")
 MARKED = re.compile(r"`([A-Za-z_.]+)(?:=[^`]+)?`")
 CALLED = re.compile(r"`([A-Za-z_.]+)\(")
 # Of Java, and of every program.
@@ -62,6 +63,7 @@ def test_no_room_names_a_flag():
         (where, text) for where, text in said_in(*ROOMS) if set(FLAG.findall(text)) - OF_OTHERS
     ]
     assert not named
+    assert not [(where, text) for where, text in said_in(*ROOMS) if SHORT.search(text)]
     assert not [(where, text) for where, text in said_in(*ROOMS) if "`tandem " in text]
 
 
