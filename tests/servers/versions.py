@@ -9,7 +9,7 @@ from cluster import Home
 from cluster.node import artifacts, process
 from cluster.node.artifacts import Artifact
 from cluster.node.distribution import LOCK_SECONDS, building, install_plugins, unpack
-from cluster.node.files import command, environment
+from cluster.node.files import environment, program
 from cluster.node.home import node_user
 from cluster.node.java import Java, find_java
 from tests.servers import distributions
@@ -170,8 +170,8 @@ class OpenSearchVersion(JavaServer):
     def own_settings(self) -> Settings:
         return {}
 
-    def command(self, folder: Path) -> list[str]:
-        return command(self.layout, folder, self.port)
+    def program(self, folder: Path) -> Path:
+        return program(folder)
 
     def variables(self, java: Java) -> dict[str, str]:
         return environment(self.layout, java, self.heap)
