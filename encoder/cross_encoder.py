@@ -43,13 +43,6 @@ class CrossEncoder:
         self._template = template
         self._tokenizer, length, self._scoring = model
         self._tokenizer.no_padding()
-        special = self._tokenizer.num_special_tokens_to_add(template is None)
-        if length <= special:
-            raise ModelRefusedError(
-                f"{name} reads {length} tokens and {special} of them are special, so nothing of "
-                "any text would be read: correct max_position_embeddings or model_max_length in "
-                "its settings."
-            )
         if length < UNLIMITED:
             self._tokenizer.enable_truncation(length)
 
@@ -68,8 +61,8 @@ class CrossEncoder:
         _check_template(template)
         if str(model).endswith(".onnx"):
             file = Path(model).expanduser().resolve()
-            return cls(str(file), _of_onnx(file), template)
-        return cls(canonical(model), _of_folder(model, device), template)
+            return cls(str(file), _of_onnx(file, template), template)
+        return cls(canonical(model), _of_folder(model, device, template), template)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
@@ -139,7 +132,17 @@ def _check_template(template: str | None) -> None:
         )
 
 
-def _of_folder(model: str | Path, device: str | None) -> _Model:
+def _check_length(name: str, tokenizer: Tokenizer, length: int, template: str | None) -> None:
+    special = tokenizer.num_special_tokens_to_add(template is None)
+    if length <= special:
+        raise ModelRefusedError(
+            f"{name} reads {length} tokens and {special} of them are special, so nothing of "
+            "any text would be read: correct max_position_embeddings or model_max_length in "
+            "its settings."
+        )
+
+
+def _of_folder(model: str | Path, device: str | None, template: str | None) -> _Model:
     from encoder.engines.cross_network import build
 
     folder = locate(model)
@@ -151,15 +154,18 @@ def _of_folder(model: str | Path, device: str | None) -> _Model:
             "cross-encoder/ms-marco-MiniLM-L6-v2."
         )
     spec = TransformerSpec(folder)
-    tokenizer = load_tokenizer(spec)
+    tokenizer, length = load_tokenizer(spec), max_length(spec)
+    # Before the weights, which take long.
+    _check_length(canonical(model), tokenizer, length, template)
     scoring = computed(lambda: build(folder, device or best_device()))
-    return _Model(tokenizer, max_length(spec), scoring)
+    return _Model(tokenizer, length, scoring)
 
 
-def _of_onnx(file: Path) -> _Model:
+def _of_onnx(file: Path, template: str | None) -> _Model:
     from encoder.engines.cross_onnx import build
 
     scoring = build(file)
     tokenizer = read_tokenizer(file.with_name("tokenizer.json"))
-    length = (tokenizer.truncation or {}).get("max_length", USUAL_LENGTH)
-    return _Model(tokenizer, int(length), scoring)
+    length = int((tokenizer.truncation or {}).get("max_length", USUAL_LENGTH))
+    _check_length(str(file), tokenizer, length, template)
+    return _Model(tokenizer, length, scoring)

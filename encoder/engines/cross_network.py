@@ -28,9 +28,9 @@ def build(folder: Path, device: str) -> Scoring:
             f"the cross-encoder in {folder} has {config.num_labels} labels and must have one score "
             "or two labels (no, yes): choose a model that was trained to rank."
         )
+    activation = _activation(folder, config.num_labels)
     model = load_pretrained(AutoModelForSequenceClassification, folder, config)
     model = model.eval().requires_grad_(False).to(device)
-    activation = _activation(folder, config.num_labels)
     # Whether a model is told the two texts apart this way is a property of its tokenizer.
     typed = "token_type_ids" in AutoTokenizer.from_pretrained(str(folder)).model_input_names
 

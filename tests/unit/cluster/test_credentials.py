@@ -127,10 +127,10 @@ def test_the_probe_of_java_gets_no_secret(tmp_path: Path, monkeypatch):
 
 
 def test_the_command_line_takes_secrets_out_of_the_environment(monkeypatch):
-    from tandem.options.cluster import _taken
+    from tandem.options.cluster import taken
 
     monkeypatch.setenv("TANDEM_PASSWORD", SECRET)
-    assert _taken("TANDEM_PASSWORD") == Secret(SECRET)
+    assert taken("TANDEM_PASSWORD") == Secret(SECRET)
     assert "TANDEM_PASSWORD" not in os.environ
 
 
