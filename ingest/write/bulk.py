@@ -158,7 +158,7 @@ class Sender:
         except TooLargeError:
             if len(batch) > 1:
                 self._budget.too_large(len(body))
-                self._client.retries += 1
+                self._client.again()
                 return batch, ""
             self._reject(batch[0], _too_large(len(body)))
             return [], ""

@@ -228,6 +228,11 @@ class IndexClient:
         with self._lock:
             self._failing_since = None
 
+    def again(self) -> None:
+        """Count a retry that needs no wait."""
+        with self._lock:
+            self.retries += 1
+
     def wait(self, attempt: int, reason: str) -> None:
         """Count a retry and sleep before it: exponential backoff with full jitter.
 
