@@ -52,7 +52,8 @@ class Batcher:
     def _run(self) -> None:
         while (first := self._asked.get()) is not None:
             together, ending = self._gathered(first)
-            self._answer(together)
+            # Who gave up is not answered; who did not cannot any more.
+            self._answer([e for e in together if e.answer.set_running_or_notify_cancel()])
             if ending:
                 return
 
@@ -71,6 +72,8 @@ class Batcher:
         return together, False
 
     def _answer(self, together: list[_Asked]) -> None:
+        if not together:
+            return
         texts = [text for each in together for text in each.texts]
         self._seen(len(texts))
         try:
