@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from evaluation.errors import EvaluationError
 from evaluation.measure.evaluate import Evaluation
@@ -12,8 +15,12 @@ from evaluation.measure.measures import MEASURES
 COLOURS = ("#4477aa", "#66ccee", "#228833", "#ccbb44", "#ee6677", "#aa3377")
 
 
-def draw(evaluation: Evaluation, title: str, path: Path) -> None:
-    """Write a bar chart; the ending of the name says the format. Raises EvaluationError."""
+@contextmanager
+def picture(path: Path) -> Iterator[Any]:
+    """Axes to draw on, written when they are left; the ending of the name says the format.
+
+    Raises EvaluationError where matplotlib is not installed, or the picture cannot be written.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -22,6 +29,21 @@ def draw(evaluation: Evaluation, title: str, path: Path) -> None:
         ) from error
     figure = Figure(figsize=(8, 4.5), layout="constrained")
     axes = figure.add_subplot()
+    yield axes
+    axes.spines[["top", "right"]].set_visible(False)
+    try:
+        figure.savefig(path, dpi=150)
+    except (OSError, ValueError) as error:
+        raise EvaluationError(f"the plot {path} cannot be written: {error}.") from error
+
+
+def draw(evaluation: Evaluation, title: str, path: Path) -> None:
+    """Write a bar chart; the ending of the name says the format. Raises EvaluationError."""
+    with picture(path) as axes:
+        _bars(axes, evaluation, title)
+
+
+def _bars(axes: Any, evaluation: Evaluation, title: str) -> None:
     count = len(evaluation.figures)
     width = 0.8 / count
     for number, figures in enumerate(evaluation.figures):
@@ -39,9 +61,4 @@ def draw(evaluation: Evaluation, title: str, path: Path) -> None:
     axes.set_xticks(range(len(MEASURES)), MEASURES)
     axes.set_ylim(0, 1.1)
     axes.set_title(f"{title}, {evaluation.queries:,} judged queries, 95 % intervals", fontsize=10)
-    axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, ncols=count, loc="upper left")
-    try:
-        figure.savefig(path, dpi=150)
-    except (OSError, ValueError) as error:
-        raise EvaluationError(f"the plot {path} cannot be written: {error}.") from error

@@ -5,23 +5,20 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from evaluation.errors import EvaluationError
-from evaluation.measure.plot import COLOURS
+from evaluation.measure.plot import COLOURS, picture
 from evaluation.tune.grid import Setting
 from evaluation.tune.tuning import CHOSEN, USUAL, Point, Tuned
 
 
 def draw_curve(tuned: Tuned, title: str, path: Path) -> None:
     """Write the picture; the ending of the name says the format. Raises EvaluationError."""
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise EvaluationError(
-            "matplotlib is not installed, which plots need: pip install 'tandem-search[evaluate]'."
-        ) from error
-    figure = Figure(figsize=(8, 4.5), layout="constrained")
-    axes = figure.add_subplot()
+    with picture(path) as axes:
+        _curves(axes, tuned, title)
+
+
+def _curves(axes: Any, tuned: Tuned, title: str) -> None:
     for number, (technique, points) in enumerate(_lines(tuned.points).items()):
         weights = [each.setting.fusion.effective_weights[1] for each in points]
         colour = COLOURS[number % len(COLOURS)]
@@ -34,12 +31,7 @@ def draw_curve(tuned: Tuned, title: str, path: Path) -> None:
     axes.set_xlabel("weight of kNN")
     axes.set_ylabel("nDCG@10, all queries")
     axes.set_title(title, fontsize=10)
-    axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False, fontsize=8)
-    try:
-        figure.savefig(path, dpi=150)
-    except (OSError, ValueError) as error:
-        raise EvaluationError(f"the plot {path} cannot be written: {error}.") from error
 
 
 def _lines(points: Sequence[Point]) -> dict[str, list[Point]]:

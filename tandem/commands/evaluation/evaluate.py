@@ -11,6 +11,7 @@ import click
 
 from query.question import MODES, MOST, Tuning
 from tandem.options.cluster import Target, cluster_options, index_name, json_option, print_json
+from tandem.options.judged import judged_options
 from tandem.options.search import every_tuning_option, role_options
 
 if TYPE_CHECKING:
@@ -28,19 +29,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
     callback=index_name(pattern=True),
     help="The index or alias to search.",
 )
-@click.option(
-    "--queries",
-    "source",
-    type=click.Path(path_type=Path),
-    required=True,
-    help="The queries' ids and texts: JSONL, id TAB text, or a BEIR folder.",
-)
-@click.option(
-    "--qrels",
-    type=click.Path(path_type=Path),
-    help="The judgements: BEIR's, TREC's or MS MARCO's (default: those of the BEIR folder).",
-)
-@click.option("--split", default="test", show_default=True, help="Of a BEIR folder's judgements.")
+@judged_options(split="test")
 @click.option(
     "--mode",
     "modes",

@@ -18,6 +18,7 @@ from tandem.options.cluster import (
     json_option,
     print_json,
 )
+from tandem.options.judged import judged_options
 from tandem.options.search import role_options
 
 if TYPE_CHECKING:
@@ -33,19 +34,7 @@ if TYPE_CHECKING:
     callback=index_name(pattern=True),
     help="The index or alias to search.",
 )
-@click.option(
-    "--queries",
-    "source",
-    type=click.Path(path_type=Path),
-    required=True,
-    help="The queries' ids and texts: JSONL, id TAB text, or a BEIR folder.",
-)
-@click.option(
-    "--qrels",
-    type=click.Path(path_type=Path),
-    help="The judgements: BEIR's, TREC's or MS MARCO's (default: those of the BEIR folder).",
-)
-@click.option("--split", default="train", show_default=True, help="Of a BEIR folder's judgements.")
+@judged_options(split="train")
 @click.option(
     "--fusion",
     "techniques",
