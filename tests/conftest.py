@@ -32,6 +32,27 @@ settings.register_profile(
 settings.load_profile("tandem")
 
 
+class Told:
+    """Tells each failure at once: a run that its machine cuts off never comes to its summary."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self.config = config
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Write where, when and why in two lines."""
+        if report.failed:
+            lines = report.longreprtext.strip().splitlines()
+            why = ([line for line in lines if line.startswith("E ")] or lines)[-1:]
+            where = f"{report.nodeid} ({report.when}, {report.duration:.0f} s)"
+            terminal = self.config.pluginmanager.get_plugin("terminalreporter")
+            terminal.write(f"\n{where}\n  {''.join(why)}\n", flush=True)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register what pytest does not do by itself."""
+    config.pluginmanager.register(Told(config))
+
+
 @pytest.fixture(scope="session")
 def opensearch_server() -> Iterator[OpenSearchServer]:
     """A running embedded node of the tests' own."""

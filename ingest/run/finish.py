@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 from cluster.client.shards import SHARD_CURE
+from cluster.errors import AccessError
 from ingest.errors import IncompleteError, IndexRefusedError
 from ingest.index.describe import uuid_of
 from ingest.index.loading import OpenIndex
 from ingest.records import FORGOTTEN
 from ingest.run.removal.stored import PATIENCE, census, passages, silence, without_vector
 from ingest.write import updates
-from ingest.write.client import IndexClient, TransientError
+from ingest.write.client import FIRST_PAUSE, IndexClient, TransientError
 from mappings import path_of
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 # What a cluster says (HTTP 503) of an index none of whose shards is there.
 _NO_SHARD = "all shards failed"
 _MANY = 1_000_000
+# Seconds for which a merge is waited for before the cluster is asked whether it goes on.
+FIRST_LOOK, LONGEST_LOOK = 5.0, 300.0
 
 
 def check_same(cluster: Cluster, index: OpenIndex) -> None:
@@ -66,10 +70,44 @@ def _check_whole(client: IndexClient, index: OpenIndex) -> None:
         )
 
 
-def merge(client: IndexClient, index: OpenIndex) -> None:
-    """Merge every shard into one segment, which searches fastest; it may take hours."""
-    path = path_of(index.name, "_forcemerge")
-    client.ask("POST", path, max_num_segments=1, request_timeout=PATIENCE)
+def merge(client: IndexClient, index: OpenIndex) -> str | None:
+    """Merge every shard into one segment, which searches fastest; it may take hours.
+
+    A merge goes on when its request is given up, and a second request waits for the first, so each
+    is short and the cluster is asked in between whether it merges at all.
+
+    Returns what to tell where it began none for `max_outage` seconds, else None.
+    """
+    path, seconds, done = path_of(index.name, "_forcemerge"), FIRST_LOOK, None
+    idle_since = time.monotonic()
+    while True:
+        try:
+            client.once("POST", path, max_num_segments=1, request_timeout=seconds)
+        except TransientError:
+            before, done = done, _merges(client, index)
+        else:
+            return None
+        if done and (done["current"] or done != before):
+            idle_since = time.monotonic()
+        if (idle := time.monotonic() - idle_since) > (client.max_outage if done else PATIENCE):
+            return (
+                f"index {index.name!r} holds everything and is not merged, because the cluster "
+                f"began no merge in {idle:,.0f} seconds (Elasticsearch begins none while a disk is "
+                "fuller than indices.merge.disk.watermark.high, 95%): free disk space, and run the "
+                "same command again."
+            )
+        client.pause(FIRST_PAUSE)
+        seconds = min(2 * seconds, LONGEST_LOOK)
+
+
+def _merges(client: IndexClient, index: OpenIndex) -> dict[str, int] | None:
+    """How many merges the index has, running and ended; None where that may not be asked."""
+    path = path_of(index.name, "_stats", "merge")
+    try:
+        merges = client.ask("GET", path)["_all"]["total"]["merges"]
+    except AccessError:
+        return None
+    return {"current": merges["current"], "total": merges["total"]}
 
 
 def verify(client: IndexClient, index: OpenIndex, expected: int) -> int:

@@ -162,7 +162,8 @@ class _Run:
         self._prune()
         if self._plan.force_merge:
             self._tell("merging into one segment")
-            finish.merge(self._client, self._index)
+            if unmerged := finish.merge(self._client, self._index):
+                self._notes.append(unmerged)
         self._tell("counting what is stored")
         self._place.restore(self._client)
         self._sample.check(self._client, self._index.fields)

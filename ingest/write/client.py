@@ -105,6 +105,7 @@ class TooLargeError(Exception):
 class IndexClient:
     """Requests of one run: their retries, and for how long nothing was accepted.
 
+    max_outage: seconds.
     lease: an alias of the index that only this run has, through which it writes; None for none.
     """
 
@@ -123,7 +124,7 @@ class IndexClient:
         self._lease = lease
         self._cluster = cluster
         self.pause = pause
-        self._max_outage = max_outage
+        self.max_outage = max_outage
         self._lock = threading.Lock()
         self._failing_since: float | None = None
         self.retries = 0
@@ -244,10 +245,10 @@ class IndexClient:
             self.retries += 1
             self._failing_since = self._failing_since or now
             failing = now - self._failing_since
-        if failing > self._max_outage:
+        if failing > self.max_outage:
             raise OutageError(
                 f"the cluster accepted nothing for {failing:,.0f} seconds (`max_outage` is "
-                f"{self._max_outage:,.0f}), last because: {reason}; what was written is kept, so "
+                f"{self.max_outage:,.0f}), last because: {reason}; what was written is kept, so "
                 "run the same command again once the cluster is well and it goes on from there."
             )
         longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempt, 10))

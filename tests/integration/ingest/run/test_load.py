@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from encoder import Encoder
-from ingest import IndexRefusedError, IngestError, Plan, Reading, Splitting, ingest
+from ingest import IndexRefusedError, IngestError, Plan, Reading, Splitting, Writing, ingest
 from ingest.index.open import create_index
 from mappings import LOADING, Shape
 from tests.support.loads import documents, ingested, meta_of, settings_of, stored, write_jsonl
@@ -182,6 +182,26 @@ def test_settings_are_relaxed_while_loading_and_restored(either, index_name):
     assert "refresh_interval" not in settings_of(either, index_name)
     assert LOADING not in meta_of(either, index_name)
     segments = either.client.indices.segments(index=index_name)
+    assert len(segments["indices"][index_name]["shards"]["0"][0]["segments"]) == 1
+
+
+def test_a_merge_that_the_cluster_does_not_begin_is_told_and_made_up_for(elasticsearch, index_name):
+    client, full = elasticsearch.client.cluster, "indices.merge.disk"
+    plan = Plan(force_merge=True, writing=Writing(max_outage=1))
+    client.put_settings(
+        body={"persistent": {f"{full}.check_interval": "100ms", f"{full}.watermark.high": "1%"}}
+    )
+    try:
+        load(elasticsearch, index_name, documents(300))
+        report, _ = load(elasticsearch, index_name, documents(600), plan)
+        assert (report.written, report.held) == (300, 600)
+        (note,) = report.warnings
+        assert "holds everything and is not merged" in note
+        assert "free disk space" in note
+    finally:
+        client.put_settings(body={"persistent": {f"{full}.*": None}})
+    assert load(elasticsearch, index_name, documents(600), plan)[0].warnings == ()
+    segments = elasticsearch.client.indices.segments(index=index_name)
     assert len(segments["indices"][index_name]["shards"]["0"][0]["segments"]) == 1
 
 
