@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import threading
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from cluster import Cluster
 from ingest import Report, ingest
+from ingest.index.note import SILENT_SECONDS, read_note
+from mappings import LOADING
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -111,3 +115,26 @@ def start_script(*words: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def first_line(process: subprocess.Popen[str], seconds: float = 120.0) -> str:
+    """What it says first; "" where it ends before, or says nothing for so long and is ended."""
+    late = threading.Timer(seconds, process.kill)
+    late.start()
+    try:
+        return process.stdout.readline()
+    finally:
+        late.cancel()
+
+
+def silence(cluster: Cluster, index: str) -> None:
+    """Let the loaders of an index look as if they were not heard of for long; it may have none."""
+    description = cluster.client.indices.get(index=index)[index]
+    if (note := read_note(index, description)) is None:
+        return
+    loaders = {
+        token: replace(each, at=each.at - int(SILENT_SECONDS) - 5)
+        for token, each in note.loaders.items()
+    }
+    meta = description["mappings"]["_meta"] | {LOADING: asdict(replace(note, loaders=loaders))}
+    cluster.client.indices.put_mapping(index=index, body={"_meta": meta})

@@ -1,26 +1,11 @@
 """Two loaders of one alias: the one that slept is refused, and harms nothing of the other."""
 
-from dataclasses import asdict, replace
-
 import pytest
 
 from ingest import LostPlaceError, Plan
-from ingest.index.note import SILENT_SECONDS, read_note
 from mappings import LOADING
-from tests.support.loads import documents, ingested, meta_of, settings_of, stored
+from tests.support.loads import documents, ingested, meta_of, settings_of, silence, stored
 from tests.support.stubs import StubEncoder
-
-
-def silence(cluster, index):
-    """Let its loader look as if it was not heard of for long, as on another machine."""
-    description = cluster.client.indices.get(index=index)[index]
-    note = read_note(index, description)
-    loaders = {
-        token: replace(each, host="elsewhere", at=each.at - int(SILENT_SECONDS) - 5)
-        for token, each in note.loaders.items()
-    }
-    meta = description["mappings"]["_meta"] | {LOADING: asdict(replace(note, loaders=loaders))}
-    cluster.client.indices.put_mapping(index=index, body={"_meta": meta})
 
 
 def test_a_loader_that_slept_stops_before_it_writes_on(opensearch, index_name):

@@ -2,7 +2,7 @@
 
 `make campaign` runs 200 moments and prints a table; a test runs a slice. After each moment the same
 command is run until it is done: then the index equals that of an uninterrupted load, settings and
-notes are clean, no lease is left, and nothing of others has changed.
+notes are clean, no lease is left, every report adds up, and nothing of others has changed.
 """
 
 from __future__ import annotations
@@ -16,16 +16,32 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cluster import Cluster, connect_embedded
 from ingest import ingest
 from mappings import LOADING
 from tests.servers.servers import OpenSearchServer
-from tests.support.loads import ROOT, documents, meta_of, settings_of, stored, write_jsonl
+from tests.support.loads import (
+    ROOT,
+    documents,
+    first_line,
+    lines_of,
+    meta_of,
+    settings_of,
+    silence,
+    stored,
+    write_jsonl,
+)
 from tests.support.stubs import StubEncoder
 
-SCENARIOS = ("ingest", "alias", "prune", "switch", "two loaders")
+# A take-over: a loader sleeps, another one of its alias takes its place and suffers what the kind
+# says, and then the first one wakes up.
+SCENARIOS = (
+    *("ingest", "alias", "prune", "switch", "rejects"),
+    *("two loaders", "two of an index", "take-over"),
+)
+OF_AN_INDEX = ("ingest", "prune", "rejects", "two of an index")
 KINDS = ("kill", "terminate", "stop and continue", "restart of the node")
 # A restart takes a quarter of a minute, so that there are fewer of them.
 OFTEN = (8, 5, 5, 2)
@@ -33,6 +49,10 @@ COUNT = 300
 SCRIPT = "tests.support.processes.campaign_script"
 TRIES = 4
 STARTED_SECONDS, ENDED_SECONDS = 120, 300
+# What cannot be loaded, and what only a loader that sleeps has.
+BAD = [{"id": f"bad{n}", "text": ""} for n in range(5)]
+LATE = [{"id": f"late{n}", "text": "of the one that slept"} for n in range(COUNT)]
+LOST = "LostPlaceError"
 FOREIGN_ALIAS = {"filter": {"term": {"year": 1901}}, "routing": "1"}
 
 
@@ -45,6 +65,7 @@ class Campaign:
     seed: int = 1
     done: Counter[tuple[str, str]] = field(default_factory=Counter)
     in_time: Counter[tuple[str, str]] = field(default_factory=Counter)
+    lost_places: int = 0
     faults: list[str] = field(default_factory=list)
 
     def run(self, moments: int, tell: Any = lambda text: None) -> None:
@@ -68,6 +89,7 @@ class Campaign:
             lines.append(f"{scenario:<12} {kind:<22} {count:>8} {hit:>8}")
         total, hit = sum(self.done.values()), sum(self.in_time.values())
         lines.append(f"{'all':<35} {total:>8} {hit:>8}")
+        lines.append(f"loaders that woke up and found their place taken: {self.lost_places}")
         return "\n".join([*lines, f"faults: {len(self.faults)}", *self.faults])
 
 
@@ -79,27 +101,54 @@ class _Moment:
     scenario: str
     kind: str
     when: float
+    started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def happen(self) -> list[str]:
         self._prepare()
         before = self._foreign()
+        try:
+            faults = self._loads()
+        finally:
+            for process in self.started:
+                process.kill()  # if it has not ended
+        return faults + self._wrong(before)
+
+    def _loads(self) -> list[str]:
+        """What is wrong with how the loads end."""
+        sleeper = self._asleep() if self.scenario == "take-over" else None
         first = self._start()
-        second = self._start() if self.scenario == "two loaders" else None
-        # Most of the time a process of Python begins; a load takes about a second.
-        time.sleep(self.when * (0.5 if self.scenario == "switch" else 2.5))
+        second = self._start() if self.scenario.startswith("two") else None
+        self._wait()
         if first.poll() is None:
             self.campaign.in_time[self.scenario, self.kind] += 1
             self._harm(first)
-        ended = [_ended(each) for each in (first, second) if each]
-        faults = [said for code, said in ended if "Traceback" in said]
-        said = ""
+        if sleeper:
+            sleeper.send_signal(signal.SIGCONT)
+        ended = [_ended(each) for each in (sleeper, first, second) if each]
+        self.campaign.lost_places += LOST in ended[0].err
         for _ in range(TRIES):
-            code, said = _ended(self._start())
-            if code == 0:
+            ended.append(_ended(self._start()))
+            if ended[-1].code == 0:
                 break
-        else:
-            faults.append(f"the same command does not end well: {said.strip()[-300:]}")
-        return faults + self._wrong(before)
+        faults = [each.err for each in ended if "Traceback" in each.err]
+        if ended[-1].code != 0:
+            faults.append(f"the same command does not end well: {ended[-1].err.strip()[-300:]}")
+        elif self.scenario == "rejects":
+            faults += _kept(ended[-1].report)
+        return faults + [fault for each in ended for fault in _adds_up(each.report)]
+
+    def _wait(self) -> None:
+        # Most of the time a process of Python begins; a load takes about a second.
+        time.sleep(self.when * (0.5 if self.scenario == "switch" else 2.5))
+
+    def _asleep(self) -> subprocess.Popen[str]:
+        """A loader of the alias that sleeps since a moment ago, as if it slept for long."""
+        process = self._start(source=self.late)
+        self._wait()
+        process.send_signal(signal.SIGSTOP)
+        for index in self.cluster.client.indices.get(index=f"{self.name}-*"):
+            silence(self.cluster, index)
+        return process
 
     def _prepare(self) -> None:
         client, name = self.cluster.client, self.name
@@ -112,10 +161,15 @@ class _Moment:
                 client.index(index=index, id=f"d{n}", body=body)
         client.indices.refresh(index="_all")
         folder = self.campaign.folder
-        self.source = write_jsonl(folder / f"{name}.jsonl", documents(COUNT, first=20))
+        new = documents(COUNT, first=20)
+        if self.scenario == "rejects":
+            for place, bad in enumerate(BAD):
+                new.insert(60 * place, bad)
+        self.source = write_jsonl(folder / f"{name}.jsonl", new)
+        self.late = write_jsonl(folder / f"{name}-late.jsonl", LATE)
         old = documents(COUNT // 2)
         given: dict[str, Any] = {"cluster": self.cluster, "encoder": StubEncoder()}
-        if self.scenario in ("ingest", "prune"):
+        if self.scenario in OF_AN_INDEX:
             ingest(old, index=name, **given)
         else:
             self.old = ingest(old, alias=name, **given).index
@@ -124,24 +178,25 @@ class _Moment:
             self.new = ingest(changed, alias=name, **given).index
         self.settings = {each: _own(settings_of(self.cluster, each)) for each in ("others",)}
 
-    def _asked(self) -> dict[str, Any]:
-        asked: dict[str, Any] = {"url": self.cluster.url, "source": str(self.source)}
-        if self.scenario in ("ingest", "prune"):
+    def _asked(self, source: Path) -> dict[str, Any]:
+        asked: dict[str, Any] = {"url": self.cluster.url, "source": str(source)}
+        if self.scenario in OF_AN_INDEX:
             return asked | {"index": self.name, "prune": self.scenario == "prune"}
         if self.scenario == "switch":
             return asked | {"alias": self.name, "switch": self.old}
         return asked | {"alias": self.name}
 
-    def _start(self) -> subprocess.Popen[str]:
+    def _start(self, source: Path | None = None) -> subprocess.Popen[str]:
         process = subprocess.Popen(
-            [sys.executable, "-m", SCRIPT, json.dumps(self._asked())],
+            [sys.executable, "-m", SCRIPT, json.dumps(self._asked(source or self.source))],
             cwd=ROOT,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
-        if process.stdout is None or process.stdout.readline() != "began\n":
-            raise RuntimeError(_ended(process)[1])
+        if first_line(process, STARTED_SECONDS) != "began\n":
+            raise RuntimeError(_ended(process).err)
+        self.started.append(process)
         return process
 
     def _harm(self, process: subprocess.Popen[str]) -> None:
@@ -191,7 +246,7 @@ class _Moment:
         new = {each["id"] for each in documents(COUNT, first=20)}
         if self.scenario == "switch":
             return {each["id"] for each in documents(COUNT // 2)}
-        if self.scenario == "ingest":
+        if self.scenario in OF_AN_INDEX and self.scenario != "prune":
             return new | {each["id"] for each in documents(COUNT // 2)}
         return new
 
@@ -211,15 +266,39 @@ def _own(settings: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in settings.items() if k in ("refresh_interval", "auto_expand_replicas")}
 
 
-def _ended(process: subprocess.Popen[str]) -> tuple[int, str]:
+class _Ended(NamedTuple):
+    """How a command ended, with its last report if it made one."""
+
+    code: int
+    report: dict[str, Any] | None
+    err: str
+
+
+def _ended(process: subprocess.Popen[str]) -> _Ended:
     out, err = process.communicate(timeout=ENDED_SECONDS)
-    return process.returncode, out + err
+    return _Ended(process.returncode, json.loads(out or "null"), err)
+
+
+def _adds_up(report: dict[str, Any] | None) -> list[str]:
+    counts = ("written", "skipped", "rejected")
+    right = report is None or report["read"] == sum(report[each] for each in counts)
+    return [] if right else [f"a report does not add up: {report}"]
+
+
+def _kept(report: dict[str, Any] | None) -> list[str]:
+    """Whether a whole load's rejects file holds what was refused, and that alone."""
+    if report is None or report["rejected"] != len(BAD):
+        return [f"not all bad documents were rejected: {report}"]
+    kept = [each["id"] for each in lines_of(report["rejects"])]
+    right = kept == [each["id"] for each in BAD]
+    return [] if right else [f"the rejects file holds {kept}"]
 
 
 def main() -> int:
     import tempfile
 
     moments, seed = int(sys.argv[1]), int(sys.argv[2])
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # the server is closed then too
     server = OpenSearchServer()
     try:
         server.start()
