@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any
+from typing import Any, Literal
 
 from ingest.errors import IngestError, TooManyRejectsError
 from ingest.read.rejects import RejectsFile
@@ -16,6 +16,9 @@ from ingest.read.sources.files import shown
 from ingest.records import Document, Passage, Reject
 from ingest.settings import check_number
 from tandem.base.arguments import known_options
+
+# In the order in which a document passes them.
+Stage = Literal["read", "split", "skip", "encode", "pack", "write"]
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,7 @@ class Report:
     held: int | None = None
     done: float | None = None
     finishing: str | None = None
-    stages: Mapping[str, float] = field(default_factory=dict)
+    stages: Mapping[Stage, float] = field(default_factory=dict)
     rejects: str | None = None
     reasons: Mapping[str, int] = field(default_factory=dict)
     alias: str | None = None
@@ -63,9 +66,9 @@ class Report:
         return self.read / self.seconds if self.seconds else 0.0
 
     @property
-    def slowest(self) -> str | None:
+    def slowest(self) -> Stage | None:
         """The stage that was busy for the largest share of the time, or None before any was."""
-        return max(self.stages, key=lambda name: self.stages[name]) if self.stages else None
+        return max(self.stages, key=self.stages.__getitem__, default=None)
 
     @property
     def nothing_happened(self) -> bool:
@@ -106,7 +109,10 @@ class Report:
 _REASON_KEY = 60
 _NUMBER = re.compile(r"\d[\d,.]*")
 _REASONS_SHOWN = 3
-_FATES = ("written", "skipped", "rejected")
+# Passages that others count here, each by its name in the Report.
+PassageCount = Literal["encoded", "truncated", "removed", "pruned"]
+_Fate = Literal["written", "skipped", "rejected"]
+_Count = PassageCount | _Fate | Literal["taken", "stored", "passages_written"]
 
 
 class Outcome(Enum):
@@ -159,7 +165,7 @@ class Tally:
         self._limit = limit
         self._lock = threading.RLock()
         self._pending: dict[int, _Pending] = {}
-        self._counts: Counter[str] = Counter()
+        self._counts: Counter[_Count] = Counter()
         self._reasons: Counter[str] = Counter()
         self._examples: dict[str, str] = {}
         self._index = index
@@ -175,7 +181,7 @@ class Tally:
         with self._lock:
             self._counts["taken"] += 1
 
-    def count(self, name: str, by: int = 1) -> None:
+    def count(self, name: PassageCount, by: int = 1) -> None:
         """Add to one of the Report's counts of passages."""
         with self._lock:
             self._counts[name] += by
@@ -225,6 +231,7 @@ class Tally:
         if pending.left:
             return
         del self._pending[document.number]
+        fate: _Fate
         fate = "rejected" if pending.rejected else "written" if pending.written else "skipped"
         self._counts[fate] += 1
         if not pending.rejected:
@@ -256,22 +263,21 @@ class Tally:
     def report(self) -> Report:
         """The counts so far; documents that are still on their way count as unfinished."""
         with self._lock:
-            counts = dict(self._counts)
+            counts = self._counts.copy()
             reasons = self._reasons.most_common(_REASONS_SHOWN)
-        written, skipped, rejected = (counts.get(each, 0) for each in _FATES)
-        read = written + skipped + rejected
+        read = counts["written"] + counts["skipped"] + counts["rejected"]
         return Report(
             self._index,
             read=read,
-            written=written,
-            skipped=skipped,
-            rejected=rejected,
-            unfinished=counts.get("taken", 0) - read,
-            encoded=counts.get("encoded", 0),
-            passages_written=counts.get("passages_written", 0),
-            truncated=counts.get("truncated", 0),
-            removed=counts.get("removed", 0),
-            pruned=counts.get("pruned", 0),
+            written=counts["written"],
+            skipped=counts["skipped"],
+            rejected=counts["rejected"],
+            unfinished=counts["taken"] - read,
+            encoded=counts["encoded"],
+            passages_written=counts["passages_written"],
+            truncated=counts["truncated"],
+            removed=counts["removed"],
+            pruned=counts["pruned"],
             rejects=shown(self._rejects.path) if self._rejects.written else None,
             reasons={self._examples[key]: often for key, often in reasons},
         )

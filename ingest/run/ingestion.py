@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import TYPE_CHECKING
 
 from cluster.errors import ClusterError
 from ingest.errors import IncompleteError, IngestError, OutageError
@@ -76,6 +77,17 @@ def ingest(
     return run.report()
 
 
+@dataclass
+class _Ending:
+    """What the report says beside the counts, once it is known."""
+
+    seconds: float | None = None
+    held: int | None = None
+    finishing: str | None = None
+    alias: str | None = None
+    deleted: tuple[str, ...] = ()
+
+
 class _Run:
     """The parts of one ingestion and their joints."""
 
@@ -94,8 +106,7 @@ class _Run:
         self._clock, self._seen, self._sample, self._index = Clock(), Seen(), Sample(), place.index
         self._rejects = RejectsFile(plan.rejects or rows.rejects_path, rows.rejects_mode)
         self._tally = Tally(place.index.name, self._rejects, plan.max_rejects)
-        # What the report says beside the counts, once it is known.
-        self._known: dict[str, Any] = {}
+        self._ending = _Ending()
         self._notes: list[str] = []
         self._intake = Intake(
             rows, plan.reading, place.index.fields, self._seen, self._tally, self._flow.stopping
@@ -138,7 +149,7 @@ class _Run:
                     raise
                 interrupted = True
                 self._flow.stopping.set()
-                self._known["finishing"] = "ending (Ctrl-C again: at once)"
+                self._ending.finishing = "ending (Ctrl-C again: at once)"
         if self._flow.error:
             raise self._flow.error
         if interrupted:
@@ -167,14 +178,14 @@ class _Run:
         self._tell("counting what is stored")
         self._place.restore(self._client)
         self._sample.check(self._client, self._index.fields)
-        self._known["held"] = finish.verify(self._client, self._index, self._tally.stored)
+        self._ending.held = finish.verify(self._client, self._index, self._tally.stored)
         if alias := self._place.alias:
             check_whole(alias, self.report(), self._plan.max_rejects)
         self._heartbeat.stop()
         if alias:
             older = self._place.go_live(self._client)
             self._notes.extend(older.notes)
-            self._known |= {"alias": alias, "deleted": older.gone}
+            self._ending.alias, self._ending.deleted = alias, older.gone
         self._place.leave(self._client)
         self._ended = True
 
@@ -201,19 +212,19 @@ class _Run:
 
         An interrupt does not keep it from that, unless it takes too long.
         """
-        self._known |= {"seconds": self._clock.seconds, "finishing": None}
-        ending, deadline = Flow(), math.inf
-        done = ending.background(lambda: self._end(ending))
+        self._ending.seconds, self._ending.finishing = self._clock.seconds, None
+        flow, deadline = Flow(), math.inf
+        done = flow.background(lambda: self._end(flow))
         while not done.is_set() and time.monotonic() < deadline:
             try:
                 wait_for(done, REPORT_SECONDS)
             except KeyboardInterrupt:
                 deadline = min(deadline, time.monotonic() + RESTORE_SECONDS)
-        error = ending.error
+        error = flow.error
         if error and (self._ended or not isinstance(error, ClusterError | IngestError)):
             raise error
         if error or not done.is_set():
-            ending.cancelled.set()
+            flow.cancelled.set()
             why = f", because {str(error).rstrip('.')}" if error else ""
             self._notes.append(
                 f"index {self._index.name!r} keeps the note of this load{why}; the next run there "
@@ -221,7 +232,7 @@ class _Run:
             )
         self._on_progress(self.report())
 
-    def _end(self, ending: Flow) -> None:
+    def _end(self, flow: Flow) -> None:
         try:
             self._rows.position.stopped.set()
             self._flow.end()
@@ -230,7 +241,7 @@ class _Run:
                 # After an outage the cluster had its time.
                 outage = isinstance(self._flow.error, OutageError)
                 patience = 0.0 if outage else self._plan.writing.max_outage
-                client = IndexClient(self._place.cluster, self._index.name, ending.pause, patience)
+                client = IndexClient(self._place.cluster, self._index.name, flow.pause, patience)
                 self._place.withdraw(client)
         finally:
             self._rejects.close()
@@ -238,20 +249,20 @@ class _Run:
 
     def report(self) -> Report:
         """The counts so far."""
-        share, counts = self._rows.position.share, self._tally.report()
+        share, counts, ending = self._rows.position.share, self._tally.report(), self._ending
         finished = counts.read / max(1, counts.read + counts.unfinished)
-        known = {
-            "unfinished": counts.unfinished + self._rows.waiting,
-            "seconds": self._clock.seconds,
-            "retries": self._client.retries,
+        sayings = (self._index.warnings, self._rows.warnings, self._intake.warnings, self._notes)
+        return replace(
+            counts,
+            unfinished=counts.unfinished + self._rows.waiting,
+            seconds=self._clock.seconds if ending.seconds is None else ending.seconds,
+            retries=self._client.retries,
             # Reading is ahead of writing, by minutes where encoding is slow.
-            "done": None if share is None else share * finished,
-            "stages": self._clock.shares(),
-            "warnings": (
-                *self._index.warnings,
-                *self._rows.warnings,
-                *self._intake.warnings,
-                *self._notes,
-            ),
-        }
-        return replace(counts, **known | self._known)
+            done=None if share is None else share * finished,
+            stages=self._clock.shares(),
+            held=ending.held,
+            finishing=ending.finishing,
+            alias=ending.alias,
+            deleted=ending.deleted,
+            warnings=tuple(chain.from_iterable(sayings)),
+        )

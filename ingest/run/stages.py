@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar
 
 from ingest.records import PAUSE
+from ingest.tally import Stage
 
 T = TypeVar("T")
 # So often a thread that waits looks whether the run has ended, and what there is so far.
@@ -39,7 +40,9 @@ class BoundedQueue(Generic[T]):
     def put(self, item: T, *, urgent: bool = False) -> bool:
         """Append the item; False where there was no room within a moment."""
         with self._lock:
-            if self._is_full() and not self._room.wait_for(self._has_room, QUEUE_POLL_SECONDS):
+            if self._is_full() and not self._room.wait_for(
+                lambda: not self._is_full(), QUEUE_POLL_SECONDS
+            ):
                 return False
             self._items.append(item)
             self._weight += self._weigh(item)
@@ -60,9 +63,6 @@ class BoundedQueue(Generic[T]):
 
     def _is_full(self) -> bool:
         return len(self._items) >= self._most or self._weight >= self._heaviest
-
-    def _has_room(self) -> bool:
-        return not self._is_full()
 
     def _is_worth_it(self) -> bool:
         return len(self._items) >= self._handful or self._is_full() or self._urgent
@@ -97,18 +97,18 @@ class Clock:
     """Seconds that each stage worked: its own time, less what it waited for its input."""
 
     def __init__(self) -> None:
-        self._spent: dict[str, float] = {}
-        self._lanes: dict[str, int] = {}
+        self._spent: dict[Stage, float] = {}
+        self._lanes: dict[Stage, int] = {}
         self._began = time.monotonic()
         self._lock = threading.Lock()
 
-    def add(self, stage: str, seconds: float, lanes: int = 1) -> None:
+    def add(self, stage: Stage, seconds: float, lanes: int = 1) -> None:
         """Count seconds for (or, negative, against) a stage that runs in `lanes` threads."""
         with self._lock:
             self._spent[stage] = self._spent.get(stage, 0.0) + seconds
             self._lanes[stage] = lanes
 
-    def timed(self, stage: str, items: Iterator[T]) -> Iterator[T]:
+    def timed(self, stage: Stage, items: Iterator[T]) -> Iterator[T]:
         """Yield the items, counting the time that they take for the stage that makes them."""
         while True:
             began = time.monotonic()
@@ -118,7 +118,7 @@ class Clock:
                 return
             yield item
 
-    def waited(self, items: Iterator[T], consumer: str) -> Iterator[T]:
+    def waited(self, items: Iterator[T], consumer: Stage) -> Iterator[T]:
         """Yield the items, counting the time they take against their consumer."""
         while True:
             began = time.monotonic()
@@ -128,7 +128,7 @@ class Clock:
                 return
             yield item
 
-    def measure(self, stage: str, work: Callable[[], None], lanes: int) -> None:
+    def measure(self, stage: Stage, work: Callable[[], None], lanes: int) -> None:
         """Do the work, counting its time for a stage that runs in `lanes` threads."""
         began = time.monotonic()
         try:
@@ -141,7 +141,7 @@ class Clock:
         """Seconds since the clock was made."""
         return time.monotonic() - self._began
 
-    def shares(self) -> dict[str, float]:
+    def shares(self) -> dict[Stage, float]:
         """The share of the time, from 0 to 1, that each stage was busy."""
         wall = self.seconds or 1.0
         with self._lock:

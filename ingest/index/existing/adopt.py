@@ -98,8 +98,10 @@ def adopt_index(
     _check_sample(index, fields, sample, vector)
     fit = best_fit(encoder, sample, template)
     _check_fit(index, encoder, fit)
-    named = {name: getattr(fields, name) for name in ("text", "title", "vector")}
-    fields = replace(record.fields, **named) if record else with_free_names(fields, types)
+    if record:
+        fields = replace(record.fields, text=fields.text, title=fields.title, vector=fields.vector)
+    else:
+        fields = with_free_names(fields, types)
     if not dry_run:
         made = record_of(encoder, fields, None if _untitled(fit, sample) else fit.template)
         put_record(cluster, index, description["mappings"], made)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from ingest.index.existing.guarded import Outcome, Update, guarded, send
 from ingest.index.existing.prepare import Prepared, prepared
@@ -64,6 +64,9 @@ class Enrichment:
 
 
 OnProgress = Callable[[Enrichment], None]
+_Settled = Literal["written", "current", "blank", "rejected", "gone"]
+_Count = _Settled | Literal["read", "changed", "truncated", "lacking"]
+_SETTLED: tuple[_Settled, ...] = get_args(_Settled)
 
 
 def enrich(
@@ -128,8 +131,7 @@ class _Run:
 
     def __post_init__(self) -> None:
         record = self.ready.record
-        names = (self.ready.index, record.fields.text, record.fields.vector)
-        self._report = Enrichment(*names, notes=self.ready.notes)
+        self._counts: Counter[_Count] = Counter()
         self._began, self._lock = time.monotonic(), threading.Lock()
         self._template = Template(record.template or _USUAL)
         largest = min(filter(None, (self.writing.max_bytes, self.client.largest_request())))
@@ -139,8 +141,8 @@ class _Run:
         """Count what lacks a current vector."""
         for page in self._pages(query or {"match_all": {}}):
             lacking = len(self._todo(page, first=True))
-            self._count(lacking=lacking)
-        return self._report
+            self._count({"lacking": lacking})
+        return self._report()
 
     def all(self, query: Mapping[str, Any] | None) -> Enrichment:
         """Enrich, and look again at what changed meanwhile."""
@@ -155,25 +157,42 @@ class _Run:
             before = self._settled()
             self._pass(chosen, first=False)
             # What is no longer found was deleted, or is none of the query's any more.
-            self._count(gone=len(ids) - len(self.again) - (self._settled() - before))
-        self._count(changed=len(self.again))
-        return self._report
+            self._count({"gone": len(ids) - len(self.again) - (self._settled() - before)})
+        self._count({"changed": len(self.again)})
+        return self._report()
 
     def _settled(self) -> int:
-        r = self._report
-        return r.written + r.current + r.blank + r.rejected + r.gone
+        return sum(self._counts[name] for name in _SETTLED)
 
-    def _count(self, **by: int) -> None:
+    def _count(self, by: Mapping[_Count, int]) -> None:
         """Add to counts, from the thread that reads or the one that sends."""
-        known: dict[str, Any] = {
-            "seconds": time.monotonic() - self._began,
-            "retries": self.client.retries,
-            "rejects": str(self.rejects.path) if self.rejects.written else None,
-        }
         with self._lock:
-            counts = {name: getattr(self._report, name) + number for name, number in by.items()}
-            self._report = replace(self._report, **known, **counts)
-        self.on_progress(self._report)
+            self._counts.update(by)
+        self.on_progress(self._report())
+
+    def _report(self) -> Enrichment:
+        """The counts so far."""
+        record = self.ready.record
+        with self._lock:
+            counts = self._counts.copy()
+        return Enrichment(
+            self.ready.index,
+            record.fields.text,
+            record.fields.vector,
+            read=counts["read"],
+            written=counts["written"],
+            current=counts["current"],
+            blank=counts["blank"],
+            rejected=counts["rejected"],
+            changed=counts["changed"],
+            gone=counts["gone"],
+            truncated=counts["truncated"],
+            lacking=counts["lacking"],
+            retries=self.client.retries,
+            seconds=time.monotonic() - self._began,
+            rejects=str(self.rejects.path) if self.rejects.written else None,
+            notes=self.ready.notes,
+        )
 
     def _pages(self, query: Mapping[str, Any]) -> Iterator[list[Found]]:
         fields = self.ready.record.fields
@@ -202,7 +221,7 @@ class _Run:
                 current += held == mark
                 if held != mark:
                     items.append(_Item(found, encoded, mark))
-        self._count(current=current, blank=blank, read=len(page) if first else 0)
+        self._count({"current": current, "blank": blank, "read": len(page) if first else 0})
         return items
 
     def _pass(self, queries: Sequence[Mapping[str, Any]], *, first: bool) -> None:
@@ -217,7 +236,7 @@ class _Run:
                     bare.extend(item for item in items if not item.encoded)
                     items = [item for item in items if item.encoded]
                     counts = self.encoder.count_tokens([item.encoded for item in items])
-                    self._count(truncated=sum(n > self.encoder.max_length for n in counts))
+                    self._count({"truncated": sum(n > self.encoder.max_length for n in counts)})
                     for item in items:
                         waiting.append(item)
                         yield item.encoded
@@ -251,9 +270,9 @@ class _Run:
                 self._reject(update.found, why)
             else:
                 counts[outcome] += 1
-        self._count(written=counts[Outcome.WRITTEN], gone=counts[Outcome.GONE])
+        self._count({"written": counts[Outcome.WRITTEN], "gone": counts[Outcome.GONE]})
 
     def _reject(self, found: Found, why: str) -> None:
         origin = Origin(self.ready.index, 0)
         self.rejects.write(rejected(why, origin, found.id, dict(found.source)))
-        self._count(rejected=1)
+        self._count({"rejected": 1})

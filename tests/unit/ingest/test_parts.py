@@ -440,11 +440,11 @@ def test_shares_of_the_time():
         for item in items:
             yield item * 2
 
-    found = clock.timed("second", doubled(clock.waited(clock.timed("first", slow()), "second")))
+    found = clock.timed("split", doubled(clock.waited(clock.timed("read", slow()), "split")))
     assert list(found) == [0, 2, 4, 6]
     shares = clock.shares()
-    assert shares["first"] > 0.8
-    assert shares["second"] < 0.2
+    assert shares["read"] > 0.8
+    assert shares["split"] < 0.2
 
 
 def test_the_report_keeps_the_promised_names():
