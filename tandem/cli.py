@@ -201,7 +201,7 @@ def _run(args: list[str] | None) -> int:
     try:
         code = cli.main(args=args, prog_name="tandem", standalone_mode=False)
     except click.ClickException as error:
-        from tandem.usage_errors import clearer
+        from tandem.options.usage_errors import clearer
 
         clearer(error).show()
         code = error.exit_code

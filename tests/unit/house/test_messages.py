@@ -10,9 +10,9 @@ import pytest
 import tandem
 from mappings.body import FIXED
 from tandem.cli import COMMANDS, cli
+from tandem.options.usage_errors import _MEANT
 from tandem.output.flags import COMMANDS as CALLS
 from tandem.output.flags import FLAGS, flags_in
-from tandem.usage_errors import _MEANT
 
 ROOT = Path(__file__).parents[3]
 ROOMS = ("evaluation", "ingest", "query", "encoder", "cluster", "mappings")

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import openai
 import pytest
+from langchain_openai import OpenAIEmbeddings
 
 from encoder import Encoder
 from tests.servers.served import MODEL, Served
@@ -82,6 +83,20 @@ def test_the_official_client_gets_the_encoders_vectors(service):
     cut = expected[0, :100] / np.linalg.norm(expected[0, :100])
     assert with_floats.data[0].embedding == pytest.approx(cut, abs=1e-3)
     assert answer.usage.prompt_tokens == sum(Encoder.load(MODEL).count_tokens(texts))
+
+
+def test_langchains_client_gets_them_too(service):
+    client = OpenAIEmbeddings(
+        base_url=f"{service.url}/v1",
+        api_key=READ,
+        model=MODEL,
+        check_embedding_ctx_length=False,
+        model_kwargs={"extra_body": {"input_type": "query"}},
+    )
+    encoder, texts = Encoder.load(MODEL), ["Paris is a city.", "snow"]
+    found = np.array([*client.embed_documents(texts), client.embed_query("snow")])
+    expected = np.vstack([encoder.encode_passages(texts), encoder.encode_queries(["snow"])])
+    assert (found * expected).sum(axis=1).min() > 0.9999
 
 
 def test_many_small_callers_share_batches(service):
