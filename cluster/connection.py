@@ -232,13 +232,18 @@ def _tls(ca_certs: str | Path | None, verify: bool) -> dict[str, Any]:
         return {"verify_certs": False, "ssl_show_warn": False, "ssl_assert_hostname": False}
     if ca_certs is not None:
         return {"ssl_context": _authority(Path(ca_certs))}
+    return {"ssl_context": trusted()}
+
+
+def trusted() -> ssl.SSLContext:
+    """Checks certificates as this machine does."""
     import certifi
     import truststore
 
     context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     # As pip does: a slim container has no store of its own.
     context.load_verify_locations(certifi.where())
-    return {"ssl_context": context}
+    return context
 
 
 def _authority(ca_certs: Path) -> ssl.SSLContext:

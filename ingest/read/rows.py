@@ -32,6 +32,7 @@ from ingest.read.sources.files import (
     shown,
 )
 from ingest.read.sources.format import format_of
+from ingest.read.sources.resumed import Resumed
 from ingest.read.sources.streams import Stream
 from ingest.records import Reject, Row
 from ingest.settings import Reading
@@ -47,18 +48,23 @@ def read_source(
     Raises SourceError where the file cannot be opened, its format is not known, or it is damaged.
     """
     with opened(source, position) as stream:
-        kind = reading.format or format_of(source.name, source.path, stream)
+        kind = reading.format or format_of(source.name, source.pure, stream)
         if kind in ("zip", "tar"):
             for path, member, share in members(source, kind):
                 position.reached(source, share)
                 name = f"{source.name}:{path}"
                 yield from _rows_of(name, format_of(name, path, member), member, reading, tell)
-        elif kind in ("parquet", "arrow") and isinstance(getattr(stream, "raw", 0), io.FileIO):
+        elif kind in ("parquet", "arrow") and _as_it_lies(stream):
             from ingest.read.formats.arrow import read_columnar
 
             yield from read_columnar(source, kind, position)
         else:
             yield from _rows_of(source.name, kind, stream, reading, tell)
+
+
+def _as_it_lies(stream: Stream) -> bool:
+    """Whether nothing is decompressed on the way."""
+    return isinstance(getattr(stream, "raw", None), io.FileIO | Resumed)
 
 
 def _rows_of(
@@ -113,10 +119,8 @@ class Rows:
         stopping: ends the wait for a pipe that says nothing.
         None where the source is damaged at its very beginning, which is told when it is loaded.
         """
-        if any(not (file.path and file.path.is_file()) for file in self._files):
-            self._ahead = self._ahead or Ahead(self._all())
-            return self._ahead.first(stopping or Event())
-        if not self._files and not isinstance(self._items, list | tuple):
+        once = not all(file.reads_again for file in self._files)
+        if once or not (self._files or isinstance(self._items, list | tuple)):
             self._ahead = self._ahead or Ahead(self._all())
             return self._ahead.first(stopping or Event())
         found: list[Row | Reject] = []
@@ -153,13 +157,13 @@ class Rows:
         for file in self._files:
             if file.path and file.path.exists() and rejects.exists():
                 self._check_apart(file.path, rejects)
-            if file.path and file.path.is_file():
+            if file.reads_again:
                 next(self._read(file, Position([])), None)
 
     @property
     def of_rejects(self) -> str | None:
         """The first file that holds refused documents of an earlier run."""
-        names = (shown(file.path) for file in self._files if file.path)
+        names = (file.name for file in self._files)
         return next(filter(is_of_rejects, names), None)
 
     @staticmethod
@@ -183,7 +187,8 @@ class Rows:
         In the working folder where that one may not be written, and for other sources.
         """
         first = self._files[0].path if self._files else None
-        name = first.name if first else "stdin" if self._files else "documents"
+        pure = self._files[0].pure if self._files else None
+        name = pure.name if pure else "stdin" if self._files else "documents"
         beside = first and first.is_file() and may_write(first.parent)
         folder = first.parent if first and beside else Path()
         return folder / f"{name}{REJECTS_ENDING}"

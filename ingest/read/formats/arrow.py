@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import time
 from typing import Any
 
 from ingest.errors import SourceError
 from ingest.read.formats.tables import column_twice, repeated
-from ingest.read.sources.files import Position, SourceFile
+from ingest.read.sources.files import Position, SourceFile, at_random
 from ingest.read.values import Unfit, fault_of, is_odd
 from ingest.records import Origin, Row
 
@@ -168,11 +169,9 @@ def read_columnar(source: SourceFile, kind: str, position: Position) -> Iterator
     """
     import pyarrow
 
-    if source.path is None:
-        raise SourceError(f"{kind} needs a file, not standard input: save it first.")
     number = 0
     try:
-        for batch, before, after in _batches(str(source.path), kind):
+        for batch, before, after in _batches(source, kind):
             if twice := repeated(batch.schema.names):
                 raise column_twice(source.name, twice)
             for start in range(0, batch.num_rows, BATCH_ROWS):
@@ -190,20 +189,33 @@ def read_columnar(source: SourceFile, kind: str, position: Position) -> Iterator
         ) from error
 
 
-def _batches(path: str, kind: str) -> Iterator[tuple[Any, float, float]]:
+@contextmanager
+def _random_access(source: SourceFile, kind: str) -> Iterator[Any]:
+    """The file as Arrow reads it fastest."""
+    import pyarrow
+
+    if source.path:
+        with pyarrow.OSFile(str(source.path)) as file:
+            yield file
+    else:
+        with at_random(source, kind) as buffer:
+            yield pyarrow.PythonFile(buffer, mode="r")
+
+
+def _batches(source: SourceFile, kind: str) -> Iterator[tuple[Any, float, float]]:
     """Record batches, and the shares of the file before and after each, 0 where it tells none."""
     import pyarrow
 
     if kind == "parquet":
         from pyarrow import parquet
 
-        with parquet.ParquetFile(path) as file:
+        with _random_access(source, kind) as there, parquet.ParquetFile(there) as file:
             rows, total = 0, file.metadata.num_rows
             for batch in file.iter_batches(batch_size=BATCH_ROWS):
                 before, rows = rows, rows + batch.num_rows
                 yield batch, before / total, rows / total
         return
-    with pyarrow.OSFile(path) as file:
+    with _random_access(source, kind) as file:
         is_file = file.read(6) == b"ARROW1"
         file.seek(0)
         if is_file:

@@ -6,11 +6,11 @@ import io
 import tarfile
 import zipfile
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
-from typing import Any, cast
+from pathlib import PurePosixPath
+from typing import IO, Any, cast
 
 from ingest.errors import SourceError
-from ingest.read.sources.files import SourceFile, chosen
+from ingest.read.sources.files import SourceFile, at_random, chosen
 from ingest.read.sources.streams import DAMAGE, Stream, decompressed
 
 # What an office document holds, and what it is.
@@ -32,10 +32,9 @@ def members(source: SourceFile, kind: str) -> Iterator[tuple[PurePosixPath, Stre
     As in a folder, a corpus.jsonl is the only one. Raises SourceError for standard input, for an
     archive that is damaged or needs a password, and for an office document.
     """
-    if source.path is None:
-        raise SourceError(f"{kind} needs a file, not standard input: save it first.")
     try:
-        yield from _of_zip(source) if kind == "zip" else _of_tar(source.path)
+        with at_random(source, kind) as file:
+            yield from _of_zip(file, source.name) if kind == "zip" else _of_tar(file)
     except _DAMAGE as error:
         said = " ".join(str(error).split())[:200].rstrip(".")
         raise SourceError(f"{source.name} cannot be read ({said}): unpack it first.") from error
@@ -45,12 +44,12 @@ def _buffered(member: Any) -> io.BufferedReader:
     return cast("io.BufferedReader", io.BufferedReader(member, 1 << 16))
 
 
-def _of_zip(source: SourceFile) -> Iterator[tuple[PurePosixPath, Stream, float]]:
-    with zipfile.ZipFile(cast(Path, source.path)) as archive:
+def _of_zip(file: IO[bytes], shown: str) -> Iterator[tuple[PurePosixPath, Stream, float]]:
+    with zipfile.ZipFile(file) as archive:
         names = archive.namelist()
         for name, (what, cure) in _OFFICE.items():
             if name in names:
-                raise SourceError(f"{source.name} is {what}, which is not read: {cure}.")
+                raise SourceError(f"{shown} is {what}, which is not read: {cure}.")
         wanted = chosen([PurePosixPath(name) for name in names if not name.endswith("/")])
         for number, path in enumerate(wanted):
             with archive.open(str(path)) as member:
@@ -58,8 +57,8 @@ def _of_zip(source: SourceFile) -> Iterator[tuple[PurePosixPath, Stream, float]]
                 yield path, decompressed(buffer, str(path)), number / len(wanted)
 
 
-def _of_tar(path: Path) -> Iterator[tuple[PurePosixPath, Stream, float]]:
-    with tarfile.open(path) as archive:
+def _of_tar(file: IO[bytes]) -> Iterator[tuple[PurePosixPath, Stream, float]]:
+    with tarfile.open(fileobj=file) as archive:
         files = {PurePosixPath(member.name): member for member in archive if member.isfile()}
         wanted = chosen(list(files))
         for number, name in enumerate(wanted):

@@ -10,12 +10,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePath
+from pathlib import Path, PurePath, PurePosixPath
 from threading import Event
 from typing import BinaryIO, TypeVar, cast
 
 from ingest.errors import SourceError
 from ingest.read.sources.growing import Growing
+from ingest.read.sources.remote import RemoteFile, find_remote, scheme_of
+from ingest.read.sources.resumed import Resumed
 from ingest.read.sources.streams import Stream, decompressed
 
 # Not .jsonl, so that `data/*.jsonl` is the same sources after a run as before it.
@@ -48,14 +50,40 @@ _GLOB_MARKS = "*?["
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One file, or standard input where path is None."""
+    """One file, here or in an object store, or standard input where it is neither."""
 
     path: Path | None
+    remote: RemoteFile | None = None
 
     @property
     def name(self) -> str:
         """What messages call it."""
+        if self.remote:
+            return self.remote.name
         return shown(self.path) if self.path else "stdin"
+
+    @property
+    def pure(self) -> PurePath | None:
+        """The path whose ending tells the format."""
+        return self.remote.pure if self.remote else self.path
+
+    @property
+    def reads_again(self) -> bool:
+        """Whether it can be read more than once, unlike a pipe."""
+        return bool(self.remote or (self.path and self.path.is_file()))
+
+    @property
+    def size(self) -> int | None:
+        """In bytes as they lie there; None where it is not told."""
+        if self.remote:
+            return self.remote.size
+        try:
+            return self.path.stat().st_size if self.path else None
+        except OSError:  # as opening it will tell
+            return 0
+
+
+STANDARD_INPUT = SourceFile(None)
 
 
 def shown(path: Path) -> str:
@@ -64,7 +92,7 @@ def shown(path: Path) -> str:
 
 
 def find_sources(named: str | Path | Sequence[str | Path]) -> list[SourceFile]:
-    """The files behind paths, globs, BEIR folders and `-`, in the order given.
+    """The files behind paths, addresses, globs, BEIR folders and `-`, in the order given.
 
     Raises SourceError for one that is not there, and for a file that is named twice.
     """
@@ -72,9 +100,9 @@ def find_sources(named: str | Path | Sequence[str | Path]) -> list[SourceFile]:
     found = [source for name in names for source in _reached(name)]
     if not found:
         raise SourceError("no source is named: give a file, a folder, a glob, or - for stdin.")
-    (commonest, times), *_ = Counter(source.name for source in found).most_common(1)
+    (commonest, times), *_ = Counter(found).most_common(1)
     if times > 1:
-        raise SourceError(f"{commonest} is named twice: name every source once.")
+        raise SourceError(f"{commonest.name} is named twice: name every source once.")
     return found
 
 
@@ -87,7 +115,10 @@ def _reached(name: str) -> list[SourceFile]:
 
 def _expand(name: str) -> Iterator[SourceFile]:
     if name == STDIN:
-        yield SourceFile(None)
+        yield STANDARD_INPUT
+        return
+    if scheme_of(name):
+        yield from _elsewhere(name)
         return
     path = Path(name)
     if path.is_dir():
@@ -103,6 +134,18 @@ def _expand(name: str) -> Iterator[SourceFile]:
         raise SourceError(f"{name[:60]!r}... is a text and no path: give a list of dicts.")
     else:
         raise SourceError(f"there is no file {name}: check the path.")
+
+
+def _elsewhere(address: str) -> Iterator[SourceFile]:
+    """The files of an address; of a folder there, as of one here, those that can be read."""
+    files, folder = find_remote(address)
+    if folder is not None:
+        base = PurePosixPath(folder.partition("://")[2])
+        within = {file.pure.relative_to(base): file for file in files}
+        files = [within[path] for path in _readable(list(within), folder)]
+    elif len(files) > 1 and REJECTS_ENDING not in address:
+        files = [file for file in files if not is_of_rejects(file.name)]
+    yield from (SourceFile(None, file) for file in files)
 
 
 def _is_meant(match: str, pattern: str) -> bool:
@@ -129,11 +172,8 @@ def common_mode(sources: Iterable[SourceFile]) -> int:
 def _within(folder: Path) -> list[Path]:
     """The files of a folder, at any depth, that can be read, or the corpus of BEIR's."""
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    found = [folder / path for path in chosen([path.relative_to(folder) for path in files])]
-    if not found:
-        known = ", ".join(ENDINGS)
-        raise SourceError(f"the folder {folder} has no file that ends with one of {known}.")
-    return found
+    paths = [path.relative_to(folder) for path in files]
+    return [folder / path for path in _readable(paths, str(folder))]
 
 
 _AnyPath = TypeVar("_AnyPath", bound=PurePath)
@@ -157,6 +197,13 @@ def chosen(paths: Sequence[_AnyPath]) -> list[_AnyPath]:
     ]
 
 
+def _readable(paths: Sequence[_AnyPath], folder: str) -> list[_AnyPath]:
+    if found := chosen(paths):
+        return found
+    known = ", ".join(ENDINGS)
+    raise SourceError(f"the folder {folder} has no file that ends with one of {known}.")
+
+
 class Position:
     """How much of all sources was read, measured in bytes of the files as they lie on the disk."""
 
@@ -165,7 +212,7 @@ class Position:
         self.stopped = Event()
         self.followed = list(sources)[-1] if follow else None
         # Asked once: a file that is removed while it is read is read to its end all the same.
-        self._sizes = {source: _size(source) for source in sources}
+        self._sizes = {source: source.size for source in sources}
         sizes = self._sizes.values()
         self._total = None if follow or None in sizes else sum(size or 0 for size in sizes)
         self._before = 0
@@ -198,26 +245,41 @@ class Position:
         return min(1.0, (self._before + within) / self._total)
 
 
-def _size(source: SourceFile) -> int | None:
+def _buffered(raw: io.RawIOBase) -> io.BufferedReader:
+    return cast("io.BufferedReader", io.BufferedReader(raw, 1 << 18))
+
+
+@contextmanager
+def at_random(source: SourceFile, kind: str) -> Iterator[io.BufferedReader]:
+    """The bytes of a source as they lie, to be read anywhere.
+
+    kind: what it is, for the sentence of the SourceError where that cannot be.
+    """
+    if source == STANDARD_INPUT or (source.remote and source.remote.size is None):
+        what = source.name if source.remote else "standard input"
+        raise SourceError(f"{kind} needs a file of known size, not {what}: save it first.")
+    with _raw(source, Event()) as raw:
+        yield _buffered(raw)
+
+
+def _raw(source: SourceFile, stopping: Event) -> io.FileIO | Resumed:
+    if source.remote:
+        return Resumed(source.remote, stopping)
     try:
-        return source.path.stat().st_size if source.path else None
-    except OSError:  # as opening it will tell
-        return 0
+        # Not sys.stdin: a thread that waits for its lock would end the interpreter with a crash.
+        return open(source.path or 0, "rb", 0, closefd=source.path is not None)
+    except OSError as error:
+        raise SourceError(f"{source.name} cannot be read: {error.strerror}.") from error
 
 
 @contextmanager
 def opened(source: SourceFile, position: Position) -> Iterator[Stream]:
     """The uncompressed bytes of a source; raises SourceError where it cannot be opened."""
-    try:
-        # Not sys.stdin: a thread that waits for its lock would end the interpreter with a crash.
-        raw = open(source.path or 0, "rb", 0, closefd=source.path is not None)  # noqa: SIM115
-    except OSError as error:
-        raise SourceError(f"{source.name} cannot be read: {error.strerror}.") from error
-    with raw:
-        if source.path:
+    with _raw(source, position.stopped) as raw:
+        if source != STANDARD_INPUT:
             position.enter(cast(BinaryIO, raw))
-        growing = source.path and source == position.followed
-        read = Growing(raw, str(source.path), position.stopped) if growing else raw
-        buffer = cast("io.BufferedReader", io.BufferedReader(read, 1 << 18))
-        yield decompressed(buffer, source.name)
+        read: io.RawIOBase = raw
+        if isinstance(raw, io.FileIO) and source == position.followed:
+            read = Growing(raw, str(source.path), position.stopped)
+        yield decompressed(_buffered(read), source.name)
     position.leave(source)

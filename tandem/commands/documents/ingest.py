@@ -81,8 +81,8 @@ def command(
     """Encode documents and write them into an index.
 
     SOURCE: JSONL, CSV, TSV, Parquet or Arrow files, a BEIR folder, MS MARCO's collection.tsv,
-    globs, or - for standard input; compressed with gzip, bz2, xz or zstd, or not. The same command
-    again writes only what is new or changed.
+    globs, addresses (s3://, gs://, hdfs://, hf://, https://), or - for standard input; compressed
+    with gzip, bz2, xz or zstd, or not. The same command again writes only what is new or changed.
     """
     typed_wins(context, settings, "index", "alias")
     index, alias = settings.pop("index"), settings.pop("alias")

@@ -20,8 +20,8 @@ DISTRIBUTIONS = packages_distributions()
 OURS = {*ROOMS, "bench", "tests"}
 # Of the standard library, to type checkers.
 TYPING = {"typing_extensions"}
-# Run as programs, or read by them.
-TOOLS = {"pytest-timeout", "mypy", "ruff", "setuptools", "types-psutil"}
+# Run as programs, or read by them; moto serves S3 by flask.
+TOOLS = {"flask", "flask-cors", "pytest-timeout", "mypy", "ruff", "setuptools", "types-psutil"}
 
 
 def normal(name):

@@ -1,0 +1,204 @@
+"""Files in object stores and behind addresses: found by pyarrow's file systems and by fsspec's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+from cluster.connection import trusted
+from ingest.errors import SourceError
+
+_ADDRESS = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+)://")
+_ARROW = ("s3", "gs", "gcs", "hdfs", "viewfs")
+_OF_BUCKETS = ("s3", "gs", "gcs")
+_HTTP = ("http", "https")
+SCHEMES = (*_ARROW, *_HTTP, "hf")
+# Not ?, which begins options of an address.
+_GLOB_MARKS = "*["
+# Without it, Google's library tries for a quarter of an hour.
+_GS_SECONDS = "retry_limit_seconds=60"
+_CONNECT_SECONDS, _READ_SECONDS = 30, 60
+_LONGEST = 300
+_IN_TEXT = re.compile(r"(\w+://)(?:[^\s/'\"]*@)?([^\s?'\",)]+)(\?[^\s'\",)]*)?")
+_CREDENTIALS = (
+    (("s3",), "its credentials (AWS_PROFILE, AWS_ACCESS_KEY_ID) and region (AWS_REGION)"),
+    (("gs", "gcs"), "its credentials (GOOGLE_APPLICATION_CREDENTIALS)"),
+    (("hdfs", "viewfs"), "HADOOP_HOME, JAVA_HOME and CLASSPATH, which Hadoop's library goes by"),
+    (("hf",), "its token (HF_TOKEN)"),
+    (_HTTP, "that the server gives it to you"),
+)
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """One file that lies elsewhere.
+
+    name: its address, without credentials and options; path: what the system knows it by; size: in
+    bytes, None where it is not told; version: what changes with its content, as far as is told.
+    """
+
+    name: str
+    path: str = field(repr=False)
+    size: int | None = field(compare=False)
+    version: str | None = field(compare=False)
+    system: Any = field(compare=False, repr=False)
+
+    @property
+    def pure(self) -> PurePosixPath:
+        """What stands after the scheme, as a path."""
+        return PurePosixPath(self.name.partition("://")[2])
+
+    @property
+    def streams(self) -> bool:
+        """Whether what is opened is read on from there alone."""
+        return scheme_of(self.name) in _HTTP
+
+    def open(self, at: int) -> Any:
+        """A file that is read from byte `at` on; raises whatever the system does."""
+        if not self.streams:
+            # What is read ahead is decided by who reads.
+            options = {"cache_type": "none"} if self.name.startswith("hf://") else {}
+            file = self.system.open(self.path, "rb", **options)
+            file.seek(at)
+            return file
+        headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={at}-"} if at else {})
+        # Of one request, as a stream: not every server gives parts.
+        file = self.system.open(self.path, "rb", block_size=0, size=self.size, headers=headers)
+        left = at if file.r.status != 206 else 0
+        try:
+            while left and (passed := file.read(min(left, 1 << 20))):
+                left -= len(passed)
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+    def version_now(self) -> str | None:
+        """The version that the system tells of now."""
+        return _version(self.system.info(self.path))
+
+
+def scheme_of(name: str) -> str | None:
+    """The scheme of an address, in lower case; None for a path."""
+    match = _ADDRESS.match(name)
+    return match[1].lower() if match else None
+
+
+def bare(address: str) -> str:
+    """An address, or a text with addresses, without credentials and options."""
+    return _IN_TEXT.sub(r"\1\2", address)
+
+
+def find_remote(address: str) -> tuple[list[RemoteFile], str | None]:
+    """The files behind an address, sorted, and the folder where it is one.
+
+    With * or [ in its path it is a pattern. Raises SourceError for a scheme that is not known, for
+    a package that is not there, and for what cannot be reached.
+    """
+    scheme = scheme_of(address)
+    if scheme not in SCHEMES:
+        known = ", ".join(f"{each}://" for each in SCHEMES)
+        raise SourceError(f"{bare(address)} is no address of {known}: copy the file, or use one.")
+    with reaching(bare(address)):
+        system, path, prefix = _connected(scheme, address)
+        if any(mark in path.partition("?")[0] for mark in _GLOB_MARKS):
+            infos, folder = system.glob(path, detail=True), None
+            if not infos:
+                raise SourceError(f"no file matches {bare(address)}: check the pattern.")
+        else:
+            info, folder = system.info(path), None
+            infos = {path: info}
+            if info["type"] == "directory":
+                infos, folder = system.find(path, detail=True), f"{prefix}{path}"
+        # Of a server on the web the prefix is a part of what the system knows.
+        return [
+            RemoteFile(
+                f"{prefix}{name}" if prefix else bare(name),
+                name,
+                info.get("size"),
+                _version(info),
+                system,
+            )
+            for name, info in sorted(infos.items())
+            if info["type"] == "file"
+        ], folder
+
+
+def _connected(scheme: str, address: str) -> tuple[Any, str, str]:
+    """The file system, the path in it, and what before that makes an address of it."""
+    if scheme in _HTTP:
+        return _of_http(), address, ""
+    if scheme == "hf":
+        from huggingface_hub import HfFileSystem
+
+        return HfFileSystem(), address.partition("://")[2].rstrip("/"), "hf://"
+    from fsspec.implementations.arrow import ArrowFSWrapper
+    from pyarrow.fs import FileSystem
+
+    rest, _, options = address.partition("://")[2].partition("?")
+    place, _, path = rest.partition("/")
+    if not place and scheme in _OF_BUCKETS:
+        raise SourceError(f"{address} names no bucket: write {scheme}://BUCKET/PATH.")
+    if scheme in ("gs", "gcs") and "retry_limit_seconds" not in options:
+        options = "&".join(filter(None, (options, _GS_SECONDS)))
+    system, root = FileSystem.from_uri(f"{scheme}://{place}{'?' if options else ''}{options}")
+    prefix = f"{scheme}://" if root.strip("/") else f"{scheme}://{place}"
+    wrapped = ArrowFSWrapper(system, skip_instance_cache=True, use_listings_cache=False)
+    return wrapped, f"{root.rstrip('/')}/{path.rstrip('/')}".rstrip("/"), prefix
+
+
+def _of_http() -> Any:
+    import aiohttp
+    from fsspec.implementations.http import HTTPFileSystem
+
+    timeout = aiohttp.ClientTimeout(
+        total=None, sock_connect=_CONNECT_SECONDS, sock_read=_READ_SECONDS
+    )
+    # trust_env: proxies, and credentials of ~/.netrc.
+    client = {"trust_env": True, "timeout": timeout}
+    return HTTPFileSystem(client_kwargs=client, ssl=trusted(), skip_instance_cache=True)
+
+
+def _version(info: dict[str, Any]) -> str | None:
+    for name in ("ETag", "etag", "blob_id", "Last-Modified", "mtime"):
+        if info.get(name):
+            return str(info[name])
+    return None
+
+
+@contextmanager
+def reaching(name: str) -> Iterator[None]:
+    """Turns what a file system raises into a SourceError that names the file, never a secret."""
+    try:
+        yield
+    except (SourceError, MemoryError):
+        raise
+    except ImportError as error:
+        raise SourceError(
+            f"{name} needs the package {(error.name or 'aiohttp')!r}, which is not installed: "
+            "pip install 'tandem-search[remote]'."
+        ) from error
+    except Exception as error:  # each system has its own
+        raise SourceError(
+            f"{name} cannot be read ({said_by(error)}): check the address and {_cure(name)}."
+        ) from error
+
+
+def said_by(error: BaseException) -> str:
+    """What an error of a file system says, in short and without secrets."""
+    # fsspec takes whatever goes wrong with an address for a file that is not there.
+    cause = error.__cause__ if isinstance(error, FileNotFoundError) and error.__cause__ else error
+    if status := getattr(cause, "status", None):
+        return f"HTTP {status} {getattr(cause, 'message', '')}".strip()
+    if isinstance(cause, FileNotFoundError):
+        return "there is no such file"
+    said = " ".join(str(cause).split()) or type(cause).__name__
+    return bare(said)[:_LONGEST].rstrip(".")
+
+
+def _cure(name: str) -> str:
+    return next(cure for schemes, cure in _CREDENTIALS if scheme_of(name) in schemes)
