@@ -14,11 +14,12 @@ WORKDIR /opt/tandem
 COPY pyproject.toml constraints.txt README.md LICENSE ./
 COPY cluster cluster
 COPY encoder encoder
+COPY evaluation evaluation
 COPY ingest ingest
 COPY mappings mappings
 COPY query query
 COPY tandem tandem
-RUN pip install --no-cache-dir --constraint constraints.txt ".[demo]"
+RUN pip install --no-cache-dir --constraint constraints.txt ".[demo,evaluate,openvino,serve]"
 
 USER tandem
 WORKDIR /home/tandem

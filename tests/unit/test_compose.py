@@ -7,6 +7,7 @@ import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import threading
 from importlib.resources import files
 from pathlib import Path
@@ -17,6 +18,11 @@ import pytest
 import yaml
 
 from tandem.cli import cli
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
 
 ROOT = Path(__file__).resolve().parents[2]
 TEXT = (ROOT / "docker-compose.yml").read_text("utf-8")
@@ -53,7 +59,8 @@ def test_security_is_on_and_the_password_has_no_default():
     assert SERVICES["opensearch"]["image"] == "opensearchproject/opensearch:3.6.0"
     asked = [PASSWORD in str(value) for value in SERVICES["worker"]["environment"].values()]
     assert sum(asked) == 1
-    for used in re.findall(r"\$\{[^}]*\}", TEXT):
+    # The service that serves refuses to listen without a key.
+    for used in set(re.findall(r"\$\{[^}]*\}", TEXT)) - {"${TANDEM_SERVE_KEY:-}"}:
         assert used.startswith(f"${{{PASSWORD}:?"), used
     assert "DISABLE_SECURITY" not in TEXT
     assert "insecure" not in TEXT.lower()
@@ -61,7 +68,7 @@ def test_security_is_on_and_the_password_has_no_default():
 
 def test_nothing_listens_beyond_loopback():
     published = [port for service in SERVICES.values() for port in service.get("ports", [])]
-    assert published == ["127.0.0.1:9200:9200"]
+    assert published == ["127.0.0.1:9200:9200", "127.0.0.1:8080:8080"]
 
 
 def test_data_and_certificates_are_kept_in_named_volumes():
@@ -72,18 +79,31 @@ def test_data_and_certificates_are_kept_in_named_volumes():
     assert "data:/usr/share/opensearch/data" in SERVICES["opensearch"]["volumes"]
 
 
-def test_the_worker_waits_for_a_healthy_cluster_with_certificates():
-    ready = SERVICES["worker"]["depends_on"]["opensearch"]["condition"]
+@pytest.mark.parametrize("name", ["worker", "search"])
+def test_it_waits_for_a_healthy_cluster_with_certificates(name):
+    ready = SERVICES[name]["depends_on"]["opensearch"]["condition"]
     made = SERVICES["opensearch"]["depends_on"]["certificates"]["condition"]
     assert (ready, made) == ("service_healthy", "service_completed_successfully")
     assert SERVICES["opensearch"]["healthcheck"]["test"][0] == "CMD-SHELL"
 
 
-def test_the_worker_s_settings_are_options_of_tandem():
-    ingest = cli.get_command(click.Context(cli), "ingest")
-    options = [param for param in ingest.params if isinstance(param, click.Option)]
-    known = {name for option in options for name in option.envvar} | {"TANDEM_PASSWORD"}
-    assert set(SERVICES["worker"]["environment"]) <= known
+@pytest.mark.parametrize(("name", "command"), [("worker", "ingest"), ("search", "serve")])
+def test_its_settings_are_options_of_tandem(name, command):
+    options = [each for each in options_of(command) if each.envvar]
+    known = {name for option in options for name in option.envvar}
+    known |= {"TANDEM_PASSWORD", "TANDEM_SERVE_KEY"}
+    assert set(SERVICES[name]["environment"]) <= known
+
+
+def options_of(command):
+    params = cli.get_command(click.Context(cli), command).params
+    return [param for param in params if isinstance(param, click.Option)]
+
+
+def test_the_service_is_started_with_options_that_it_has():
+    command, *words = SERVICES["search"]["command"]
+    known = {flag for option in options_of(command) for flag in option.opts}
+    assert {word for word in words if word.startswith("--")} <= known
 
 
 def test_the_dockerfile_copies_every_room_and_what_setup_needs():
@@ -91,7 +111,8 @@ def test_the_dockerfile_copies_every_room_and_what_setup_needs():
     copied = set(re.findall(r"^COPY (.+) \S+$", text, re.M))
     names = {name for line in copied for name in line.split()}
     assert names >= {"pyproject.toml", "constraints.txt", "README.md", "LICENSE"}
-    assert names >= {"cluster", "encoder", "ingest", "mappings", "query", "tandem"}
+    include = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["setuptools"]
+    assert names >= {name.rstrip("*") for name in include["packages"]["find"]["include"]}
     assert all((ROOT / name).exists() for name in names)
     assert re.search(r"^USER tandem$", text, re.M)
 
