@@ -13,7 +13,7 @@ from ingest.records import PAUSE, Passage, Stamp, parse_stamp, passage_id, wrote
 from ingest.tally import Outcome, Tally
 from ingest.write import updates
 from ingest.write.client import IndexClient
-from ingest.write.lookup import look_up
+from ingest.write.lookup import Version, look_up, look_up_versions
 from mappings import Fields
 
 
@@ -27,12 +27,12 @@ class Leftovers:
     def __init__(self, client: IndexClient, tally: Tally) -> None:
         self._client, self._tally = client, tally
         self._lock = threading.Lock()
-        self._held: dict[int, list[str]] = {}
-        self._due: list[list[str]] = []
+        self._held: dict[int, list[Version]] = {}
+        self._due: list[list[Version]] = []
         tally.on_stored(self._stored)
 
-    def hold(self, document: int, passages: list[str]) -> None:
-        """These ids go once the document of that number is stored; in order of position."""
+    def hold(self, document: int, passages: list[Version]) -> None:
+        """These go once the document of that number is stored; in order of position."""
         with self._lock:
             self._held[document] = passages
 
@@ -49,8 +49,8 @@ class Leftovers:
             self._delete(each for passages in due for each in passages[:0:-1])
             self._delete(passages[0] for passages in due)
 
-    def _delete(self, ids: Iterator[str]) -> None:
-        self._tally.count("removed", updates.delete(self._client, ids))
+    def _delete(self, passages: Iterator[Version]) -> None:
+        self._tally.count("removed", updates.delete(self._client, passages).done)
 
 
 # Passages in one look-up: an answer of about 100 bytes each.
@@ -96,8 +96,8 @@ class Skipper:
         stored, strangers = self._stamps([*(p.id for p in _flat(window)), *beyond])
         window = [passages for passages in window if not self._refused(passages, strangers)]
         for passages in window:
-            if names := self._ours(_leftovers(passages, stored)):
-                self._leftovers.hold(passages[0].document.number, names)
+            if ours := self._ours(_leftovers(passages, stored)):
+                self._leftovers.hold(passages[0].document.number, ours)
         same = [p for p in _flat(window) if _matches(p, stored.get(p.id))]
         self._tally.settle(same, Outcome.SKIPPED)
         unchanged = {p.id for p in same}
@@ -118,9 +118,10 @@ class Skipper:
             )
         return True
 
-    def _ours(self, ids: list[str]) -> list[str]:
-        ours = self._stamps(ids)[0] if ids else {}
-        return [each for each in ids if each in ours]
+    def _ours(self, ids: list[str]) -> list[Version]:
+        fields = self._fields
+        found = look_up_versions(self._client, ids, fields.content_hash, fields.document_id)
+        return [version for version, source in found if wrote(version.id, source, fields)]
 
     def _stamps(self, ids: list[str]) -> tuple[dict[str, str], set[str]]:
         """The content hashes of what Tandem wrote, and the ids of what others did."""

@@ -170,7 +170,7 @@ class _Pruning:
                 each.check(name, plan.max_prune)
         except IngestError as error:
             notes = (str(error),)
-        return Pruned(each.documents, each.held, each.sample), notes
+        return Pruned(each.documents, each.held, list(each.sample)), notes
 
 
 def _warnings(planned: PlannedFields) -> tuple[str, ...]:

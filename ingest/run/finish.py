@@ -14,6 +14,7 @@ from ingest.records import FORGOTTEN
 from ingest.run.removal.stored import PATIENCE, census, passages, silence, without_vector
 from ingest.write import updates
 from ingest.write.client import FIRST_PAUSE, IndexClient, TransientError
+from ingest.write.lookup import Version
 from mappings import path_of
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def rehearse(client: IndexClient, index: OpenIndex, *, merges: bool, prunes: boo
     if prunes:
         for _ in passages(client, index.fields):
             break
-        updates.delete(client, [f"rehearsal-{index.token}"])
+        updates.delete(client, [Version(f"rehearsal-{index.token}", 0, 1, None)])
 
 
 def _check_whole(client: IndexClient, index: OpenIndex) -> None:
@@ -137,7 +138,7 @@ def verify(client: IndexClient, index: OpenIndex, expected: int) -> int:
 def _forget_stamps(client: IndexClient, index: OpenIndex) -> list[str]:
     """Empty the content hash of passages without a vector, a thousand at a time; their ids."""
     names: list[str] = []
-    for ids in without_vector(client, index.fields):
-        names += ids
-        updates.update(client, ids, {index.fields.content_hash: FORGOTTEN})
+    for blank in without_vector(client, index.fields):
+        names += [each.id for each in blank]
+        updates.update(client, blank, {index.fields.content_hash: FORGOTTEN})
     return names

@@ -205,7 +205,9 @@ class _Run:
             check_prunable(self._tally.report().read, self._tally.anonymous_rejects)
         if confirm:
             self._tell("looking for documents to remove")
-            prune(self._client, self._index.fields, self._seen, self._tally, confirm, limit)
+            fields = self._index.fields
+            note = prune(self._client, fields, self._seen, self._tally, confirm, limit)
+            self._notes += [note] if note else []
 
     def close(self) -> None:
         """In every ending: the place in the index given up, files closed.

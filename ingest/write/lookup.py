@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,14 +19,52 @@ from mappings import Fields, path_of
 _GONE = ("index_not_found_exception", "index_closed_exception")
 
 
+@dataclass(frozen=True)
+class Version:
+    """One version of what is stored under an id: a change that names it is made to no other."""
+
+    id: str
+    seq_no: int
+    primary_term: int
+    routing: str | None
+
+    def head(self) -> dict[str, Any]:
+        """What names it in a bulk request."""
+        known: dict[str, Any] = {
+            "_id": self.id,
+            "if_seq_no": self.seq_no,
+            "if_primary_term": self.primary_term,
+        }
+        return known if self.routing is None else {**known, "routing": self.routing}
+
+
+def version_of(hit: Mapping[str, Any]) -> Version:
+    """The version that an answer shows, of one that was asked for it."""
+    return Version(hit["_id"], hit["_seq_no"], hit["_primary_term"], hit.get("_routing"))
+
+
 def look_up(client: IndexClient, ids: Sequence[str], *fields: str) -> dict[str, dict[str, Any]]:
     """Fields of stored passages by id, of those that are there; no ids give none.
 
     By `_mget`, which sees what was written a moment ago, refreshed or not. Raises OutageError,
     BlockedError, IndexRefusedError.
     """
+    return {doc["_id"]: doc.get("_source", {}) for doc in _found(client, ids, fields)}
+
+
+def look_up_versions(
+    client: IndexClient, ids: Sequence[str], *fields: str
+) -> list[tuple[Version, dict[str, Any]]]:
+    """The same with the version that each is of, in the order of the ids."""
+    shown = "docs._seq_no", "docs._primary_term", "docs._routing"
+    return [(version_of(doc), doc.get("_source", {})) for doc in _found(client, ids, fields, shown)]
+
+
+def _found(
+    client: IndexClient, ids: Sequence[str], fields: Sequence[str], shown: Sequence[str] = ()
+) -> list[dict[str, Any]]:
     if not ids:
-        return {}
+        return []
 
     def doubt(answer: dict[str, Any]) -> str | None:
         docs = answer["docs"]
@@ -43,9 +82,9 @@ def look_up(client: IndexClient, ids: Sequence[str], *fields: str) -> dict[str, 
         {"ids": ids},
         doubt=doubt,
         _source_includes=",".join(fields),
-        filter_path="docs._id,docs.found,docs.error,docs._source",
+        filter_path=",".join(("docs._id", "docs.found", "docs.error", "docs._source", *shown)),
     )
-    return {doc["_id"]: doc.get("_source", {}) for doc in answer["docs"] if doc["found"]}
+    return [doc for doc in answer["docs"] if doc["found"]]
 
 
 # Passages that are read back after a load.

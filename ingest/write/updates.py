@@ -1,8 +1,12 @@
-"""Deletes and small updates of what is stored: every item settled, as passages are."""
+"""Deletes and small updates of what is stored: every item settled, as passages are.
+
+Each is tied to the version that was seen to be Tandem's: what somebody changed since stays.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
@@ -11,26 +15,36 @@ import orjson
 from ingest.errors import IncompleteError
 from ingest.write.client import FATAL, Fate, IndexClient, judge
 from ingest.write.items import untied_ids
+from ingest.write.lookup import Version, look_up
 
 # Items in one request: at most about half a megabyte of ids.
 PAGE = 1000
 _MISSING = 404
+_CONFLICT = 409
 _TRIES = 5
 
 
-def delete(client: IndexClient, ids: Iterable[str]) -> int:
-    """Delete passages; those that are not there are gone already. Returns how many were deleted.
+@dataclass(frozen=True)
+class Changes:
+    """How many passages were changed, and how many others had changed meanwhile, which stay."""
+
+    done: int = 0
+    kept: int = 0
+
+
+def delete(client: IndexClient, versions: Iterable[Version]) -> Changes:
+    """Delete passages in these versions; those that are not there are gone already.
 
     Raises BlockedError, OutageError, IndexRefusedError, IncompleteError.
     """
-    lines = ((each, orjson.dumps({"delete": {"_id": each}}) + b"\n") for each in ids)
+    lines = ((each.id, orjson.dumps({"delete": each.head()}) + b"\n") for each in versions)
     return _amend(client, "delete", lines)
 
 
-def update(client: IndexClient, ids: Iterable[str], values: dict[str, Any]) -> int:
-    """Set fields of passages, and show it to searches; the same errors. Returns how many."""
-    body = orjson.dumps({"doc": values})
-    lines = ((each, orjson.dumps({"update": {"_id": each}}) + b"\n" + body + b"\n") for each in ids)
+def update(client: IndexClient, versions: Iterable[Version], values: dict[str, Any]) -> Changes:
+    """Set fields of passages in these versions, and show it to searches; the same errors."""
+    body = orjson.dumps({"doc": values}) + b"\n"
+    lines = ((each.id, orjson.dumps({"update": each.head()}) + b"\n" + body) for each in versions)
     return _amend(client, "update", lines, refresh="true")
 
 
@@ -38,21 +52,25 @@ def update(client: IndexClient, ids: Iterable[str], values: dict[str, Any]) -> i
 _Item = tuple[str, bytes]
 
 
-def _amend(client: IndexClient, action: str, items: Iterable[_Item], **params: Any) -> int:
+def _amend(client: IndexClient, action: str, items: Iterable[_Item], **params: Any) -> Changes:
     params |= client.bulk_params
     waiting = iter(items)
-    done = 0
+    done = kept = 0
     while page := list(islice(waiting, PAGE)):
         attempt = 0
+        changed: list[str] = []
         while page:
             results = _sent(client, action, page, params)
-            taken, again = _settle(client, page, results, attempt)
+            taken, conflicts, again = _settle(client, page, results, attempt)
             done += taken
+            changed += conflicts
             if again:
                 client.wait(attempt, again[0][1])
             attempt += 1
             page = [item for item, _ in again]
-    return done
+        # One that is gone is a conflict too, as when it went by a request without an answer.
+        kept += len(look_up(client, changed))
+    return Changes(done, kept)
 
 
 def _sent(
@@ -72,13 +90,16 @@ def _sent(
 
 def _settle(
     client: IndexClient, page: list[_Item], results: list[dict[str, Any]], attempt: int
-) -> tuple[int, list[tuple[_Item, str]]]:
-    """How many items were carried out, and those to send again with the reason."""
+) -> tuple[int, list[str], list[tuple[_Item, str]]]:
+    """How many were carried out, ids that have other versions, what to send again and why."""
     done = 0
+    conflicts: list[str] = []
     again: list[tuple[_Item, str]] = []
     for item, result in zip(page, results, strict=True):
         status, error = result["status"], result.get("error")
-        if error is None and status == _MISSING:
+        if status == _CONFLICT:
+            conflicts.append(item[0])
+        if status == _CONFLICT or (error is None and status == _MISSING):
             continue
         verdict = judge(status, error)
         if verdict.fate in FATAL:
@@ -92,4 +113,4 @@ def _settle(
             )
         else:
             again.append((item, verdict.reason))
-    return done, again
+    return done, conflicts, again

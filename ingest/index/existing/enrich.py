@@ -208,7 +208,7 @@ class _Run:
         for found in page:
             held = found.source.get(fields.content_hash)
             row = row_of(found.source, fields)
-            if wrote(found.id, found.source, fields):
+            if wrote(found.version.id, found.source, fields):
                 current += 1  # Tandem's own, which an ingestion keeps
             elif not row.get("text"):
                 blank += not held
@@ -265,7 +265,7 @@ class _Run:
         counts = dict.fromkeys((Outcome.WRITTEN, Outcome.GONE), 0)
         for update, outcome, why in send(self.client, self._budget, group):
             if outcome is Outcome.CHANGED:
-                self.again.append(update.found.id)
+                self.again.append(update.found.version.id)
             elif outcome is Outcome.REFUSED:
                 self._reject(update.found, why)
             else:
@@ -274,5 +274,5 @@ class _Run:
 
     def _reject(self, found: Found, why: str) -> None:
         origin = Origin(self.ready.index, 0)
-        self.rejects.write(rejected(why, origin, found.id, dict(found.source)))
+        self.rejects.write(rejected(why, origin, found.version.id, dict(found.source)))
         self._count({"rejected": 1})

@@ -50,15 +50,8 @@ class Update:
 
 def guarded(found: Found, values: Mapping[str, Any]) -> Update:
     """An update that the cluster carries out only where the document is still this version."""
-    head: dict[str, Any] = {
-        "_id": found.id,
-        "if_seq_no": found.seq_no,
-        "if_primary_term": found.primary_term,
-    }
-    if found.routing is not None:
-        head["routing"] = found.routing
     lines = (
-        orjson.dumps({"update": head}),
+        orjson.dumps({"update": found.version.head()}),
         orjson.dumps({"doc": values}, option=orjson.OPT_SERIALIZE_NUMPY),
     )
     return Update(found, b"%b\n%b\n" % lines)
@@ -119,7 +112,7 @@ def _within(waiting: list[Update], most: int) -> list[Update]:
 def _results(client: IndexClient, part: list[Update]) -> list[dict[str, Any]]:
     body = b"".join(each.data for each in part)
     answer = client.once("POST", client.bulk_path, body, filter_path=_ITEMS)
-    if fault := untied_ids("update", [each.found.id for each in part], answer["items"]):
+    if fault := untied_ids("update", [each.found.version.id for each in part], answer["items"]):
         raise TransientError(fault, None)
     return [item["update"] for item in answer["items"]]
 

@@ -10,6 +10,7 @@ from typing import Any
 from cluster.client.shards import shard_reason, silent_shards
 from cluster.errors import ClusterError
 from ingest.write.client import IndexClient, TransientError
+from ingest.write.lookup import Version, version_of
 from mappings import path_of
 
 PAGE = 256
@@ -18,12 +19,9 @@ _KEEP_ALIVE = "10m"
 
 @dataclass(frozen=True)
 class Found:
-    """One document as it was; seq_no and primary_term: of this version of it."""
+    """One document as it was."""
 
-    id: str
-    routing: str | None
-    seq_no: int
-    primary_term: int
+    version: Version
     source: Mapping[str, Any]
 
 
@@ -75,7 +73,7 @@ def _of_shard(
             hits = answer["hits"]["hits"]
             if not hits:
                 return
-            yield [_found(hit) for hit in hits]
+            yield [Found(version_of(hit), hit.get("_source") or {}) for hit in hits]
             point = answer.get("pit_id", point)
             body["search_after"] = hits[-1]["sort"]
     finally:
@@ -87,8 +85,3 @@ def _of_shard(
 def _silence(answer: Mapping[str, Any]) -> str | None:
     silent, total = silent_shards(answer)
     return f"{silent} of {total} shards {shard_reason(answer)}" if silent else None
-
-
-def _found(hit: Mapping[str, Any]) -> Found:
-    guard = (hit["_seq_no"], hit["_primary_term"])
-    return Found(hit["_id"], hit.get("_routing"), *guard, hit.get("_source") or {})

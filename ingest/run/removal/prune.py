@@ -5,23 +5,19 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ingest.errors import IngestError
 from ingest.run.deduplicate import Seen, no_room
 from ingest.run.removal import stored
+from ingest.run.removal.listing import Listing
 from ingest.settings import check_number
 from ingest.tally import Tally
 from ingest.write import updates
 from ingest.write.client import IndexClient
 from mappings import Fields
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 # Called with the number of passages to remove and some of their documents' ids; True removes them.
 Confirm = Callable[[int, list[str]], bool]
-_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -47,7 +43,7 @@ class PruneLimit:
 
 @dataclass(frozen=True)
 class Candidates:
-    """What a prune would remove, in a temporary database and not in memory.
+    """What a prune would remove.
 
     passages and documents: how many are to go; held: documents of Tandem's in the index; sample:
     some of the documents' ids.
@@ -56,8 +52,8 @@ class Candidates:
     passages: int
     documents: int
     held: int
-    sample: list[str]
-    database: sqlite3.Connection
+    sample: tuple[str, ...]
+    listing: Listing
 
     def check(self, index: str, limit: PruneLimit) -> None:
         """Raise IngestError where more are to go than may."""
@@ -68,10 +64,6 @@ class Candidates:
                 f"whether the source is whole, and if it is, allow it with "
                 f"`max_prune={self.documents}`."
             )
-
-    def ids(self) -> Iterator[str]:
-        """The passages to remove."""
-        return (each for (each,) in self.database.execute("SELECT passage FROM gone"))
 
 
 def check_prunable(read: int, anonymous: int) -> None:
@@ -99,37 +91,38 @@ def prune(
     tally: Tally,
     confirm: Confirm,
     limit: PruneLimit | None,
-) -> None:
+) -> str | None:
     """Delete every passage of Tandem's whose document was not seen, if `confirm` says so.
 
-    limit: looked at before anything is removed; None allows all. Raises OutageError and
-    IngestError.
+    limit: looked at before anything is removed; None allows all. Returns what is to be told of
+    those that stay. Raises OutageError and IngestError.
     """
     database = sqlite3.connect("")
     try:
         found = candidates(client, fields, seen, database)
         if limit:
             found.check(client.index, limit)
-        if found.passages and confirm(found.passages, found.sample):
-            tally.count("pruned", updates.delete(client, found.ids()))
+        if found.passages and confirm(found.passages, list(found.sample)):
+            changes = updates.delete(client, found.listing.versions())
+            tally.count("pruned", changes.done)
+            if changes.kept:
+                return (
+                    f"{changes.kept:,} passages whose documents the source no longer has stay, "
+                    "because they were changed meanwhile: the next run looks at them again."
+                )
     except sqlite3.OperationalError as error:
         raise no_room(error) from error
     finally:
         database.close()
+    return None
 
 
 def candidates(
     client: IndexClient, fields: Fields, seen: Seen, database: sqlite3.Connection
 ) -> Candidates:
     """Look through the index for documents that were not seen."""
-    held = 0
-    database.execute("CREATE TABLE gone (passage TEXT, document TEXT)")
+    held, listing = 0, Listing(database)
     for page in stored.passages(client, fields):
-        held += sum(passage == document for passage, document in page)
-        absent = [each for each in page if each[1] not in seen]
-        database.executemany("INSERT INTO gone VALUES (?, ?)", absent)
-    counting = "SELECT count(*), count(DISTINCT document) FROM gone"
-    passages, documents = database.execute(counting).fetchone()
-    some = database.execute(f"SELECT DISTINCT document FROM gone LIMIT {_SHOWN}")
-    sample = [document for (document,) in some]
-    return Candidates(passages, documents, held, sample, database)
+        held += sum(passage.id == document for passage, document in page)
+        listing.add(each for each in page if each[1] not in seen)
+    return Candidates(*listing.counts(), held, listing.sample(), listing)

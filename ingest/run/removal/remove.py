@@ -15,6 +15,7 @@ from ingest.index.aliases.generations import record_of
 from ingest.index.describe import check_name, get_index
 from ingest.run.deduplicate import no_room
 from ingest.run.removal import stored
+from ingest.run.removal.listing import Listing
 from ingest.settings import Writing
 from ingest.write import updates
 from ingest.write.client import IndexClient
@@ -24,7 +25,6 @@ from tandem.base.arguments import as_texts, known_options
 if TYPE_CHECKING:
     from cluster import Cluster
 
-_SHOWN = 3
 # Ids in one query; a cluster takes 65,536.
 _IDS = 1000
 
@@ -34,7 +34,8 @@ class Removal:
     """What goes, or went, of an index.
 
     documents and passages: how many; sample: some of the documents' ids; missing: ids that were
-    named and that no document of Tandem's has; done: whether they are removed.
+    named and that no document of Tandem's has; done: whether they are removed; changed: passages
+    that others changed meanwhile, which stay.
     """
 
     index: str
@@ -43,6 +44,7 @@ class Removal:
     sample: tuple[str, ...] = ()
     missing: tuple[str, ...] = field(default=())
     done: bool = False
+    changed: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """The object that the command line prints."""
@@ -52,6 +54,7 @@ class Removal:
             "passages": self.passages,
             "missing": list(self.missing),
             "removed": self.done,
+            "changed": self.changed,
         }
 
 
@@ -79,16 +82,15 @@ def remove(
     client = IndexClient(cluster, name, time.sleep, Writing().max_outage)
     with closing(sqlite3.connect("")) as database:
         try:
-            found = _found(client, fields, wanted, filter, database)
+            listing = Listing(database)
+            found = _found(client, fields, wanted, filter, database, listing)
             if not found.passages or not confirm(found):
                 return found
-            # The first passage last: what a kill leaves of a document is found again by its id.
-            rows = database.execute("SELECT passage FROM gone ORDER BY passage = document")
-            gone = updates.delete(client, (each for (each,) in rows))
+            changes = updates.delete(client, listing.versions())
         except sqlite3.OperationalError as error:
             raise no_room(error) from error
     client.ask("POST", path_of(name, "_refresh"))
-    return replace(found, passages=gone, done=True)
+    return replace(found, passages=changes.done, changed=changes.kept, done=True)
 
 
 def _index(cluster: Cluster, name: str) -> tuple[str, Fields]:
@@ -114,9 +116,9 @@ def _found(
     ids: list[str],
     query: Mapping[str, Any] | None,
     database: sqlite3.Connection,
+    listing: Listing,
 ) -> Removal:
-    """What is to go, in a temporary database and not in memory."""
-    database.execute("CREATE TABLE gone (passage TEXT PRIMARY KEY, document TEXT)")
+    """List what is to go."""
     database.execute("CREATE TABLE named (document TEXT PRIMARY KEY)")
     if query:
         for page in stored.passages(client, fields, query):
@@ -126,14 +128,11 @@ def _found(
         database.executemany("INSERT INTO named VALUES (?)", [(each,) for each in ids])
     for documents in _pages(database.execute("SELECT document FROM named")):
         for page in stored.passages(client, fields, {"terms": {fields.document_id: documents}}):
-            database.executemany("INSERT OR IGNORE INTO gone VALUES (?, ?)", page)
-    counting = "SELECT count(*), count(DISTINCT document) FROM gone"
-    passages, count = database.execute(counting).fetchone()
-    some = database.execute(f"SELECT DISTINCT document FROM gone LIMIT {_SHOWN}")
+            listing.add(page)
+    passages, count = listing.counts()
     held = "SELECT document FROM named WHERE document NOT IN (SELECT document FROM gone)"
     missing = [] if query else [each for (each,) in database.execute(held)]
-    sample = tuple(each for (each,) in some)
-    return Removal(client.index, count, passages, sample, tuple(missing))
+    return Removal(client.index, count, passages, listing.sample(), tuple(missing))
 
 
 def _pages(rows: Iterator[tuple[str]]) -> Iterator[list[str]]:

@@ -10,6 +10,7 @@ from cluster.client.shards import shard_reason, silent_shards
 from ingest.errors import IngestError
 from ingest.records import FORGOTTEN, wrote
 from ingest.write.client import IndexClient, TransientError
+from ingest.write.lookup import Version, version_of
 from mappings import Fields, path_of
 
 # Seconds: merging eight million vectors takes hours, and their graphs are built at a refresh.
@@ -47,8 +48,8 @@ def silence(answer: Mapping[str, Any]) -> str | None:
     return f"{silent} of {total} shards {shard_reason(answer)}" if silent else None
 
 
-def without_vector(client: IndexClient, fields: Fields) -> Iterator[list[str]]:
-    """Ids of passages without a vector, a page at a time."""
+def without_vector(client: IndexClient, fields: Fields) -> Iterator[list[Version]]:
+    """Passages without a vector, a page at a time."""
     blank = {"bool": {"must_not": [{"exists": {"field": fields.vector}}]}}
     query = _both(_stamped(fields), blank)
     return ([passage for passage, _ in page] for page in _pages(client, fields, query))
@@ -56,8 +57,8 @@ def without_vector(client: IndexClient, fields: Fields) -> Iterator[list[str]]:
 
 def passages(
     client: IndexClient, fields: Fields, query: Mapping[str, Any] | None = None
-) -> Iterator[list[tuple[str, str]]]:
-    """(passage id, document id) of all passages, or of what meets a query, a page at a time."""
+) -> Iterator[list[tuple[Version, str]]]:
+    """(passage, document id) of all passages, or of what meets a query, a page at a time."""
     client.ask("POST", path_of(client.index, "_refresh"))
     marked = _marked(fields)
     return _pages(client, fields, _both(marked, dict(query)) if query else marked)
@@ -81,15 +82,21 @@ def _both(one: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
 
 def _pages(
     client: IndexClient, fields: Fields, query: dict[str, Any]
-) -> Iterator[list[tuple[str, str]]]:
+) -> Iterator[list[tuple[Version, str]]]:
     read = [fields.document_id, fields.content_hash]
-    body = {"size": PAGE, "_source": read, "sort": ["_doc"], "query": query}
+    body = {
+        "size": PAGE,
+        "_source": read,
+        "sort": ["_doc"],
+        "query": query,
+        "seq_no_primary_term": True,
+    }
     path = path_of(client.index, "_search")
     answer = client.ask("POST", path, body, doubt=silence, scroll=_KEEP_ALIVE)
     try:
         while hits := answer["hits"]["hits"]:
             yield [
-                (hit["_id"], hit["_source"][fields.document_id])
+                (version_of(hit), hit["_source"][fields.document_id])
                 for hit in hits
                 if wrote(hit["_id"], hit.get("_source", {}), fields)
             ]

@@ -67,6 +67,12 @@ def command(
         found = remove(cluster, index, ids=ids, filter=wanted, confirm=confirm)
     for each in found.missing:
         click.echo(f"Warning: {found.index} has no document {each!r}.", err=True)
+    if found.changed:
+        click.echo(
+            f"Warning: {found.changed:,} passages were changed by others meanwhile and stay: the "
+            "same command again looks at them as they are now.",
+            err=True,
+        )
     if as_json:
         print_json(found.to_json())
     elif found.done or dry_run or not found.passages:

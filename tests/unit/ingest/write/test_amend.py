@@ -10,6 +10,7 @@ import pytest
 from ingest import BlockedError, IndexRefusedError, IngestError
 from ingest.write import updates
 from ingest.write.client import IndexClient
+from ingest.write.lookup import Version
 
 BUSY = (429, {"type": "rejected_execution_exception", "reason": "queue is full"})
 BROKEN = (500, {"type": "illegal_state_exception", "reason": "engine is closed"})
@@ -21,20 +22,26 @@ FULL = (
     },
 )
 NO_RIGHT = (403, {"type": "security_exception", "reason": "no permissions for [bulk]"})
+CONFLICT = {"status": 409, "error": {"type": "version_conflict_engine_exception", "reason": "no"}}
 REFUSED = (400, {"type": "mapper_parsing_exception", "reason": "failed to parse"})
 
 
 class Cluster:
-    """A bulk end point over a set of ids; trouble: id -> the answers of its first items."""
+    """A bulk end point over a set of ids; trouble: id -> the answers of its first items.
 
-    def __init__(self, ids, trouble):
-        self.ids, self.trouble, self.asked = set(ids), trouble, []
+    As a real one, it looks at the version first: what is gone is a conflict.
+    """
+
+    def __init__(self, ids, trouble, changed=()):
+        self.ids, self.trouble, self.changed, self.asked = set(ids), trouble, changed, []
         self.client = SimpleNamespace(transport=self)
 
     def explaining(self):
         return nullcontext()
 
     def perform_request(self, method, path, params, body, headers):
+        if path.endswith("/_mget"):
+            return {"docs": [{"_id": each, "found": each in self.ids} for each in body["ids"]]}
         lines = [orjson.loads(line) for line in body.splitlines()]
         heads = [line for line in lines if "doc" not in line]
         self.asked.append([value["_id"] for head in heads for value in head.values()])
@@ -46,27 +53,38 @@ class Cluster:
         if waiting := self.trouble.get(passage):
             status, error = waiting.pop(0)
             return {"_id": passage, "status": status, "error": error}
-        found = passage in self.ids
-        if name == "delete":
+        found = passage in self.ids and passage not in self.changed
+        if found and name == "delete":
             self.ids.discard(passage)
-        return {"_id": passage, "status": 200 if found else 404}
+        return {"_id": passage, "status": 200} if found else {"_id": passage, **CONFLICT}
 
 
 def link_to(cluster):
     return IndexClient(cluster, "a", time.sleep, max_outage=60.0)
 
 
+def versions(ids):
+    return [Version(each, 3, 1, None) for each in ids]
+
+
 def test_only_what_failed_is_sent_again_and_only_what_went_is_counted():
     cluster = Cluster("abc", {"b": [BUSY, BUSY]})
     client = link_to(cluster)
-    assert updates.delete(client, ["a", "b", "gone", "c"]) == 3
+    assert updates.delete(client, versions(["a", "b", "gone", "c"])) == updates.Changes(done=3)
     assert cluster.asked == [["a", "b", "gone", "c"], ["b"], ["b"]]
     assert (cluster.ids, client.retries) == (set(), 2)
 
 
+def test_what_somebody_changed_stays_and_is_told_from_what_is_gone():
+    cluster = Cluster("abc", {"c": [BUSY]}, changed={"b", "c"})
+    changes = updates.delete(link_to(cluster), versions(["a", "b", "gone", "c"]))
+    assert changes == updates.Changes(done=1, kept=2)
+    assert cluster.ids == {"b", "c"}
+
+
 def test_many_go_in_pages():
     cluster = Cluster(map(str, range(2500)), {})
-    assert updates.delete(link_to(cluster), map(str, range(2500))) == 2500
+    assert updates.delete(link_to(cluster), versions(map(str, range(2500)))).done == 2500
     assert [len(each) for each in cluster.asked] == [1000, 1000, 500]
 
 
@@ -81,13 +99,13 @@ def test_many_go_in_pages():
 def test_what_does_not_pass_is_raised(answer, error, said):
     cluster = Cluster("ab", {"b": [answer]})
     with pytest.raises(error, match=said):
-        updates.update(link_to(cluster), ["a", "b"], {"content_hash": ""})
+        updates.update(link_to(cluster), versions("ab"), {"content_hash": ""})
 
 
 def test_what_may_never_pass_is_tried_a_few_times():
     passing = Cluster("a", {"a": [BROKEN] * 2})
-    assert updates.update(link_to(passing), ["a"], {"x": 1}) == 1
+    assert updates.update(link_to(passing), versions("a"), {"x": 1}).done == 1
     lasting = Cluster("a", {"a": [BROKEN] * 99})
     with pytest.raises(IngestError, match="engine is closed"):
-        updates.update(link_to(lasting), ["a"], {"x": 1})
+        updates.update(link_to(lasting), versions("a"), {"x": 1})
     assert len(lasting.asked) == 6

@@ -20,7 +20,7 @@ from ingest.tally import Tally
 from ingest.write import updates
 from ingest.write.bulk import Budget, Sender, actions, requests
 from ingest.write.client import IndexClient
-from ingest.write.lookup import SAMPLE, Sample, look_up
+from ingest.write.lookup import SAMPLE, Sample, Version, look_up
 from mappings import Fields
 from tests.servers.wrong import Reply, answering, cluster_like
 
@@ -198,7 +198,7 @@ def test_each_written_passage_is_as_likely_to_be_read_back():
     assert 600 < next(often) < 1000  # of 1600, half
 
 
-@pytest.mark.parametrize("change", [updates.delete, lambda c, ids: updates.update(c, ids, {})])
+@pytest.mark.parametrize("change", [updates.delete, lambda c, found: updates.update(c, found, {})])
 def test_changes_are_tied_to_what_was_sent(tmp_path, change):
     """A short or shifted answer is asked for again, and does not end in a traceback."""
     asked = []
@@ -216,7 +216,7 @@ def test_changes_are_tied_to_what_was_sent(tmp_path, change):
 
     with answering(cluster_like(answer)) as (url, _), connect(url) as cluster:
         client = IndexClient(cluster, "books", lambda seconds: None, 60.0)
-        assert change(client, ["a", "b"]) == 2
+        assert change(client, [Version(each, 1, 1, None) for each in "ab"]).done == 2
     assert len(asked) == 3
 
 

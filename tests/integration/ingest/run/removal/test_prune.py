@@ -71,6 +71,24 @@ def test_a_passage_that_others_wrote_over_is_no_left_over(either, index_name):
     assert stored(either, index_name).keys() == {"long", names[2]}
 
 
+def test_what_somebody_changes_while_it_is_asked_about_stays(either, index_name):
+    load(either, index_name, documents(4))
+    theirs = {"text": "Not ours any more."}
+
+    def confirm(count, sample):
+        put(either, index_name, d2=theirs)
+        # Tandem's own, but of another load: its document is there again.
+        again = {"doc": {"year": 1}}
+        either.client.update(index=index_name, id="d3", body=again, params={"refresh": "true"})
+        return True
+
+    report = load(either, index_name, documents(1), Plan(confirm_prune=confirm))
+    assert report.pruned == 1
+    assert "2 passages whose documents the source no longer has stay" in report.warnings[-1]
+    assert stored(either, index_name).keys() == {"d0", "d2", "d3"}
+    assert stored(either, index_name)["d2"] == theirs
+
+
 def test_a_source_that_was_cut_short_empties_nothing(either, index_name):
     load(either, index_name, documents(100))
     before = stored(either, index_name)

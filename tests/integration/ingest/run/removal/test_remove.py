@@ -58,6 +58,16 @@ def test_by_id_and_by_filter_with_all_passages(loaded, index_name):
     assert remove(loaded, index_name, filter={"match_all": {}}).passages == 0
 
 
+def test_what_somebody_changes_while_it_is_asked_about_stays(loaded, index_name):
+    def confirm(found):
+        loaded.client.index(index=index_name, id="d1", body=STRANGER, params={"refresh": "true"})
+        return True
+
+    found = remove(loaded, index_name, ids=["d0", "d1"], confirm=confirm)
+    assert (found.passages, found.changed) == (1, 1)
+    assert stored(loaded, index_name)["d1"] == STRANGER
+
+
 def test_through_an_alias_of_one_index_and_never_of_several(loaded, index_name):
     alias = f"{index_name}-alias"
     loaded.client.indices.put_alias(index=index_name, name=alias)
@@ -109,6 +119,7 @@ def test_the_command_asks_first_and_counts(loaded, index_name):
         "passages": 1,
         "missing": ["none"],
         "removed": True,
+        "changed": 0,
     }
     assert stored(loaded, index_name).keys() == {"d0", "d2", "d3", "d4", "d5", "theirs"}
     code, out, _ = tandem(*words, "--where", "year=1850", "--yes")
