@@ -9,7 +9,7 @@ from mappings.names import (
     fault_of_pipeline_name,
     path_of,
 )
-from mappings.pipelines.pipeline import Fusion, pipeline_body, read_pipeline
+from mappings.pipelines.pipeline import Fusion, is_own, pipeline_body, read_pipeline
 from mappings.pipelines.search import SEARCH, SearchSettings, read_search
 from mappings.record import (
     LOADING,
@@ -17,6 +17,7 @@ from mappings.record import (
     Fields,
     Generation,
     IndexRecord,
+    own_meta,
     read_record,
 )
 
@@ -36,7 +37,9 @@ __all__ = [
     "fault_of_pattern",
     "fault_of_pipeline_name",
     "index_body",
+    "is_own",
     "laid_out",
+    "own_meta",
     "path_of",
     "pipeline_body",
     "read_pipeline",

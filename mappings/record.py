@@ -11,6 +11,8 @@ from msgspec import Meta, Struct
 
 from mappings.errors import MappingError
 
+# The key of the record in a mapping's `_meta`.
+RECORD = "tandem"
 # What an ingestion notes in the mapping's `_meta` while it loads, or was killed while it did.
 LOADING = "loading"
 # Raised when the record's layout changes in a way that older versions cannot read.
@@ -76,7 +78,7 @@ class IndexRecord:
     def to_meta(self) -> dict[str, Any]:
         """The mapping's `_meta` value that `read_record` reads back unchanged."""
         known = {name: value for name, value in asdict(self).items() if value}
-        return {"tandem": {"format": FORMAT, **known}}
+        return {RECORD: {"format": FORMAT, **known}}
 
 
 # What anybody who may write the mapping can put there, as Tandem itself writes it.
@@ -110,15 +112,19 @@ class _Meta(Struct):
     adopted: bool = False
 
 
+def own_meta(mapping: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A mapping's `_meta` where it has Tandem's record; else it is its owner's, and {} is given."""
+    meta = mapping.get("_meta")
+    return meta if isinstance(meta, Mapping) and RECORD in meta else {}
+
+
 def read_record(mapping: Mapping[str, Any], index: str) -> IndexRecord | None:
     """Read the record from one index's mapping, the value under `mappings` in GET /INDEX/_mapping.
 
     Returns None where the index has no Tandem record. Raises MappingError where the record is of a
     newer format, lacks a part, or says what Tandem never writes.
     """
-    whole = mapping.get("_meta")
-    meta = whole.get("tandem") if isinstance(whole, Mapping) else None
-    if not meta:
+    if not (meta := own_meta(mapping).get(RECORD)):
         return None
     if not isinstance(meta, Mapping):
         raise _damaged(index, f"it is {str(meta)[:40]!r}")

@@ -17,6 +17,9 @@ from evaluation.errors import EvaluationError
 # One line a query, with texts and scores: what `train` reads.
 MINED = "mined.jsonl"
 SETTINGS = "mining.json"
+# As MS MARCO's scripts read them; as its triples.train.small.tsv; and as teachers' scores were
+# published for MarginMSE (S. Hofstätter et al., 2020): scores of both, then the three ids.
+NEGATIVES, TRIPLES, SCORES = "hard-negatives.jsonl", "triples.tsv", "scores.tsv"
 
 
 class Journal:
@@ -76,6 +79,12 @@ def open_journal(folder: Path, settings: Mapping[str, Any]) -> Iterator[Journal]
 
 def _check(path: Path, settings: Mapping[str, Any]) -> None:
     if not path.exists():
+        for name in (MINED, NEGATIVES, TRIPLES, SCORES):
+            if (path.parent / name).exists():
+                raise EvaluationError(
+                    f"{path.parent} has a file {name} that no mining made, for there is no "
+                    f"{SETTINGS}: name another folder."
+                )
         with whole(path) as file:
             file.write(json.dumps(settings, indent=2).encode() + b"\n")
         return
@@ -91,13 +100,14 @@ def _check(path: Path, settings: Mapping[str, Any]) -> None:
 def read_settings(folder: Path) -> dict[str, Any]:
     """The settings of the mining in a folder; raises EvaluationError where there is none."""
     try:
-        found: dict[str, Any] = json.loads((folder / SETTINGS).read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise EvaluationError(
-            f"{folder} is no folder of mined negatives ({SETTINGS} cannot be read): mine into it "
-            "first."
-        ) from error
-    return found
+        found = json.loads((folder / SETTINGS).read_text("utf-8"))
+    except (OSError, ValueError):
+        found = None
+    if isinstance(found, dict):
+        return found
+    raise EvaluationError(
+        f"{folder} is no folder of mined negatives ({SETTINGS} cannot be read): mine into it first."
+    )
 
 
 def mined_lines(folder: Path) -> Iterator[dict[str, Any]]:

@@ -14,14 +14,18 @@ import orjson
 from evaluation.errors import EvaluationError
 from evaluation.measure.judgements import Judgements
 from evaluation.mine.candidates import Searching, cases
-from evaluation.mine.journal import digest, mined_lines, open_journal, whole
+from evaluation.mine.journal import (
+    NEGATIVES,
+    SCORES,
+    TRIPLES,
+    digest,
+    mined_lines,
+    open_journal,
+    whole,
+)
 from evaluation.mine.judging import choose
 from evaluation.mine.records import Judge, Mining
 from query import Query, Tuning
-
-# As MS MARCO's scripts read them; as its triples.train.small.tsv; and as teachers' scores were
-# published for MarginMSE (S. Hofstätter et al., 2020): scores of both, then the three ids.
-NEGATIVES, TRIPLES, SCORES = "hard-negatives.jsonl", "triples.tsv", "scores.tsv"
 
 
 @dataclass(frozen=True)

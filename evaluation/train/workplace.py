@@ -14,7 +14,7 @@ from evaluation.errors import EvaluationError
 
 # In the finished folder: settings and figures, for the same command that is given once more.
 RECORD = "training.json"
-_SETTINGS = "settings.json"
+_SETTINGS, _LOCK = "settings.json", ".lock"
 # What the trainer writes last into a checkpoint, so that it is whole where this is there.
 _LAST = "trainer_state.json"
 
@@ -55,7 +55,7 @@ def open_workplace(target: Path, settings: Mapping[str, Any]) -> Iterator[Workpl
     folder = target.with_name(f"{target.name}.training")
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder / ".lock", timeout=0):
+        with FileLock(folder / _LOCK, timeout=0):
             _check(folder, settings)
             yield Workplace(folder, target)
     except Timeout:
@@ -67,11 +67,24 @@ def open_workplace(target: Path, settings: Mapping[str, Any]) -> Iterator[Workpl
 
 
 def _check(folder: Path, settings: Mapping[str, Any]) -> None:
-    path = folder / _SETTINGS
-    if path.exists():
-        compare(json.loads(path.read_text("utf-8")), settings, folder)
+    """Go on only where nothing is but what a training left: all of it is deleted in the end."""
+    if any(each.name != _LOCK for each in folder.iterdir()):
+        compare(_read(folder / _SETTINGS), settings, folder)
     else:
-        path.write_text(json.dumps(settings), "utf-8")
+        (folder / _SETTINGS).write_text(json.dumps(settings), "utf-8")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    """What a training noted; raises EvaluationError where the folder is something else."""
+    try:
+        found = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        found = error
+    if isinstance(found, dict):
+        return found
+    raise EvaluationError(
+        f"{path.parent} is there already, and no training's: name another folder for the model."
+    )
 
 
 def finished(target: Path, settings: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -81,19 +94,14 @@ def finished(target: Path, settings: Mapping[str, Any]) -> dict[str, Any] | None
     """
     if not target.exists():
         return None
-    try:
-        record: dict[str, Any] = json.loads((target / RECORD).read_text("utf-8"))
-        known = record["settings"]
-    except (OSError, ValueError, KeyError) as error:
-        raise EvaluationError(
-            f"{target} is there already, and no training's: name another folder."
-        ) from error
-    compare(known, settings, target)
+    record = _read(target / RECORD)
+    compare(record.get("settings"), settings, target)
     return record
 
 
-def compare(known: Mapping[str, Any], settings: Mapping[str, Any], folder: Path) -> None:
+def compare(known: Any, settings: Mapping[str, Any], folder: Path) -> None:
     """Raise EvaluationError for the first setting that differs."""
+    known = known if isinstance(known, dict) else {}
     for name in (*settings, *known):
         if known.get(name) != settings.get(name):
             raise EvaluationError(

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from ingest.errors import IndexRefusedError
-from mappings import LOADING
+from mappings import LOADING, own_meta
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -86,8 +86,7 @@ def read_note(index: str, description: Mapping[str, Any]) -> Note | None:
 
     Raises IndexRefusedError for a damaged one.
     """
-    meta = description["mappings"].get("_meta", {})
-    if "tandem" not in meta or (found := meta.get(LOADING)) is None:
+    if (found := own_meta(description["mappings"]).get(LOADING)) is None:
         return None
     try:
         return msgspec.convert(found, Note)

@@ -7,8 +7,10 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from mappings.body import Shape, index_body
+from mappings.errors import MappingError
 from mappings.existing.fields import Types
-from mappings.record import Fields, IndexRecord
+from mappings.pipelines.search import SEARCH
+from mappings.record import LOADING, Fields, IndexRecord, own_meta
 
 # What only Tandem writes: a field of that name which is theirs keeps its meaning.
 _OWN = ("content_hash", "document_id", "position")
@@ -33,5 +35,15 @@ def missing_properties(record: IndexRecord, types: Types, distribution: str) -> 
 
 
 def with_record(mapping: Mapping[str, Any], record: IndexRecord) -> dict[str, Any]:
-    """A mapping's whole `_meta` with a record: the cluster replaces it as one."""
-    return {**(mapping.get("_meta") or {}), **record.to_meta()}
+    """A mapping's whole `_meta` with a record: the cluster replaces it as one.
+
+    Raises MappingError where its owner keeps something there that would become Tandem's by it.
+    """
+    meta = mapping.get("_meta") or {}
+    taken = [key for key in (LOADING, SEARCH) if key in meta and not own_meta(mapping)]
+    if taken:
+        raise MappingError(
+            f"the mapping's _meta of the index has {taken[0]!r}, which Tandem would take for its "
+            "own beside a record: give that another name there first."
+        )
+    return {**meta, **record.to_meta()}

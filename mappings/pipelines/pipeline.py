@@ -25,6 +25,8 @@ RANK_CONSTANT = 60
 _RANK_CONSTANTS = range(1, 10_001)
 # ScoreCombinationUtil.java lets the sum of the weights be so far from 1.
 _SLACK = 0.01
+# The mark of the pipelines that Tandem writes, and all that they consist of.
+_OWN, _PARTS = "Tandem: ", {"description", "phase_results_processors"}
 _NORMALIZE, _RANK = "normalization-processor", "score-ranker-processor"
 
 
@@ -93,6 +95,13 @@ class Fusion:
             return (1.0, 1.0) if self.technique == RRF else WEIGHTS
         of_words, of_vectors = self.weights
         return of_words, of_vectors
+
+
+def is_own(definition: Mapping[str, Any]) -> bool:
+    """Whether a pipeline of the cluster is as `pipeline_body` makes one, and nobody added to it."""
+    described = str(definition.get("description", "")).startswith(_OWN)
+    processors = definition.get("phase_results_processors")
+    return described and set(definition) == _PARTS and len(processors or ()) == 1
 
 
 def pipeline_body(fusion: Fusion) -> dict[str, Any]:

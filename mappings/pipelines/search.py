@@ -11,6 +11,7 @@ from msgspec import Meta, Struct
 
 from mappings.errors import MappingError
 from mappings.pipelines.pipeline import Combination, Fusion, Technique
+from mappings.record import own_meta
 
 # The key of the mapping's `_meta`, beside Tandem's record.
 SEARCH = "search"
@@ -51,10 +52,11 @@ class _Search(Struct, forbid_unknown_fields=True):
 
 
 def read_search(mapping: Mapping[str, Any], index: str) -> SearchSettings | None:
-    """Read them from one index's mapping, None where there are none; MappingError if damaged."""
-    meta = mapping.get("_meta")
-    given = meta.get(SEARCH) if isinstance(meta, Mapping) else None
-    if given is None:
+    """Read them from one index's mapping, None where there are none; MappingError if damaged.
+
+    What an index without Tandem's record has of that name is its owner's.
+    """
+    if (given := own_meta(mapping).get(SEARCH)) is None:
         return None
     try:
         found = msgspec.convert(given, _Search)

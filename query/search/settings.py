@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mappings import SEARCH, SearchSettings, path_of
+from mappings import SEARCH, SearchSettings, own_meta, path_of
+from query.errors import QueryError
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -14,7 +15,7 @@ def put_search_settings(cluster: Cluster, index: str, settings: SearchSettings) 
     """Have hybrid searches of an index, or of all behind an alias, do as `settings` say.
 
     Searchers that are open take it up within a minute. Returns the indexes' names; raises
-    ClusterError.
+    QueryError where one of them has no record of Tandem's, and ClusterError.
     """
     return _put(cluster, index, settings)
 
@@ -28,8 +29,15 @@ def _put(cluster: Cluster, index: str, settings: SearchSettings | None) -> list[
     changed = []
     with cluster.explaining():
         found = cluster.client.indices.get(index=index)
-        for name, description in found.items():
-            meta = dict(description.get("mappings", {}).get("_meta") or {})
+        metas = {name: own_meta(each.get("mappings", {})) for name, each in found.items()}
+        bare = sorted(name for name, meta in metas.items() if not meta)
+        if bare and settings is not None:
+            raise QueryError(
+                f"index {bare[0]!r} has no record of Tandem's, so nothing was written: settings of "
+                "searches would be found there by nobody."
+            )
+        for name, own in metas.items():
+            meta = dict(own)
             if meta.pop(SEARCH, None) is None and settings is None:
                 continue
             if settings is not None:

@@ -14,6 +14,7 @@ from mappings import (
     IndexRecord,
     MappingError,
     SearchSettings,
+    own_meta,
     read_record,
     read_search,
 )
@@ -227,8 +228,7 @@ def _settings(found: Mapping[str, Any], index: str) -> Mapping[str, Any]:
 
 
 def _is_loading(mapping: Mapping[str, Any]) -> bool:
-    meta = mapping.get("_meta")
-    return isinstance(meta, Mapping) and bool(meta.get(LOADING))
+    return bool(own_meta(mapping).get(LOADING))
 
 
 def _default_pipeline(settings: Mapping[str, Any]) -> str | None:

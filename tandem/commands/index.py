@@ -243,19 +243,22 @@ def _pipeline_name(ctx: click.Context, param: click.Parameter, value: str) -> st
 @command.command()
 @click.argument("name", callback=_pipeline_name)
 @fusion_options
+@click.option("--replace", is_flag=True, help="Replace one of that name that others wrote too.")
 @cluster_options
 @json_option
-def pipeline(name: str, fusion: Fusion | None, target: Target, as_json: bool) -> None:
+def pipeline(
+    name: str, fusion: Fusion | None, replace: bool, target: Target, as_json: bool
+) -> None:
     """Write the search pipeline NAME, which fuses hybrid searches on OpenSearch.
 
-    It is the same definition that a search sends inline; one of that name is replaced. Use it with
-    `tandem search --pipeline NAME`.
+    It is the same definition that a search sends inline; one of that name that Tandem wrote is
+    replaced. Use it with `tandem search --pipeline NAME`.
     """
     from mappings import Fusion
     from query.search.pipeline import put_pipeline
 
     with target.connect() as cluster:
-        body = put_pipeline(cluster, name, fusion or Fusion())
+        body = put_pipeline(cluster, name, fusion or Fusion(), replace=replace)
     if as_json:
         print_json({"pipeline": name, "body": body})
         return

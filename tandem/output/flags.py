@@ -75,6 +75,7 @@ FLAGS = {
     "collapse": "--collapse",
     "depth": "--depth",
     "pipeline": "--pipeline",
+    "replace": "--replace",
     "place": "--fusion-at",
     "fields": "-f",
     "text_field": "--text-field",

@@ -129,18 +129,11 @@ def enter_types(
 ) -> PlannedFields:
     """Give an open index the types that it lacks, before the first document is sent.
 
-    Raises IndexRefusedError where it would refuse the documents; an index that was made for them
-    is gone then.
+    Raises IndexRefusedError where it would refuse the documents.
     """
     found = index.name, get_index(cluster, index.name)[index.name], index.fields
-    try:
-        planned = planned_fields(cluster, found, shape, documents)
-        add_types(cluster, index.name, planned.shape)
-    except IndexRefusedError:
-        if index.created:
-            with cluster.explaining():
-                cluster.client.indices.delete(index=index.name)
-        raise
+    planned = planned_fields(cluster, found, shape, documents)
+    add_types(cluster, index.name, planned.shape)
     return planned
 
 

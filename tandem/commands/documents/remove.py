@@ -65,6 +65,14 @@ def command(
     with target.connect() as cluster:
         wanted = None if ids else make_filter(cluster, index, where, dsl)
         found = remove(cluster, index, ids=ids, filter=wanted, confirm=confirm)
+    _warn(found)
+    if as_json:
+        print_json(found.to_json())
+    elif found.done or dry_run or not found.passages:
+        _tell(found, dry_run=dry_run)
+
+
+def _warn(found: Removal) -> None:
     for each in found.missing:
         click.echo(f"Warning: {found.index} has no document {each!r}.", err=True)
     if found.changed:
@@ -73,10 +81,6 @@ def command(
             "same command again looks at them as they are now.",
             err=True,
         )
-    if as_json:
-        print_json(found.to_json())
-    elif found.done or dry_run or not found.passages:
-        _tell(found, dry_run=dry_run)
 
 
 def _tell(found: Removal, *, dry_run: bool) -> None:

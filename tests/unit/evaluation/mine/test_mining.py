@@ -173,6 +173,15 @@ def test_a_folder_of_another_mining_is_refused(tmp_path):
         mined(tmp_path, keep=6)
 
 
+@pytest.mark.parametrize("name", FILES)
+def test_files_of_others_stay_as_they_are(tmp_path, name):
+    (tmp_path / name).write_text("theirs\n")
+    with pytest.raises(EvaluationError, match=f"a file {name} that no mining made"):
+        mined(tmp_path)
+    assert [each.name for each in tmp_path.iterdir() if each.name != ".lock"] == [name]
+    assert (tmp_path / name).read_text() == "theirs\n"
+
+
 @pytest.mark.parametrize(
     "wrong", [{"keep": 0}, {"systems": ["no"]}, {"systems": []}, {"depth": 0}, {"max_score": 0}]
 )

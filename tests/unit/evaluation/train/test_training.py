@@ -215,6 +215,18 @@ def test_what_cannot_be_trained_on_is_refused(tmp_path, start):
         )
 
 
+@pytest.mark.parametrize("name", ["notes.txt", "settings.json"])
+def test_a_folder_of_others_is_neither_filled_nor_deleted(tmp_path, start, name):
+    """What is beside the model's folder while it is trained goes when it is done."""
+    beside = tmp_path / "model.training"
+    beside.mkdir()
+    (beside / name).write_text("[1]")
+    with pytest.raises(EvaluationError, match=r"model\.training is there already, and no train"):
+        train(mined(tmp_path / "mined"), start, tmp_path / "model", training=quick())
+    assert (beside / name).read_text() == "[1]"
+    assert {each.name for each in beside.iterdir()} <= {name, ".lock"}
+
+
 @pytest.mark.parametrize(
     "wrong",
     [

@@ -5,6 +5,8 @@ import pytest
 from mappings import Fusion, MappingError, SearchSettings, read_search
 from mappings.pipelines.search import SEARCH
 
+RECORD = {"tandem": {"format": 1}}
+
 
 @pytest.mark.parametrize(
     "settings",
@@ -16,7 +18,7 @@ from mappings.pipelines.search import SEARCH
     ],
 )
 def test_they_are_read_as_they_were_written(settings):
-    assert read_search({"_meta": {SEARCH: settings.to_meta()}}, "books") == settings
+    assert read_search({"_meta": {**RECORD, SEARCH: settings.to_meta()}}, "books") == settings
 
 
 @pytest.mark.parametrize(
@@ -32,9 +34,11 @@ def test_they_are_read_as_they_were_written(settings):
 )
 def test_damage_is_told_with_its_cure(damage):
     with pytest.raises(MappingError, match=r"'books' .* remove them with `remove_search_settings"):
-        read_search({"_meta": {SEARCH: damage}}, "books")
+        read_search({"_meta": {**RECORD, SEARCH: damage}}, "books")
 
 
 def test_an_index_without_them_has_none():
     assert read_search({}, "books") is None
+    # Without the record it is its owner's, whatever it is.
+    assert read_search({"_meta": {SEARCH: "by Paul"}}, "books") is None
     assert read_search({"_meta": {"tandem": {}}}, "books") is None

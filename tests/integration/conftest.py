@@ -1,4 +1,4 @@
-"""What the tests of loading have in common."""
+"""What the tests on real servers have in common."""
 
 import pytest
 
