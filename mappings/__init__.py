@@ -17,8 +17,10 @@ from mappings.record import (
     Fields,
     Generation,
     IndexRecord,
+    load_note,
     own_meta,
     read_record,
+    with_load_note,
 )
 
 __all__ = [
@@ -39,10 +41,12 @@ __all__ = [
     "index_body",
     "is_own",
     "laid_out",
+    "load_note",
     "own_meta",
     "path_of",
     "pipeline_body",
     "read_pipeline",
     "read_record",
     "read_search",
+    "with_load_note",
 ]

@@ -13,7 +13,7 @@ from mappings.errors import MappingError
 
 # The key of the record in a mapping's `_meta`.
 RECORD = "tandem"
-# What an ingestion notes in the mapping's `_meta` while it loads, or was killed while it did.
+# And of what an ingestion notes there, beside the record.
 LOADING = "loading"
 # Raised when the record's layout changes in a way that older versions cannot read.
 FORMAT = 1
@@ -146,6 +146,21 @@ def read_record(mapping: Mapping[str, Any], index: str) -> IndexRecord | None:
         raise _damaged(index, str(error).replace("`", "").replace("$.", "")) from None
     except TypeError as error:
         raise _damaged(index, error) from None
+
+
+def load_note(mapping: Mapping[str, Any]) -> Any:
+    """What an ingestion notes in the index's mapping while it loads, or was killed while it did.
+
+    As it stands there, written by whoever may write the mapping; None where nobody loads, and in an
+    index without a record.
+    """
+    return own_meta(mapping).get(LOADING)
+
+
+def with_load_note(mapping: Mapping[str, Any], note: Mapping[str, Any] | None) -> dict[str, Any]:
+    """The mapping's `_meta` with another note of a load, or with none."""
+    meta = {k: v for k, v in mapping.get("_meta", {}).items() if k != LOADING}
+    return meta if note is None else {**meta, LOADING: dict(note)}
 
 
 def _damaged(index: str, why: object) -> MappingError:

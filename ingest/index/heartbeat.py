@@ -5,13 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cluster.errors import ClusterError
 from ingest.errors import IngestError
-from ingest.index.loading import RELAXED, OpenIndex, own
-from ingest.index.note import Note, mark, put_note, read_note
+from ingest.index.loading import OpenIndex, renew
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -36,30 +34,15 @@ class Heartbeat:
     def _beat(self) -> None:
         first = True
         while first or not self._stopped.wait(BEAT_SECONDS):
-            # An outage is dealt with where documents are written.
+            # The first is for another run that read the note before this one wrote it, and wrote
+            # its own after. An outage is dealt with where documents are written.
             with suppress(ClusterError):
                 try:
-                    self._renew(first)
+                    renew(self._cluster, self._index, missing_only=first)
                 except IngestError as error:
                     self._lost(error)
                     return
             first = False
-
-    def _renew(self, first: bool) -> None:
-        """The first time only where another run, which read the note before, wrote it after."""
-        index = self._index
-        if (description := own(self._cluster, index)) is None:
-            return
-        note = read_note(index.name, description)
-        if note and index.token in note.loaders and first:
-            return
-        if note is None:
-            name = "refresh_interval"
-            if description["settings"]["index"].get(name) != RELAXED[name]:
-                return  # another run ended the load
-            note = Note(settings=index.settings or {})
-        loaders = {**note.loaders, index.token: mark()}
-        put_note(self._cluster, index.name, description, replace(note, loaders=loaders))
 
     def stop(self) -> None:
         """No more of it, and no beat is on its way."""

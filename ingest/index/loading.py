@@ -166,6 +166,25 @@ def take_lease(
             raise loaded_already(alias, who, index) from error
 
 
+def renew(cluster: Cluster, index: OpenIndex, *, missing_only: bool) -> None:
+    """Note that this run goes on; missing_only: unless the note has it already.
+
+    Raises LostPlaceError and ClusterError.
+    """
+    if (description := own(cluster, index)) is None:
+        return
+    note = read_note(index.name, description)
+    if note and index.token in note.loaders and missing_only:
+        return
+    if note is None:
+        name = "refresh_interval"
+        if description["settings"]["index"].get(name) != RELAXED[name]:
+            return  # another run ended the load
+        note = Note(settings=index.settings or {})
+    loaders = {**note.loaders, index.token: mark()}
+    put_note(cluster, index.name, description, replace(note, loaders=loaders))
+
+
 def restore(cluster: Cluster, index: OpenIndex) -> None:
     """Put back the settings that are still relaxed, unless others go on; may be done twice.
 

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from ingest.errors import IndexRefusedError
-from mappings import LOADING, own_meta
+from mappings import LOADING, load_note, with_load_note
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -86,7 +86,7 @@ def read_note(index: str, description: Mapping[str, Any]) -> Note | None:
 
     Raises IndexRefusedError for a damaged one.
     """
-    if (found := own_meta(description["mappings"]).get(LOADING)) is None:
+    if (found := load_note(description["mappings"])) is None:
         return None
     try:
         return msgspec.convert(found, Note)
@@ -103,8 +103,6 @@ def put_note(
     cluster: Cluster, index: str, description: Mapping[str, Any], note: Note | None
 ) -> None:
     """Put another note into an index that was described a moment ago, or none; ClusterError."""
-    meta = {k: v for k, v in description["mappings"].get("_meta", {}).items() if k != LOADING}
-    if note is not None:
-        meta[LOADING] = asdict(note)
+    meta = with_load_note(description["mappings"], asdict(note) if note else None)
     with cluster.explaining():
         cluster.client.indices.put_mapping(index=index, body={"_meta": meta})

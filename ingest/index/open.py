@@ -14,7 +14,6 @@ from ingest.index.note import Note, mark
 from ingest.index.types.plan import telling_of_fields
 from ingest.records import PassageEncoder
 from mappings import (
-    LOADING,
     EncoderRecord,
     Generation,
     IndexRecord,
@@ -22,6 +21,7 @@ from mappings import (
     index_body,
     laid_out,
     read_record,
+    with_load_note,
 )
 from mappings.existing import vectors
 
@@ -46,7 +46,7 @@ def create_index(
     alias = note.alias if note else None
     body = planned_body(cluster, name, encoder, shape or Shape(), alias)
     if note is not None:
-        body["mappings"]["_meta"][LOADING] = asdict(note)
+        body["mappings"]["_meta"] = with_load_note(body["mappings"], asdict(note))
         if alias:
             body["aliases"] = {lease_of(name, token): {"is_hidden": True} for token in note.loaders}
     with telling_of_fields(shape or Shape()), cluster.explaining():

@@ -8,13 +8,12 @@ from functools import cached_property
 from typing import Any
 
 from mappings import (
-    LOADING,
     EncoderRecord,
     Fields,
     IndexRecord,
     MappingError,
     SearchSettings,
-    own_meta,
+    load_note,
     read_record,
     read_search,
 )
@@ -187,7 +186,7 @@ def read_target(name: str, found: Mapping[str, Any]) -> Target:
         replicas=max(int(each.get("number_of_replicas", 0)) for each in settings),
         window=min(int(each.get("max_result_window", MOST)) for each in settings),
         pipeline=next((p for each in settings if (p := _default_pipeline(each))), None),
-        loading=any(_is_loading(_mapping(found, index)) for index in found),
+        loading=any(load_note(_mapping(found, index)) is not None for index in found),
         settings=_search_settings(found),
     )
 
@@ -225,10 +224,6 @@ def _mapping(found: Mapping[str, Any], index: str) -> Mapping[str, Any]:
 def _settings(found: Mapping[str, Any], index: str) -> Mapping[str, Any]:
     settings: Mapping[str, Any] = found[index].get("settings", {}).get("index", {})
     return settings
-
-
-def _is_loading(mapping: Mapping[str, Any]) -> bool:
-    return bool(own_meta(mapping).get(LOADING))
 
 
 def _default_pipeline(settings: Mapping[str, Any]) -> str | None:

@@ -170,3 +170,12 @@ def test_meta_of_others_is_left_alone():
     other = described()
     other["mappings"]["_meta"] = "ours"
     assert read_target("x", {"x": other}).record is None
+
+
+def test_a_load_is_of_an_index_that_tandem_made():
+    ours = described()
+    assert not read_target("books", {"books": ours}).loading
+    ours["mappings"]["_meta"]["loading"] = {}
+    assert read_target("books", {"books": ours}).loading
+    theirs = {"mappings": {"_meta": {"loading": "lazy"}, "properties": {"a": {"type": "text"}}}}
+    assert not read_target("books", {"books": theirs}).loading
