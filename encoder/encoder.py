@@ -11,7 +11,7 @@ from typing import Any, Literal, NoReturn
 import numpy as np
 
 from encoder.batching.batches import Item, Pool, Vectors, make_batch
-from encoder.batching.streams import Vector, stream
+from encoder.batching.streams import stream
 from encoder.errors import EncoderError
 from encoder.model.fingerprint import fingerprint, varied
 from encoder.model.folder import read_blueprint
@@ -21,6 +21,7 @@ from encoder.selection.build import SMALLEST_NORM, OnProgress
 from encoder.selection.candidates import INT8, Choice, Wish
 from encoder.selection.measure import Model, Way
 from tandem.base.arguments import as_list, known_options
+from tandem.base.vectors import Vector
 
 # So few texts are encoded at once, without threads.
 FEW = 16

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Any, Protocol
 
-import numpy as np
 import orjson
-from numpy.typing import NDArray
 
 from mappings import Fields
+from tandem.base.vectors import Vector
 
 PASSAGE_ID = r"##\d+$"
 _POSITION = re.compile(r"##\d+")
@@ -63,8 +62,6 @@ def wrote(passage: str, source: Mapping[str, Any], fields: Fields) -> bool:
         return False
     return passage == document or bool(_POSITION.fullmatch(passage, len(document)))
 
-
-Vector = NDArray[np.float32]
 
 # Among what flows: nothing more comes for now, so what waits for company goes on.
 PAUSE: Any = object()

@@ -38,8 +38,6 @@ def visible(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-Vector = NDArray[np.float32]
-
 Mode = Literal["hybrid", "knn", "bm25"]
 Place = Literal["auto", "server", "client"]
 BM25: Literal["bm25"] = "bm25"

@@ -11,10 +11,10 @@ from itertools import islice
 from types import TracebackType
 
 import numpy as np
-from numpy.typing import NDArray
 
 from encoder.batching.batches import Batch, Engine, Item, Pool, Vectors, make_batch
 from encoder.batching.tokens import Tokens
+from tandem.base.vectors import Vector
 
 # Texts tokenised in one call, and calls that may be ahead.
 CHUNK = 256
@@ -30,7 +30,6 @@ MOST_CHARACTERS = 16_000_000
 # So long a lane may stand idle while more texts, of which a better batch can be made, are awaited.
 PATIENCE = 0.05
 
-Vector = NDArray[np.float32]
 _NONE = np.empty(0, np.float32)
 Running = dict["Future[Vectors]", Batch]
 

@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from threading import Event
 
-import numpy as np
-
-from ingest.records import PAUSE, Passage, PassageEncoder, Vector
+from ingest.records import PAUSE, Passage, PassageEncoder
 from ingest.tally import Tally
+from tandem.base.vectors import VectorFault, as_vector
 
 
 def encode(
@@ -22,7 +21,7 @@ def encode(
 ) -> Iterator[Passage]:
     """The passages with their vectors; one that has a vector already goes to `pass_by` at once.
 
-    A vector that the cluster would refuse (zero, NaN, infinite, of another length) is rejected with
+    A vector that the cluster would refuse (zero, NaN, infinite, of another shape) is rejected with
     its document. When the run is stopping, what is not encoded yet is left to the next run.
     """
     waiting: deque[Passage] = deque()
@@ -47,20 +46,8 @@ def encode(
             if not vector.size and stopping.is_set():
                 continue
             tally.count("encoded")
-            if fault := fault_of(vector, encoder.dim):
-                tally.reject_passage(passage, fault)
+            found = as_vector(vector, encoder.dim)
+            if isinstance(found, VectorFault):
+                tally.reject_passage(passage, f"the vector {found.told}")
             else:
-                yield replace(passage, vector=vector)
-
-
-def fault_of(vector: Vector, dim: int) -> str | None:
-    """Why the cluster would refuse a vector, or None; vector: float32 [dim]."""
-    if vector.shape != (dim,):
-        return f"the vector has shape {vector.shape} and must have ({dim},)"
-    if 0.0 < float(vector @ vector) < np.inf:  # nearly all: one quick look tells
-        return None
-    if not np.isfinite(vector).all():
-        return "the vector has NaN or infinite components"
-    if not vector.any():
-        return "the vector is zero, which has no cosine"
-    return None
+                yield replace(passage, vector=found)

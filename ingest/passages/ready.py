@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ingest.errors import IngestError
-from ingest.passages.encode import fault_of
-from ingest.records import PAUSE, Document, Passage, PassageEncoder, Vector
+from ingest.records import PAUSE, Document, Passage, PassageEncoder
 from ingest.tally import Tally
+from tandem.base.vectors import VectorFault, as_vector, cosine
 
 # Documents that are encoded anew, to see whether their vectors are the model's.
 SAMPLE = 32
@@ -41,15 +42,11 @@ def with_ready(split: Iterator[list[Passage]], dim: int, tally: Tally) -> Iterat
                     "vector: give its parts as documents, or leave out `vector_from`"
                 )
             )
-        elif fault := fault_of(vector, dim):
-            tally.reject(document.rejected(fault))
+        elif isinstance(found := as_vector(vector, dim), VectorFault):
+            tally.reject(document.rejected(f"the vector {found.told}"))
         else:
-            yield [replace(passages[0], vector=_unit(vector))]
-
-
-def _unit(vector: Vector) -> Vector:
-    found: Vector = vector / np.float32(np.linalg.norm(vector))
-    return found
+            unit = found / np.float32(np.linalg.norm(found))
+            yield [replace(passages[0], vector=unit)]
 
 
 def check_ready(documents: Iterable[Document], encoder: PassageEncoder, field: str | None) -> None:
@@ -78,17 +75,16 @@ def check_ready(documents: Iterable[Document], encoder: PassageEncoder, field: s
         )
 
 
-def _cosines(ready: list[Document], encoder: PassageEncoder) -> Vector:
+def _cosines(ready: list[Document], encoder: PassageEncoder) -> NDArray[np.float32]:
     """float32 [n]: of the documents' vectors to those of the encoder, where these compare."""
     texts = [each.before + each.text + each.after for each in ready]
     counts = encoder.count_tokens(texts)
     pairs = [
-        (text, _unit(each.vector))
+        (text, vector)
         for each, text, count in zip(ready, texts, counts, strict=True)
         if count <= encoder.max_length
-        and each.vector is not None
-        and not fault_of(each.vector, encoder.dim)
+        and not isinstance(vector := as_vector(each.vector, encoder.dim), VectorFault)
     ]
     anew = encoder.stream_passages([text for text, _ in pairs])
     both = zip(pairs, anew, strict=True)
-    return np.array([given @ made for (_, given), made in both], dtype=np.float32)
+    return np.array([cosine(given, made) for (_, given), made in both], dtype=np.float32)

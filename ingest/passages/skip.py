@@ -5,9 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
-
-import numpy as np
 
 from ingest.records import PAUSE, Passage, Stamp, parse_stamp, passage_id, wrote
 from ingest.tally import Outcome, Tally
@@ -15,6 +12,7 @@ from ingest.write import updates
 from ingest.write.client import IndexClient
 from ingest.write.lookup import Version, look_up, look_up_versions
 from mappings import Fields
+from tandem.base.vectors import Vector, VectorFault, as_vector
 
 
 class Leftovers:
@@ -131,15 +129,14 @@ class Skipper:
         stamps = {each: str(source[fields.content_hash]) for each, source in ours.items()}
         return stamps, found.keys() - ours.keys()
 
-    def _vectors(self, ids: list[str]) -> dict[str, Any]:
+    def _vectors(self, ids: list[str]) -> dict[str, Vector]:
         """Stored vectors, for passages of which only the metadata changed."""
         found = look_up(self._client, ids, self._fields.vector)
-        vectors = {each: source.get(self._fields.vector) for each, source in found.items()}
-        return {
-            each: np.asarray(vector, dtype=np.float32)
-            for each, vector in vectors.items()
-            if isinstance(vector, list) and len(vector) == self._dim
+        made = {
+            each: as_vector(source.get(self._fields.vector), self._dim)
+            for each, source in found.items()
         }
+        return {each: v for each, v in made.items() if not isinstance(v, VectorFault)}
 
 
 def _windows(documents: Iterator[list[Passage]]) -> Iterator[list[list[Passage]]]:

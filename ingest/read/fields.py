@@ -13,8 +13,9 @@ import numpy as np
 from ingest.errors import SourceError
 from ingest.read.template import lookup
 from ingest.read.values import ID_FIELDS, TEXT_FIELDS, TITLE_FIELDS, kind_of
-from ingest.records import PASSAGE_ID, Document, Vector
+from ingest.records import PASSAGE_ID, Document
 from ingest.settings import Reading
+from tandem.base.vectors import Vector
 
 # The cluster's limit for an `_id`, less room for a passage's number.
 LONGEST_ID = 500

@@ -15,6 +15,7 @@ from ingest.errors import IncompleteError
 from ingest.records import Passage
 from ingest.write.client import Fate, IndexClient, Verdict
 from mappings import Fields, path_of
+from tandem.base.vectors import Vector, VectorFault, as_vector, cosine
 
 _GONE = ("index_not_found_exception", "index_closed_exception")
 
@@ -102,7 +103,7 @@ class Sample:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._written = 0
-        self._kept: list[tuple[str, str, Any]] = []
+        self._kept: list[tuple[str, str, Vector]] = []
 
     def add(self, passages: Sequence[Passage]) -> None:
         """These were written."""
@@ -135,14 +136,11 @@ class Sample:
             )
 
 
-def _same(stored: dict[str, Any] | None, fields: Fields, stamp: str, vector: Any) -> bool:
+def _same(stored: dict[str, Any] | None, fields: Fields, stamp: str, vector: Vector) -> bool:
     if stored is None or stored.get(fields.content_hash) != stamp:
         return False
     there = stored.get(fields.vector)
     if there is None:  # Elasticsearch keeps it out of what it shows; the count at the end tells
         return True
-    other = np.asarray(there, dtype=np.float32)
-    if other.shape != vector.shape:
-        return False
-    lengths = float(np.linalg.norm(other) * np.linalg.norm(vector))
-    return bool(float(other @ vector) >= _SAME_VECTOR * lengths)
+    other = as_vector(there, vector.size)
+    return not isinstance(other, VectorFault) and cosine(other, vector) >= _SAME_VECTOR

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from query.errors import TargetError, TextError
-from query.question import MOST, Knn, Vector
+from query.question import MOST, Knn
 from query.target import Target, VectorField
+from tandem.base.vectors import Vector, VectorFault, as_vector
 
 ONE_FORMULA_SINCE = (2, 19)
 COSINE_SPACES = ("cosinesimil", "cosine")
@@ -52,32 +50,26 @@ K_SINCE = (8, 15)
 # with fewer, recall@100 on SciFact was .966 instead of .991, and hybrid's nDCG@10 .7054 instead of
 # .7099.
 LEAST_EF, EF_A_HIT = 200, 2
-# Sums of squares that float32 holds with all of its digits; beyond, cosines are 0 or no number.
-LEAST_SQUARES, MOST_SQUARES = 1e-30, 1e30
+# What to do about a vector of a query that the cluster would refuse.
+_CURES = {
+    "numbers": ": give numbers",
+    "finite": ": check the model",
+    "zero": ": use words that the model knows, or mode bm25",
+}
 
 
 def check_vector(vector: Vector, field: VectorField, target: Target) -> None:
     """Refuse what the cluster would refuse, before it is sent; vector: float32 [dimension]."""
-    if vector.shape != (field.dimension,):
+    found = as_vector(vector, field.dimension)
+    if not isinstance(found, VectorFault):
+        return
+    if found.kind == "shape":
         raise TargetError(
             f"field {field.name!r} of index {target.name!r} has {field.dimension} dimensions and "
             f"the query's vector has {' x '.join(map(str, vector.shape))}: use the model that "
             "encoded the index."
         )
-    if not np.isfinite(vector).all():
-        raise TextError("the query's vector has NaN or infinite components: check the model.")
-    if not vector.any():
-        raise TextError(
-            "the query's vector is zero, which has no cosine: use words that the model knows, or "
-            "mode bm25."
-        )
-    squares = float(np.square(vector, dtype=np.float64).sum())
-    if not LEAST_SQUARES <= squares <= MOST_SQUARES:
-        raise TextError(
-            f"the query's vector has the length {math.sqrt(squares):.3g}, which the cluster cannot "
-            f"square in 32 bits: scale it to one from {math.sqrt(LEAST_SQUARES):.0e} to "
-            f"{math.sqrt(MOST_SQUARES):.0e}, such as 1."
-        )
+    raise TextError(f"the query's vector {found.told}{_CURES.get(found.kind, '')}.")
 
 
 def knn_clause(

@@ -13,8 +13,9 @@ from query.body.knn import CosineScale, check_vector, knn_clause
 from query.body.prepare import Prepared
 from query.body.request import Item, steady_copy
 from query.errors import QueryError
-from query.question import BM25, KNN, MOST, Question, Vector
+from query.question import BM25, KNN, MOST, Question
 from query.target import Target
+from tandem.base.vectors import Vector
 
 INNER = "passages"
 # Documents whose further passages are counted: that costs the cluster a search for each of them.

@@ -12,10 +12,11 @@ from query.answer.results import Answer, Result
 from query.body.request import request_of, responses_of
 from query.body.search_plan import SearchPlan, plan_searches
 from query.errors import QueryError, TextError
-from query.question import Query, Question, Vector
+from query.question import Query, Question
 from query.search.steps import Flow, Flows, Rerank, Work
 from query.target import Target
 from tandem.base.arguments import as_whole, shown
+from tandem.base.vectors import Vector
 
 BATCH = 32
 # Batches at the same time, so that one is encoded while another is searched.

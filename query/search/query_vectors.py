@@ -12,9 +12,10 @@ import numpy as np
 
 from mappings import EncoderRecord
 from query.errors import QueryError, TargetError
-from query.question import QueryEncoder, Vector
+from query.question import QueryEncoder
 from query.target import Target
 from tandem.base.arguments import as_number, check_can
+from tandem.base.vectors import Vector
 
 SIZE = 1024
 
@@ -60,6 +61,11 @@ class VectorCache:
         if missing:
             # Not under the lock: encoding takes long, and twice the same costs only time.
             rows = encoder.encode_queries(missing)
+            if len(rows) != len(missing):
+                raise QueryError(
+                    f"the encoder {encoder.name} gives {len(rows)} vectors for {len(missing)} "
+                    "queries: it must give one for each, in their order."
+                )
             found |= {text: _frozen(row) for text, row in zip(missing, rows, strict=True)}
             self._keep(encoder.fingerprint, missing, found)
         return [found[text] for text in texts]

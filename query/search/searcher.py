@@ -12,12 +12,13 @@ from mappings import SearchSettings
 from query.answer.results import Answer, Result
 from query.body.request import Request
 from query.errors import QueryError, explained, raise_explained
-from query.question import QueryEncoder, Question, SearchOptions, Vector
+from query.question import QueryEncoder, Question, SearchOptions
 from query.search.many import BATCH, IN_FLIGHT, Many, answers, batches, check_queries
 from query.search.query_vectors import SIZE, Encoders, OnProgress
 from query.search.steps import Flow, Flows, Rerank, Work
 from query.target import Roles
 from tandem.base.arguments import CLUSTER, check_can, known_options
+from tandem.base.vectors import Vector
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

@@ -31,7 +31,7 @@ from query.body.request import (
 )
 from query.body.search_plan import SearchPlan, plan_searches
 from query.errors import QueryError, TargetError
-from query.question import HYBRID, MOST, PassageScorer, Question, Vector
+from query.question import HYBRID, MOST, PassageScorer, Question
 from query.search.query_vectors import Encoders
 from query.target import Roles, Target, read_target
 from tandem.base.arguments import (
@@ -43,6 +43,7 @@ from tandem.base.arguments import (
     known_options,
     settle,
 )
+from tandem.base.vectors import Vector
 
 if TYPE_CHECKING:
     from cluster import Capabilities

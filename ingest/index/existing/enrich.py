@@ -14,7 +14,6 @@ from ingest.index.existing.guarded import Outcome, Update, guarded, send
 from ingest.index.existing.prepare import Prepared, prepared
 from ingest.index.existing.sample import row_of
 from ingest.index.existing.walk import Found, walk
-from ingest.passages.encode import fault_of
 from ingest.read.rejects import RejectsFile
 from ingest.read.template import Template
 from ingest.records import Origin, PassageEncoder, rejected, stamp, wrote
@@ -22,6 +21,7 @@ from ingest.settings import Writing
 from ingest.write.bulk import LONGEST_WAIT, Budget
 from ingest.write.client import IndexClient
 from mappings.existing import Roles
+from tandem.base.vectors import Vector, VectorFault, as_vector
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -245,10 +245,11 @@ class _Run:
         size, began = 0, time.monotonic()
         for vector in self.encoder.stream_passages(texts()):
             item = waiting.popleft()
-            if fault := fault_of(vector, self.encoder.dim):
-                self._reject(item.found, fault)
+            made = as_vector(vector, self.encoder.dim)
+            if isinstance(made, VectorFault):
+                self._reject(item.found, f"the vector {made.told}")
                 continue
-            group.append(self._update(item, vector))
+            group.append(self._update(item, made))
             size += len(group[-1].data)
             late = time.monotonic() - began > LONGEST_WAIT
             if late or len(group) >= self.writing.max_count or size >= self._budget.bytes:
@@ -256,7 +257,7 @@ class _Run:
                 group, size, began = [], 0, time.monotonic()
         self._send([*group, *(self._update(item, None) for item in bare)])
 
-    def _update(self, item: _Item, vector: Any) -> Update:
+    def _update(self, item: _Item, vector: Vector | None) -> Update:
         fields = self.ready.record.fields
         mark = item.mark or None
         return guarded(item.found, {fields.vector: vector, fields.content_hash: mark})

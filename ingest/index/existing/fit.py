@@ -10,6 +10,7 @@ import numpy as np
 from ingest.index.existing.sample import Stored
 from ingest.read.template import Template
 from ingest.records import PassageEncoder
+from tandem.base.vectors import Vector, VectorFault, as_vector, cosine
 
 # A vector is of a text where its cosine to what the encoder makes of it is at least this: other
 # precisions keep more than 0.99, another model gives about 0, and another text of a model less.
@@ -103,7 +104,7 @@ def _fit(encoder: PassageEncoder, sample: Sequence[Stored], template: str, promp
         texts.append(prompt + before + each.text + after)
     cosines = np.array(
         [
-            _cosine(vector, each.vector)
+            _compared(vector, each.vector, encoder.dim)
             for vector, each in zip(encoder.stream_passages(texts), sample, strict=True)
         ]
     )
@@ -112,8 +113,9 @@ def _fit(encoder: PassageEncoder, sample: Sequence[Stored], template: str, promp
     return Fit(template, prompt, said, int(fitting.sum()), len(sample))
 
 
-def _cosine(one: np.ndarray, other: np.ndarray) -> float:
-    if one.shape != other.shape:
+def _compared(made: Vector, stored: Vector, dim: int) -> float:
+    """The cosine, 0 for what has none."""
+    one, other = as_vector(made, dim), as_vector(stored, dim)
+    if isinstance(one, VectorFault) or isinstance(other, VectorFault):
         return 0.0
-    lengths = float(np.linalg.norm(one) * np.linalg.norm(other))
-    return float(one @ other) / lengths if lengths > 0 else 0.0
+    return cosine(one, other)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ingest.records import Vector
 from mappings import Fields, path_of
 from mappings.existing import values_at
+from tandem.base.vectors import Vector
 
 if TYPE_CHECKING:
     from cluster import Cluster
