@@ -35,7 +35,7 @@ from encoder.batching.batches import Item, Pool
 from encoder.batching.streams import POOL_TEXTS
 from encoder.engines.openvino_engine import BUDGET
 from encoder.model.locate import locate
-from encoder.selection.candidates import BACKENDS
+from tandem.base.running import BACKENDS
 
 ROOT = Path(__file__).resolve().parents[1]
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"

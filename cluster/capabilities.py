@@ -15,7 +15,7 @@ KNN_PLUGIN = "opensearch-knn"
 NEURAL_PLUGIN = "opensearch-neural-search"
 # What the official images of a version carry; used where the list of plugins may not be read.
 KNN_SINCE = {"opensearch": (1, 0), "elasticsearch": (8, 0)}
-HYBRID_SINCE = (2, 10)
+NEURAL_SINCE = (2, 10)
 # Before, faiss knew cosine only as the inner product of vectors of unit length (k-NN#2376).
 FAISS_COSINE_SINCE = (2, 19)
 # Stands where a version would.
@@ -71,7 +71,7 @@ def detect(client: OpenSearch, *, embedded: bool = False, serverless: bool = Fal
         return Capabilities(distribution, version, text, False, knn, False, ())
     plugins = _plugins(client)
     if plugins is None:
-        knn, neural = version >= KNN_SINCE[distribution] or not version, version >= HYBRID_SINCE
+        knn, neural = version >= KNN_SINCE[distribution] or not version, version >= NEURAL_SINCE
     else:
         knn, neural = KNN_PLUGIN in plugins, NEURAL_PLUGIN in plugins
     faiss = knn and not embedded and (not version or version >= FAISS_COSINE_SINCE)

@@ -33,7 +33,7 @@ POOL_SIZE = 8
 DEFAULT_PORTS = {"http": 9200, "https": 443}
 # Seconds. A socket's own limit differs from system to system, and lies above.
 LONGEST_TIMEOUT = 86_400.0
-SERVERLESS = ".aoss.amazonaws.com"
+SERVERLESS_DOMAIN = ".aoss.amazonaws.com"
 
 
 class Cluster:
@@ -273,7 +273,7 @@ def _open(url: str, options: dict[str, Any], circumstances: Circumstances) -> Cl
             capabilities = detect(
                 client,
                 embedded=circumstances.node is not None,
-                serverless=options["hosts"][0]["host"].endswith(SERVERLESS),
+                serverless=options["hosts"][0]["host"].endswith(SERVERLESS_DOMAIN),
             )
         except Exception as error:
             told = explain(error, circumstances)

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import psutil
 
-from cluster import diagnosis
 from cluster.client.shards import SHARD_CURE
 from cluster.connection import Cluster
 from cluster.errors import ClusterError, NodeError
@@ -21,6 +20,7 @@ from cluster.node.distribution import UNPACKED_BYTES
 from cluster.node.home import check_enterable, node_user
 from cluster.node.java import OLDEST, candidates, probe
 from cluster.node.node import EmbeddedNode
+from tandem.base.running import cores
 
 # 1 GB of heap, and what Java and Lucene take beside it.
 NODE_MEMORY = 1_600_000_000
@@ -112,10 +112,10 @@ def of_node(node: EmbeddedNode) -> list[Finding]:
 
 def of_machine() -> list[Finding]:
     """Cores and vector instructions."""
-    features = diagnosis.instructions()
+    features = instructions()
     slow = None if features else "expect slow encoding on this processor"
     return [
-        Finding("machine", "cores", str(diagnosis.cores())),
+        Finding("machine", "cores", str(cores())),
         Finding("machine", "vector instructions", ", ".join(features) or "none known", slow, False),
     ]
 
@@ -166,7 +166,7 @@ def _disk(node: EmbeddedNode) -> Finding:
     installed = any(node.home.distributions.glob(f"opensearch-{OPENSEARCH.version}*"))
     fetched = artifacts.missing_bytes((OPENSEARCH, *PLUGINS), node.home.downloads)
     needed = NODE_DISK + (0 if installed else fetched + UNPACKED_BYTES)
-    folder, free = diagnosis.free_disk(node.home.path)
+    folder, free = free_disk(node.home.path)
     value = f"{free / 1e9:,.1f} GB free in {folder}"
     if free >= needed:
         return Finding("machine", "disk", value)
@@ -175,7 +175,7 @@ def _disk(node: EmbeddedNode) -> Finding:
 
 
 def _memory(running: bool) -> Finding:
-    free, total = diagnosis.memory()
+    free, total = memory()
     value = f"{free / 1e9:,.1f} GB free of {total / 1e9:,.1f} GB"
     if running or free >= NODE_MEMORY:
         return Finding("machine", "memory", value)
@@ -201,13 +201,6 @@ _CGROUP_LIMITS = (
     Path("/sys/fs/cgroup/memory.max"),
     Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"),
 )
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def instructions() -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
-from typing import Any, Literal, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from encoder.selection.build import SMALLEST_NORM, OnProgress
 from encoder.selection.candidates import INT8, Choice, Wish
 from encoder.selection.measure import Model, Way
 from tandem.base.arguments import as_list, known_options
+from tandem.base.running import Backend, Precision
 from tandem.base.vectors import Vector
 
 # So few texts are encoded at once, without threads.
@@ -63,8 +64,8 @@ class Encoder:
         cls,
         model: str | Path,
         *,
-        backend: Literal["torch", "openvino"] | None = None,
-        precision: Literal["float32", "bfloat16", "float16", "int8"] | None = None,
+        backend: Backend | None = None,
+        precision: Precision | None = None,
         device: str | None = None,
         truncate_dim: int | None = None,
         query_prompt: str | None = None,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import msgspec
 from msgspec import Meta, Struct
 
 from mappings.errors import MappingError
+from tandem.base.running import Precision
 
 # The key of the record in a mapping's `_meta`.
 RECORD = "tandem"
@@ -89,7 +90,7 @@ class _Settings(Struct, forbid_unknown_fields=True, omit_defaults=True):
     truncate_dim: Annotated[int, Meta(ge=1, le=65_536)] | None = None
     query_prompt: str | None = None
     passage_prompt: str | None = None
-    precision: Literal["float32", "bfloat16", "float16", "int8"] | None = None
+    precision: Precision | None = None
 
 
 class _Encoder(Struct):

@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import TypedDict
 
 from cluster.errors import NodeError
-from tandem.base.folders import HOMELESS, cache_home
+from tandem.base.folders import HOMELESS, ROOT_HOME, cache_home, make_enterable
 
-# Not below /root, which no other user can enter: as root, the node runs as another user.
-ROOT_HOME = Path("/var/lib/tandem")
 UNPRIVILEGED = "nobody"
 # The file that marks a folder as Tandem's own.
 MARK = ".tandem"
@@ -42,15 +40,8 @@ class Home:
 
 
 def default_home() -> Home:
-    """TANDEM_HOME, or /var/lib/tandem for root, or the user's cache folder.
-
-    Raises NodeError for a user without a home.
-    """
-    if os.geteuid() == 0 and not os.environ.get("TANDEM_HOME"):
-        return Home(ROOT_HOME)
-    from platformdirs import user_cache_path
-
-    if (folder := cache_home(user_cache_path)) is None:
+    """The folder that holds all that is kept; raises NodeError for a user without a home."""
+    if (folder := cache_home()) is None:
         raise NodeError(HOMELESS)
     return Home(folder)
 
@@ -127,15 +118,6 @@ def _configured(folder: Path) -> bool:
     except (OSError, UnicodeDecodeError):
         return False
     return text.startswith('cluster.name: "tandem"')
-
-
-def make_enterable(folder: Path) -> None:
-    """Make a folder and its parents; as root, such that the node's user can enter what we made."""
-    missing = [each for each in (folder, *folder.parents) if not each.exists()]
-    for each in reversed(missing):
-        each.mkdir(exist_ok=True)
-        if os.geteuid() == 0:
-            each.chmod(0o755)  # whatever the umask
 
 
 def check_enterable(path: Path, user: NodeUser) -> None:

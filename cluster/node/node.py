@@ -22,12 +22,12 @@ from cluster.node.home import (
     check_enterable,
     claim,
     default_home,
-    make_enterable,
     node_user,
 )
 from cluster.node.java import Java, find_java
 from cluster.node.ready import is_node, wait_until_ready
 from cluster.node.state import NodeState, Record
+from tandem.base.folders import make_enterable
 
 STOP_SECONDS = 30.0
 START_SECONDS = 180.0

@@ -21,7 +21,8 @@ from encoder.errors import EncoderError
 from encoder.forks import computed
 from encoder.model.modules import Route, StaticSpec
 from encoder.selection.cache import building, told
-from encoder.selection.candidates import Candidate, cores
+from encoder.selection.candidates import Candidate
+from tandem.base.running import cores
 
 if TYPE_CHECKING:
     from encoder.engines.network import Network

@@ -12,17 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from encoder.errors import EncoderError
-from tandem.base.folders import HOMELESS, cache_home
+from tandem.base.folders import HOMELESS, cache_home, make_enterable
 
 
 def cache_folder() -> Path:
-    """`encoders` below TANDEM_HOME, or below the user's cache folder.
-
-    Raises EncoderError for a user without a home.
-    """
-    from platformdirs import user_cache_path
-
-    if (folder := cache_home(user_cache_path)) is None:
+    """Where what is kept for models lies; raises EncoderError for a user without a home."""
+    if (folder := cache_home()) is None:
         raise EncoderError(HOMELESS)
     return folder / "encoders"
 
@@ -43,7 +38,7 @@ def told(folder: Path) -> Iterator[None]:
 @contextmanager
 def building(target: Path) -> Iterator[Path]:
     """A temporary folder that becomes `target` if all goes well; another process may be quicker."""
-    target.parent.mkdir(parents=True, exist_ok=True)
+    make_enterable(target.parent)
     folder = Path(tempfile.mkdtemp(prefix=f".building-{target.name}-", dir=target.parent))
     try:
         yield folder
@@ -67,7 +62,7 @@ def read_notes(path: Path) -> dict[str, Any]:
 
 def write_notes(path: Path, notes: dict[str, Any]) -> None:
     """Replace the notes in one step; raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_enterable(path.parent)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     with os.fdopen(handle, "w", encoding="utf-8") as file:
         json.dump(notes, file, indent=1)

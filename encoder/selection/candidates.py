@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import platform
 import sys
 from collections.abc import Mapping, Sequence
@@ -14,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from encoder.errors import EncoderError
+from tandem.base.running import BACKENDS, PRECISIONS, Precision, cores
 
-BACKENDS = ("torch", "openvino")
-INT8 = "int8"
-PRECISIONS = ("float32", "bfloat16", "float16", INT8)
+INT8: Precision = "int8"
 _GPU_FILES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")
 # Vectors whose cosine to float32's is at least this count as the same.
 SAME = 0.9999
@@ -194,13 +192,6 @@ def processor() -> str:
     found = {key.strip(): value.strip() for key, value in rows.items()}
     flags = hashlib.sha256(found.get("flags", found.get("Features", "")).encode()).hexdigest()[:8]
     return f"{found.get('model name', platform.machine())} ({flags})"
-
-
-def cores() -> int:
-    """How many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _version(package: str) -> str:

@@ -58,7 +58,7 @@ def only_in(index: str, clause: dict[str, Any]) -> dict[str, Any]:
 
 
 # pagination_depth, without which the number of candidates changes from page to page, and rrf.
-HYBRID_SINCE = (2, 19)
+SERVER_FUSION_SINCE = (2, 19)
 Z_SCORE_SINCE = (3, 0)
 RRF_WEIGHTS_SINCE = (3, 1)
 # A search of more shards is reduced in parts, which hybrid queries did not survive before 3.5 and
@@ -117,7 +117,7 @@ def hybrid_obstacle(can: Capabilities) -> str | None:
         return "the neural-search plugin is missing, or this user may not see it"
     if not can.version:
         return "the cluster does not tell its version"
-    if can.version < HYBRID_SINCE:
+    if can.version < SERVER_FUSION_SINCE:
         return f"OpenSearch {can.version_text} has no pagination_depth, which came with 2.19"
     return None
 

@@ -20,15 +20,35 @@ def expanded(name: str | Path) -> Path:
         return Path(name)
 
 
+# Not below /root, which no other user can enter: as root, the node runs as another user.
+ROOT_HOME = Path("/var/lib/tandem")
 # As platformdirs finds a folder of this user: user_cache_path, user_config_path.
 Find = Callable[..., Path]
 
 
-def cache_home(find: Find) -> Path | None:
-    """TANDEM_HOME, or the folder of this user that `find` gives; None where there is neither."""
+def is_root() -> bool:
+    """Whether this process may do everything; never where there are no such users."""
+    return hasattr(os, "geteuid") and os.geteuid() == 0
+
+
+def cache_home() -> Path | None:
+    """TANDEM_HOME, or ROOT_HOME for root, or the user's cache folder; None without any."""
     if named := os.environ.get("TANDEM_HOME"):
         return expanded(named).absolute()
-    return own_folder(find)
+    if is_root():
+        return ROOT_HOME
+    from platformdirs import user_cache_path
+
+    return own_folder(user_cache_path)
+
+
+def make_enterable(folder: Path) -> None:
+    """Make a folder and its parents; as root, such that other users can enter what we made."""
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    for each in reversed(missing):
+        each.mkdir(exist_ok=True)
+        if is_root():
+            each.chmod(0o755)  # whatever the umask
 
 
 def own_folder(find: Find) -> Path | None:

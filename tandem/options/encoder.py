@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tandem.base.running import BACKENDS, PRECISIONS
 from tandem.options.cluster import Command
 from tandem.output.flags import in_flags
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from mappings import EncoderRecord
 
 DEFAULT_MODEL = "sentence-transformers/msmarco-distilbert-base-v3"
-BACKENDS = ("torch", "openvino")
-PRECISIONS = ("float32", "bfloat16", "float16", "int8")
 
 
 @dataclass(frozen=True)

@@ -18,11 +18,12 @@ import pytest
 from cluster import EmbeddedNode, Home, NodeError
 from cluster.node import process, ready, state
 from cluster.node.files import Layout, jvm_options
-from cluster.node.home import NodeUser, check_enterable, claim, default_home, make_enterable
+from cluster.node.home import NodeUser, check_enterable, claim, default_home
 from cluster.node.java import Java
 from cluster.node.process import Identity
 from cluster.node.ready import last_relevant, tail
 from cluster.node.state import NodeState, Record
+from tandem.base.folders import make_enterable
 from tests.servers.servers import private_home
 
 ME = NodeUser("me", os.geteuid(), os.getegid())

@@ -5,10 +5,10 @@ import pwd
 from pathlib import Path
 
 import pytest
-from platformdirs import user_cache_path
 
 from cluster import NodeError, connect
 from cluster.errors import UnreachableError
+from cluster.node.home import default_home
 from encoder import EncoderError
 from encoder.selection.cache import cache_folder
 from tandem.base.folders import cache_home, expanded
@@ -29,7 +29,7 @@ def homeless(monkeypatch):
 
 
 def test_without_a_home_there_is_no_place_and_it_is_said(homeless):
-    assert (cache_home(user_cache_path), usual_path()) == (None, None)
+    assert (cache_home(), usual_path()) == (None, None)
     with pytest.raises(EncoderError, match=r"no home folder.*TANDEM_HOME"):
         cache_folder()
     with pytest.raises(NodeError, match=r"no home folder.*TANDEM_HOME"):
@@ -42,7 +42,21 @@ def test_without_a_home_there_is_no_place_and_it_is_said(homeless):
 def test_a_home_that_leads_nowhere_stays_as_it_was_written(monkeypatch):
     assert expanded("~no-such-user-4711/model") == Path("~no-such-user-4711/model")
     monkeypatch.setenv("TANDEM_HOME", "~no-such-user-4711")
-    assert cache_home(user_cache_path) == Path("~no-such-user-4711").absolute()
+    assert cache_home() == Path("~no-such-user-4711").absolute()
+
+
+def test_the_node_and_the_models_are_below_one_folder(monkeypatch, tmp_path):
+    for user, named, where in (
+        (0, None, "/var/lib/tandem"),
+        (0, f"{tmp_path}/own", f"{tmp_path}/own"),
+        (4711, None, f"{tmp_path}/cache/tandem"),
+        (4711, f"{tmp_path}/own", f"{tmp_path}/own"),
+    ):
+        monkeypatch.setattr(os, "geteuid", lambda user=user: user)
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+        monkeypatch.setenv("TANDEM_HOME", named or "")
+        assert default_home().path == Path(where)
+        assert cache_folder() == Path(where, "encoders")
 
 
 @pytest.mark.parametrize("words", ["node status", "node start", "index list"])
