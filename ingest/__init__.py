@@ -17,7 +17,8 @@ from ingest.index.delete import delete_index
 from ingest.index.describe import describe as describe_index
 from ingest.index.describe import list_indexes
 from ingest.index.existing.adopt import Adoption, adopt_index
-from ingest.index.existing.enrich import Enrichment, enrich
+from ingest.index.existing.enrich.counts import Enrichment
+from ingest.index.existing.enrich.enrich import enrich
 from ingest.index.open import create_index
 from ingest.records import PassageEncoder
 from ingest.run.dry_run import DryRun, dry_run

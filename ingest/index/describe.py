@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from cluster.client.shards import SHARD_CURE
 from ingest.errors import IndexRefusedError
 from mappings import fault_of_name
+from mappings.existing import has_vector, resolved
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -159,7 +160,7 @@ def describe(cluster: Cluster, name: str) -> dict[str, Any]:
         "settings": dict(record.encoder.settings) if record else {},
         "documents": sizes["docs"]["count"],
         # Of a part, the count would not tell how many lack a vector.
-        "with_vector": None if missing else _vectors(cluster, index, record),
+        "with_vector": None if missing else _vectors(cluster, index, found["mappings"], record),
         "bytes": sizes["store"]["size_in_bytes"],
         "shards": int(settings["number_of_shards"]),
         "missing_shards": missing,
@@ -171,10 +172,12 @@ def describe(cluster: Cluster, name: str) -> dict[str, Any]:
     }
 
 
-def _vectors(cluster: Cluster, index: str, record: IndexRecord | None) -> int | None:
+def _vectors(
+    cluster: Cluster, index: str, mapping: Mapping[str, Any], record: IndexRecord | None
+) -> int | None:
     if record is None:
         return None
-    query = {"query": {"exists": {"field": record.fields.vector}}}
+    query = {"query": has_vector(record.fields.vector, resolved(mapping))}
     with cluster.explaining():
         return int(cluster.client.count(index=index, body=query)["count"])
 

@@ -23,7 +23,7 @@ from mappings import (
     read_record,
     with_load_note,
 )
-from mappings.existing import vectors
+from mappings.existing import nested_in, resolved, vectors
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -156,6 +156,12 @@ def existing(
         return None
     concrete, description = found
     record = check_record(concrete, description, encoder)
+    if nested := nested_in(record.fields.vector, resolved(description["mappings"])):
+        raise IndexRefusedError(
+            f"index {concrete!r} has the vectors of passages in nested objects ({nested}), which "
+            f"no ingestion writes: index the documents as their owner does, and "
+            f"`enrich(cluster, {concrete!r}, encoder)` gives them vectors."
+        )
     _check_shape(concrete, laid_out(description, record.fields), shape)
     return concrete, description, record
 

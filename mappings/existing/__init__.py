@@ -1,10 +1,12 @@
 """What an index that is there shows of its fields: types, vectors, and which hold what."""
 
 from mappings.existing.adding import missing_properties, with_free_names, with_record
+from mappings.existing.copying import copied_body, lost_fields
 from mappings.existing.fields import (
     VECTOR_TYPES,
     Types,
     VectorField,
+    has_vector,
     nested_in,
     resolved,
     types_of,
@@ -28,8 +30,11 @@ __all__ = [
     "Types",
     "VectorField",
     "assigned",
+    "copied_body",
     "fault_of_roles",
     "full_text",
+    "has_vector",
+    "lost_fields",
     "missing_properties",
     "nested_in",
     "resolved",

@@ -27,11 +27,20 @@ def with_free_names(fields: Fields, types: Types) -> Fields:
     return replace(fields, **{role: f"tandem_{role}" for role in taken})
 
 
-def missing_properties(record: IndexRecord, types: Types, distribution: str) -> dict[str, Any]:
-    """The part of a mapping's `properties` that an index lacks for its record's fields."""
+def missing_properties(
+    record: IndexRecord, types: Types, distribution: str, nested: str | None = None
+) -> dict[str, Any]:
+    """The part of a mapping's `properties` that an index lacks for its record's fields.
+
+    nested: the nested objects that hold the vectors, None where each document has one vector.
+    """
     whole = index_body(record, Shape(), distribution)["mappings"]["properties"]
     ours = set(asdict(record.fields).values())
-    return {name: spec for name, spec in whole.items() if name in ours and name not in types}
+    lacking = {name: spec for name, spec in whole.items() if name in ours and name not in types}
+    if nested and (vector := lacking.pop(record.fields.vector, None)):
+        leaf = record.fields.vector.removeprefix(f"{nested}.")
+        lacking[nested] = {"type": "nested", "properties": {leaf: vector}}
+    return lacking
 
 
 def with_record(mapping: Mapping[str, Any], record: IndexRecord) -> dict[str, Any]:

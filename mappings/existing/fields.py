@@ -26,7 +26,9 @@ class VectorField:
     """A field that can be searched for neighbours.
 
     engine: None on Elasticsearch; compressed: its vectors are stored with less than 32 bits a
-    component; graph: it is searched through an HNSW graph, which may miss neighbours.
+    component; graph: it is searched through an HNSW graph, which may miss neighbours; nested: the
+    nested objects that it is in, of which one document has several; element: float, byte or binary,
+    as what it takes is called.
     """
 
     name: str
@@ -35,6 +37,15 @@ class VectorField:
     engine: str | None
     compressed: bool
     graph: bool = True
+    nested: str | None = None
+    element: str = "float"
+
+
+def has_vector(name: str, types: Types) -> dict[str, Any]:
+    """The query for documents that have a vector in a field."""
+    query = {"exists": {"field": name}}
+    path = nested_in(name, types)
+    return {"nested": {"path": path, "query": query}} if path else query
 
 
 def resolved(mapping: Mapping[str, Any]) -> dict[str, str]:
@@ -73,23 +84,30 @@ def _type(spec: Mapping[str, Any]) -> str:
     return "object" if kind == "nested" and both else kind
 
 
-def vectors(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[VectorField]:
-    """Every field of vectors that can be searched, outside of nested objects."""
+def vectors(
+    mapping: Mapping[str, Any], prefix: str = "", nested: str | None = None
+) -> Iterator[VectorField]:
+    """Every field of vectors that can be searched."""
     for name, spec in (mapping.get("properties") or {}).items():
-        kind = spec.get("type")
-        if kind in VECTOR_TYPES and spec.get("index", True):
-            yield _vector_field(prefix + name, spec)
-        elif kind != "nested":  # neighbours inside nested documents need a query of their own
-            yield from vectors(spec, f"{prefix}{name}.")
+        whole = prefix + name
+        if spec.get("type") in VECTOR_TYPES and spec.get("index", True):
+            yield _vector_field(whole, spec, nested)
+        else:
+            # Neighbours inside nested objects need a query of their own.
+            inside = whole if spec.get("type") == "nested" else nested
+            yield from vectors(spec, f"{whole}.", inside)
 
 
-def _vector_field(name: str, spec: Mapping[str, Any]) -> VectorField:
+def _vector_field(name: str, spec: Mapping[str, Any], nested: str | None) -> VectorField:
     if spec["type"] == "dense_vector":
         kind = (spec.get("index_options") or {}).get("type", "")
-        compressed = kind.startswith(("int", "bbq")) or spec.get("element_type", "float") != "float"
-        space = spec.get("similarity", "cosine")
+        element = {"bit": "binary"}.get(found := spec.get("element_type", "float"), found)
+        compressed = kind.startswith(("int", "bbq")) or element != "float"
+        usual = "l2_norm" if element == "binary" else "cosine"
+        space = spec.get("similarity", usual)
         graph = not kind or kind.endswith("hnsw")
-        return VectorField(name, int(spec.get("dims", 0)), space, None, compressed, graph)
+        dims = int(spec.get("dims", 0))
+        return VectorField(name, dims, space, None, compressed, graph, nested, element)
     method = spec.get("method") or {}
     level = spec.get("compression_level", "1x")
     encoder = ((method.get("parameters") or {}).get("encoder") or {}).get("name", "flat")
@@ -100,4 +118,6 @@ def _vector_field(name: str, spec: Mapping[str, Any]) -> VectorField:
         method.get("engine", "nmslib"),
         level != "1x" or spec.get("mode") == "on_disk" or encoder != "flat",
         method.get("name", "hnsw") == "hnsw" and "model_id" not in spec,
+        nested,
+        spec.get("data_type", "float").lower(),  # OpenSearch shows it in capitals
     )

@@ -6,6 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from query.errors import TargetError, TextError
 from query.question import MOST, Knn
 from query.target import Target, VectorField
@@ -50,6 +53,8 @@ K_SINCE = (8, 15)
 # with fewer, recall@100 on SciFact was .966 instead of .991, and hybrid's nDCG@10 .7054 instead of
 # .7099.
 LEAST_EF, EF_A_HIT = 200, 2
+# The largest number that a field of bytes holds.
+_BYTE = 127
 # What to do about a vector of a query that the cluster would refuse.
 _CURES = {
     "numbers": ": give numbers",
@@ -60,6 +65,11 @@ _CURES = {
 
 def check_vector(vector: Vector, field: VectorField, target: Target) -> None:
     """Refuse what the cluster would refuse, before it is sent; vector: float32 [dimension]."""
+    if field.element == "binary":
+        raise TargetError(
+            f"field {field.name!r} of index {target.name!r} holds bits, to which a vector of "
+            "numbers has no distance: name another one with `Knn.field`, or use mode bm25."
+        )
     found = as_vector(vector, field.dimension)
     if not isinstance(found, VectorFault):
         return
@@ -87,8 +97,9 @@ def knn_clause(
     The filter is inside the clause, so that it is met before neighbours are counted and never after
     (k-NN's efficient filters). A minimum cosine cuts the nearest: OpenSearch's own radial search
     (`min_score` inside knn) walks the graph only a little below the threshold and was seen to miss
-    up to half of what is above it. version: of the cluster, empty where unknown; scale: of the
-    field's scores. Raises TargetError where the field cannot do what is asked.
+    up to half of what is above it. A document with several vectors, in nested objects, is as near
+    as its nearest. version: of the cluster, empty where unknown; scale: of the field's scores.
+    Raises TargetError where the field cannot do what is asked.
     """
     if knn.min_cosine is not None and scale is None:
         raise TargetError(
@@ -100,16 +111,31 @@ def knn_clause(
             f"field {field.name!r} holds whole vectors, so there is nothing to score again: leave "
             "out the oversampling."
         )
-    if field.engine is None:
-        return _elasticsearch(vector, field, knn, depth, where, version)
-    clause = _opensearch(vector, field, knn, depth, where, version)
-    if knn.min_cosine is None or scale is None:
+    sent = _as_stored(vector, field)
+    make = _opensearch if field.engine else _elasticsearch
+    clause = make(sent, field, knn, depth, where, version)
+    if field.nested:
+        clause = {"nested": {"path": field.nested, "query": clause, "score_mode": "max"}}
+    if knn.min_cosine is None or scale is None or field.engine is None:
         return clause
     return {"function_score": {"query": clause, "min_score": scale.to_score(knn.min_cosine)}}
 
 
+def _as_stored(vector: Vector, field: VectorField) -> NDArray[Any]:
+    """The vector in the numbers that a field holds: of bytes, as long as they allow.
+
+    Its length changes no cosine, and no order by distance where all stored vectors are alike long.
+    """
+    if field.element != "byte":
+        return vector
+    whole = np.rint(vector)
+    if not (np.array_equal(whole, vector) and np.abs(vector).max() <= _BYTE):
+        whole = np.rint(vector * (_BYTE / float(np.abs(vector).max())))
+    return whole.astype(np.int8)
+
+
 def _opensearch(
-    vector: Vector,
+    vector: NDArray[Any],
     field: VectorField,
     knn: Knn,
     depth: int,
@@ -141,7 +167,7 @@ def _candidates(knn: Knn, depth: int) -> int:
 
 
 def _elasticsearch(
-    vector: Vector,
+    vector: NDArray[Any],
     field: VectorField,
     knn: Knn,
     depth: int,

@@ -22,6 +22,7 @@ from mappings.existing import (
     Assignment,
     Roles,
     VectorField,
+    assigned,
     full_text,
     nested_in,
     resolved,
@@ -71,7 +72,14 @@ class Target:
     def hidden_fields(self) -> tuple[str, ...]:
         """What a hit's source never shows: vectors and the content hash."""
         vectors = {name for name, kind in self.types.items() if kind in VECTOR_TYPES}
-        return tuple(sorted(vectors | {self.fields.vector, self.fields.content_hash}))
+        # Without them, nested objects that hold nothing else would be shown as empty.
+        holders = {path for name in vectors if (path := nested_in(name, self.types))}
+        empty = {
+            path
+            for path in holders
+            if all(name in vectors for name in self.types if name.startswith(f"{path}."))
+        }
+        return tuple(sorted(vectors | empty | {self.fields.vector, self.fields.content_hash}))
 
     @cached_property
     def shown_text(self) -> tuple[str, ...]:
@@ -153,6 +161,8 @@ class Target:
             for what, here, there in (
                 ("dimensions", vector.dimension, theirs.dimension),
                 ("space", vector.space, theirs.space),
+                ("numbers", vector.element, theirs.element),
+                ("nested objects", vector.nested, theirs.nested),
             ):
                 if here != there:
                     raise TargetError(
@@ -173,6 +183,7 @@ def read_target(name: str, found: Mapping[str, Any]) -> Target:
     first = sorted(found)[0]
     record = records[first]
     settings = [_settings(found, index) for index in found]
+    searched, notes = _words_of_several(name, found, records) if record else ((), ())
     return Target(
         name=name,
         indexes=frozenset(found),
@@ -187,8 +198,29 @@ def read_target(name: str, found: Mapping[str, Any]) -> Target:
         window=min(int(each.get("max_result_window", MOST)) for each in settings),
         pipeline=next((p for each in settings if (p := _default_pipeline(each))), None),
         loading=any(load_note(_mapping(found, index)) is not None for index in found),
+        searched=searched,
+        notes=notes,
         settings=_search_settings(found),
     )
+
+
+def _words_of_several(
+    name: str, found: Mapping[str, Any], records: Mapping[str, IndexRecord | None]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What is searched, and what to say of it, where indexes have their words in other fields."""
+    words = {}
+    for index, record in records.items():
+        types = resolved(_mapping(found, index))
+        full = full_text(types, [each for each in types if nested_in(each, types)])
+        own = (record.fields.text, record.fields.title) if record else ()
+        names = own or assigned(index, full, Roles(), []).searched
+        words[index] = tuple(each for each in names if each in full)
+    if len(set(words.values())) == 1:
+        return (), ()
+    told = "; ".join(f"{index}: {', '.join(names) or 'none'}" for index, names in words.items())
+    note = f"{name!r} stands for indexes with their words in different fields ({told}), all of"
+    searched = dict.fromkeys(each for names in words.values() for each in names)
+    return tuple(searched), (f"{note} which are searched.",)
 
 
 def _search_settings(found: Mapping[str, Any]) -> SearchSettings | None:

@@ -33,6 +33,10 @@ FLAGS = {
     "query_prompt": "--query-prompt",
     "passage_prompt": "--passage-prompt",
     "vector_field": "--vector-field",
+    # an enrichment
+    "copy_to": "--copy-to",
+    "passages": "--passages",
+    "query": "--query",
     # an ingestion
     "index": "--index",
     "alias": "--alias",

@@ -130,13 +130,20 @@ def record_of(encoder: PassageEncoder, fields: Fields, template: str | None) -> 
 
 
 def put_record(
-    cluster: Cluster, index: str, mapping: Mapping[str, Any], record: IndexRecord
+    cluster: Cluster,
+    index: str,
+    mapping: Mapping[str, Any],
+    record: IndexRecord,
+    nested: str | None = None,
 ) -> None:
-    """Write a record into an index, with the fields that it lacks; raises ClusterError."""
+    """Write a record into an index, with the fields that it lacks; raises ClusterError.
+
+    nested: the nested objects that hold the vectors, None where each document has one.
+    """
     distribution = cluster.capabilities.distribution
     body = {
         "_meta": with_record(mapping, record),
-        "properties": missing_properties(record, resolved(mapping), distribution),
+        "properties": missing_properties(record, resolved(mapping), distribution, nested),
     }
     with cluster.explaining():
         cluster.client.indices.put_mapping(index=index, body=body)
@@ -173,7 +180,11 @@ def _vector_of(
     index: str, description: Mapping[str, Any], wanted: str | None, dim: int
 ) -> VectorField:
     """The field of vectors that is meant; raises IndexRefusedError where none is of use."""
-    there = {each.name: each for each in vectors(description["mappings"])}
+    there = {
+        each.name: each
+        for each in vectors(description["mappings"])
+        if each.nested is None and each.element not in ("byte", "binary")
+    }
     if wanted not in there and (wanted or len(there) != 1):
         said = f"no field {wanted!r} of vectors" if wanted else "several fields of vectors"
         raise IndexRefusedError(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from tandem.commands.documents.ending import end_in_order
 from tandem.options.cluster import Target, cluster_options, index_name, json_option, print_json
 from tandem.options.encoder import encoder_options, recorded_encoder
 from tandem.output.flags import in_flags
@@ -40,6 +41,22 @@ def _query(ctx: click.Context, param: click.Parameter, value: str | None) -> dic
     callback=_query,
     help='Which documents, in the cluster\'s query language, such as \'{"term": {"lang": "en"}}\'.',
 )
+@click.option(
+    "--passages",
+    type=click.Choice(("first", "nested")),
+    help="Of a text that is longer than the model reads, only the first passage gets a vector "
+    "(first, the default), or each one does, in nested objects.",
+)
+@click.option(
+    "--copy-to",
+    metavar="NAME",
+    callback=index_name(new=True),
+    help="Make a new index of this name, as INDEX is but with vectors, and move all aliases there "
+    "once it has every document; for an index that cannot have vectors itself. INDEX stays.",
+)
+@click.option(
+    "--follow", is_flag=True, help="Go on with what is new or changed until you press Ctrl-C."
+)
 @click.option("--rejects", type=click.Path(path_type=Path), help="File for refused documents.")
 @click.option("--dry-run", is_flag=True, help="Count what lacks a vector, and change nothing.")
 @encoder_options(required=False)
@@ -61,6 +78,10 @@ def command(
     """
     from ingest import enrich
     from tandem.output.progress import tell
+
+    if dry_run and options["follow"]:
+        raise click.UsageError("--dry-run looks once: leave out --follow.")
+    end_in_order()
 
     told = 0.0
 
@@ -98,8 +119,15 @@ def _show(found: Enrichment, dry_run: bool) -> None:
         f"{found.blank:,} without text, {found.rejected:,} rejected, in {found.seconds:,.1f} "
         f"seconds, index {found.index}."
     )
+    if found.aliases:
+        click.echo(
+            f"  {', '.join(found.aliases)} now {'point' if len(found.aliases) > 1 else 'points'} "
+            f"to {found.index}; the old index took no writes for {found.held:,.1f} seconds and "
+            "stays: who writes to it by its own name must write to the new one."
+        )
     said = [
         (found.truncated, f"{found.truncated:,} texts cut off, being longer than the model reads"),
+        (found.deleted, f"{found.deleted:,} taken out again, being deleted by others meanwhile"),
         (found.gone, f"{found.gone:,} deleted by others meanwhile"),
         (found.changed, f"{found.changed:,} changed by others meanwhile: the next run takes them"),
         (found.retries, f"{found.retries:,} requests sent again"),

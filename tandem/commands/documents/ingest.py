@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from tandem.commands.documents.ending import end_in_order
 from tandem.config import typed, typed_wins
 from tandem.options.alias import may_take, take_alias_option
 from tandem.options.cluster import Target, cluster_options, index_name, json_option, print_json
@@ -101,15 +101,6 @@ def command(
     return request.run(target, encoder_choice, as_json, prune=prune, yes=yes)
 
 
-def _end_in_order() -> None:
-    """Write what is encoded, as for Ctrl-C, where batch systems or a closed terminal end a run."""
-    for name in ("SIGTERM", "SIGHUP"):
-        sign = getattr(signal, name, None)
-        # One that is ignored, as nohup has it, stays ignored.
-        if sign is not None and signal.getsignal(sign) == signal.SIG_DFL:
-            signal.signal(sign, signal.default_int_handler)
-
-
 @dataclass(frozen=True)
 class _Request:
     """What the user asked for; settings: shape, reading, splitting, writing and the flags."""
@@ -126,7 +117,7 @@ class _Request:
         from ingest import Plan, checked, ingest
         from tandem.output.progress import ingest_progress
 
-        _end_in_order()
+        end_in_order()
         plan = Plan(**self.settings)
         # Before a cluster is reached and a model is loaded: a wrong path is told at once.
         checked(self.source, plan, self.alias)

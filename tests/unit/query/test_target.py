@@ -145,11 +145,27 @@ def test_aliases_of_fields_have_their_fields_type_but_vectors_have_none():
         found.vector_field("near")
 
 
-def test_vectors_of_nested_documents_are_left_alone():
+def test_vectors_of_nested_objects_are_found_with_what_they_are_in():
     nested = {"type": "nested", "properties": {"v": VECTOR}}
     found = read_target("x", {"x": foreign(body={"type": "text"}, parts=nested)})
-    with pytest.raises(TargetError, match="has no field of vectors"):
-        found.vector_field(None)
+    assert (found.vector_field(None).name, found.vector_field(None).nested) == ("parts.v", "parts")
+
+
+def test_bits_and_bytes_are_told_from_numbers():
+    spec = {**VECTOR, "data_type": "BYTE"}
+    found = read_target("x", {"x": foreign(v=spec)}).vector_field(None)
+    assert (found.element, found.compressed) == ("byte", False)
+    others = {"x": foreign(v=VECTOR), "y": foreign(v=spec)}
+    with pytest.raises(TargetError, match="numbers float in one, byte in 'y'"):
+        read_target("*", others).vector_field(None)
+
+
+def test_words_of_several_indexes_are_searched_where_each_has_them():
+    own, other = described(), foreign(body={"type": "text"}, isbn={"type": "text"})
+    both = read_target("*", {"a": own, "b": other})
+    assert both.text_fields == ("text", "title", "body", "isbn")
+    assert "different fields (a: text, title; b: body, isbn), all of" in both.notes[0]
+    assert read_target("*", {"a": own, "b": described()}).notes == ()
 
 
 @pytest.mark.parametrize("meta", [{"tandem": "2024"}, {"tandem": ["a"]}])

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from query import Roles, Searcher, TargetError
+from query import Knn, Roles, Searcher, TargetError, Tuning
 from tests.support.commands import tandem
 
 BODY = "How sheep are shorn in spring, and what becomes of the wool."
@@ -57,3 +57,58 @@ def test_by_the_command_line(cluster, theirs):
     assert json.loads(done.out)["hits"][0]["text"] == BODY
     done = tandem(*words, "--text-field", "author", TANDEM_URL=cluster.url)
     assert json.loads(done.out)["hits"][0]["text"] == "A. Shepherd"
+
+
+def vector_spec(cluster, element="float"):
+    if cluster.capabilities.distribution == "opensearch":
+        method = {"name": "hnsw", "engine": "lucene", "space_type": "cosinesimil"}
+        return {"type": "knn_vector", "dimension": 3, "method": method, "data_type": element}
+    return {"type": "dense_vector", "dims": 3, "similarity": "cosine", "element_type": element}
+
+
+@pytest.fixture
+def shelves(cluster, index_name):
+    """Books with a vector of bytes, and one for each of their chapters in nested objects."""
+    chapters = {"type": "nested", "properties": {"vector": vector_spec(cluster)}}
+    properties = {
+        "body": {"type": "text"},
+        "year": {"type": "integer"},
+        "whole": vector_spec(cluster, "byte"),
+        "chapters": chapters,
+    }
+    opensearch = cluster.capabilities.distribution == "opensearch"
+    settings = {"index": {"knn": True}} if opensearch else {}
+    body = {"settings": settings, "mappings": {"properties": properties}}
+    cluster.client.indices.create(index=index_name, body=body)
+    for number in range(6):
+        book = {
+            "body": f"book {number}",
+            "year": number,
+            "whole": [100, 10 * number, -128],
+            "chapters": [{"vector": [1.0, number, 0.0]}, {"vector": [0.0, 1.0, number]}],
+        }
+        cluster.client.index(index=index_name, id=str(number), body=book, refresh=True)
+    return index_name
+
+
+@pytest.mark.parametrize("mode", ["knn", "hybrid"])
+def test_the_nearest_of_nested_vectors_counts(cluster, shelves, mode):
+    options = {"mode": mode, "tuning": Tuning(knn=Knn(field="chapters.vector"))}
+    with Searcher(cluster, shelves) as searcher:
+        found = searcher.search("book 3", vector=[1, 3, 0], k=3, **options)
+        later = searcher.search("book", vector=[1, 0, 0], k=2, where=["year>=2"], **options)
+    assert found.hits[0].id == "3"
+    assert {hit.id for hit in later.hits} == {"2", "3"}
+    assert found.hits[0].source["year"] == 3
+    assert "chapters" not in found.hits[0].source
+    if mode == "knn":
+        cosines = [(1 + 3 * n) / (10 * (1 + n * n)) ** 0.5 for n in (3, 4, 5)]
+        assert [hit.score for hit in found.hits] == pytest.approx(sorted(cosines)[::-1], abs=1e-3)
+
+
+def test_a_search_of_bytes_is_in_bytes(cluster, shelves):
+    options = {"mode": "knn", "tuning": Tuning(knn=Knn(field="whole", min_cosine=0.9))}
+    with Searcher(cluster, shelves) as searcher:
+        asked = [[100, 40, -127], [0.5, 0.2, -0.64]]
+        for found in (searcher.search("x", vector=vector, k=2, **options) for vector in asked):
+            assert (found.hits[0].id, found.hits[0].score) == ("4", pytest.approx(1, abs=1e-3))

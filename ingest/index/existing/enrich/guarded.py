@@ -1,7 +1,8 @@
-"""Updates of single versions of documents: what changed meanwhile is left as it is."""
+"""Updates of single versions of documents, and what else is sent item by item and settled."""
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 import orjson
 
 from cluster.error_body import kind_of
-from ingest.index.existing.walk import Found
+from ingest.index.existing.enrich.walk import Found
 from ingest.write.bulk import Budget
 from ingest.write.client import (
     FATAL,
@@ -25,7 +26,7 @@ from ingest.write.client import (
 from ingest.write.items import untied_ids
 
 _ITEMS = "items.*.status,items.*.error,items.*._id,items.*.result"
-_CONFLICT = 409
+_CONFLICT, _ABSENT = 409, 404
 _MISSING = "document_missing_exception"
 # How often an update is sent again whose failure (HTTP 500) may never pass.
 _DOUBT_TRIES = 5
@@ -42,18 +43,40 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class Update:
-    """Fields to set in one version of a document, and the two lines that do."""
+    """A document, and the lines of a bulk request that change it; action: update, index, delete."""
 
     found: Found
     data: bytes
+    action: str = "update"
+
+
+def indexed(found: Found, source: Mapping[str, Any]) -> Update:
+    """The whole document, whatever is there."""
+    lines = (dumps({"index": _head(found)}), dumps(source))
+    return Update(found, b"%b\n%b\n" % lines, "index")
+
+
+def dumps(value: Any) -> bytes:
+    """JSON of one line; integers of more than 64 bits and lone surrogates stay what they are."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
+    except TypeError:
+        return json.dumps(value, default=lambda array: array.tolist()).encode()
+
+
+def deleted(found: Found) -> Update:
+    """No such document."""
+    return Update(found, dumps({"delete": _head(found)}) + b"\n", "delete")
+
+
+def _head(found: Found) -> dict[str, Any]:
+    known = {"_id": found.version.id, "routing": found.version.routing}
+    return {name: value for name, value in known.items() if value is not None}
 
 
 def guarded(found: Found, values: Mapping[str, Any]) -> Update:
     """An update that the cluster carries out only where the document is still this version."""
-    lines = (
-        orjson.dumps({"update": found.version.head()}),
-        orjson.dumps({"doc": values}, option=orjson.OPT_SERIALIZE_NUMPY),
-    )
+    lines = (dumps({"update": found.version.head()}), dumps({"doc": values}))
     return Update(found, b"%b\n%b\n" % lines)
 
 
@@ -83,7 +106,7 @@ def send(
             continue
         again, reason = [], ""
         for update, result in zip(part, results, strict=True):
-            outcome, why = _outcome(client, result, doubts)
+            outcome, why = _outcome(client, update, result, doubts)
             if outcome is None:
                 again.append(update)
                 reason = why
@@ -111,20 +134,23 @@ def _within(waiting: list[Update], most: int) -> list[Update]:
 
 def _results(client: IndexClient, part: list[Update]) -> list[dict[str, Any]]:
     body = b"".join(each.data for each in part)
-    answer = client.once("POST", client.bulk_path, body, filter_path=_ITEMS)
-    if fault := untied_ids("update", [each.found.version.id for each in part], answer["items"]):
+    answer = client.once("POST", client.bulk_path, body, filter_path=_ITEMS, **client.bulk_params)
+    # One request changes documents in one way.
+    action = part[0].action
+    if fault := untied_ids(action, [each.found.version.id for each in part], answer["items"]):
         raise TransientError(fault, None)
-    return [item["update"] for item in answer["items"]]
+    return [item[action] for item in answer["items"]]
 
 
 def _outcome(
-    client: IndexClient, result: Mapping[str, Any], doubts: Counter[str]
+    client: IndexClient, update: Update, result: Mapping[str, Any], doubts: Counter[str]
 ) -> tuple[Outcome | None, str]:
     """What became of one update; None where it must be sent again, with the reason."""
     status, error = result["status"], result.get("error")
     if status == _CONFLICT:
         return Outcome.CHANGED, ""
-    if kind_of(error or {}) == _MISSING:
+    absent = update.action == "delete" and status == _ABSENT and error is None
+    if absent or kind_of(error or {}) == _MISSING:
         return Outcome.GONE, ""
     verdict: Verdict = judge(status, error)
     if verdict.fate in FATAL:

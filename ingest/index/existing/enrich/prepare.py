@@ -1,0 +1,221 @@
+"""What an index needs before its documents get vectors, and what forbids it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from cluster.errors import MissingIndexError
+from ingest.errors import IndexRefusedError
+from ingest.index.existing.adopt import fields_of, put_record, record_of
+from ingest.index.open import check_record, writable
+from ingest.records import PassageEncoder
+from mappings import IndexRecord, read_record
+from mappings.existing import (
+    Roles,
+    has_vector,
+    lost_fields,
+    nested_in,
+    resolved,
+    vectors,
+    with_free_names,
+)
+
+if TYPE_CHECKING:
+    from cluster import Cluster
+
+_TEXT_ALONE = "{text}"
+# Of a long text: the first passage alone, or all, in nested objects.
+Passages = Literal["first", "nested"]
+PASSAGES = ("first", "nested")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a user says of an enrichment; None leaves it to the index.
+
+    copy_to: the name of the new index, None for in place; passages: None for those of the record,
+    else the first.
+    """
+
+    roles: Roles
+    vector_field: str | None
+    passages: Passages | None
+    copy_to: str | None
+
+    def __post_init__(self) -> None:
+        """Refuse unknown passages."""
+        if self.passages not in (None, *PASSAGES):
+            raise IndexRefusedError(
+                f"passages is {self.passages!r} and must be one of {', '.join(PASSAGES)}."
+            )
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """An index that can be enriched: its own name, shards, record, and how its fields were found.
+
+    description: of GET /INDEX, as it is; new: the record is not there yet; nested: the nested
+    objects that the vectors are in.
+    """
+
+    index: str
+    shards: int
+    record: IndexRecord
+    notes: tuple[str, ...]
+    description: Mapping[str, Any]
+    new: bool
+    nested: str | None
+
+    def write(self, cluster: Cluster) -> None:
+        """Put the record and the fields that the index lacks; raises ClusterError."""
+        if self.new:
+            mapping = self.description["mappings"]
+            put_record(cluster, self.index, mapping, self.record, self.nested)
+
+
+def prepared(cluster: Cluster, name: str, encoder: PassageEncoder, wanted: Wanted) -> Prepared:
+    """Look at an index, and change nothing.
+
+    Raises IndexRefusedError where an update would destroy fields, where vectors cannot be searched
+    there or are another model's, and MissingIndexError.
+    """
+    if (found := writable(cluster, name)) is None:
+        raise MissingIndexError(f"no index is called {name!r}", "check the name")
+    index, description = found
+    mapping, settings = description["mappings"], description["settings"]["index"]
+    notes = _check_source(index, mapping, settings, wanted)
+    knn = cluster.capabilities.distribution != "opensearch" or settings.get("knn") == "true"
+    if not knn and not wanted.copy_to:
+        raise IndexRefusedError(
+            f"index {index!r} has index.knn false, which cannot be changed, so vectors in it "
+            f"cannot be searched: {_copying(index)}."
+        )
+    shards = int(settings["number_of_shards"])
+    types = resolved(mapping)
+    if record := read_record(mapping, index):
+        _check_copied(index, wanted)
+        check_record(index, description, encoder)
+        nested = nested_in(record.fields.vector, types)
+        _check_names(index, record, nested, wanted)
+        return Prepared(index, shards, record, notes, description, new=False, nested=nested)
+    fields, told = fields_of(cluster, index, types, wanted.roles)
+    if nested_in(fields.text, types):
+        raise IndexRefusedError(
+            f"the text {fields.text!r} of index {index!r} is in nested objects, of which one "
+            "document has several: name another `text_field`."
+        )
+    vector, nested = _vector_of(wanted, fields.text)
+    _check_vector(cluster, index, mapping, vector, encoder.dim, nested)
+    template = None if wanted.roles.title else _TEXT_ALONE
+    fields = with_free_names(replace(fields, vector=vector), types)
+    made = record_of(encoder, fields, template)
+    return Prepared(index, shards, made, (*notes, *told), description, new=True, nested=nested)
+
+
+def _vector_of(wanted: Wanted, text: str) -> tuple[str, str | None]:
+    """The field of vectors, and the nested objects that it is in."""
+    if wanted.passages == "nested":
+        path = wanted.vector_field or f"{text}_passages"
+        return f"{path}.vector", path
+    return wanted.vector_field or f"{text}_vector", None
+
+
+def _copying(index: str) -> str:
+    return f"`enrich(cluster, {index!r}, encoder, copy_to={index + '-2'!r})` makes a copy that can"
+
+
+def _check_source(
+    index: str, mapping: Mapping[str, Any], settings: Mapping[str, Any], wanted: Wanted
+) -> tuple[str, ...]:
+    """What a copy will lack; raises IndexRefusedError where an update would destroy fields."""
+    source = mapping.get("_source") or {}
+    of_mapping = (settings.get("mapping") or {}).get("source") or {}
+    derived = (settings.get("derived_source") or {}).get("enabled") == "true"
+    if source.get("enabled") is False:
+        raise IndexRefusedError(
+            f"the _source of index {index!r} is off, so its documents can be neither updated nor "
+            "copied: ingest them from where they came into a new index."
+        )
+    if lost := lost_fields(mapping):
+        if wanted.copy_to:
+            return (
+                f"the _source of index {index!r} leaves fields out ({', '.join(lost)}), so its "
+                "copy lacks their values: put them in from where they came.",
+            )
+        why = "leaves fields out"
+    elif derived or "synthetic" in (source.get("mode"), of_mapping.get("mode")):
+        why = "is derived from other fields"
+    else:
+        return ()
+    if wanted.copy_to:
+        return ()
+    raise IndexRefusedError(
+        f"the _source of index {index!r} {why}, so an update would destroy what it does not hold: "
+        f"{_copying(index)}."
+    )
+
+
+def _check_copied(index: str, wanted: Wanted) -> None:
+    if wanted.copy_to:
+        raise IndexRefusedError(
+            f"index {index!r} has Tandem's record, so its vectors are there and searched: leave "
+            "out `copy_to`."
+        )
+
+
+def _check_names(index: str, record: IndexRecord, nested: str | None, wanted: Wanted) -> None:
+    fields, roles = record.fields, wanted.roles
+    vector = nested if wanted.passages == "nested" and nested else fields.vector
+    asked = (
+        ("text", roles.text, fields.text),
+        ("title", roles.title, fields.title),
+        ("vector", wanted.vector_field, vector),
+    )
+    for role, name, own in asked:
+        if name not in (None, own):
+            raise IndexRefusedError(
+                f"index {index!r} has Tandem's record, by which its {role} is in {own!r} and not "
+                f"in {name!r}: leave out `{role}_field`."
+            )
+    if wanted.passages and (wanted.passages == "nested") != bool(nested):
+        has = "nested" if nested else "first"
+        raise IndexRefusedError(
+            f"index {index!r} was enriched with `passages={has!r}`, which cannot be changed: leave "
+            "that out."
+        )
+
+
+def _check_vector(
+    cluster: Cluster,
+    index: str,
+    mapping: Mapping[str, Any],
+    name: str,
+    dim: int,
+    nested: str | None,
+) -> None:
+    """Refuse a field that holds something else, or vectors of whom nobody knows."""
+    types = resolved(mapping)
+    if nested and types.get(nested, "nested") != "nested":
+        raise IndexRefusedError(
+            f"field {nested!r} of index {index!r} is of type {types[nested]} and holds no nested "
+            "objects: name another `vector_field`."
+        )
+    if name not in types:
+        return
+    there = next((each for each in vectors(mapping) if each.name == name), None)
+    if there is None or there.dimension != dim:
+        what = f"has {there.dimension} dimensions" if there else "is no field of vectors"
+        raise IndexRefusedError(
+            f"field {name!r} of index {index!r} {what} and the model gives {dim}: name another "
+            "`vector_field`."
+        )
+    with cluster.explaining():
+        query = {"query": has_vector(name, types)}
+        held = cluster.client.count(index=index, body=query)["count"]
+    if held:
+        raise IndexRefusedError(
+            f"field {name!r} of index {index!r} holds {held:,} vectors, and nothing says whose: "
+            f"`adopt_index(cluster, {index!r}, encoder)` finds out, or name another `vector_field`."
+        )

@@ -1,0 +1,50 @@
+"""The body of an index that is to be as another one, with vectors beside its text."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mappings.existing.adding import missing_properties, with_record
+from mappings.existing.fields import resolved
+from mappings.record import IndexRecord
+
+# What is of one index and no other, or would be in the way while its copy is filled: a final
+# pipeline would change once more what was stored as it is.
+_OF_ONE = (
+    *("uuid", "creation_date", "creation_date_string", "provided_name", "version", "history"),
+    *("resize", "shrink", "blocks", "verified_before_close", "verified_read_only"),
+    *("final_pipeline", "derived_source"),
+)
+
+
+def copied_body(
+    description: Mapping[str, Any], record: IndexRecord, distribution: str, nested: str | None
+) -> dict[str, Any]:
+    """The body of PUT /INDEX for the copy of an index that GET /INDEX describes.
+
+    All of its settings and its mapping stay, but that vectors can be searched in it and its
+    `_source` holds everything, without which no update keeps a document whole. Aliases are none of
+    it: they follow when all is there.
+    """
+    mapping = {k: v for k, v in description["mappings"].items() if k != "_source"}
+    settings = {k: v for k, v in description["settings"]["index"].items() if k not in _OF_ONE}
+    limits = {k: v for k, v in (settings.pop("mapping", None) or {}).items() if k != "source"}
+    settings |= {"mapping": limits} if limits else {}
+    settings |= {"knn": "true"} if distribution == "opensearch" else {}
+    added = missing_properties(record, resolved(mapping), distribution, nested)
+    return {
+        "settings": {"index": settings},
+        "mappings": {
+            **mapping,
+            "_meta": with_record(mapping, record),
+            "properties": {**(mapping.get("properties") or {}), **added},
+        },
+    }
+
+
+def lost_fields(mapping: Mapping[str, Any]) -> tuple[str, ...]:
+    """What of a mapping's `_source` is left out, as patterns; what it keeps, as +PATTERN."""
+    source = mapping.get("_source") or {}
+    kept = (f"+{each}" for each in source.get("includes") or ())
+    return (*(source.get("excludes") or ()), *kept)
