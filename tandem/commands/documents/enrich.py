@@ -82,7 +82,6 @@ def command(
     if dry_run and options["follow"]:
         raise click.UsageError("--dry-run looks once: leave out --follow.")
     end_in_order()
-
     told = 0.0
 
     def progress(report: Enrichment) -> None:
@@ -95,25 +94,27 @@ def command(
         record = None if encoder_choice.model else recorded_encoder(cluster, index)
         encoder = encoder_choice.load(record)
         found = enrich(cluster, index, encoder, dry_run=dry_run, on_progress=progress, **options)
-    found = replace(found, notes=tuple(map(in_flags, found.notes)))
+    _show(replace(found, notes=tuple(map(in_flags, found.notes))), dry_run, as_json)
+    return SOME_REJECTED if found.rejected else 0
+
+
+def _show(found: Enrichment, dry_run: bool, as_json: bool) -> None:
     for note in found.notes:
         click.echo(f"Warning: {note}", err=True)
     if as_json:
         print_json(found.to_json())
-    else:
-        _show(found, dry_run)
-    return SOME_REJECTED if found.rejected else 0
-
-
-def _show(found: Enrichment, dry_run: bool) -> None:
-    if dry_run:
+    elif dry_run:
         click.echo(
             f"{found.read:,} documents read: {found.lacking:,} lack the vector of their "
             f"{found.text_field} in {found.vector_field}, {found.current:,} have it, "
             f"{found.blank:,} have no text."
         )
         click.echo("Nothing was changed.", err=True)
-        return
+    else:
+        _show_counts(found)
+
+
+def _show_counts(found: Enrichment) -> None:
     click.echo(
         f"{found.read:,} documents read: {found.written:,} written, {found.current:,} unchanged, "
         f"{found.blank:,} without text, {found.rejected:,} rejected, in {found.seconds:,.1f} "

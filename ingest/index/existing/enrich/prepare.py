@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from cluster.errors import MissingIndexError
 from ingest.errors import IndexRefusedError
 from ingest.index.existing.adopt import fields_of, put_record, record_of
 from ingest.index.open import check_record, writable
 from ingest.records import PassageEncoder
+from ingest.settings import Writing
 from mappings import IndexRecord, read_record
 from mappings.existing import (
     Roles,
@@ -21,6 +23,7 @@ from mappings.existing import (
     vectors,
     with_free_names,
 )
+from tandem.base.arguments import known_options
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -31,7 +34,23 @@ Passages = Literal["first", "nested"]
 PASSAGES = ("first", "nested")
 
 
-@dataclass(frozen=True)
+class EnrichOptions(TypedDict, total=False):
+    """The fields of Wanted, as an enrichment takes them."""
+
+    text_field: str | None
+    title_field: str | None
+    vector_field: str | None
+    passages: Passages | None
+    query: Mapping[str, Any] | None
+    copy_to: str | None
+    follow: bool
+    writing: Writing
+    rejects: Path | None
+    dry_run: bool
+
+
+@known_options(IndexRefusedError, "enrich")
+@dataclass(frozen=True, kw_only=True)
 class Wanted:
     """What a user says of an enrichment; None leaves it to the index.
 
@@ -39,17 +58,30 @@ class Wanted:
     else the first.
     """
 
-    roles: Roles
-    vector_field: str | None
-    passages: Passages | None
-    copy_to: str | None
+    text_field: str | None = None
+    title_field: str | None = None
+    vector_field: str | None = None
+    passages: Passages | None = None
+    query: Mapping[str, Any] | None = None
+    copy_to: str | None = None
+    follow: bool = False
+    writing: Writing = field(default_factory=Writing)
+    rejects: Path | None = None
+    dry_run: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse unknown passages."""
+        """Refuse unknown passages, and what cannot be had together."""
         if self.passages not in (None, *PASSAGES):
             raise IndexRefusedError(
                 f"passages is {self.passages!r} and must be one of {', '.join(PASSAGES)}."
             )
+        if self.copy_to and self.query:
+            raise IndexRefusedError("a copy has all documents: leave out `query` or `copy_to`.")
+
+    @property
+    def roles(self) -> Roles:
+        """The fields of texts and titles."""
+        return Roles(self.text_field, self.title_field)
 
 
 @dataclass(frozen=True)
