@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
-from urllib.parse import SplitResult
+from urllib.parse import urlsplit
 
 from cluster.capabilities import Capabilities, detect
 from cluster.client.forks import ProcessClient
+from cluster.client.options import TIMEOUT, client_options, host_of
 from cluster.credentials import (
     Credentials,
     Secret,
-    on_this_machine,
     redacted,
     split,
     warn_if_exposed,
@@ -24,15 +23,16 @@ from cluster.errors import ClusterError, NodeError, cause_of
 from cluster.explain import Circumstances, explain
 from cluster.node.artifacts import OnProgress
 from cluster.node.node import EmbeddedNode
-from tandem.base.arguments import known_options
+from tandem.base.arguments import as_number, check_type, known_options
 
 if TYPE_CHECKING:
     from opensearchpy import AsyncOpenSearch, OpenSearch
 
-POOL_SIZE = 8
-DEFAULT_PORTS = {"http": 9200, "https": 443}
 # Seconds. A socket's own limit differs from system to system, and lies above.
 LONGEST_TIMEOUT = 86_400.0
+URL = (
+    "give text, as https://search.example:9200, or a client of opensearch-py as connect(client=...)"
+)
 SERVERLESS_DOMAIN = ".aoss.amazonaws.com"
 
 
@@ -88,12 +88,12 @@ class Cluster:
 
         from cluster.client.answers import AsyncCheckedTransport
         from cluster.client.connections import AsyncBoundedConnection
+        from cluster.client.given import ThreadedConnection
 
-        return AsyncOpenSearch(
-            transport_class=AsyncCheckedTransport,
-            connection_class=AsyncBoundedConnection,
-            **self._options,
-        )
+        options = {"connection_class": AsyncBoundedConnection, **self._options}
+        if "connection_class" in self._options:  # a given client's, for threads
+            options |= {"kind": options["connection_class"], "connection_class": ThreadedConnection}
+        return AsyncOpenSearch(transport_class=AsyncCheckedTransport, **options)
 
     def explain(self, error: BaseException) -> ClusterError:
         """What an exception of this cluster's client means, as one sentence with the cure.
@@ -125,32 +125,55 @@ class Cluster:
 def connect(
     url: str | None = None,
     *,
+    client: OpenSearch | None = None,
     user: str | None = None,
     password: str | Secret | None = None,
     api_key: str | Secret | None = None,
     ca_certs: str | Path | None = None,
     verify: bool = True,
-    timeout: float = 30.0,
+    timeout: float | None = None,
     on_progress: OnProgress | None = None,
 ) -> Cluster:
     """Reach a cluster and learn what it can do; without a url, find or start the embedded node.
 
-    url: http or https, without credentials; ca_certs: a PEM file, else the trust store of this
-    machine counts; timeout: seconds for one request, from connecting to the last byte of its
-    answer; on_progress: called with (what, bytes done, total or None) while the node is fetched. A
-    port that is left out is 9200 for http and 443 for https. Raises ClusterError.
+    url: http or https, without credentials; client: an OpenSearch of opensearch-py in its place,
+    whose hosts, authentication, TLS and headers hold, in connections of Tandem's own: it is neither
+    changed nor closed; ca_certs: a PEM file, else the trust store of this machine counts; timeout:
+    seconds for one request, from connecting to the last byte of its answer, unless given 30, or the
+    client's own; on_progress: called with (what, bytes done, total or None) while the node is
+    fetched. A port that is left out is 9200 for http and 443 for https. Raises ClusterError.
     """
-    _check_timeout(timeout)
+    if timeout is not None:
+        _check_timeout(timeout)
     credentials = Credentials(user, _secret(password), _secret(api_key))
+    if client is not None:
+        others = (url, user, password, api_key, ca_certs, None if verify else verify)
+        return _connect_by(client, timeout, alone=others == (None,) * len(others))
+    timeout = TIMEOUT if timeout is None else timeout
     if url is None:
         if credentials != Credentials():
             raise ClusterError("credentials are given without a cluster: name it with `url`.")
         return connect_embedded(EmbeddedNode(), timeout=timeout, on_progress=on_progress)
+    check_type("the URL", url, str, ClusterError, URL)
     parts = split(url)
     warn_if_exposed(parts, credentials, verify)
-    options = _client_options(_host(parts), credentials, ca_certs, verify, timeout)
+    options = client_options(host_of(parts), credentials, ca_certs, verify, timeout)
     circumstances = Circumstances(url, user, api_key is not None, _node_at(url.rstrip("/")))
     return _open(url.rstrip("/"), options, circumstances)
+
+
+def _connect_by(client: OpenSearch, timeout: float | None, alone: bool) -> Cluster:
+    """Reach what a client of the caller's own reaches; alone: nothing else says where and who."""
+    from cluster.client.given import options_of, url_of
+
+    if not alone:
+        raise ClusterError(
+            "a client is given, which has an address, credentials and certificates of its own: "
+            "give it alone, or `url` and what goes with it."
+        )
+    options = options_of(client, timeout)
+    url = url_of(client)
+    return _open(url, options, Circumstances(url, client=True, node=_node_at(url)))
 
 
 def _node_at(url: str) -> EmbeddedNode | None:
@@ -172,12 +195,13 @@ def connect_embedded(
     """
     _check_timeout(timeout)
     url = node.start(on_progress).url
-    options = _client_options(_host(split(url)), Credentials(), None, True, timeout)
+    options = client_options(host_of(split(url)), Credentials(), None, True, timeout)
     options["locate"] = node.locate
     return _open(url, options, Circumstances(url, node=node))
 
 
 def _check_timeout(timeout: float) -> None:
+    as_number("the timeout", timeout, ClusterError)
     if not 0 < timeout <= LONGEST_TIMEOUT:
         raise ClusterError(
             f"the timeout is {timeout} and must be a number of seconds above 0, and at most "
@@ -191,89 +215,20 @@ def _secret(given: str | Secret | None) -> Secret | None:
     return given if isinstance(given, Secret) else Secret(given)
 
 
-def _host(parts: SplitResult) -> dict[str, Any]:
-    host: dict[str, Any] = {
-        "host": parts.hostname,
-        "port": parts.port or DEFAULT_PORTS[parts.scheme],
-        "use_ssl": parts.scheme == "https",
-    }
-    if parts.path.strip("/"):
-        host["url_prefix"] = parts.path.strip("/")
-    return host
-
-
-def _client_options(
-    host: dict[str, Any],
-    credentials: Credentials,
-    ca_certs: str | Path | None,
-    verify: bool,
-    timeout: float,
-) -> dict[str, Any]:
-    from cluster.client.serializer import OrjsonSerializer
-
-    options: dict[str, Any] = {
-        "hosts": [host],
-        "timeout": timeout,
-        # Whoever sends knows what may be sent twice, and retries with backoff.
-        "max_retries": 0,
-        "pool_maxsize": POOL_SIZE,
-        "http_compress": not on_this_machine(host["host"]),
-        "serializer": OrjsonSerializer(),
-        "headers": credentials.headers(),
-    }
-    if host["use_ssl"]:
-        options |= _tls(ca_certs, verify)
-    return options
-
-
-def _tls(ca_certs: str | Path | None, verify: bool) -> dict[str, Any]:
-    """How the client checks certificates: not, by one authority, or as this machine does."""
-    if not verify:
-        return {"verify_certs": False, "ssl_show_warn": False, "ssl_assert_hostname": False}
-    if ca_certs is not None:
-        return {"ssl_context": _authority(Path(ca_certs))}
-    return {"ssl_context": trusted()}
-
-
-def trusted() -> ssl.SSLContext:
-    """Checks certificates as this machine does."""
-    import certifi
-    import truststore
-
-    context = truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    # As pip does: a slim container has no store of its own.
-    context.load_verify_locations(certifi.where())
-    return context
-
-
-def _authority(ca_certs: Path) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=str(ca_certs))
-    except ssl.SSLError as error:
-        raise ClusterError(
-            f"{ca_certs} holds no certificate in PEM form: name the authority's PEM file."
-        ) from error
-    except OSError as error:
-        raise ClusterError(
-            f"the certificate file {ca_certs} cannot be read: {error.strerror}."
-        ) from error
-
-
 def _open(url: str, options: dict[str, Any], circumstances: Circumstances) -> Cluster:
     from opensearchpy import OpenSearch
 
     from cluster.client.answers import CheckedTransport
     from cluster.client.connections import BoundedConnection
 
-    client = OpenSearch(
-        transport_class=CheckedTransport, connection_class=BoundedConnection, **options
-    )
+    kind = {"connection_class": BoundedConnection}
+    client = OpenSearch(transport_class=CheckedTransport, **{**kind, **options})
     with _closed_on_failure(client):
         try:
             capabilities = detect(
                 client,
                 embedded=circumstances.node is not None,
-                serverless=options["hosts"][0]["host"].endswith(SERVERLESS_DOMAIN),
+                serverless=(urlsplit(url).hostname or "").endswith(SERVERLESS_DOMAIN),
             )
         except Exception as error:
             told = explain(error, circumstances)

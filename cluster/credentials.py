@@ -144,12 +144,12 @@ def warn_if_exposed(parts: SplitResult, credentials: Credentials, verify: bool) 
         warnings.warn(
             f"the password or key for {url} goes over plain http, where everybody on the way can "
             "read it: use https.",
-            stacklevel=3,
+            stacklevel=4,
         )
     if parts.scheme == "https" and not verify:
         warnings.warn(
             f"the certificate of {url} is not verified, so whoever is on the way can answer in "
             "its name and read the credentials: use `ca_certs` with the authority's PEM file "
             "instead of `verify=False`.",
-            stacklevel=3,
+            stacklevel=4,
         )

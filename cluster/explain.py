@@ -20,13 +20,15 @@ if TYPE_CHECKING:
 class Circumstances:
     """What a sentence needs to know: the address, who we are there, and our node if it is ours.
 
-    api_key: whether one was given, in which case there is no user.
+    api_key: whether one was given, in which case there is no user; client: whether one of the
+    program's own was, which knows who we are.
     """
 
     url: str
     user: str | None = None
     api_key: bool = False
     node: EmbeddedNode | None = None
+    client: bool = False
 
 
 IndexNames = Callable[[], list[str]]
@@ -174,11 +176,14 @@ def _who(where: Circumstances) -> str:
         )
     if where.api_key:
         return f"{where.url} does not accept the API key: correct it in `api_key`."
+    if where.client:
+        return f"{where.url} does not accept who the given client says it is: correct that there."
     return f"{where.url} wants to know who you are: give `user` with `password`, or `api_key`."
 
 
 def _forbidden(reason: str, where: Circumstances) -> str:
     who = f"user {where.user!r}" if where.user else "your API key or anonymous user"
+    who = "the user of the given client" if where.client else who
     # A permission may end in brackets of its own: indices:admin/refresh[s].
     name = r"\[([^\[\]]+(?:\[\w+\])?)\]"
     permission = re.search(rf"no permissions for {name}|action {name}", reason)

@@ -8,6 +8,7 @@ from typing import Any
 
 from opensearchpy import AsyncTransport, NotFoundError, SerializationError, Transport
 from opensearchpy.exceptions import ConnectionError as ClientConnectionError
+from opensearchpy.exceptions import ConnectionTimeout
 
 from cluster.client.moving import Locate, follow
 from cluster.errors import UnreachableError
@@ -94,6 +95,8 @@ _GOT: Mapping[str, Callable[[Any], bool]] = {
     "_alias": _parts("aliases"),
     "_aliases": _parts("aliases"),
 }
+# Posted, and yet they change nothing.
+_READING = {"_search", "_msearch", "_mget", "_count"}
 # What answers in text, if not asked for JSON.
 _TEXTS = ("_cat", "hot_threads", "_sql", "_ppl")
 
@@ -116,6 +119,12 @@ def _refused(method: str, path: str, answer: Any) -> NoClusterAnswerError:
         f"cluster does but {str(answer)[:60]!r}, so look at any proxy before the cluster"
     )
     return NoClusterAnswerError("N/A", str(told), told)
+
+
+def _hosts_to_try(transport: Any, method: str, path: str) -> int:
+    """How many hosts to ask: each where asking twice changes nothing, else one."""
+    reading = method in ("GET", "HEAD") or (set(path.split("?")[0].split("/")) & _READING)
+    return len(transport.hosts) if reading else 1
 
 
 @contextmanager
@@ -158,7 +167,13 @@ class CheckedTransport(Transport):
         """Send a request, and check its answer."""
         follow(self, self._locate)  # other threads may be using what is given up
         with _believing(method, url):
-            answer = super().perform_request(method, url, params, *args, **options)
+            for left in reversed(range(_hosts_to_try(self, method, url))):
+                try:
+                    answer = super().perform_request(method, url, params, *args, **options)
+                    break
+                except ClientConnectionError as error:  # the host counts as dead for a while
+                    if not left or isinstance(error, ConnectionTimeout):
+                        raise
         return _believed(method, url, params, answer)
 
 
@@ -176,5 +191,11 @@ class AsyncCheckedTransport(AsyncTransport):
         for connection in follow(self, self._locate):
             await connection.close()
         with _believing(method, url):
-            answer = await super().perform_request(method, url, params, *args, **options)
+            for left in reversed(range(_hosts_to_try(self, method, url))):
+                try:
+                    answer = await super().perform_request(method, url, params, *args, **options)
+                    break
+                except ClientConnectionError as error:
+                    if not left or isinstance(error, ConnectionTimeout):
+                        raise
         return _believed(method, url, params, answer)

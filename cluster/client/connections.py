@@ -18,7 +18,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import urllib3
-from opensearchpy import AIOHttpConnection, TransportError, Urllib3HttpConnection
+from opensearchpy import (
+    AIOHttpConnection,
+    RequestsHttpConnection,
+    TransportError,
+    Urllib3HttpConnection,
+)
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util import Timeout
 
@@ -125,6 +130,11 @@ class _BoundedHTTP(HTTPConnection):
 class _BoundedHTTPS(HTTPSConnection):
     response_class = _BoundedResponse
 
+    def connect(self) -> None:
+        """Connect; urllib3 would warn at each request of what `connect` has warned of, once."""
+        super().connect()
+        self.is_verified = True
+
 
 class _Pool:
     """A pool of urllib3 as the client uses it."""
@@ -132,7 +142,8 @@ class _Pool:
     def __init__(self, pool: Any, seconds: float) -> None:
         self._pool, self._seconds = pool, seconds
         secure = isinstance(pool, urllib3.HTTPSConnectionPool)
-        pool.ConnectionCls = _BoundedHTTPS if secure else _BoundedHTTP
+        if pool.ConnectionCls in (HTTPConnection, HTTPSConnection):
+            pool.ConnectionCls = _BoundedHTTPS if secure else _BoundedHTTP
 
     def urlopen(
         self,
@@ -221,8 +232,17 @@ class BoundedConnection(_Errors, Urllib3HttpConnection):
     """The client's connection with bounds."""
 
     def _create_urllib3_pool(self) -> None:
-        pool = self._urllib3_pool_factory()  # type: ignore[no-untyped-call]
-        self.pool: Any = _Pool(pool, self.timeout)
+        super()._create_urllib3_pool()
+        self.pool: Any = _Pool(self.pool, self.timeout)
+
+
+class BoundedRequestsConnection(_Errors, RequestsHttpConnection):
+    """A client's connection by requests; what it cannot have is a bound on the whole answer."""
+
+    def perform_request(self, *args: Any, **options: Any) -> Any:
+        """Send a request, and follow no redirect."""
+        _RETRY_AFTER.set(None)
+        return super().perform_request(*args, **{**options, "allow_redirects": False})
 
 
 class AsyncBoundedConnection(_Errors, AIOHttpConnection):

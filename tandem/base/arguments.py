@@ -14,7 +14,7 @@ from tandem.base.errors import TandemError
 
 Error = type[TandemError]
 # What is given in place of a cluster is mostly a client of opensearch-py.
-CLUSTER = "give what connect(url) returns, which makes a client of its own"
+CLUSTER = "give what connect(url) returns, or connect(client=...) for a client of opensearch-py"
 Subject = TypeVar("Subject", bound=Callable[..., Any])
 
 LONGEST_SHOWN = 60

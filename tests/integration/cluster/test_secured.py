@@ -4,9 +4,11 @@ import asyncio
 import os
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
+from opensearchpy import OpenSearch
 
 from cluster import AccessError, MissingIndexError, UnreachableError, connect
 
@@ -49,8 +51,24 @@ def test_plain_http_to_its_port(secured_server):
 
 
 def test_without_verification_it_connects(secured_server):
-    with secured_server.connect(ca_certs=None, verify=False) as cluster:
+    before = list(warnings.filters)
+    with warnings.catch_warnings(record=True) as warned:
+        warnings.simplefilter("always")
+        with secured_server.connect(ca_certs=None, verify=False) as cluster:
+            assert cluster.capabilities.version == (2, 19, 1)
+    (told,) = warned  # and none of urllib3, at each request
+    assert "is not verified" in str(told.message)
+    assert warnings.filters == before
+
+
+def test_a_client_that_is_there_already_is_taken(secured_server):
+    trust = {"use_ssl": True, "ca_certs": secured_server.ca_certs}
+    with (
+        OpenSearch(secured_server.url, http_auth=("admin", "admin"), **trust) as client,
+        connect(client=client) as cluster,
+    ):
         assert cluster.capabilities.version == (2, 19, 1)
+        asyncio.run(cluster.async_client().close())
 
 
 def test_a_user_who_may_only_read(secured_server, secured, index_name):

@@ -100,8 +100,10 @@ def test_a_password_over_plain_http_to_another_machine_warns(given):
 
 
 def test_a_certificate_that_is_not_verified_warns():
-    with pytest.warns(UserWarning, match="`verify=False`"), pytest.raises(ClusterError):
+    warned = pytest.warns(UserWarning, match="`verify=False`")
+    with warned as told, pytest.raises(ClusterError):
         connect("https://127.0.0.1:1", verify=False)
+    assert [each.filename for each in told] == [__file__]
 
 
 def test_what_stays_on_this_machine_or_holds_no_secret_does_not_warn():
