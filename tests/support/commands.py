@@ -31,3 +31,16 @@ def tandem(*words, stdin="", cwd=ROOT, columns=100, **environ):
     )
     assert "Traceback" not in done.stderr
     return Done(done.returncode, done.stdout, " ".join(done.stderr.split()))
+
+
+def python(program, *words):
+    """Run a program in a process of its own, and return what it prints; it must end well."""
+    done = subprocess.run(
+        [sys.executable, "-c", program, *words],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=900,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

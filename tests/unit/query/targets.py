@@ -2,6 +2,7 @@
 
 from cluster import Capabilities
 from mappings import EncoderRecord, IndexRecord, Shape, index_body
+from query.answer.results import Hit
 from query.body.prepare import prepare
 from query.body.search_plan import plan_searches
 from query.target import read_target
@@ -49,6 +50,14 @@ def described(distribution="opensearch", shards=1, dimension=3, fingerprint="57a
 def target(**options):
     """A Target of one index called books."""
     return read_target("books", {"books": described(**options)})
+
+
+def hits_of(*ids, **more):
+    """Hits of these ids, in this order."""
+    return tuple(
+        Hit(n, each, 1 / n, f"text {each}", {"text": f"text {each}"}, **more)
+        for n, each in enumerate(ids, start=1)
+    )
 
 
 def planned(question, books, can, vector):

@@ -1,0 +1,101 @@
+"""Every document is counted once, and the report has the promised names."""
+
+import json
+
+import pytest
+
+from ingest.errors import TooManyRejectsError
+from ingest.read.rejects import RejectsFile
+from ingest.records import Reject
+from ingest.tally import Outcome, RejectLimit, Report, Tally
+from tests.unit.ingest.documents import HERE, passages
+
+
+@pytest.fixture
+def tally(tmp_path):
+    rejects = RejectsFile(tmp_path / "r.jsonl")
+    yield Tally("i", rejects, RejectLimit(share=None, number=10))
+    rejects.close()
+
+
+def test_a_document_counts_once_when_its_last_passage_is_settled(tally, tmp_path):
+    one, two, three = passages(0, 3), passages(1, 2), passages(2, 2)
+    for each in (one, two, three):
+        tally.took()
+        tally.expect(each[0].document, len(each))
+    tally.settle(one[:2], Outcome.SKIPPED)
+    assert tally.report().read == 0
+    assert tally.report().unfinished == 3
+    tally.settle(one[2:], Outcome.WRITTEN)
+    tally.settle(two, Outcome.SKIPPED)
+    tally.reject_passage(three[1], "bad")
+    tally.settle(three[:1], Outcome.WRITTEN)
+    report = tally.report()
+    assert (report.read, report.written, report.skipped, report.rejected) == (3, 1, 1, 1)
+    assert (report.unfinished, report.passages_written, tally.stored) == (0, 2, 6)
+
+
+def test_a_document_that_is_there_twice_counts_as_skipped(tally):
+    tally.took()
+    tally.skip()
+    report = tally.report()
+    assert (report.read, report.skipped, report.unfinished, tally.stored) == (1, 1, 0, 0)
+
+
+def test_a_document_with_two_bad_passages_is_written_out_once(tally, tmp_path):
+    both = passages(0, 2)
+    tally.took()
+    tally.expect(both[0].document, 2)
+    tally.reject_passage(both[0], "bad")
+    tally.reject_passage(both[1], "bad too")
+    assert tally.report().rejected == 1
+    (line,) = (tmp_path / "r.jsonl").read_bytes().splitlines()
+    assert json.loads(line) == {
+        "reason": "bad",
+        "file": "a.jsonl",
+        "line": 1,
+        "id": "d0",
+        "document": {"id": "d0"},
+    }
+
+
+def test_too_many_rejects_name_the_commonest_reason(tally):
+    for n in range(10):
+        tally.took()
+        tally.reject(Reject("rare" if n == 3 else "common", HERE, raw="x"))
+    tally.took()
+    with pytest.raises(TooManyRejectsError, match=r"11 of 11 .* 10 of them because: common"):
+        tally.reject(Reject("common", HERE, raw="x"))
+
+
+@pytest.mark.parametrize(
+    ("limit", "rejected", "read", "allowed"),
+    [
+        (RejectLimit(), 100, 100, True),
+        (RejectLimit(), 101, 101, False),
+        (RejectLimit(), 150, 20_000, True),
+        (RejectLimit(), 201, 20_000, False),
+        (RejectLimit(share=None, number=0), 1, 9, False),
+        (RejectLimit(share=None, number=5), 5, 5, True),
+    ],
+)
+def test_limits(limit, rejected, read, allowed):
+    assert limit.allows(rejected, read) is allowed
+
+
+def test_reasons_that_differ_in_numbers_are_told_together(tally):
+    for n in range(3):
+        tally.took()
+        tally.reject(Reject(f"the id is taken by line {n + 1} of f", HERE, raw="x"))
+    tally.took()
+    tally.reject(Reject("no text", HERE, raw="x"))
+    assert tally.report().reasons == {"the id is taken by line 1 of f": 3, "no text": 1}
+
+
+def test_the_report_keeps_the_promised_names():
+    report = Report("i", read=3, written=1, skipped=1, rejected=1, seconds=2.0)
+    found = report.to_json()
+    promised = ("read", "written", "skipped", "rejected", "seconds", "docs_per_second", "index")
+    assert [found[name] for name in promised] == [3, 1, 1, 1, 2.0, 1.5, "i"]
+    assert Report("i").docs_per_second == 0
+    assert Report("i", stages={"read": 0.1, "encode": 0.9}).slowest == "encode"

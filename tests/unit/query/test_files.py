@@ -1,0 +1,54 @@
+"""What is written of answers: runs as trec_eval reads them, and JSON."""
+
+import json
+
+import pytest
+
+from query.answer.results import Answer, Result
+from query.errors import QueryError
+from query.files import answer_json, result_json, trec_lines
+from query.question import Query
+from tests.unit.query.targets import hits_of
+
+
+def test_a_trec_run():
+    answer = Answer(Query("q1", "a"), Result("bm25", hits_of("x", "y"), 1))
+    assert list(trec_lines(answer, "t")) == ["q1 Q0 x 1 1.0 t", "q1 Q0 y 2 0.5 t"]
+    whole = Answer(
+        Query("q1", "a"), Result("bm25", hits_of("x#1", document_id="x"), 1, collapsed=True)
+    )
+    assert list(trec_lines(whole, "t")) == ["q1 Q0 x 1 1.0 t"]
+    twice = Answer(Query("q1", "a"), Result("bm25", hits_of("x", "x", "y"), 1))
+    assert trec_lines(twice, "t") == ["q1 Q0 x 1 1.0 t", f"q1 Q0 y 2 {1 / 3} t"]
+    assert trec_lines(Answer(Query("q", "a"), Result("bm25", (), 1)), "t") == []
+    assert list(trec_lines(Answer(Query("q", "a"), None, "bad"), "t")) == []
+    with pytest.raises(QueryError, match=r"'x y' has white space.*\.jsonl"):
+        trec_lines(Answer(Query("q1", "a"), Result("bm25", hits_of("x y"), 1)), "t")
+    for name, said in (
+        ("a\u00a0b", "white space"),
+        ("\ud800", "half a character"),
+        ("", "is empty"),
+    ):
+        with pytest.raises(QueryError, match=said):
+            trec_lines(Answer(Query(name, "a"), Result("bm25", hits_of("x"), 1)), "t")
+
+
+def test_json_of_results_leaves_out_what_a_search_does_not_tell():
+    result = result_json(Result("bm25", hits_of("x", raw_score=2.0), 7))
+    assert result["took_ms"] == 7
+    assert result["hits"] == [
+        {
+            "rank": 1,
+            "id": "x",
+            "score": 1.0,
+            "text": "text x",
+            "source": {"text": "text x"},
+            "raw_score": 2.0,
+        }
+    ]
+    assert "fusion" not in result
+    failed = answer_json(Answer(Query("q", "a"), None, "bad"))
+    assert failed == {"id": "q", "query": "a", "error": "bad"}
+    json.dumps(result)
+    half = answer_json(Answer(Query("q\ud800", "\ud800 a"), None, "bad"))
+    assert (half["id"], half["query"]) == (r"q\ud800", r"\ud800 a")
