@@ -16,6 +16,7 @@ from typing import Any
 import click
 
 from tandem.base.errors import TandemError
+from tandem.base.memory import NO_MEMORY, lacks_memory
 from tandem.config import name_variables
 from tandem.output.terminal import guarded
 
@@ -160,6 +161,9 @@ def _say(error: Exception, command: click.Command | None = None) -> int:
             "Error: there is no room left where the output goes: free some, or send it elsewhere.",
             err=True,
         )
+        return FAILED
+    if lacks_memory(error):
+        click.echo(f"Error: {NO_MEMORY}", err=True)
         return FAILED
     if "--debug" in sys.argv or os.environ.get("TANDEM_DEBUG"):
         click.echo(redacted_urls("".join(traceback.format_exception(error))), err=True)

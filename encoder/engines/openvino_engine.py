@@ -17,6 +17,7 @@ import numpy as np
 from encoder.batching.batches import MOST_THREADS, Batch, Item, Vectors, make_batch
 from encoder.errors import EncoderError
 from encoder.forks import in_each_child
+from tandem.base.memory import NO_MEMORY, lacks_memory
 
 BUDGET = 1024
 MODEL = "model.xml"
@@ -122,6 +123,8 @@ class OpenVinoEngine:
         try:
             return core.compile_model(str(self._path), "CPU", properties)
         except RuntimeError as error:
+            if lacks_memory(error):
+                raise EncoderError(NO_MEMORY) from error
             said = " ".join(str(error).split())[:200]
             raise EncoderError(
                 f"OpenVINO cannot run {self._path} ({said}): delete that folder to convert the "

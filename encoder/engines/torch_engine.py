@@ -17,6 +17,7 @@ from encoder.batching.batches import MOST_THREADS, Batch, Vectors
 from encoder.engines.network import Network
 from encoder.errors import EncoderError
 from encoder.forks import check_process, computed, in_each_child
+from tandem.base.memory import lacks_memory
 
 CPU_BUDGET = 2048
 # More tokens in one batch make no GPU faster, fewer leave it waiting for Python.
@@ -270,9 +271,7 @@ class TorchEngine:
 
 def _no_room(error: Exception) -> bool:
     """Whether memory ran out: CUDA has an error for it, the others have words."""
-    if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
-        return True
-    return any(words in str(error) for words in ("out of memory", "allocate memory"))
+    return isinstance(error, torch.OutOfMemoryError) or lacks_memory(error)
 
 
 def _part(batch: Batch, rows: slice) -> Batch:

@@ -134,7 +134,7 @@ def _created(
 ) -> bool:
     """Create an index; False where it was made meanwhile, or by a request without an answer."""
     try:
-        note = Note(alias, loaders={token: mark()})
+        note = Note(alias, loaders={token: mark()}, made=True)
         create_index(cluster, name, encoder, shape=shape, note=note)
     except ClusterError:
         if not find_index(cluster, name):

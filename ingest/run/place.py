@@ -89,9 +89,8 @@ class Place:
         """As `leave`, before the load has ended; an index with nothing in it goes."""
         # Whatever comes of it: the note, where it stays, is of a run that is over.
         RUNNING.discard(self.index.token)
-        if self.index.created:
-            with suppress(AccessError):
-                client.persist(lambda: self._discard_empty(client))
+        with suppress(AccessError):
+            client.persist(lambda: self._discard_empty(client))
         self.leave(client)
 
     def _discard_empty(self, client: IndexClient) -> None:
@@ -100,7 +99,10 @@ class Place:
         if found is None or found["settings"]["index"]["uuid"] != index.uuid:
             return
         note = read_note(index.name, found)
-        alone = note is not None and not note.others(index.token)
+        # Also where the load that made it was killed: this one went on there.
+        if note is None or not note.made:
+            return
+        alone = not note.others(index.token)
         ours = index.lease is None or index.lease in leases(found)
         # Searches see what was written only after a refresh.
         client.ask("POST", path_of(index.name, "_refresh"))

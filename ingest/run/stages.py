@@ -270,8 +270,8 @@ class Flow:
 
         # A thread that hangs in a read of standard input must not keep the process alive.
         thread = threading.Thread(target=guarded, daemon=True)
-        self._threads.append(thread)
         thread.start()
+        self._threads.append(thread)
         return thread
 
     def _fill(self, line: BoundedQueue[T], items: Iterator[T]) -> None:
