@@ -67,13 +67,15 @@ def ingest(
     flow, most = Flow(), plan.writing.max_outage
     client = IndexClient(cluster, str(index or alias), flow.pause, most)
     place = take_place(cluster, client, encoder, plan, index, alias)
-    client = IndexClient(cluster, place.index.name, flow.pause, most, place.index.lease)
-    run = _Run(rows, place, client, flow, encoder, place.plan, on_progress or (lambda report: None))
+    run = None
     try:
+        client = IndexClient(cluster, place.index.name, flow.pause, most, place.index.lease)
+        told = on_progress or (lambda report: None)
+        run = _Run(rows, place, client, flow, encoder, place.plan, told)
         run.load()
         run.finish()
     finally:
-        run.close()
+        run.close() if run else place.withdraw(client)
     return run.report()
 
 

@@ -7,11 +7,13 @@ them, the next one takes up the rest.
 from __future__ import annotations
 
 import random
+import time
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from cluster.errors import AccessError
+from cluster.errors import AccessError, ClusterError
+from ingest.errors import IngestError
 from ingest.index.aliases.alias import claim, rehearse_switch, switch
 from ingest.index.aliases.generations import Older
 from ingest.index.describe import find_index, leases
@@ -24,7 +26,7 @@ from ingest.index.loading import (
     new_token,
     restore,
 )
-from ingest.index.note import RUNNING, read_note
+from ingest.index.note import RUNNING, Note, read_note
 from ingest.index.open import open_index
 from ingest.records import PassageEncoder
 from ingest.run.finish import rehearse
@@ -38,6 +40,8 @@ if TYPE_CHECKING:
 # Of two that begin to load an alias within this many seconds, neither may know who was first.
 _YIELD_SECONDS = 2.0
 _TRIES = 5
+# How often, and after how many seconds each, it is looked for what an interrupted run was making.
+_LOOKS, _LOOK_SECONDS = 5, 0.3
 
 
 @dataclass(frozen=True)
@@ -98,18 +102,37 @@ class Place:
         found = find_index(self.cluster, index.name).get(index.name)
         if found is None or found["settings"]["index"]["uuid"] != index.uuid:
             return
-        note = read_note(index.name, found)
-        # Also where the load that made it was killed: this one went on there.
-        if note is None or not note.made:
+        if index.lease is None or index.lease in leases(found):
+            _discard(self.cluster, client, index.name, read_note(index.name, found), index.token)
+
+
+def _discard(
+    cluster: Cluster, client: IndexClient, name: str, note: Note | None, token: str
+) -> None:
+    """Delete an index where a load made it, nobody else loads into it, and nothing is in it.
+
+    Also where the load that made it was killed, and this one went on there.
+    """
+    if note is None or not note.made or note.others(token):
+        return
+    # Searches see what was written only after a refresh.
+    client.ask("POST", path_of(name, "_refresh"))
+    if not client.ask("POST", path_of(name, "_count"))["count"]:
+        with cluster.explaining():
+            cluster.client.indices.delete(index=name, ignore=404)
+
+
+def _abandon(cluster: Cluster, name: str, token: str) -> None:
+    """Look for an index that an interrupted run may have made, and discard it."""
+    RUNNING.discard(token)
+    client = IndexClient(cluster, name, time.sleep, max_outage=0.0)
+    for _ in range(_LOOKS):  # the cluster may be making it still
+        found = find_index(cluster, name).get(name)
+        note = read_note(name, found) if found else None
+        if note and token in note.loaders:
+            _discard(cluster, client, name, note, token)
             return
-        alone = not note.others(index.token)
-        ours = index.lease is None or index.lease in leases(found)
-        # Searches see what was written only after a refresh.
-        client.ask("POST", path_of(index.name, "_refresh"))
-        held = client.ask("POST", path_of(index.name, "_count"))["count"]
-        if alone and ours and not held:
-            with self.cluster.explaining():
-                self.cluster.client.indices.delete(index=index.name, ignore=404)
+        time.sleep(_LOOK_SECONDS)
 
 
 def take_place(
@@ -129,7 +152,11 @@ def take_place(
     while True:
         name = client.persist(lambda: named(cluster, encoder, index, alias, plan))
         place = _begin(cluster, client, encoder, plan, name, alias)
-        rival = client.persist(place.rival)
+        try:
+            rival = client.persist(place.rival)
+        except BaseException:
+            place.withdraw(client)
+            raise
         if rival is None:
             return place
         place.withdraw(client)
@@ -149,7 +176,12 @@ def _begin(
 ) -> Place:
     token = new_token()
     RUNNING.add(token)
-    index = client.persist(lambda: open_index(cluster, name, encoder, plan.shape, token, alias))
+    try:
+        index = client.persist(lambda: open_index(cluster, name, encoder, plan.shape, token, alias))
+    except KeyboardInterrupt:
+        with suppress(ClusterError, IngestError):
+            _abandon(cluster, name, token)
+        raise
     plan = plan.as_recorded(index.template)
     relax = plan.relax or index.created or alias is not None
     try:

@@ -1,10 +1,18 @@
 """A first load that fails leaves no empty index behind, and takes nothing of anybody else's."""
 
+import os
+import signal
+import subprocess
+import sys
+import time
+
 import pytest
 
-from ingest import IngestError
+from ingest import IngestError, Plan, RejectLimit, TooManyRejectsError
+from ingest.index.note import Loader, Note
 from ingest.index.open import create_index
-from tests.support.loads import documents, ingested, stored
+from query import Searcher
+from tests.support.loads import ROOT, documents, ingested, stored
 from tests.support.stubs import StubEncoder
 
 
@@ -31,6 +39,55 @@ def test_an_aborted_first_load_leaves_no_empty_index(opensearch, index_name):
     assert not opensearch.client.indices.exists(index=index_name)
     failed(opensearch, alias=index_name)
     assert not opensearch.client.indices.get(index=f"{index_name}*")
+
+
+def test_too_much_that_is_refused_leaves_none(opensearch, index_name, tmp_path):
+    refused = [{"id": f"d{n}", "text": ""} for n in range(20)]
+    plan = Plan(max_rejects=RejectLimit(share=None, number=10), rejects=tmp_path / "rejects")
+    with pytest.raises(TooManyRejectsError):
+        ingested(refused, cluster=opensearch, encoder=StubEncoder(), index=index_name, plan=plan)
+    assert not opensearch.client.indices.exists(index=index_name)
+
+
+def test_a_signal_before_the_first_document_leaves_none(opensearch, index_name, minilm):
+    process = started("ingest", "-", "--index", index_name, "--model", minilm, url=opensearch.url)
+    try:
+        deadline = time.monotonic() + 120
+        while not opensearch.client.indices.exists(index=index_name):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        process.send_signal(signal.SIGTERM)
+        _, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert (process.returncode, "Traceback" in err) == (130, False)
+    assert not opensearch.client.indices.exists(index=index_name)
+
+
+def started(*words, url):
+    """The command, whose standard input says nothing and stays open."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "tandem", *words],
+        cwd=ROOT,
+        env={**os.environ, "TANDEM_URL": url},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_what_a_killed_load_left_empty_is_told_and_goes_with_the_next_that_fails(
+    opensearch, index_name
+):
+    dead = Note(loaders={"0" * 16: Loader("elsewhere", 1, 0)}, made=True)
+    create_index(opensearch, index_name, StubEncoder(), note=dead)
+    with Searcher(opensearch, index_name, encoder=StubEncoder()) as searcher:
+        found = searcher.search("bees")
+    assert (len(found), "a load of it was broken off" in found.notes[0]) == (0, True)
+    failed(opensearch, index=index_name)
+    assert not opensearch.client.indices.exists(index=index_name)
 
 
 def test_an_index_that_was_there_stays_though_empty(opensearch, index_name):
