@@ -159,6 +159,7 @@ def _plans(
     if prepared.neighbours_in:
         texts = [query.text for query in questions]
         vectors = dict(zip(questions, (yield from flows.vectors(texts, target)), strict=True))
+        prepared = yield from flows.compared(prepared)
     plans = {}
     for query, question in questions.items():
         try:

@@ -142,9 +142,13 @@ class Encoders:
         Raises TargetError where the encoder is not the one that made the index's vectors, or where
         none is named, and EncoderError where it cannot be loaded.
         """
-        encoder = self._given or self._own(target)
+        encoder = self.of(target)
         _check(encoder, target)
         return self._cache.encode(encoder, texts)
+
+    def of(self, target: Target) -> QueryEncoder:
+        """The encoder itself, loaded where it is not yet; raises as `encode`."""
+        return self._given or self._own(target)
 
     def _own(self, target: Target) -> QueryEncoder:
         record = target.record

@@ -31,7 +31,8 @@ from query.body.request import (
 )
 from query.body.search_plan import SearchPlan, plan_searches
 from query.errors import QueryError, TargetError
-from query.question import HYBRID, MOST, PassageScorer, Question
+from query.question import HYBRID, MOST, PassageScorer, QueryEncoder, Question
+from query.search.misfit import misfit, pairs_in, sample_request
 from query.search.query_vectors import Encoders
 from query.target import Roles, Target, read_target
 from tandem.base.arguments import (
@@ -53,6 +54,8 @@ T = TypeVar("T")
 # How long a description of the index is believed without a sign that it has changed.
 BELIEVED_SECONDS = 60.0
 DEEPER = 4
+# Encoder, fields and indexes -> what is to be said of their vectors, of all that was compared.
+_COMPARED: dict[tuple[str, str, str, frozenset[str]], str | None] = {}
 
 
 @dataclass(frozen=True)
@@ -152,6 +155,7 @@ class Flows:
         prepared = yield from self.prepare(question, target)
         if prepared.neighbours_in and vector is None:
             (vector,) = yield from self.vectors([question.text], target)
+            prepared = yield from self.compared(prepared)
         depth = question.depth
         while True:
             reading = yield from _answered(plan_searches(prepared, vector, depth))
@@ -173,6 +177,32 @@ class Flows:
             return found
         encoded: list[Vector] = yield Work(lambda: self._encoders.encode(texts, target))
         return encoded
+
+    def compared(self, prepared: Prepared) -> Flow[Prepared]:
+        """The same, which says so where its vectors are not of the model that is searched by.
+
+        Only where no record tells, and found out once in a process.
+        """
+        target, field = prepared.target, prepared.neighbours_in
+        if field is None or field.nested or target.record is not None:
+            return prepared
+        encoder: QueryEncoder = yield Work(lambda: self._encoders.of(target))
+        key = (encoder.fingerprint, field.name, target.fields.text, target.uuids)
+        if key not in _COMPARED:
+            elastic = self._can.distribution == "elasticsearch"
+            try:
+                answer = yield sample_request(target, field, elastic=elastic)
+                pairs = pairs_in(hits_of(answer), target, field)
+            except Exception as error:
+                if getattr(error, "status_code", None) not in (400, 403):
+                    raise
+                pairs = []  # documents may not be read
+            texts = [text for text, _ in pairs]
+            made = yield Work(lambda: self._encoders.encode(texts, target) if texts else [])
+            _COMPARED[key] = misfit(target, field, encoder.name, pairs, made)
+        if (said := _COMPARED[key]) is None:
+            return prepared
+        return replace(prepared, target=replace(target, notes=(*target.notes, said)))
 
     def target(self, *, again: bool = False) -> Flow[Target]:
         """What the index is: as it was known, or asked for again."""

@@ -43,7 +43,8 @@ class Target:
     searched, though its text can; shards: index -> how many it has, 1 where that may not be read;
     window: index.max_result_window; pipeline: the index's own default search pipeline; loading: an
     ingestion has not finished; searched: fields of words, where there is no record; notes: how its
-    fields were found; settings: of its searches, where it has been tuned.
+    fields were found; settings: of its searches, where it has been tuned; uuids: of its indexes,
+    their names where that may not be read.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Target:
     searched: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     settings: SearchSettings | None = None
+    uuids: frozenset[str] = frozenset()
 
     @cached_property
     def all_shards(self) -> int:
@@ -201,6 +203,7 @@ def read_target(name: str, found: Mapping[str, Any]) -> Target:
         searched=searched,
         notes=notes,
         settings=_search_settings(found),
+        uuids=frozenset(_settings(found, index).get("uuid", index) for index in found),
     )
 
 

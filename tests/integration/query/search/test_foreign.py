@@ -6,6 +6,7 @@ import pytest
 
 from query import Knn, Roles, Searcher, TargetError, Tuning
 from tests.support.commands import tandem
+from tests.support.stubs import StubEncoder
 
 BODY = "How sheep are shorn in spring, and what becomes of the wool."
 DOCUMENTS = [
@@ -112,3 +113,30 @@ def test_a_search_of_bytes_is_in_bytes(cluster, shelves):
         asked = [[100, 40, -127], [0.5, 0.2, -0.64]]
         for found in (searcher.search("x", vector=vector, k=2, **options) for vector in asked):
             assert (found.hits[0].id, found.hits[0].score) == ("4", pytest.approx(1, abs=1e-3))
+
+
+def test_a_model_that_did_not_make_the_vectors_is_told(cluster, index_name):
+    right, wrong = StubEncoder(dim=16), StubEncoder(dim=16, fingerprint="0ddb")
+    wrong.vector = lambda text: right.vector(f"another model's {text}")
+    properties = {"body": {"type": "text"}, "v": {**vector_spec(cluster)}}
+    size = "dimension" if "dimension" in properties["v"] else "dims"
+    properties["v"][size] = 16
+    opensearch = cluster.capabilities.distribution == "opensearch"
+    settings = {"index": {"knn": True}} if opensearch else {}
+    body = {"settings": settings, "mappings": {"properties": properties}}
+    cluster.client.indices.create(index=index_name, body=body)
+    for number in range(5):
+        text = f"book {number}"
+        document = {"body": text, "v": right.vector(text).tolist()}
+        cluster.client.index(index=index_name, id=str(number), body=document, refresh=True)
+    for encoder in (right, wrong):
+        asked = []
+        for _ in range(2):
+            with Searcher(cluster, index_name, encoder=encoder) as searcher:
+                found = searcher.search("book 3", mode="knn", k=1)
+                many = list(searcher.search_many([("q", "book 3")], mode="knn", k=1))
+            told = [note for note in found.notes if "do not seem to be of stub" in note]
+            assert bool(told) == (encoder is wrong)
+            assert (told[0] in many[0].result.notes) if told else True
+            asked.append(len(encoder.asked))
+        assert asked[1] <= asked[0] + 2  # the sample was encoded once
