@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 
 from query.answer.results import Hit, Reranked, Result
+from query.body.query_syntax import plain_text
 from query.errors import AnswerError
 from query.question import PassageScorer, Question
 
@@ -20,7 +21,7 @@ def reranked(result: Result, question: Question, model: PassageScorer) -> Result
     if not result.hits:
         return result
     passages = [passage_text(hit) for hit in result.hits]
-    scores = np.asarray(model.score(question.text, passages))
+    scores = np.asarray(model.score(plain_text(question), passages))
     if not np.isfinite(scores).all():
         raise AnswerError(
             f"{model.name} gives scores that are no numbers: rerank with another model."

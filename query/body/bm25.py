@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from query.body.query_syntax import taken_apart
 from query.errors import QueryError, TargetError
 from query.question import Bm25
 from query.target import DATES, NUMBERS, VECTOR_TYPES, Target, nested_in
@@ -80,18 +81,35 @@ def words(text: str, bm25: Bm25, fields: Sequence[str]) -> dict[str, Any]:
     clause = {"multi_match": match}
     if not bm25.phrase_boost:
         return clause
-    phrase = {"query": text, "fields": list(fields), "type": "phrase", "boost": bm25.phrase_boost}
-    return {"bool": {"must": [clause], "should": [{"multi_match": phrase}]}}
+    phrase = phrase_clause(text, fields, boost=bm25.phrase_boost)
+    return {"bool": {"must": [clause], "should": [phrase]}}
 
 
 def bm25_clause(
     text: str, bm25: Bm25, fields: Sequence[str], where: Mapping[str, Any] | None
 ) -> dict[str, Any]:
-    """The clause with its filter, which does not change scores."""
-    clause = words(text, bm25, fields)
-    if where is None:
+    """The clause with what else must or must not be met, none of which changes scores."""
+    written = taken_apart(text)
+    clause = words(written.plain, bm25, fields)
+    # A phrase of stop words alone asks for nothing, and so excludes nothing.
+    must = [phrase_clause(each, fields, zero_terms_query="all") for each in written.phrases]
+    must += [dict(where)] if where is not None else []
+    never = [phrase_clause(each, fields) for each in written.unwanted]
+    if not must and not never:
         return clause
-    return {"bool": {"must": [clause], "filter": [dict(where)]}}
+    found = {"must": [clause], "filter": must, "must_not": never}
+    return {"bool": {name: clauses for name, clauses in found.items() if clauses}}
+
+
+def phrase_clause(phrase: str, fields: Sequence[str], **more: Any) -> dict[str, Any]:
+    """What is met by passages that have these words in a row in any of the fields."""
+    return {"multi_match": {"query": phrase, "fields": list(fields), "type": "phrase", **more}}
+
+
+def unwanted(text: str, fields: Sequence[str]) -> dict[str, Any] | None:
+    """A filter that leaves out what a text does not want, None where it wants all."""
+    found = [phrase_clause(each, fields) for each in taken_apart(text).unwanted]
+    return {"bool": {"must_not": found}} if found else None
 
 
 # Around a match, in the cluster's answer; no text of a user can hold what is drawn anew each time.

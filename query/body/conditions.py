@@ -6,7 +6,7 @@ import json
 import math
 import re
 from ipaddress import ip_address, ip_network
-from typing import Any
+from typing import Any, NamedTuple
 
 from query.errors import FilterError
 from query.target import DATES, INTEGERS, NUMBERS, Types, known_type, nested_in
@@ -24,13 +24,26 @@ _NOW = re.compile(r"now(?:[+-]\d+[yMwdhHms])*(?:/[yMwdhHms])?")
 # A value in quotes may hold commas.
 _VALUE = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[^,"][^,]*)\s*(?:,|$)')
 
+_ORDERED = (*NUMBERS, *DATES, "ip", "version")
+_PATTERNED = ("keyword", "constant_keyword", "wildcard")
+# FROM..TO, of which one may be left out.
+_BOUNDS = re.compile(r"(?=.*[^.])(.*?[^.])?\.\.([^.].*)?", re.S)
+
+
+class _Written(NamedTuple):
+    """A value as it was written; in quotes it is that value and no pattern."""
+
+    text: str
+    quoted: bool
+
 
 def condition(text: str, types: Types, index: str) -> dict[str, Any]:
     """Query DSL for FIELD=VALUE, !=, >, >=, <, <=; several values with commas mean any of them.
 
-    FIELD~LAT,LON<DISTANCE means near a place; a field of addresses takes a network, 10.0.0.0/8, and
-    one of dates also now-30d. A passage without the field meets != and no other condition. Raises
-    FilterError.
+    After =, FROM..TO is a range with both its ends, * and ? in an exact field stand for characters,
+    and * alone for any value. FIELD~LAT,LON<DISTANCE means near a place; a field of addresses takes
+    a network, 10.0.0.0/8, and one of dates also now-30d. A passage without the field meets != and
+    no other condition. Raises FilterError.
     """
     if near := _NEAR.fullmatch(text):
         return _near(near, types, index)
@@ -47,25 +60,52 @@ def condition(text: str, types: Types, index: str) -> dict[str, Any]:
             "and double quotes around a value that begins so."
         )
     name, kind = _exact_field(name, types, index)
-    ordered = operator in _RANGES
-    values = [_value(each, name, kind, ordered=ordered) for each in _values(rest, text)]
+    values = _values(rest, text)
     if operator in _RANGES:
-        return _range(name, kind, operator, values)
-    query = {"terms": {name: values}} if len(values) > 1 else {"term": {name: values[0]}}
+        return _range(
+            name, kind, operator, [_value(each.text, name, kind, ordered=True) for each in values]
+        )
+    query = _any_of([_meant(each, name, kind) for each in values])
     return query if operator == "=" else {"bool": {"must_not": [query]}}
+
+
+def _meant(value: _Written, name: str, kind: str) -> dict[str, Any]:
+    """Query DSL for one value after =: itself, a range FROM..TO, a pattern, or * for any."""
+    if not value.quoted and value.text == "*":
+        return {"exists": {"field": name}}
+    if not value.quoted and kind in _ORDERED and (bounds := _BOUNDS.fullmatch(value.text)):
+        ends = {"gte": bounds[1], "lte": bounds[2]}
+        given = {end: _value(text, name, kind, ordered=True) for end, text in ends.items() if text}
+        return {"range": {name: given}}
+    if not value.quoted and kind in _PATTERNED and re.search(r"[*?]", value.text):
+        return {"wildcard": {name: {"value": value.text}}}
+    return {"term": {name: _value(value.text, name, kind, ordered=False)}}
+
+
+def _any_of(queries: list[dict[str, Any]]) -> dict[str, Any]:
+    """One query for several, the plain values of a field among them as one `terms`."""
+    if len(queries) == 1:
+        return queries[0]
+    terms: dict[str, list[Any]] = {}
+    for query in queries:
+        for name, value in query.get("term", {}).items():
+            terms.setdefault(name, []).append(value)
+    rest = [query for query in queries if "term" not in query]
+    found = [*([{"terms": terms}] if terms else []), *rest]
+    return found[0] if len(found) == 1 else {"bool": {"should": found}}
 
 
 def _range(name: str, kind: str, operator: str, values: list[Any]) -> dict[str, Any]:
     if len(values) > 1:
         raise FilterError(f"{name}{operator} takes one value and has {len(values)}: give one.")
-    if kind not in NUMBERS + DATES + ("ip", "version"):
+    if kind not in _ORDERED:
         raise FilterError(
             f"field {name!r} is of type {kind}, which has no order: use = or != for it."
         )
     return {"range": {name: {_RANGES[operator]: values[0]}}}
 
 
-def _values(rest: str, text: str) -> list[str]:
+def _values(rest: str, text: str) -> list[_Written]:
     found, at = [], 0
     while at < len(rest):
         match = _VALUE.match(rest, at)
@@ -79,11 +119,11 @@ def _values(rest: str, text: str) -> list[str]:
     return found
 
 
-def _unquoted(value: str, text: str) -> str:
+def _unquoted(value: str, text: str) -> _Written:
     if not value.startswith('"'):
-        return value.strip()
+        return _Written(value.strip(), quoted=False)
     try:
-        return str(json.loads(value))
+        return _Written(str(json.loads(value)), quoted=True)
     except json.JSONDecodeError as error:
         raise FilterError(
             f"the value {value} of {text!r} is no JSON string: {error.msg}."
@@ -145,12 +185,9 @@ _SPECIAL = {"ip": _fault_of_address, **dict.fromkeys(DATES, _fault_of_date)}
 
 
 def _between(name: str, value: str) -> str:
-    """The cure for a range written as 1902..1950 or 1902-1950, empty for anything else."""
-    match = re.fullmatch(r"(\d+)(?:\.\.\.?|-)(\d+)", value)
-    if not match:
-        return ""
-    both = [f"{name}>={match[1]}", f"{name}<={match[2]}"]
-    return f": for a range give two, `where={both}`"
+    """The cure for a range written as 1902-1950 or 1902...1950, empty for anything else."""
+    match = re.fullmatch(r"(\d+)(?:\.\.\.|-)(\d+)", value)
+    return f": for a range write `where=['{name}={match[1]}..{match[2]}']`" if match else ""
 
 
 def _finite(value: str) -> float:

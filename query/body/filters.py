@@ -42,6 +42,12 @@ def combined_filter(
     for each in where:
         clauses.append(condition(each, types, index))
         _check_values(clauses[-1])
+    return all_of(*clauses)
+
+
+def all_of(*filters: dict[str, Any] | None) -> dict[str, Any] | None:
+    """One filter that is met where all are; None stands for no filter."""
+    clauses = [each for each in filters if each is not None]
     if len(clauses) < 2:
         return clauses[0] if clauses else None
     return {"bool": {"filter": clauses}}

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 from mappings import Fusion
-from query.body.bm25 import bm25_clause, highlight_body, words
+from query.body.bm25 import bm25_clause, highlight_body, unwanted, words
+from query.body.filters import all_of
 from query.body.hybrid import LEGS, MOST_SHARDS_APART, Place, hybrid_body, leg_body, only_in
 from query.body.knn import CosineScale, check_vector, knn_clause
 from query.body.prepare import Prepared
+from query.body.query_syntax import plain_text
 from query.body.request import Item, steady_copy
 from query.errors import QueryError
-from query.question import BM25, KNN, MOST, Question
+from query.question import BM25, HYBRID, KNN, MOST, Question
 from query.target import Target
 from tandem.base.vectors import Vector
 
@@ -108,21 +110,37 @@ class _Planner:
         return self.question.start, self.question.k
 
     def _clause(self, leg: str) -> dict[str, Any]:
-        question, prepared, field = self.question, self.prepared, self.prepared.neighbours_in
-        if leg == BM25:
-            bm25 = question.tuning.bm25
-            return bm25_clause(question.text, bm25, prepared.words_in, prepared.where)
-        if self.vector is None or field is None:
+        return self._words_clause() if leg == BM25 else self._neighbours_clause()
+
+    def _words_clause(self) -> dict[str, Any]:
+        question = self.question
+        bm25, fields = question.tuning.bm25, self.prepared.words_in
+        clause = bm25_clause(question.text, bm25, fields, self.prepared.where)
+        if question.mode != HYBRID or question.tuning.knn.min_cosine is None:
+            return clause
+        # Else a passage far below the bound comes in by its words. The filter is inside the search
+        # of neighbours, which computes the cosine of each passage that meets it, up to so many.
+        return {"bool": {"must": [clause], "filter": [self._near(MOST, clause)]}}
+
+    def _neighbours_clause(self) -> dict[str, Any]:
+        question, where = self.question, self.prepared.where
+        if question.mode == HYBRID:
+            where = all_of(where, unwanted(question.text, self.prepared.words_in))
+        return self._near(self.depth, where)
+
+    def _near(self, depth: int, where: dict[str, Any] | None) -> dict[str, Any]:
+        vector, field = self.vector, self.prepared.neighbours_in
+        if vector is None or field is None:
             raise QueryError("a search by neighbours needs the query's vector: give an encoder.")
-        check_vector(self.vector, field, self.target)
+        check_vector(vector, field, self.target)
         return knn_clause(
-            self.vector,
+            vector,
             field,
-            question.tuning.knn,
-            self.depth,
-            prepared.where,
-            version=prepared.can.version,
-            scale=prepared.scale,
+            self.question.tuning.knn,
+            depth,
+            where,
+            version=self.prepared.can.version,
+            scale=self.prepared.scale,
         )
 
     def _bm25_body(self) -> dict[str, Any]:
@@ -165,7 +183,7 @@ class _Planner:
         body["track_total_hits"] = False
         fields = self.prepared.words_in
         if self.question.explain and not bare and fields:
-            looked_for = words(self.question.text, self.question.tuning.bm25, fields)
+            looked_for = words(plain_text(self.question), self.question.tuning.bm25, fields)
             body["highlight"] = highlight_body(looked_for, self.target)
         return Item(self.target.name, body, None, self.prefer)
 

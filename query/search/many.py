@@ -9,6 +9,7 @@ from numbers import Integral
 from query.answer.hits import Responses, read
 from query.answer.rerank import reranked
 from query.answer.results import Answer, Result
+from query.body.query_syntax import plain_text
 from query.body.request import request_of, responses_of
 from query.body.search_plan import SearchPlan, plan_searches
 from query.errors import QueryError, TextError
@@ -157,7 +158,7 @@ def _plans(
     prepared = yield from flows.prepare(next(iter(questions.values())), target)
     vectors: dict[Query, Vector] = {}
     if prepared.neighbours_in:
-        texts = [query.text for query in questions]
+        texts = [plain_text(question) for question in questions.values()]
         vectors = dict(zip(questions, (yield from flows.vectors(texts, target)), strict=True))
         prepared = yield from flows.compared(prepared)
     plans = {}

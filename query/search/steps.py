@@ -20,6 +20,7 @@ from query.answer.rerank import reranked
 from query.answer.results import Result
 from query.body.hybrid import hybrid_obstacle
 from query.body.prepare import Prepared, prepare
+from query.body.query_syntax import plain_text
 from query.body.request import (
     PAST_THE_END,
     Request,
@@ -154,7 +155,7 @@ class Flows:
         """Search, and deeper where neighbours are of too few documents."""
         prepared = yield from self.prepare(question, target)
         if prepared.neighbours_in and vector is None:
-            (vector,) = yield from self.vectors([question.text], target)
+            (vector,) = yield from self.vectors([plain_text(question)], target)
             prepared = yield from self.compared(prepared)
         depth = question.depth
         while True:

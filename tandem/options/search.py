@@ -35,8 +35,8 @@ _ASKING = [
         type=WORDS,
         multiple=True,
         metavar="CONDITION",
-        help="Only passages with lang=en, lang=en,de, lang!=en, year>=2019, added>=now-30d, "
-        "ip=10.0.0.0/24 or place~52.5,13.4<5km; repeat for more.",
+        help="Only passages with lang=en, lang=en,de, lang!=en, lang=e*, year>=2019, "
+        "year=1990..1999, added>=now-30d, ip=10.0.0.0/24 or place~52.5,13.4<5km; repeat for more.",
     ),
     click.option("--from", "start", type=click.IntRange(min=0), help="Skip so many hits."),
     click.option("--page", type=click.IntRange(min=1), help="The page of k hits, from 1."),
@@ -124,7 +124,7 @@ _OPTIONS = [
     click.option(
         "--min-cosine",
         type=Number(-1, 1),
-        help="kNN: leave out neighbours below this cosine.",
+        help="Leave out what is below this cosine, in hybrid searches what words found too.",
     ),
 ]
 

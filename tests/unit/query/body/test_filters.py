@@ -51,7 +51,27 @@ def made(text):
         ("name=Ann", {"term": {"name.raw": "Ann"}}),
         ("tags.any.key=x", {"term": {"tags.any.key": "x"}}),
         ("_id=d1,d2", {"terms": {"_id": ["d1", "d2"]}}),
-        ("lang=*", {"term": {"lang": "*"}}),
+        ('lang="*"', {"term": {"lang": "*"}}),
+        ("lang=*", {"exists": {"field": "lang"}}),
+        ("year!=*", {"bool": {"must_not": [{"exists": {"field": "year"}}]}}),
+        ("lang=e*", {"wildcard": {"lang": {"value": "e*"}}}),
+        ("name=A?n", {"wildcard": {"name.raw": {"value": "A?n"}}}),
+        (
+            "lang=de,f?,en",
+            {
+                "bool": {
+                    "should": [
+                        {"terms": {"lang": ["de", "en"]}},
+                        {"wildcard": {"lang": {"value": "f?"}}},
+                    ]
+                }
+            },
+        ),
+        ("year=1902..1950", {"range": {"year": {"gte": 1902, "lte": 1950}}}),
+        ("year!=1902..", {"bool": {"must_not": [{"range": {"year": {"gte": 1902}}}]}}),
+        ("price=..9.5", {"range": {"price": {"lte": 9.5}}}),
+        ("added=2024-05-01..now", {"range": {"added": {"gte": "2024-05-01", "lte": "now"}}}),
+        ("lang=a..b", {"term": {"lang": "a..b"}}),
         ("seen.by=Ann", {"term": {"seen.by": "Ann"}}),
     ],
 )
@@ -67,8 +87,10 @@ def test_conditions(text, query):
         ("lang=", "is no condition"),
         ("lang==en", "'lang==en' has ==, which is no comparison: use =, !="),
         ("year=>1990", "has =>, which is no comparison"),
-        ("year=1902..1950", r"give two, `where=\['year>=1902', 'year<=1950'\]`"),
-        ("year=1902-1950", r"give two, `where=\['year>=1902'"),
+        ("year=1902...1950", r"for a range write `where=\['year=1902\.\.1950'\]`"),
+        ("year=1902-1950", r"for a range write `where=\['year=1902\.\.1950'\]`"),
+        ("year=..", "no such number"),
+        ("year=19*", r"'19\*' is no such number"),
         ("langg=en", r"no field 'langg': did you mean lang\?"),
         ("zzz=1", r"no field 'zzz': it has .*lang"),
         ("year=next", "'year' is of type long and 'next' is no such number"),

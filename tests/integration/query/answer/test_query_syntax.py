@@ -1,0 +1,94 @@
+"""Phrases, unwanted words, patterns and ranges, on both kinds of cluster and in both fusions."""
+
+import pytest
+
+from ingest import ingest
+from mappings import Shape
+from query import Knn, Searcher, Tuning
+from tests.support.stubs import StubEncoder
+
+TEXTS = {
+    "engine": "The steam engine of James Watt drove pumps.",
+    "apart": "An engine that runs without steam, on hot air.",
+    "ship": "A ship with a steam engine crossed the sea.",
+    "wool": "Sheep give wool.",
+}
+ALL = set(TEXTS)
+
+
+@pytest.fixture(scope="module", params=["opensearch", "elasticsearch"])
+def searcher(request):
+    cluster, name = request.getfixturevalue(request.param), "test-query-syntax"
+    rows = [
+        {"id": id_, "text": text, "lang": f"l-{id_}", "year": 1700 + 50 * number}
+        for number, (id_, text) in enumerate(TEXTS.items())
+    ]
+    encoder = StubEncoder()
+    ingest(rows, cluster=cluster, index=name, encoder=encoder, shape=Shape(replicas=0))
+    with Searcher(cluster, name, encoder=encoder) as made:
+        yield made
+    cluster.client.indices.delete(index=name)
+
+
+def ids(result):
+    return {hit.id for hit in result}
+
+
+@pytest.mark.parametrize("place", ["auto", "client"])
+def test_phrases_and_unwanted_words(searcher, place):
+    tuning = Tuning(place=place)
+
+    def found(text, mode):
+        return ids(
+            searcher.search(text, mode=mode, tuning=tuning if mode == "hybrid" else Tuning())
+        )
+
+    assert found("steam engine", "bm25") == {"engine", "apart", "ship"}
+    assert found('"steam engine"', "bm25") == {"engine", "ship"}
+    assert found('"steam engine" -sea', "bm25") == {"engine"}
+    assert found('engine -"hot air"', "bm25") == {"engine", "ship"}
+    assert found("steam engine -sea", "hybrid") == {"engine", "apart", "wool"}
+    assert found('"steam engine"', "hybrid") == ALL  # neighbours know no phrases
+    assert found("steam engine -sea", "knn") == ALL
+    best = searcher.search('"steam engine" -sea', tuning=tuning, explain=True)[0]
+    assert best.id == "engine"
+    marked = {text for part in best.explanation.highlights["text"] for text, hit in part if hit}
+    assert marked == {"steam", "engine"}
+    (answer,) = searcher.search_many([("q", "steam engine -sea")])
+    assert ids(answer.result) == {"engine", "apart", "wool"}
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        ("year=1750..1800", {"apart", "ship"}),
+        ("year=..1749", {"engine"}),
+        ("year!=1750..", {"engine"}),
+        ("lang=l-?????", {"apart"}),
+        ("lang=l-*p,l-wool", {"ship", "wool"}),
+        ("lang!=l-e*", {"apart", "ship", "wool"}),
+        ('lang="l-*"', set()),
+        ("year=*", ALL),
+        ("lang!=*", set()),
+    ],
+)
+def test_ranges_and_patterns(searcher, condition, expected):
+    assert ids(searcher.search("x", mode="knn", where=[condition])) == expected
+
+
+@pytest.mark.parametrize("place", ["auto", "client"])
+def test_a_minimum_cosine_holds_for_all_hits_of_a_hybrid_search(searcher, place):
+    question = "engine wool sea"
+    cosines = {hit.id: hit.cosine for hit in searcher.search(question, mode="knn")}
+    least = sorted(cosines.values())[-2] - 1e-4
+    tuning = Tuning(place=place, knn=Knn(min_cosine=least))
+    near = {id_ for id_, cosine in cosines.items() if cosine >= least}
+    assert len(near) == 2
+    found = searcher.search(question, tuning=tuning, where=["year=*"], explain=True)
+    assert ids(found) == near
+    words = ids(searcher.search(question, mode="bm25"))
+    assert words - near
+    ranked = {
+        hit.id for hit in found for leg in hit.explanation.legs if leg.leg == "bm25" and leg.rank
+    }
+    assert ranked == words & near
