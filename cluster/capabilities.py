@@ -10,6 +10,7 @@ from cluster.errors import UnreachableError
 
 if TYPE_CHECKING:
     from opensearchpy import OpenSearch
+    from opensearchpy.exceptions import TransportError
 
 KNN_PLUGIN = "opensearch-knn"
 NEURAL_PLUGIN = "opensearch-neural-search"
@@ -96,10 +97,13 @@ def _identity(client: OpenSearch) -> tuple[str, str]:
         node = next(iter(nodes["nodes"].values()))
         # Only Elasticsearch has flavours.
         return ("elasticsearch" if "build_flavor" in node else "opensearch"), node["version"]
-    if "no permissions for [" in refusal:
+    said = str(refusal and refusal.info)
+    if "no permissions for [" in said:
         return "opensearch", "unknown"
-    if "is unauthorized for" in refusal:
+    if "is unauthorized for" in said:
         return "elasticsearch", "unknown"
+    if refusal is not None and refusal.status_code == 403:
+        raise refusal  # by what stands before a cluster, and checks signatures for instance
     raise UnreachableError("something answers there, but not as OpenSearch or Elasticsearch does")
 
 
@@ -116,22 +120,22 @@ def _plugins(client: OpenSearch) -> frozenset[str] | None:
     return None
 
 
-def _ask(client: OpenSearch, path: str) -> tuple[Any, str]:
-    """(body, "") of GET path, or (None, the refusal's text) where this cluster hides that page."""
+def _ask(client: OpenSearch, path: str) -> tuple[Any, TransportError | None]:
+    """(body, None) of GET path, or (None, the refusal) where this cluster hides that page."""
     from opensearchpy.exceptions import ConnectionError as ClientConnectionError
     from opensearchpy.exceptions import TransportError
 
     from cluster.client.answers import NoClusterAnswerError
 
     try:
-        return client.transport.perform_request("GET", path), ""
+        return client.transport.perform_request("GET", path), None
     except NoClusterAnswerError:
-        return None, ""
+        return None, None
     except ClientConnectionError:
         raise
     except TransportError as error:
         if error.status_code in _HIDDEN:
-            return None, str(error.info)
+            return None, error
         raise
 
 

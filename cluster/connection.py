@@ -2,38 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
-from urllib.parse import urlsplit
 
+from cluster.access.certificates import Certificates
+from cluster.access.credentials import Credentials, Secret, redacted, warn_if_exposed
+from cluster.access.settings import TIMEOUT, Access, check_timeout, hosts_of
 from cluster.capabilities import Capabilities, detect
 from cluster.client.forks import ProcessClient
-from cluster.client.options import TIMEOUT, client_options, host_of
-from cluster.credentials import (
-    Credentials,
-    Secret,
-    redacted,
-    split,
-    warn_if_exposed,
-)
 from cluster.errors import ClusterError, NodeError, cause_of
 from cluster.explain import Circumstances, explain
 from cluster.node.artifacts import OnProgress
 from cluster.node.node import EmbeddedNode
-from tandem.base.arguments import as_number, check_type, known_options
+from tandem.base.arguments import known_options
 
 if TYPE_CHECKING:
     from opensearchpy import AsyncOpenSearch, OpenSearch
-
-# Seconds. A socket's own limit differs from system to system, and lies above.
-LONGEST_TIMEOUT = 86_400.0
-URL = (
-    "give text, as https://search.example:9200, or a client of opensearch-py as connect(client=...)"
-)
-SERVERLESS_DOMAIN = ".aoss.amazonaws.com"
 
 
 class Cluster:
@@ -123,43 +111,59 @@ class Cluster:
 
 @known_options(ClusterError)
 def connect(
-    url: str | None = None,
+    url: str | Sequence[str] | None = None,
     *,
     client: OpenSearch | None = None,
     user: str | None = None,
     password: str | Secret | None = None,
     api_key: str | Secret | None = None,
+    bearer_token: str | Secret | None = None,
+    aws: str | None = None,
+    aws_region: str | None = None,
     ca_certs: str | Path | None = None,
     verify: bool = True,
+    client_cert: str | Path | None = None,
+    client_key: str | Path | None = None,
+    client_key_password: str | Secret | None = None,
+    proxy: str | Secret | None = None,
+    headers: Mapping[str, str | Secret] | None = None,
+    compress: bool | None = None,
     timeout: float | None = None,
     on_progress: OnProgress | None = None,
 ) -> Cluster:
     """Reach a cluster and learn what it can do; without a url, find or start the embedded node.
 
-    url: http or https, without credentials; client: an OpenSearch of opensearch-py in its place,
-    whose hosts, authentication, TLS and headers hold, in connections of Tandem's own: it is neither
-    changed nor closed; ca_certs: a PEM file, else the trust store of this machine counts; timeout:
-    seconds for one request, from connecting to the last byte of its answer, unless given 30, or the
-    client's own; on_progress: called with (what, bytes done, total or None) while the node is
-    fetched. A port that is left out is 9200 for http and 443 for https. Raises ClusterError.
+    url: http or https, without credentials, port 9200 or 443 unless given; of several hosts, or
+    other nodes of the named one's cluster, one that is away costs nothing. client: an OpenSearch of
+    opensearch-py in its place, whose hosts, authentication, TLS and headers hold, in connections of
+    Tandem's own. timeout: seconds for one request to the last byte of its answer, unless given 30,
+    or the client's own. on_progress: called with (what, bytes done, total or None) while the node
+    is fetched. For the others see Access, Credentials and Certificates. Raises ClusterError.
     """
-    if timeout is not None:
-        _check_timeout(timeout)
-    credentials = Credentials(user, _secret(password), _secret(api_key))
+    who = Credentials(user, password, api_key, bearer_token, aws, aws_region)
+    tls = Certificates(ca_certs, verify, client_cert, client_key, client_key_password)
+    seconds = TIMEOUT if timeout is None else timeout
+    given = Access((), who, tls, proxy, headers, compress, seconds)
     if client is not None:
-        others = (url, user, password, api_key, ca_certs, None if verify else verify)
-        return _connect_by(client, timeout, alone=others == (None,) * len(others))
-    timeout = TIMEOUT if timeout is None else timeout
+        return _connect_by(client, timeout, alone=url is None and given == Access(timeout=seconds))
     if url is None:
-        if credentials != Credentials():
-            raise ClusterError("credentials are given without a cluster: name it with `url`.")
-        return connect_embedded(EmbeddedNode(), timeout=timeout, on_progress=on_progress)
-    check_type("the URL", url, str, ClusterError, URL)
-    parts = split(url)
-    warn_if_exposed(parts, credentials, verify)
-    options = client_options(host_of(parts), credentials, ca_certs, verify, timeout)
-    circumstances = Circumstances(url, user, api_key is not None, _node_at(url.rstrip("/")))
-    return _open(url.rstrip("/"), options, circumstances)
+        return _connect_by_default(given, on_progress)
+    return _connect_to(replace(given, hosts=hosts_of(url)))
+
+
+def _connect_by_default(given: Access, on_progress: OnProgress | None) -> Cluster:
+    """Reach the embedded node, which needs to be told nothing of who we are."""
+    if given.credentials or given.certificates.client_cert:
+        raise ClusterError("credentials are given without a cluster: name it with `url`.")
+    return connect_embedded(EmbeddedNode(), timeout=given.timeout, on_progress=on_progress)
+
+
+def _connect_to(access: Access) -> Cluster:
+    from cluster.client.options import client_options
+
+    for host in access.hosts:
+        warn_if_exposed(host, access.credentials, access.certificates.verify)
+    return _open(client_options(access), Circumstances(access, _node_at(access.url)))
 
 
 def _connect_by(client: OpenSearch, timeout: float | None, alone: bool) -> Cluster:
@@ -172,8 +176,8 @@ def _connect_by(client: OpenSearch, timeout: float | None, alone: bool) -> Clust
             "give it alone, or `url` and what goes with it."
         )
     options = options_of(client, timeout)
-    url = url_of(client)
-    return _open(url, options, Circumstances(url, client=True, node=_node_at(url)))
+    access = Access(hosts_of(url_of(client)))
+    return _open(options, Circumstances(access, _node_at(access.url), client=True))
 
 
 def _node_at(url: str) -> EmbeddedNode | None:
@@ -187,53 +191,52 @@ def _node_at(url: str) -> EmbeddedNode | None:
 
 
 def connect_embedded(
-    node: EmbeddedNode, *, timeout: float = 30.0, on_progress: OnProgress | None = None
+    node: EmbeddedNode, *, timeout: float = TIMEOUT, on_progress: OnProgress | None = None
 ) -> Cluster:
     """Find or start this node and connect to it; raises NodeError.
 
     The cluster's clients find the node again after a restart, at whichever port it runs.
     """
-    _check_timeout(timeout)
-    url = node.start(on_progress).url
-    options = client_options(host_of(split(url)), Credentials(), None, True, timeout)
-    options["locate"] = node.locate
-    return _open(url, options, Circumstances(url, node=node))
+    from cluster.client.options import client_options
+
+    check_timeout(timeout)
+    access = Access(hosts_of(node.start(on_progress).url), timeout=timeout)
+    options = {**client_options(access), "locate": node.locate}
+    return _open(options, Circumstances(access, node))
 
 
-def _check_timeout(timeout: float) -> None:
-    as_number("the timeout", timeout, ClusterError)
-    if not 0 < timeout <= LONGEST_TIMEOUT:
-        raise ClusterError(
-            f"the timeout is {timeout} and must be a number of seconds above 0, and at most "
-            f"{LONGEST_TIMEOUT:,.0f}."
-        )
-
-
-def _secret(given: str | Secret | None) -> Secret | None:
-    if not given:
-        return None
-    return given if isinstance(given, Secret) else Secret(given)
-
-
-def _open(url: str, options: dict[str, Any], circumstances: Circumstances) -> Cluster:
+def _open(options: dict[str, Any], circumstances: Circumstances) -> Cluster:
+    """A client with these options, and what the cluster can do."""
     from opensearchpy import OpenSearch
 
     from cluster.client.answers import CheckedTransport
     from cluster.client.connections import BoundedConnection
 
+    access, node = circumstances.access, circumstances.node
     kind = {"connection_class": BoundedConnection}
     client = OpenSearch(transport_class=CheckedTransport, **{**kind, **options})
     with _closed_on_failure(client):
         try:
-            capabilities = detect(
-                client,
-                embedded=circumstances.node is not None,
-                serverless=(urlsplit(url).hostname or "").endswith(SERVERLESS_DOMAIN),
-            )
+            capabilities = detect(client, embedded=node is not None, serverless=access.serverless)
         except Exception as error:
             told = explain(error, circumstances)
             raise told from cause_of(told, error)
-        return Cluster(url, options, circumstances, client, capabilities)
+        if node is None and not access.serverless and not circumstances.client:
+            options["hosts"] = _with_nodes(client)
+        return Cluster(access.url, options, circumstances, client, capabilities)
+
+
+def _with_nodes(client: OpenSearch) -> list[dict[str, Any]]:
+    """Let a client know of the cluster's other nodes; returns all hosts that it knows then."""
+    from cluster.client.failover import told_hosts
+
+    hosts = told_hosts(client)
+    if hosts != client.transport.hosts:
+        old = client.transport.connection_pool
+        client.transport.hosts = hosts
+        client.transport.set_connections(hosts)
+        old.close()
+    return hosts
 
 
 @contextmanager

@@ -9,6 +9,8 @@ from typing import Any
 # k-NN quotes the whole vector in its complaint.
 _PREVIEW = re.compile(r" ?Preview of field's value: '.*?'(?=$|:)", re.S)
 _LONGEST_REASON = 500
+# Where the reason stands; the last two in what Amazon's services answer before the cluster does.
+_WORDS = ("reason", "type", "message", "Message")
 
 
 def error_in(refusal: Any) -> Any:
@@ -31,7 +33,8 @@ def reason_of(error: Any) -> str:
         return _line(error)[:_LONGEST_REASON] if error else ""
     reasons: list[str] = []
     for cause in _chain(error):
-        said = _PREVIEW.sub("", _line(cause.get("reason") or cause.get("type") or ""))
+        words = (cause.get(name) for name in _WORDS)
+        said = _PREVIEW.sub("", _line(next(filter(None, words), "")))
         if said and not any(said in known for known in reasons):
             reasons.append(said)
     return ": ".join(reason[:_LONGEST_REASON] for reason in reasons)

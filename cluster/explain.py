@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cluster.credentials import redacted_urls
+from cluster.access.credentials import redacted_urls
+from cluster.access.failures import of_proxy, sentence_of
+from cluster.access.settings import Access
 from cluster.error_body import error_in, is_block, kind_of, reason_of
 from cluster.errors import AccessError, ClusterError, MissingIndexError, UnreachableError
 
@@ -20,15 +22,17 @@ if TYPE_CHECKING:
 class Circumstances:
     """What a sentence needs to know: the address, who we are there, and our node if it is ours.
 
-    api_key: whether one was given, in which case there is no user; client: whether one of the
-    program's own was, which knows who we are.
+    client: whether one of the program's own was given, which knows who we are.
     """
 
-    url: str
-    user: str | None = None
-    api_key: bool = False
+    access: Access
     node: EmbeddedNode | None = None
     client: bool = False
+
+    @property
+    def url(self) -> str:
+        """The hosts that were named."""
+        return self.access.url
 
 
 IndexNames = Callable[[], list[str]]
@@ -69,53 +73,6 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         waiting += [*each.args, getattr(each, "reason", None), each.__cause__, each.__context__]
 
 
-# What the text of a failed connection says -> the sentence, most telling first.
-_SIGNS: tuple[tuple[str, str], ...] = (
-    (
-        r"WRONG_VERSION_NUMBER|record layer failure|UNEXPECTED_MESSAGE|http request",
-        "{url} speaks plain http, not TLS: write http:// in `url`.",
-    ),
-    (
-        r"[Hh]ostname mismatch|doesn't match|not valid for|IP address mismatch",
-        "the certificate of {url} is for another host name: "
-        "use the name that it was issued for in `url`.",
-    ),
-    (
-        r"certificate has expired",
-        "the certificate of {url} has expired: renew it on the cluster.",
-    ),
-    (
-        r"CERTIFICATE_VERIFY_FAILED|self.signed certificate|unable to get .*issuer",
-        "the certificate of {url} is signed by an authority that this machine does not trust: "
-        "add it to the machine's trust store, or name its PEM file with `ca_certs`.",
-    ),
-    (
-        r"timed out|[Tt]imeout",
-        "{url} did not answer in time: look at the cluster's load, "
-        "or allow more seconds with `timeout`.",
-    ),
-    (
-        r"Name or service not known|nodename nor servname|getaddrinfo|name resolution"
-        r"|No address associated",
-        "the host name of {url} is not known: check `url`, and the network's name service.",
-    ),
-    (
-        r"[Cc]onnection refused|Connect call failed|Errno 111",
-        "nothing listens at {url}: start the cluster, or check host and port of `url`.",
-    ),
-    (
-        r"Network is unreachable|No route to host",
-        "the network has no way to {url}: check the network, a VPN for instance, and `url`.",
-    ),
-    (
-        r"RemoteDisconnected|Connection aborted|reset by peer|BadStatusLine|Server disconnected"
-        r"|EOF occurred",
-        "{url} closed the connection without an answer: if it expects TLS, write https:// "
-        "in `url`, else look at the cluster's log.",
-    ),
-)
-
-
 def _located(error: UnreachableError, where: Circumstances) -> UnreachableError:
     if where.url in str(error):
         return error
@@ -125,12 +82,11 @@ def _located(error: UnreachableError, where: Circumstances) -> UnreachableError:
 def _unanswered(error: BaseException, where: Circumstances) -> ClusterError:
     causes = list(_causes(error))
     for each in causes:
-        if isinstance(each, UnreachableError):
-            return _located(each, where)
+        if isinstance(each, ClusterError):
+            return _located(each, where) if isinstance(each, UnreachableError) else each
     text = " | ".join(f"{type(each).__name__}: {each}" for each in causes)
-    for pattern, sentence in _SIGNS:
-        if re.search(pattern, text):
-            return UnreachableError(sentence.format(url=where.url))
+    if sentence := sentence_of(text, where.url, where.access.proxies):
+        return UnreachableError(sentence)
     last = causes[-1]
     said = redacted_urls(f"{type(last).__name__}: {last}")
     return UnreachableError(f"{where.url} cannot be reached: {said}.")
@@ -155,6 +111,17 @@ def _answered(error: Any, where: Circumstances, index_names: IndexNames | None) 
         return kind_of_error(_block(reason, where))
     if status == 403:
         return AccessError(_forbidden(reason, where))
+    return _by_status(status, reason, where)
+
+
+def _by_status(status: int, reason: str, where: Circumstances) -> ClusterError:
+    if status == 407:
+        return UnreachableError(of_proxy(where.access.proxies))
+    if status == 413:
+        return ClusterError(
+            f"{where.url} takes no request of this size (HTTP 413): have http.max_content_length "
+            "raised there, or the limit of a proxy before it, or ask for less at once."
+        )
     if status == 429:
         return UnreachableError(
             f"{where.url} is overloaded ({reason}): wait and run the command "
@@ -168,22 +135,47 @@ def _answered(error: Any, where: Circumstances, index_names: IndexNames | None) 
     return ClusterError(f"{where.url} refused the request (HTTP {status}): {reason}.")
 
 
+# Which of the credentials was given -> what we are called, and what a refusal (401) means.
+_SAID: tuple[tuple[str, str, str], ...] = (
+    (
+        "user",
+        "user {user!r}",
+        "does not accept the password of user {user!r}, or knows no such user: correct it in "
+        "`password`, or the name in `user`",
+    ),
+    ("api_key", "your API key", "does not accept the API key: correct it in `api_key`"),
+    (
+        "bearer_token",
+        "the bearer of your token",
+        "does not accept the bearer token, which may have expired: give a new one in "
+        "`bearer_token`",
+    ),
+    (
+        "aws",
+        "your credentials for Amazon's services",
+        "does not accept requests signed for service {aws!r}: correct `aws`, `aws_region`, or the "
+        "credentials that the AWS command line finds",
+    ),
+)
+_NOBODY = (
+    "wants to know who you are: give `user` with `password`, `api_key`, `bearer_token` or "
+    "`client_cert`"
+)
+
+
 def _who(where: Circumstances) -> str:
-    if where.user:
-        return (
-            f"{where.url} does not accept the password of user {where.user!r}: correct it in "
-            "`password`."
-        )
-    if where.api_key:
-        return f"{where.url} does not accept the API key: correct it in `api_key`."
     if where.client:
         return f"{where.url} does not accept who the given client says it is: correct that there."
-    return f"{where.url} wants to know who you are: give `user` with `password`, or `api_key`."
+    who = where.access.credentials
+    said = next((said for name, _, said in _SAID if getattr(who, name)), _NOBODY)
+    return f"{where.url} {said.format(user=who.user, aws=who.aws)}."
 
 
 def _forbidden(reason: str, where: Circumstances) -> str:
-    who = f"user {where.user!r}" if where.user else "your API key or anonymous user"
-    who = "the user of the given client" if where.client else who
+    known = where.access.credentials
+    nobody = "your certificate" if where.access.certificates.client_cert else "the anonymous user"
+    name = next((name for field, name, _ in _SAID if getattr(known, field)), nobody)
+    who = "the user of the given client" if where.client else name.format(user=known.user)
     # A permission may end in brackets of its own: indices:admin/refresh[s].
     name = r"\[([^\[\]]+(?:\[\w+\])?)\]"
     permission = re.search(rf"no permissions for {name}|action {name}", reason)

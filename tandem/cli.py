@@ -133,12 +133,14 @@ def cli(ctx: click.Context, config: Path | None, debug: bool) -> None:
     in a TOML file.
     """
     from tandem.config import defaults, usual_path
+    from tandem.options.connection import connection_options
 
     path = config or usual_path()
     # A home that may not be entered has no such file; one that was named must be there.
     if path and (config or os.path.isfile(path)):
         commands = {name: cli.get_command(ctx, name) for name in COMMANDS}
-        ctx.default_map = defaults(path, {k: v for k, v in commands.items() if v})
+        known = {name: command for name, command in commands.items() if command}
+        ctx.default_map, ctx.obj = defaults(path, known, connection_options())
 
 
 def _forget_output() -> None:
@@ -148,7 +150,7 @@ def _forget_output() -> None:
 
 def _say(error: Exception, command: click.Command | None = None) -> int:
     """Tell an error, with the flags of the command that it ended, and return the exit code."""
-    from cluster.credentials import redacted_urls
+    from cluster.access.credentials import redacted_urls
     from query.errors import FilterError
     from tandem.output.flags import in_flags
 

@@ -7,6 +7,7 @@ no command has is refused: it would be ignored without a word.
 from __future__ import annotations
 
 import difflib
+import math
 import shlex
 import sys
 from collections.abc import Iterable, Mapping
@@ -36,6 +37,19 @@ class Words(click.types.StringParamType):
 
 
 WORDS = Words()
+
+
+class Number(click.FloatRange):
+    """A finite number within bounds: click alone takes nan, and infinity where a bound is open."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """The number; a usage error for anything else."""
+        number = float(super().convert(value, param, ctx))
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is no finite number.", param, ctx)
+        return number
 
 
 def long_name(option: click.Parameter) -> str:
@@ -105,18 +119,53 @@ def read_config(path: Path) -> dict[str, Any]:
         raise click.UsageError(f"cannot read the config file {path}: {error.strerror}.") from error
 
 
-def defaults(path: Path, root: Mapping[str, click.Command]) -> Defaults:
-    """Click's default_map: command -> parameter -> value, with one such map a verb of a group.
+@dataclass(frozen=True)
+class Profiles:
+    """Profile -> parameter -> value, of the tables below [profiles]; path: None without a file."""
 
-    root: all commands by name. Raises click.UsageError for what no command has.
+    path: Path | None
+    values: Mapping[str, Defaults]
+
+    def of(self, name: str) -> Defaults:
+        """The values of one; raises click.UsageError where there is none of this name."""
+        if name in self.values:
+            return self.values[name]
+        known = f"it has {', '.join(self.values)}" if self.values else "it has none"
+        where = f"{self.path}: {known}" if self.path else "no file of options is read"
+        raise click.UsageError(
+            f"there is no profile {name!r} ({where}): write [profiles.{name}] into the file, and "
+            "name it with --config where it is not at its usual place."
+        )
+
+
+def defaults(
+    path: Path, root: Mapping[str, click.Command], connection: Iterable[click.Option]
+) -> tuple[Defaults, Profiles]:
+    """(Click's default_map: command -> parameter -> value, with one such map a verb; profiles).
+
+    root: all commands by name; connection: what a profile may hold. Raises click.UsageError for
+    what no command has.
     """
-    file = _File(path)
-    return file.below("", read_config(path), root, {})
+    file, found = _File(path), read_config(path)
+    profiles = file.profiles(found.pop("profiles", {}), {long_name(o): o for o in connection})
+    return file.below("", found, root, {}), Profiles(path, profiles)
 
 
 @dataclass(frozen=True)
 class _File:
     path: Path
+
+    def profiles(self, found: Any, known: Mapping[str, click.Option]) -> dict[str, Defaults]:
+        """The tables below [profiles], which is not one of a command."""
+        tables = found if isinstance(found, dict) else {"": found}
+        if not all(isinstance(table, dict) for table in tables.values()):
+            raise click.UsageError(
+                f"{self.path}: [profiles] holds one table for each, such as [profiles.prod]."
+            )
+        return {
+            name: self._chosen(self._values(f"profiles.{name}", table, known), known)
+            for name, table in tables.items()
+        }
 
     def below(
         self,
@@ -132,7 +181,7 @@ class _File:
         tables = {k: v for k, v in found.items() if isinstance(v, dict)}
         for name in tables.keys() - commands.keys():
             raise self._unknown(f"no command [{_dotted(table, name)}]", name, commands)
-        values = {**outer, **self._values(table, found, commands.values())}
+        values = {**outer, **self._values(table, found, _options(commands.values()))}
         made: Defaults = {}
         for name, command in commands.items():
             own, dotted = tables.get(name, {}), _dotted(table, name)
@@ -148,18 +197,22 @@ class _File:
         for name, value in found.items():
             if isinstance(value, dict):
                 raise self._unknown(f"no command [{_dotted(table, name)}]", name, ())
-        values = {**outer, **self._values(table, found, [command])}
+        known = _options([command])
+        return self._chosen({**outer, **self._values(table, found, known)}, known)
+
+    def _chosen(self, values: Mapping[str, Any], known: Mapping[str, click.Option]) -> Defaults:
+        """Parameter -> value, of those options that are known."""
         return {
             str(option.name): self._checked(values[name], name, option)
-            for name, option in _options([command]).items()
+            for name, option in known.items()
             if name in values
         }
 
     def _values(
-        self, table: str, found: Mapping[str, Any], commands: Iterable[click.Command]
+        self, table: str, found: Mapping[str, Any], known: Mapping[str, click.Option]
     ) -> dict[str, Any]:
         """Option's name -> value, for the keys of one table."""
-        known, values = _options(commands), {}
+        values: dict[str, Any] = {}
         where = f"[{table}]" if table else "the top level"
         for key, value in found.items():
             name = key.replace("_", "-")
@@ -179,7 +232,7 @@ class _File:
         if any(not isinstance(v, kinds) or isinstance(v, bool) != option.is_flag for v in each):
             wanted = "true or false" if option.is_flag else "a text or a number"
             wanted += ", or a list of them" if option.multiple else ""
-            from cluster.credentials import redacted
+            from cluster.access.credentials import redacted
 
             raise click.UsageError(
                 f"{self.path}: {name!r} is {redacted(repr(value))} and must be {wanted}."

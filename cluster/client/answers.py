@@ -6,10 +6,16 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from opensearchpy import AsyncTransport, NotFoundError, SerializationError, Transport
+from opensearchpy import (
+    AsyncTransport,
+    NotFoundError,
+    SerializationError,
+    Transport,
+    TransportError,
+)
 from opensearchpy.exceptions import ConnectionError as ClientConnectionError
-from opensearchpy.exceptions import ConnectionTimeout
 
+from cluster.client.failover import Elsewhere, revive
 from cluster.client.moving import Locate, follow
 from cluster.errors import UnreachableError
 
@@ -95,8 +101,6 @@ _GOT: Mapping[str, Callable[[Any], bool]] = {
     "_alias": _parts("aliases"),
     "_aliases": _parts("aliases"),
 }
-# Posted, and yet they change nothing.
-_READING = {"_search", "_msearch", "_mget", "_count"}
 # What answers in text, if not asked for JSON.
 _TEXTS = ("_cat", "hot_threads", "_sql", "_ppl")
 
@@ -119,12 +123,6 @@ def _refused(method: str, path: str, answer: Any) -> NoClusterAnswerError:
         f"cluster does but {str(answer)[:60]!r}, so look at any proxy before the cluster"
     )
     return NoClusterAnswerError("N/A", str(told), told)
-
-
-def _hosts_to_try(transport: Any, method: str, path: str) -> int:
-    """How many hosts to ask: each where asking twice changes nothing, else one."""
-    reading = method in ("GET", "HEAD") or (set(path.split("?")[0].split("/")) & _READING)
-    return len(transport.hosts) if reading else 1
 
 
 @contextmanager
@@ -166,15 +164,20 @@ class CheckedTransport(Transport):
     ) -> Any:
         """Send a request, and check its answer."""
         follow(self, self._locate)  # other threads may be using what is given up
+        elsewhere = Elsewhere(self, method, url)
         with _believing(method, url):
-            for left in reversed(range(_hosts_to_try(self, method, url))):
+            while True:
                 try:
                     answer = super().perform_request(method, url, params, *args, **options)
                     break
-                except ClientConnectionError as error:  # the host counts as dead for a while
-                    if not left or isinstance(error, ConnectionTimeout):
-                        raise
+                except TransportError as error:  # the host counts as dead for a while
+                    elsewhere.after(error)
         return _believed(method, url, params, answer)
+
+    def close(self) -> Any:
+        """Close all connections."""
+        revive(self)
+        return super().close()
 
 
 class AsyncCheckedTransport(AsyncTransport):
@@ -190,12 +193,17 @@ class AsyncCheckedTransport(AsyncTransport):
         """Send a request, and check its answer."""
         for connection in follow(self, self._locate):
             await connection.close()
+        elsewhere = Elsewhere(self, method, url)
         with _believing(method, url):
-            for left in reversed(range(_hosts_to_try(self, method, url))):
+            while True:
                 try:
                     answer = await super().perform_request(method, url, params, *args, **options)
                     break
-                except ClientConnectionError as error:
-                    if not left or isinstance(error, ConnectionTimeout):
-                        raise
+                except TransportError as error:
+                    elsewhere.after(error)
         return _believed(method, url, params, answer)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        revive(self)
+        await super().close()

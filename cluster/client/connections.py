@@ -27,6 +27,7 @@ from opensearchpy import (
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util import Timeout
 
+from cluster.access.route import Route
 from cluster.errors import UnreachableError
 
 # Ten thousand hits with their texts stay far below.
@@ -137,11 +138,16 @@ class _BoundedHTTPS(HTTPSConnection):
 
 
 class _Pool:
-    """A pool of urllib3 as the client uses it."""
+    """A pool of urllib3 as the client uses it.
 
-    def __init__(self, pool: Any, seconds: float) -> None:
-        self._pool, self._seconds = pool, seconds
+    route: how requests get to the host at `base`.
+    """
+
+    def __init__(self, pool: Any, seconds: float, base: str, route: Route) -> None:
+        self._pool, self._seconds, self._base, self._route = pool, seconds, base, route
         secure = isinstance(pool, urllib3.HTTPSConnectionPool)
+        # A proxy for plain http wants to know where a request goes.
+        self._before = base if pool.proxy and not secure else ""
         if pool.ConnectionCls in (HTTPConnection, HTTPSConnection):
             pool.ConnectionCls = _BoundedHTTPS if secure else _BoundedHTTP
 
@@ -155,15 +161,17 @@ class _Pool:
         headers: Mapping[str, str],
         timeout: float | None = None,
     ) -> Answer:
+        url, headers = self._route.signed(method, self._base, url, body, headers)
         response = self._pool.urlopen(
             method,
-            url,
+            f"{self._before}{url}",
             body,
             headers,
             retries,
             redirect=False,
+            assert_same_host=False,
             # Of all together: connecting, sending, and the answer to its last byte.
-            timeout=Timeout(total=timeout or self._seconds),
+            timeout=Timeout(total=timeout or self._seconds, connect=self._route.connect_timeout),
             preload_content=False,
         )
         try:
@@ -195,12 +203,23 @@ def _body(response: Any) -> bytes:
 class _Session:
     """A session of aiohttp, which keeps deadlines itself, as the client uses it."""
 
-    def __init__(self, session: Any) -> None:
-        self._session = session
+    def __init__(self, session: Any, base: str, route: Route) -> None:
+        self._session, self._base, self._route = session, base, route
 
     @asynccontextmanager
-    async def request(self, method: str, url: Any, **options: Any) -> AsyncIterator[Answer]:
-        async with self._session.request(method, url, allow_redirects=False, **options) as response:
+    async def request(
+        self, method: str, url: Any, data: Any, headers: Any, timeout: Any, **options: Any
+    ) -> AsyncIterator[Answer]:
+        path, headers = self._route.signed(method, self._base, url.raw_path_qs, data, headers)
+        async with self._session.request(
+            method,
+            type(url)(f"{self._base}{path}", encoded=True),
+            data=data,
+            timeout=type(timeout)(timeout.total, sock_connect=self._route.connect_timeout),
+            allow_redirects=False,
+            **self._route.by_proxy(self._base, headers),
+            **options,
+        ) as response:
             _check(response.status, response.headers)
             data = bytearray()
             async for piece in response.content.iter_chunked(_PIECE):
@@ -229,11 +248,16 @@ class _Errors:
 
 
 class BoundedConnection(_Errors, Urllib3HttpConnection):
-    """The client's connection with bounds."""
+    """The client's connection with bounds, and its route to the host."""
+
+    def __init__(self, **options: Any) -> None:
+        self._route = Route.of(options)
+        super().__init__(**options)
 
     def _create_urllib3_pool(self) -> None:
         super()._create_urllib3_pool()
-        self.pool: Any = _Pool(self.pool, self.timeout)
+        pool = self._route.through_proxy(self.pool)
+        self.pool: Any = _Pool(pool, self.timeout, self.host, self._route)
 
 
 class BoundedRequestsConnection(_Errors, RequestsHttpConnection):
@@ -246,11 +270,15 @@ class BoundedRequestsConnection(_Errors, RequestsHttpConnection):
 
 
 class AsyncBoundedConnection(_Errors, AIOHttpConnection):
-    """The client's asyncio connection with bounds."""
+    """The client's asyncio connection with bounds, and its route to the host."""
+
+    def __init__(self, **options: Any) -> None:
+        self._route = Route.of(options)
+        super().__init__(**options)
 
     async def _create_aiohttp_session(self) -> Any:
         await super()._create_aiohttp_session()
-        self.session: Any = _Session(self.session)
+        self.session: Any = _Session(self.session, self.host, self._route)
 
 
 def retry_after(header: str | None) -> float | None:

@@ -12,8 +12,9 @@ from typing import Any
 from opensearchpy import OpenSearch, RequestsHttpConnection, Transport, Urllib3HttpConnection
 from opensearchpy.connection import Connection
 
+from cluster.access.settings import TIMEOUT
 from cluster.client.connections import BoundedConnection, BoundedRequestsConnection
-from cluster.client.options import POOL_SIZE, TIMEOUT
+from cluster.client.options import POOL_SIZE
 from cluster.client.serializer import OrjsonSerializer
 from cluster.errors import ClusterError
 from tandem.base.arguments import shown

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from cluster.credentials import redacted_urls
+from cluster.access.credentials import redacted_urls
 from cluster.errors import DownloadError
 
 # Called with (what, done, total or None), in bytes.

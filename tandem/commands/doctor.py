@@ -43,7 +43,7 @@ def _cluster(target: Target) -> list[Finding]:
     from cluster.diagnosis import of_cluster, of_failure, of_node
 
     try:
-        if target.url is None:
+        if target.embedded:
             return of_node(EmbeddedNode())
         with target.connect() as cluster:
             return of_cluster(cluster)

@@ -10,8 +10,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tandem.commands.documents.adopt import command as adopt
-from tandem.options.alias import may_take, take_alias_option
-from tandem.options.cluster import Target, cluster_options, index_name, json_option, print_json
+from tandem.options.cluster import (
+    Target,
+    cluster_options,
+    index_name,
+    json_option,
+    may_take,
+    print_json,
+    take_alias_option,
+)
 from tandem.options.encoder import encoder_options
 from tandem.options.fusion import fusion_options
 from tandem.options.shape import shape_options, tell_replicas

@@ -13,11 +13,13 @@ from typing import TYPE_CHECKING
 import click
 
 from tandem.base.errors import TandemError
-from tandem.options.cluster import Number, Target, cluster_options, index_name, read_secret, taken
+from tandem.config import Number
+from tandem.options.cluster import Target, cluster_options, index_name
+from tandem.options.connection import read_secret, taken
 from tandem.options.encoder import EncoderChoice, encoder_options, recorded_encoder
 
 if TYPE_CHECKING:
-    from cluster.credentials import Secret
+    from cluster.access.credentials import Secret
     from tandem.service.app import Doors
     from tandem.service.parts import Parts
 

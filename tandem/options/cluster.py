@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import functools
-import math
-import os
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from tandem.options.connection import CONNECTION, access_of, check_profile, profile_option
+
 if TYPE_CHECKING:
     from cluster import Cluster
-    from cluster.credentials import Secret
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -22,18 +21,11 @@ json_option = click.option(
     "--json", "as_json", is_flag=True, help="Print one JSON object on standard output."
 )
 
-
-class Number(click.FloatRange):
-    """A finite number within bounds: click alone takes nan, and infinity where a bound is open."""
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """The number; a usage error for anything else."""
-        number = float(super().convert(value, param, ctx))
-        if not math.isfinite(number):
-            self.fail(f"{value!r} is no finite number.", param, ctx)
-        return number
+take_alias_option = click.option(
+    "--take-alias",
+    is_flag=True,
+    help="Take the alias from indexes that Tandem did not make (default: ask, or refuse).",
+)
 
 
 def index_name(
@@ -60,15 +52,14 @@ def index_name(
 
 @dataclass(frozen=True)
 class Target:
-    """Where the cluster is and who we are there; without a url, the embedded node."""
+    """How the cluster is reached: options of `connect`; without a url, the embedded node."""
 
-    url: str | None
-    user: str | None
-    password: Secret | None
-    api_key: Secret | None
-    ca_certs: Path | None
-    insecure: bool
-    timeout: float
+    options: Mapping[str, Any]
+
+    @property
+    def embedded(self) -> bool:
+        """Whether no cluster is named."""
+        return self.options["url"] is None
 
     def connect(self) -> Cluster:
         """Reach the cluster, starting the embedded node where there is no url.
@@ -79,126 +70,19 @@ class Target:
         from tandem.output.progress import download_progress
 
         with download_progress() as on_progress:
-            return connect(
-                self.url,
-                user=self.user,
-                password=self.password,
-                api_key=self.api_key,
-                ca_certs=self.ca_certs,
-                verify=not self.insecure,
-                timeout=self.timeout,
-                on_progress=on_progress,
-            )
-
-
-def read_secret(ctx: click.Context, param: click.Parameter, value: Path | None) -> Secret | None:
-    """What a file holds; neither it nor its name, which may be the secret itself, is ever shown."""
-    from cluster.credentials import Secret
-
-    if value is None:
-        return None
-    try:
-        secret = value.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        said = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
-        raise click.BadParameter(
-            f"cannot read that file: {said}. Give the path of a file that holds the secret alone.",
-            ctx,
-            param,
-        ) from None
-    if not secret:
-        raise click.BadParameter("that file is empty: put the secret into it.", ctx, param)
-    return Secret(secret)
-
-
-def taken(variable: str) -> Secret | None:
-    """A secret of the environment, taken out of it: no process that we start gets it."""
-    from cluster.credentials import Secret
-
-    value = os.environ.pop(variable, None)
-    return Secret(value) if value else None
-
-
-# Secrets come from the environment or a file, never from the command line, where `ps` shows them.
-_CLUSTER_OPTIONS = [
-    click.option(
-        "--url",
-        help="The cluster, such as https://search.example:9200 (default: the embedded node).",
-    ),
-    click.option(
-        "--user",
-        help="User name; the password comes from TANDEM_PASSWORD or --password-file.",
-    ),
-    click.option(
-        "--password-file",
-        "password_from_file",
-        type=click.Path(path_type=Path),
-        callback=read_secret,
-        help="File holding the password.",
-    ),
-    click.option(
-        "--api-key-file",
-        "api_key_from_file",
-        type=click.Path(path_type=Path),
-        callback=read_secret,
-        help="File holding an API key (or set TANDEM_API_KEY).",
-    ),
-    click.option(
-        "--ca-certs",
-        type=click.Path(path_type=Path),
-        help="Certificate authority file (PEM) that signed the cluster's certificate.",
-    ),
-    click.option(
-        "--insecure",
-        is_flag=True,
-        help="Do not verify the cluster's certificate. Only for a cluster you run yourself.",
-    ),
-    click.option(
-        "--timeout",
-        # More than a day is more than a socket can wait in some systems.
-        type=Number(0.1, 86_400),
-        default=30.0,
-        show_default=True,
-        help="Seconds for one request, to the last byte of its answer.",
-    ),
-]
+            return connect(**self.options, on_progress=on_progress)
 
 
 def cluster_options(command: Command) -> Command:
     """Add the options that name a cluster, and hand the command a `target` made of them."""
 
     @functools.wraps(command)
-    def wrapped(
-        *args: Any,
-        url: str | None,
-        user: str | None,
-        password_from_file: Secret | None,
-        api_key_from_file: Secret | None,
-        ca_certs: Path | None,
-        insecure: bool,
-        timeout: float,
-        **kwargs: Any,
-    ) -> Any:
-        password, api_key = taken("TANDEM_PASSWORD"), taken("TANDEM_API_KEY")
-        from cluster.credentials import redacted
+    def wrapped(*args: Any, profile: str | None, **given: Any) -> Any:
+        check_profile(click.get_current_context(), profile)
+        target = Target(access_of(given))
+        return command(*args, target=target, **given)
 
-        if ca_certs and url and not url.lower().startswith("https:"):
-            raise click.UsageError(
-                f"--ca-certs is for TLS, and --url {redacted(url)} is not: write https://, or "
-                "leave it out."
-            )
-        target = Target(
-            url=url,
-            user=user,
-            password=password_from_file or password,
-            api_key=api_key_from_file or api_key,
-            ca_certs=ca_certs,
-            insecure=insecure,
-            timeout=timeout,
-        )
-        return command(*args, target=target, **kwargs)
-
-    for option in reversed(_CLUSTER_OPTIONS):
+    for option in reversed((profile_option, *CONNECTION)):
         wrapped = option(wrapped)
     return wrapped  # type: ignore[return-value]
 
@@ -208,3 +92,21 @@ def print_json(value: Any) -> None:
     import orjson
 
     click.echo(orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY).decode())
+
+
+def may_take(cluster: Cluster, alias: str) -> bool:
+    """Ask whether the alias may leave indexes that Tandem did not make.
+
+    Without such indexes, and where nobody is here to answer, it may not; whoever switches refuses.
+    Raises IndexRefusedError and ClusterError.
+    """
+    from ingest.index.aliases.alias import read_alias
+
+    strangers = read_alias(cluster, alias).strangers
+    if not strangers or not sys.stdin.isatty():
+        return False
+    return click.confirm(
+        f"The alias {alias} points to {', '.join(strangers)}, which Tandem did not make and which "
+        "it would no longer find. Take it away from there?",
+        err=True,
+    )

@@ -15,8 +15,8 @@ from ingest.read.template import Template
 from ingest.run.removal.prune import PruneLimit
 from ingest.settings import LARGEST, MEGABYTE, Reading, Splitting, Writing
 from ingest.tally import RejectLimit
-from tandem.config import WORDS
-from tandem.options.cluster import Command, Number
+from tandem.config import WORDS, Number
+from tandem.options.cluster import Command
 from tandem.output.flags import in_flags
 
 _READING, _SPLITTING, _WRITING = Reading(), Splitting(), Writing()

@@ -12,8 +12,8 @@ from query.body.filters import parse_dsl
 from query.errors import QueryError
 from query.question import BM25, DEPTH, HYBRID, KNN, MODES, MOST, PLACES, Bm25, Knn, Tuning
 from query.target import Roles
-from tandem.config import WORDS, long_name, typed, typed_wins
-from tandem.options.cluster import Command, Number
+from tandem.config import WORDS, Number, long_name, typed, typed_wins
+from tandem.options.cluster import Command
 from tandem.options.fusion import FUSION_NAMES, fusion_options
 from tandem.output.flags import in_flags
 

@@ -10,8 +10,15 @@ import click
 
 from tandem.commands.documents.ending import end_in_order
 from tandem.config import typed, typed_wins
-from tandem.options.alias import may_take, take_alias_option
-from tandem.options.cluster import Target, cluster_options, index_name, json_option, print_json
+from tandem.options.cluster import (
+    Target,
+    cluster_options,
+    index_name,
+    json_option,
+    may_take,
+    print_json,
+    take_alias_option,
+)
 from tandem.options.encoder import encoder_options, recorded_encoder
 from tandem.options.ingest import ingest_options
 from tandem.options.shape import shape_options, tell_replicas

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from query.question import BM25, KNN, MODES, MOST, Tuning
+from tandem.config import Number
 from tandem.options.cluster import (
-    Number,
     Target,
     cluster_options,
     index_name,

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tandem.options.cluster import Number, json_option, print_json
+from tandem.config import Number
+from tandem.options.cluster import json_option, print_json
 from tandem.output.flags import in_flags
 
 if TYPE_CHECKING:

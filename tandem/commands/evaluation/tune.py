@@ -10,8 +10,8 @@ import click
 
 from mappings.pipelines.pipeline import TECHNIQUES
 from query.question import DEPTH, MOST
+from tandem.config import Number
 from tandem.options.cluster import (
-    Number,
     Target,
     cluster_options,
     index_name,

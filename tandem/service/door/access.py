@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from cluster.credentials import Secret
+from cluster.access.credentials import Secret
 from tandem.service.door.problems import problem
 
 LOCAL_NAMES = ("localhost", "127.0.0.1", "::1")

@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from cluster import AccessError, ClusterError, MissingIndexError, UnreachableError
-from cluster.credentials import redacted_urls
+from cluster.access.credentials import redacted_urls
 from encoder import EncoderError
 from ingest import BlockedError, OutageError
 from query import AnswerError

@@ -30,16 +30,21 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextlib.contextmanager
-def serving(answers):
+def serving(answers, context=None):
     """A server on loopback: path -> (status, body), or what makes it of a body;
-    "*" for all other paths. Yields (url, seen)."""
+    "*" for all other paths; context: of TLS. Yields (url, seen)."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     server.answers, server.seen = answers, []
+    if context:
+        # The handshake is of each connection's thread, which one that fails must not end.
+        server.socket = context.wrap_socket(server.socket, True, do_handshake_on_connect=False)
+        server.handle_error = lambda *words: None
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_address[1]}", server.seen
+        scheme = "https" if context else "http"
+        yield f"{scheme}://127.0.0.1:{server.server_address[1]}", server.seen
     finally:
         server.shutdown()
         server.server_close()

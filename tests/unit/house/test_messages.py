@@ -46,7 +46,7 @@ def said_in(*rooms):
 
 
 def options_of(command):
-    flags = {flag for option in command.params for flag in option.opts}
+    flags = {flag for each in command.params for flag in (*each.opts, *each.secondary_opts)}
     below = command.commands.values() if isinstance(command, click.Group) else ()
     return flags.union(*map(options_of, below))
 

@@ -8,6 +8,7 @@ import pytest
 
 from tandem.cli import COMMANDS, cli
 from tandem.config import defaults
+from tandem.options.connection import connection_options
 from tests.support.commands import tandem
 
 PAGE = Path(__file__).resolve().parents[3] / "docs" / "configuration.md"
@@ -18,7 +19,8 @@ def read(tmp_path, text):
     path = tmp_path / "tandem.toml"
     path.write_text(text)
     context = click.Context(cli, info_name="tandem")
-    return defaults(path, {name: cli.get_command(context, name) for name in COMMANDS})
+    commands = {name: cli.get_command(context, name) for name in COMMANDS}
+    return defaults(path, commands, connection_options())[0]
 
 
 def test_keys_at_the_top_are_for_all_and_tables_win(tmp_path):
@@ -26,10 +28,10 @@ def test_keys_at_the_top_are_for_all_and_tables_win(tmp_path):
         tmp_path,
         'url = "a"\nk = 5\n[search]\nk = 7\n[index]\ntimeout = 2\n[index.create]\ntimeout = 3\n',
     )
-    assert found["search"] == {"url": "a", "k": "7"}
-    assert found["ingest"] == {"url": "a"}
-    assert found["index"]["show"] == {"url": "a", "timeout": "2"}
-    assert found["index"]["create"] == {"url": "a", "timeout": "3"}
+    assert found["search"] == {"url": ["a"], "k": "7"}
+    assert found["ingest"] == {"url": ["a"]}
+    assert found["index"]["show"] == {"url": ["a"], "timeout": "2"}
+    assert found["index"]["create"] == {"url": ["a"], "timeout": "3"}
     assert found["node"]["status"] == {}
 
 
@@ -100,3 +102,80 @@ def test_the_page_shows_a_file_that_is_read(tmp_path):
     found = read(tmp_path, example)
     assert found["search"]["where"] == ["lang=en", "year>=1990"]
     assert found["ingest"]["text_field"] == ["abstract", "body"]
+
+
+def chosen(tmp_path, text, *words, **environ):
+    """How `index list` ends, with this file."""
+    config = tmp_path / "tandem.toml"
+    config.write_text(text)
+    return tandem("--config", config, "index", "list", *words, **environ)
+
+
+OTHER = "http://127.0.0.1:2"
+PROFILES = f"""
+url = "{OTHER}"
+user = "ann"
+password-file = "/nowhere"
+[profiles.prod]
+url = ["{NOWHERE}"]
+timeout = 5
+header = ["X-Tenant: books"]
+[profiles.two]
+url = ["{NOWHERE}", "http://127.0.0.1:3"]
+no-such = 1
+"""
+
+
+def test_a_profile_says_how_a_cluster_is_reached(tmp_path):
+    text = PROFILES.replace("no-such = 1\n", "")
+    for words, environ in (
+        (("--profile", "prod"), {}),
+        ((), {"TANDEM_PROFILE": "prod"}),
+        ((), {"TANDEM_INDEX_LIST_PROFILE": "prod"}),
+    ):
+        done = chosen(tmp_path, text, *words, **environ)
+        # Nothing of the other cluster's counts: its password's file is not even read.
+        assert (done.code, f"nothing listens at {NOWHERE}:" in done.err) == (1, True)
+    done = chosen(tmp_path, text, "--profile", "two")
+    assert f"nothing listens at {NOWHERE} or http://127.0.0.1:3" in done.err
+    assert "cannot read that file" in chosen(tmp_path, text).err
+
+
+def test_a_profile_and_another_cluster_are_refused(tmp_path):
+    text = PROFILES.replace("no-such = 1\n", "")
+    for words, environ in ((("--url", OTHER), {}), ((), {"TANDEM_URL": OTHER})):
+        done = chosen(tmp_path, text, "--profile", "prod", *words, **environ)
+        assert (done.code, "names a cluster, and so does --url" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "said"),
+    [
+        (PROFILES, (), "no option 'no-such' for [profiles.two]"),
+        ("[profiles.a]\nk = 5", (), "no option 'k' for [profiles.a]"),
+        ("profiles = 1", (), "[profiles] holds one table for each"),
+        ('[profiles.a]\nuser = "u"', ("--profile", "b"), "no profile 'b' ("),
+        ('profile = "a"\n[profiles.a]', (), "use --profile or TANDEM_PROFILE"),
+    ],
+)
+def test_a_profile_that_is_none_is_refused(tmp_path, text, words, said):
+    done = chosen(tmp_path, text, *words)
+    assert (done.code, said in done.err) == (2, True)
+
+
+def test_a_secret_header_is_not_for_the_command_line(tmp_path):
+    words = "index", "list", "--url", NOWHERE
+    done = tandem(*words, "--header", "Authorization: hunter2")
+    assert (done.code, "put it into --header-file, or into TANDEM_HEADER" in done.err) == (2, True)
+    assert "hunter2" not in done.err
+    file = tmp_path / "headers"
+    file.write_text("Authorization: hunter2\n\nX-Tenant: books\n")
+    for given, environ in ((("--header-file", file), {}), ((), {"TANDEM_HEADER": "'A: hunter2'"})):
+        done = tandem(*words, *given, **environ)
+        assert (done.code, "nothing listens" in done.err) == (1, True)
+    for bad in ("hunter2", "Content-Length: 1", "A B: hunter2", "X-A: hunter2\n"):
+        file.write_text(bad + "é")
+        done = tandem(*words, "--header-file", file)
+        assert done.code in (1, 2)
+        assert "Error: " in done.err
+        assert "hunter2" not in done.err

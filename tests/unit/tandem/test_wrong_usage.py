@@ -5,7 +5,7 @@ import pytest
 from click.testing import CliRunner
 
 from tandem.cli import COMMANDS, cli
-from tandem.options.cluster import Number
+from tandem.config import Number
 
 INGEST = ("ingest", "no-such-file", "--index", "a")
 

@@ -121,7 +121,7 @@ def test_connections_are_kept_for_the_next_request():
         before = pool.num_connections
         for _ in range(5):
             cluster.client.transport.perform_request(*SEARCH, body={})
-        assert (pool.num_connections, pool.num_requests) == (before, 7)
+        assert (pool.num_connections, pool.num_requests) == (before, 8)
 
 
 def test_when_to_come_back():

@@ -5,6 +5,7 @@ import pytest
 
 from tandem.cli import COMMANDS, cli
 from tandem.config import long_name
+from tandem.options.connection import SECRETS
 from tests.support.commands import tandem
 
 NOWHERE = "http://127.0.0.1:1"
@@ -51,7 +52,7 @@ def test_both_forms_are_read_and_the_long_one_wins(path, option, monkeypatch):
 
 
 def test_no_variable_means_two_things():
-    meant, taken = {}, {"TANDEM_HOME", "TANDEM_PASSWORD", "TANDEM_API_KEY"}
+    meant, taken = {}, {"TANDEM_HOME", *(f"TANDEM_{name.upper()}" for name in SECRETS)}
     for param in ALL:
         path, option = param.values
         long, short = option.envvar

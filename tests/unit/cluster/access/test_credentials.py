@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cluster import ClusterError, connect
-from cluster.credentials import Credentials, Secret, redacted, redacted_urls, split
+from cluster.access.credentials import Credentials, Secret, redacted, redacted_urls, split
 from cluster.node.home import NodeUser
 from cluster.node.java import probe
 from tandem.options.cluster import Target
@@ -73,7 +73,7 @@ def test_no_error_and_no_traceback_shows_a_secret(url, given):
 
 
 def test_no_repr_shows_a_secret():
-    target = Target("http://host", "ann", Secret(SECRET), Secret(SECRET), None, False, 1.0)
+    target = Target({"password": Secret(SECRET), "headers": {"a": Secret(SECRET)}})
     for each in (Secret(SECRET), Credentials("ann", Secret(SECRET)), target):
         assert SECRET not in f"{each!r} {each}"
     with (
@@ -129,7 +129,7 @@ def test_the_probe_of_java_gets_no_secret(tmp_path: Path, monkeypatch):
 
 
 def test_the_command_line_takes_secrets_out_of_the_environment(monkeypatch):
-    from tandem.options.cluster import taken
+    from tandem.options.connection import taken
 
     monkeypatch.setenv("TANDEM_PASSWORD", SECRET)
     assert taken("TANDEM_PASSWORD") == Secret(SECRET)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
 from cluster.errors import ClusterError
+from tandem.base.arguments import settle
 
 HIDDEN = "***"
 # Greedy: what stands before the last @ may hold any character that a password can.
@@ -63,39 +64,82 @@ def redacted_urls(text: str) -> str:
 
 @dataclass(frozen=True)
 class Credentials:
-    """Who we are: a user with a password, or an API key, or nobody."""
+    """Who we are: a user with a password, an API key, a bearer token, signatures, or nobody.
+
+    aws: the service of Amazon's for which requests are signed; aws_region: where it is.
+    """
 
     user: str | None = None
-    password: Secret | None = None
-    api_key: Secret | None = None
+    password: Secret | str | None = None
+    api_key: Secret | str | None = None
+    bearer_token: Secret | str | None = None
+    aws: str | None = None
+    aws_region: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse half a pair, two ways at once, and what no header can hold."""
-        if self.api_key and self.user:
-            raise ClusterError("both a user and an API key are given: give one of them.")
+        for name in ("password", "api_key", "bearer_token"):
+            settle(self, **{name: secret(getattr(self, name))})
+        given = [
+            what
+            for what, value in (
+                ("a user", self.user),
+                ("an API key", self.api_key),
+                ("a bearer token", self.bearer_token),
+                ("a service whose requests are signed", self.aws),
+            )
+            if value
+        ]
+        if len(given) > 1:
+            raise ClusterError(f"both {' and '.join(given)} are given: give one of them.")
         if self.user and not self.password:
             raise ClusterError(f"user {self.user!r} has no password: give it in `password`.")
-        if self.password and not self.user and not self.api_key:
+        if self.password and not given:
             raise ClusterError("a password is given without a user: name one with `user`.")
         if self.user and ":" in self.user:
             raise ClusterError(
                 f"the user {self.user.partition(':')[0]!r} is followed by a colon, which no user's "
                 "name can hold: give the name alone, and the password in TANDEM_PASSWORD."
             )
-        if self.api_key and not re.fullmatch(r"[!-~]+", self.api_key.reveal()):
-            raise ClusterError(
-                "the API key holds a blank, a line end or a letter that no key has: put the key "
-                "alone, as the cluster gave it, into TANDEM_API_KEY or the file."
-            )
+        if self.aws_region and not self.aws:
+            raise ClusterError("a region of Amazon's is given without a service: name it in `aws`.")
+        _check_token("API key", "api_key", self.api_key)
+        _check_token("bearer token", "bearer_token", self.bearer_token)
+
+    def __bool__(self) -> bool:
+        return self != Credentials()
 
     def headers(self) -> dict[str, str]:
-        """The header that says who we are; none for nobody. RFC 7617, in UTF-8."""
-        if self.api_key:
-            return {"authorization": f"ApiKey {self.api_key.reveal()}"}
-        if self.user and self.password:
-            pair = f"{self.user}:{self.password.reveal()}".encode()
-            return {"authorization": f"Basic {base64.b64encode(pair).decode()}"}
+        """The header that says who we are; none for nobody and where requests are signed.
+
+        RFC 7617, in UTF-8, and RFC 6750.
+        """
+        for scheme, token in (("ApiKey", self.api_key), ("Bearer", self.bearer_token)):
+            if isinstance(token, Secret):
+                return {"authorization": f"{scheme} {token.reveal()}"}
+        if self.user and isinstance(self.password, Secret):
+            return {"authorization": basic(self.user, self.password.reveal())}
         return {}
+
+
+def secret(given: str | Secret | None) -> Secret | None:
+    """What is given, kept from being shown; nothing for an empty text."""
+    if not given:
+        return None
+    return given if isinstance(given, Secret) else Secret(given)
+
+
+def basic(user: str, password: str) -> str:
+    """The value of a header for a user with a password."""
+    return f"Basic {base64.b64encode(f'{user}:{password}'.encode()).decode()}"
+
+
+def _check_token(what: str, name: str, token: Secret | str | None) -> None:
+    if isinstance(token, Secret) and not re.fullmatch(r"[!-~]+", token.reveal()):
+        raise ClusterError(
+            f"the {what} holds a blank, a line end or a letter that none has: put it alone, as "
+            f"the cluster gave it, into `{name}`."
+        )
 
 
 def split(url: str) -> SplitResult:
@@ -144,12 +188,12 @@ def warn_if_exposed(parts: SplitResult, credentials: Credentials, verify: bool) 
         warnings.warn(
             f"the password or key for {url} goes over plain http, where everybody on the way can "
             "read it: use https.",
-            stacklevel=4,
+            stacklevel=5,
         )
     if parts.scheme == "https" and not verify:
         warnings.warn(
             f"the certificate of {url} is not verified, so whoever is on the way can answer in "
             "its name and read the credentials: use `ca_certs` with the authority's PEM file "
             "instead of `verify=False`.",
-            stacklevel=4,
+            stacklevel=5,
         )

@@ -1,0 +1,1 @@
+"""How a cluster is reached: who we are there, TLS, proxies, signatures."""
