@@ -56,5 +56,5 @@ $(VENV)/.demo-installed: $(VENV)/.created pyproject.toml constraints.txt
 
 $(VENV)/.test-installed: $(VENV)/.demo-installed
 	@echo "Installing what the tests need into $(VENV)."
-	@$(INSTALL) '.[embedded,demo,evaluate,openvino,serve,train,remote,test]'
+	@$(INSTALL) '.[embedded,demo,evaluate,openvino,serve,train,remote,excel,test]'
 	@touch $@

@@ -16,10 +16,10 @@ from rich.console import Console
 from rich.table import Table
 
 from cluster import Cluster, connect
+from evaluation import read_queries
 from ingest import Plan, ingest
 from mappings import Fusion, Shape
 from query import Searcher, Tuning
-from query.files import parse_queries
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
@@ -49,8 +49,7 @@ def judgements(folder: Path) -> list[Any]:
 
 
 def queries(folder: Path, judged: set[str]) -> list[tuple[str, str]]:
-    with (folder / "queries.jsonl").open("rb") as file:
-        return [query for query in parse_queries(file, "queries.jsonl") if query.id in judged]
+    return [query for query in read_queries(folder) if query.id in judged]
 
 
 def measured(

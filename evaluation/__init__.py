@@ -8,6 +8,7 @@ from evaluation.measure.runs import Run, read_run, write_run
 from evaluation.measure.significance import Comparison, compare
 from evaluation.mine.mining import Mined, mine
 from evaluation.mine.records import Judge, Mining
+from evaluation.queries import read_queries
 from evaluation.train.records import Trained, Training
 from evaluation.train.training import train
 from evaluation.tune.grid import Grid, Setting
@@ -36,6 +37,7 @@ __all__ = [
     "measure",
     "mine",
     "read_judgements",
+    "read_queries",
     "read_run",
     "train",
     "tune",

@@ -66,7 +66,7 @@ class Reading:
     keep_misfits: a value that does not fit its field's type is kept beside it, as FIELD_misfit;
     delimiter: of tables, with a blank after it where blanks follow it; quote: around their cells,
     "" for none, a backslash and one where that escapes those within; encoding: of text, as Python
-    names it; each None to find out.
+    names it; each None to find out; sheet: of a workbook, None for its first one.
     """
 
     format: Format | None = None
@@ -84,6 +84,7 @@ class Reading:
     delimiter: str | None = None
     quote: str | None = None
     encoding: str | None = None
+    sheet: str | None = None
     follow: bool = False
 
     def __post_init__(self) -> None:

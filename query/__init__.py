@@ -4,7 +4,6 @@ from mappings import Fusion, SearchSettings
 from query.answer.results import Answer, Hit, Result
 from query.errors import AnswerError, FilterError, QueryError, TargetError, TextError
 from query.files import answer_json, result_json, trec_lines
-from query.queries import read_queries
 from query.question import Bm25, Knn, PassageScorer, Query, QueryEncoder, Question, Tuning
 from query.search.async_searcher import AsyncSearcher
 from query.search.make_filter import make_filter
@@ -40,7 +39,6 @@ __all__ = [
     "make_filter",
     "put_pipeline",
     "put_search_settings",
-    "read_queries",
     "remove_search_settings",
     "result_json",
     "trec_lines",

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         measure,
         mine,
         read_judgements,
+        read_queries,
         read_run,
         train,
         tune,
@@ -113,7 +114,6 @@ if TYPE_CHECKING:
         make_filter,
         put_pipeline,
         put_search_settings,
-        read_queries,
         remove_search_settings,
         result_json,
         trec_lines,
@@ -131,8 +131,8 @@ _NAMES = {
     """,
     "evaluation": """
         Comparison Evaluation EvaluationError Grid Judge Judgements Mined Mining Run Setting
-        Trained Training Tuned compare evaluate measure mine read_judgements read_run train tune
-        write_run
+        Trained Training Tuned compare evaluate measure mine read_judgements read_queries
+        read_run train tune write_run
     """,
     "ingest": """
         Adoption Enrichment adopt_index enrich OtherPromptError
@@ -148,7 +148,7 @@ _NAMES = {
     "query": """
         Answer AnswerError AsyncSearcher Bm25 FilterError Hit Knn PassageScorer Query
         QueryEncoder QueryError Rerank Result Roles Searcher TargetError TextError Tuning
-        answer_json make_filter put_pipeline put_search_settings read_queries
+        answer_json make_filter put_pipeline put_search_settings
         remove_search_settings result_json trec_lines
     """,
 }

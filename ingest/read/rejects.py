@@ -11,9 +11,9 @@ from typing import IO
 import orjson
 
 from ingest.errors import IngestError
-from ingest.read.formats.dialect import Dialect
 from ingest.read.formats.jsonl import parse_json
-from ingest.read.formats.tables import parse_row
+from ingest.read.formats.tables.delimited import parse_row
+from ingest.read.formats.tables.dialect import Dialect
 from ingest.read.sources.files import PRIVATE
 from ingest.read.values import kind_of
 from ingest.records import Reject, Row

@@ -14,11 +14,11 @@ from ingest.read.formats.arrays import read_json
 from ingest.read.formats.frames import items_of
 from ingest.read.formats.jsonl import RowStream, Text
 from ingest.read.formats.objects import read_iterable
-from ingest.read.formats.tables import read_csv, read_msmarco, read_tsv
+from ingest.read.formats.tables.delimited import read_csv, read_msmarco, read_tsv
 from ingest.read.formats.texts import read_text
 from ingest.read.rejects import may_write
 from ingest.read.sample import ROWS, Ahead, first_rows
-from ingest.read.sources.archives import members
+from ingest.read.sources.archives import is_workbook, members
 from ingest.read.sources.encoding import in_utf_8
 from ingest.read.sources.files import (
     PRIVATE,
@@ -49,17 +49,22 @@ def read_source(
     """
     with opened(source, position) as stream:
         kind = reading.format or format_of(source.name, source.pure, stream)
-        if kind in ("zip", "tar"):
+        if kind == "zip" and is_workbook(source):
+            from ingest.read.formats.tables.excel import read_workbook
+
+            yield from read_workbook(source, reading, position, tell)
+        elif kind in ("zip", "tar"):
             for path, member, share in members(source, kind):
                 position.reached(source, share)
                 name = f"{source.name}:{path}"
-                yield from _rows_of(name, format_of(name, path, member), member, reading, tell)
+                kind = format_of(name, path, member)
+                yield from rows_of_stream(name, kind, member, reading, tell)
         elif kind in ("parquet", "arrow") and _as_it_lies(stream):
             from ingest.read.formats.arrow import read_columnar
 
             yield from read_columnar(source, kind, position)
         else:
-            yield from _rows_of(source.name, kind, stream, reading, tell)
+            yield from rows_of_stream(source.name, kind, stream, reading, tell)
 
 
 def _as_it_lies(stream: Stream) -> bool:
@@ -67,9 +72,10 @@ def _as_it_lies(stream: Stream) -> bool:
     return isinstance(getattr(stream, "raw", None), io.FileIO | Resumed)
 
 
-def _rows_of(
+def rows_of_stream(
     name: str, kind: str, stream: Stream, reading: Reading, tell: Callable[[str], None]
 ) -> RowStream:
+    """Every row of a stream of text; raises SourceError for columns, which want a file."""
     if kind not in _TEXT_READERS:
         raise SourceError(f"{name} is {kind} and compressed: decompress it first.")
     text = Text(name, in_utf_8(stream, name, reading.encoding), tell)

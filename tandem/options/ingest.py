@@ -82,6 +82,7 @@ _OPTIONS = [
         help="Around a table's cells; '' for none, '\\\"' where a backslash escapes it (found).",
     ),
     click.option("--encoding", help="Of text, such as latin-1 (default: UTF-8, UTF-16 is found)."),
+    click.option("--sheet", help="Of an Excel workbook (default: the first)."),
     click.option("--id-field", help="Field of the id, dots for nested ones (default: _id, id...)."),
     click.option(
         "--text-field",
@@ -225,6 +226,7 @@ def _reading(take: Callable[[str], Any]) -> Reading:
             delimiter=_tab(take("delimiter")),
             quote=take("quote"),
             encoding=take("encoding"),
+            sheet=take("sheet"),
             follow=take("follow"),
         )
     except IngestError as error:

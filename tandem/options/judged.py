@@ -16,9 +16,9 @@ def judged_options(*, split: str) -> Callable[[Command], Command]:
         click.option(
             "--queries",
             "source",
-            type=click.Path(path_type=Path),
+            metavar="FILE",
             required=True,
-            help="The queries' ids and texts: JSONL, id TAB text, or a BEIR folder.",
+            help="The queries' ids and texts: id TAB text, a BEIR folder, or what `ingest` reads.",
         ),
         click.option(
             "--qrels",

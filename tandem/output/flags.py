@@ -54,6 +54,7 @@ FLAGS = {
     "max_rejects": "--max-rejects",
     "format": "--format",
     "delimiter": "--delimiter",
+    "sheet": "--sheet",
     "quote": "--quote",
     "encoding": "--encoding",
     "ids": "--id",

@@ -10,7 +10,7 @@ from datetime import time
 from typing import Any
 
 from ingest.errors import SourceError
-from ingest.read.formats.tables import column_twice, repeated
+from ingest.read.formats.tables.delimited import column_twice, repeated
 from ingest.read.sources.files import Position, SourceFile, at_random
 from ingest.read.values import Unfit, fault_of, is_odd
 from ingest.records import Origin, Row

@@ -179,12 +179,12 @@ def _within(folder: Path) -> list[Path]:
 _AnyPath = TypeVar("_AnyPath", bound=PurePath)
 
 
-def chosen(paths: Sequence[_AnyPath]) -> list[_AnyPath]:
-    """Those that are sources: the only corpus.jsonl, compressed or not, or else all.
+def chosen(paths: Sequence[_AnyPath], main: str = BEIR_CORPUS) -> list[_AnyPath]:
+    """Those that are sources: the only one called `main`, compressed or not, or else all.
 
     Hidden files, rejects and files of other endings are none.
     """
-    corpora = {f"{BEIR_CORPUS}{ending}" for ending in ("", *COMPRESSED)}
+    corpora = {f"{main}{ending}" for ending in ("", *COMPRESSED)}
     found = [path for path in paths if path.name in corpora]
     if len(found) == 1:
         return found

@@ -36,15 +36,9 @@ _NOT_READ = {
 
 def format_of(name: str, path: PurePath | None, stream: Stream) -> str:
     """One of FORMATS, zip, tar or text; raises SourceError for anything else, with a cure."""
-    try:
-        start = stream.peek(512)[:512]
-    except DAMAGE as error:
-        raise damaged(name, 0, error) from error
-    for mark, kind in _FIRST_BYTES.items():
-        if start.startswith(mark):
-            return kind
-    if start[_TAR_AT:].startswith(_TAR):
-        return "tar"
+    if kind := marked(name, stream):
+        return kind
+    start = stream.peek(512)[:512]
     kind = ENDINGS.get(ending(path), "") if path else ""
     head = start.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
     if kind in ("", "jsonl"):
@@ -59,6 +53,17 @@ def format_of(name: str, path: PurePath | None, stream: Stream) -> str:
             f"one of {', '.join(FORMATS)}."
         )
     return kind
+
+
+def marked(name: str, stream: Stream) -> str | None:
+    """The format that the first bytes alone tell; raises SourceError where they are damaged."""
+    try:
+        start = stream.peek(512)[:512]
+    except DAMAGE as error:
+        raise damaged(name, 0, error) from error
+    if start[_TAR_AT:].startswith(_TAR):
+        return "tar"
+    return next((kind for mark, kind in _FIRST_BYTES.items() if start.startswith(mark)), None)
 
 
 def ending(path: PurePath) -> str:

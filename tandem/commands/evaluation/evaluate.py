@@ -132,7 +132,7 @@ class Task:
     def read(
         cls,
         *,
-        source: Path,
+        source: str,
         qrels: Path | None,
         split: str,
         baseline: Path | None,
@@ -141,12 +141,11 @@ class Task:
         **asked: Any,
     ) -> Task:
         """Read the files; raises EvaluationError and QueryError."""
-        from evaluation import read_judgements, read_run
-        from query import read_queries
+        from evaluation import read_judgements, read_queries, read_run
 
-        if qrels is None and not source.is_dir():
+        if qrels is None and not Path(source).is_dir():
             raise click.UsageError("Say by which judgements: --qrels FILE.")
-        judgements = read_judgements(qrels or source, split)
+        judgements = read_judgements(qrels or Path(source), split)
         against = (baseline.name, read_run(baseline)) if baseline else None
         queries = read_queries(source)
         return cls(queries, judgements, against, modes, relevant, asked)

@@ -110,7 +110,7 @@ MOST_TOLD = 10
 @cluster_options
 @json_option
 def command(
-    source: Path,
+    source: str,
     qrels: Path | None,
     split: str,
     as_json: bool,
@@ -127,13 +127,12 @@ def command(
     a negative is high for the search and low for the judge. Writes mined.jsonl, with texts and
     scores, and hard-negatives.jsonl, triples.tsv and scores.tsv for other programs.
     """
-    from evaluation import read_judgements
-    from query import read_queries
+    from evaluation import read_judgements, read_queries
 
     scorer = _judge(judge, no_judge, template)
-    if qrels is None and not source.is_dir():
+    if qrels is None and not Path(source).is_dir():
         raise click.UsageError("Say by which judgements: --qrels FILE.")
-    judgements = read_judgements(qrels or source, split)
+    judgements = read_judgements(qrels or Path(source), split)
     found = _mined(read_queries(source), judgements, folder, scorer, **options)
     if as_json:
         failures = [{"query": query, "reason": in_flags(why)} for query, why in found.failures]

@@ -83,7 +83,7 @@ if TYPE_CHECKING:
 @json_option
 def command(
     index: str,
-    source: Path,
+    source: str,
     qrels: Path | None,
     split: str,
     model: str | None,
@@ -106,14 +106,14 @@ def command(
     from tandem.output.progress import tell
 
     import_measures()
-    if qrels is None and not source.is_dir():
+    if qrels is None and not Path(source).is_dir():
         raise click.UsageError("Say by which judgements: --qrels FILE.")
     with ExitStack() as stack:
         cluster = stack.enter_context(target.connect())
         searcher = stack.enter_context(
             Searcher(cluster, index, model=model, roles=roles, on_progress=tell)
         )
-        found = _tuned(searcher, index, source, (qrels or source, split), **options)
+        found = _tuned(searcher, index, source, (qrels or Path(source), split), **options)
         written = _written(cluster, index, found) if write and found.gains else []
     if plot:
         draw_curve(found, index, plot)
@@ -126,7 +126,7 @@ def command(
 def _tuned(
     searcher: Searcher,
     index: str,
-    source: Path,
+    source: str,
     judged_by: tuple[Path, str],
     *,
     folds: int,
@@ -134,8 +134,8 @@ def _tuned(
     batch: int,
     **options: Any,
 ) -> Tuned:
-    from evaluation import EvaluationError, read_judgements, tune
-    from query import SearchSettings, read_queries
+    from evaluation import EvaluationError, read_judgements, read_queries, tune
+    from query import SearchSettings
     from tandem.output.progress import counter
 
     if searcher.settings() != SearchSettings():

@@ -46,7 +46,8 @@ SOME_MISSING = 3
 @click.option(
     "--queries",
     metavar="FILE",
-    help="Many queries: JSONL, CSV, TSV, one a line, or a BEIR folder; - for standard input.",
+    help="Many queries: one a line, id TAB text, a BEIR folder, or what `ingest` reads; - for "
+    "standard input.",
 )
 @click.option(
     "--run",

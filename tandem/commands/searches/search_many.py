@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
+from evaluation.queries import read_queries
 from query.errors import QueryError
 from query.files import answer_json, fault_of_id, trec_lines
-from query.queries import parse_queries, read_queries
 from query.question import visible
 from tandem.options.cluster import print_json
 from tandem.output.flags import in_flags
@@ -109,7 +109,7 @@ class ManyQueries:
 
     def search(self, searcher: Searcher, asked: dict[str, Any]) -> int:
         """Answer all queries as `asked` says, the arguments of a search; return the exit code."""
-        read = self._queries()
+        read = read_queries(self.source)
         began = time.monotonic()
         as_trec = is_trec(self.run)
         # A TREC run has ids and scores alone: nothing else need come over the network.
@@ -121,11 +121,6 @@ class ManyQueries:
                 advance(1)
         self._show(len(read), time.monotonic() - began)
         return SOME_FAILED if self.failed or self.partial else 0
-
-    def _queries(self) -> list[Query]:
-        if self.source == "-":
-            return parse_queries(sys.stdin.buffer, "standard input")
-        return read_queries(self.source)
 
     def _cannot_be_held(self, query: Query) -> bool:
         """Whether a TREC run cannot hold the query's id; then it is told, and not searched for."""

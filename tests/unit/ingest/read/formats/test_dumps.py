@@ -140,8 +140,8 @@ def test_what_is_not_read_is_named_with_a_cure(tmp_path, data, said):
 @pytest.mark.parametrize("kind", ["zip", "tar"])
 def test_an_office_document_is_named(tmp_path, kind):
     if kind == "zip":
-        path = packed(tmp_path, "zip", {"xl/workbook.xml": b"<x/>"})
-        with pytest.raises(SourceError, match=r"an Excel workbook.*CSV"):
+        path = packed(tmp_path, "zip", {"word/document.xml": b"<x/>"})
+        with pytest.raises(SourceError, match=r"a Word document.*plain text"):
             read(path)
     path = packed(tmp_path, kind, {"a.parquet": b"PAR1"})
     with pytest.raises(SourceError, match=r"a\.parquet is parquet and compressed: decompress"):

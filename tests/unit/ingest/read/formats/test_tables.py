@@ -10,7 +10,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from ingest import IngestError, Reading
-from ingest.read.formats.dialect import Dialect
+from ingest.read.formats.tables.dialect import Dialect
 from ingest.read.rows import Rows
 from ingest.records import Reject
 from tests.support.files import again, put, read, values

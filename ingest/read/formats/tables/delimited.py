@@ -10,8 +10,8 @@ from dataclasses import replace
 from itertools import chain
 
 from ingest.errors import SourceError
-from ingest.read.formats.dialect import Dialect, in_lines, look
 from ingest.read.formats.jsonl import RowStream, Text, too_long
+from ingest.read.formats.tables.dialect import Dialect, in_lines, look
 from ingest.read.sources.streams import Line
 from ingest.read.values import ID_FIELDS, TEXT_FIELDS, TITLE_FIELDS
 from ingest.records import Origin, Reject, Row
@@ -152,7 +152,8 @@ def _read_table(
         if not any(cells):
             continue
         if columns is None:
-            names = _header(cells, reading, tabs, text.name)
+            alone = tabs and len(cells) == 2 and not reading.id_field and not reading.text_fields
+            names = header_of(cells, reading, text.name, names=not alone)
             columns = _Columns(names or ["id", "text"], reading, dialect, text.tell)
             if names:
                 continue
@@ -175,25 +176,26 @@ def _looked(
     return (lines if found.separator else chain([first], lines)), found.dialect
 
 
-def _header(cells: list[str], reading: Reading, tabs: bool, name: str) -> list[str]:
-    """The names of columns; none for two without a known name among them, as MS MARCO's are.
+def header_of(cells: list[str], reading: Reading, name: str, *, names: bool = True) -> list[str]:
+    """The names of columns, of which those that are known are found in any case, blanks aside.
 
-    Known ones are found in any case, and with blanks around them.
+    names: whether a known one must be among them; else there are none, as in MS MARCO's files.
+    Raises SourceError for a header that is none, naming the file.
     """
     known, given = _known(reading), set(cells)
-    names = [_name(cell, known, given) for cell in cells]
-    if known & set(names):
-        if not all(map(_is_utf_8, names)):
+    found = [_name(cell, known, given) for cell in cells]
+    if known & set(found):
+        if not all(map(_is_utf_8, found)):
             raise SourceError(f"the header of {name} is no UTF-8{_CURE}.")
-        if twice := repeated(names):
+        if twice := repeated(found):
             raise column_twice(name, twice)
-        if not names[0] and "" not in reading.drop_fields:
+        if not found[0] and "" not in reading.drop_fields:
             raise SourceError(
                 f"the first column of {name} has no name, as that of an index written by pandas: "
                 "leave it out with `drop_fields=['']`, or give it a name."
             )
-        return names
-    if tabs and len(cells) == 2 and not reading.id_field and not reading.text_fields:
+        return found
+    if not names:
         return []
     raise SourceError(
         f"the header of {name} ({_shown(', '.join(cells)[:200])}) has no column for the text: name "
