@@ -6,6 +6,7 @@ import csv
 import json
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -120,13 +121,21 @@ def _of_rows(rows: RowStream, *, numbered: bool | None) -> Iterator[_Found]:
     """
     for row in rows:
         number, at = row.origin.line, f"{row.origin.file}:{row.origin.line}"
-        if isinstance(row, Reject):
-            raise QueryError(f"{at}: {row.reason}.")
-        value = {str(key).strip().lower(): each for key, each in row.value.items()}
+        found = _refused(row, at) if isinstance(row, Reject) else row.value
+        value = {str(key).strip().lower(): each for key, each in found.items()}
         if numbered is None:
             numbered = _first(value, _IDS) is None
         id_ = number if numbered else _first(value, _IDS)
         yield number, _query(id_, _first(value, _TEXTS), at)
+
+
+def _refused(row: Reject, at: str) -> dict[str, Any]:
+    """A row that is no document's but may be a query's: half a character costs that one alone."""
+    with suppress(ValueError, TypeError, RecursionError):
+        found = json.loads(row.raw or "")
+        if isinstance(found, dict):
+            return found
+    raise QueryError(f"{at}: {row.reason}.")
 
 
 def _first(value: dict[str, Any], names: tuple[str, ...]) -> Any:

@@ -25,8 +25,9 @@ _PREFERRED = ("boolean", NUMBER, WHOLE, DATE, "ip", PLACE)
 _SLASHES = {DAY_FIRST, MONTH_FIRST}
 # One text among so many numbers of JSON's is wrong; more of them are words.
 _TYPED_OF_A_TEXT = 100
-# So many numbers in a list, the same number in each document, are a vector.
-SHORTEST_VECTOR = 8
+# So many numbers in a list, the same number in each document, are a vector; of whole ones alone,
+# as vectors in bytes have them, more.
+SHORTEST_VECTOR, SHORTEST_OF_WHOLE = 8, 64
 _MARKS = frozenset("[]0123456789.,-+eE \n")
 
 
@@ -43,8 +44,10 @@ class _Seen:
     texts: int = 0
 
     def see(self, value: Any, *, cell: bool) -> None:
-        if (length := _length_of_vector(value)) is not None:
+        if (length := vector_length(value)) is not None:
             self.lengths.add(length)
+            return
+        if value is None or value == "" or value == []:
             return
         self.lengths.add(0)
         for each in value if isinstance(value, list | tuple) else (value,):
@@ -80,15 +83,20 @@ class _Seen:
         return bool(self.left and self.left >= _SLASHES)
 
 
-def _length_of_vector(value: Any) -> int | None:
-    """How many numbers a vector has; None for what is none."""
+def vector_length(value: Any) -> int | None:
+    """How many numbers a vector has, or each vector of a list; None for what is none."""
     if isinstance(value, str):
         is_vector = value.startswith("[") and value.endswith("]") and _MARKS.issuperset(value)
-        count = value.count(",") + 1 if is_vector else 0
-    else:
-        kinds = set(map(type, value)) if isinstance(value, list | tuple) else set()
-        count = len(value) if float in kinds and kinds <= {int, float} else 0
-    return count if count >= SHORTEST_VECTOR else None
+        count = len(value[1:-1].replace(",", " ").split()) if is_vector else 0
+        return count if count >= SHORTEST_VECTOR else None
+    if not isinstance(value, list | tuple) or not value:
+        return None
+    if isinstance(value[0], list | tuple):
+        lengths = set(map(vector_length, value))
+        return lengths.pop() if len(lengths) == 1 else None
+    kinds = set(map(type, value))
+    least = SHORTEST_VECTOR if float in kinds else SHORTEST_OF_WHOLE
+    return len(value) if kinds <= {int, float} and len(value) >= least else None
 
 
 @dataclass(frozen=True)
@@ -108,6 +116,8 @@ def infer_types(documents: Iterable[Document], set_types: Mapping[str, str]) -> 
     for document in documents:
         for name, value in leaves(document.metadata, set_types):
             seen.setdefault(name, _Seen()).see(value, cell=document.cells)
+            for path, vector in _vectors_within(value, name):
+                seen.setdefault(path, _Seen()).see(vector, cell=False)
     types = {name: kind for name, each in seen.items() if (kind := each.type)}
     # A number of four parts is as often a version as an address.
     types |= {n: WORD for n, kind in types.items() if kind == "ip" and "version" in n.lower()}
@@ -116,6 +126,18 @@ def infer_types(documents: Iterable[Document], set_types: Mapping[str, str]) -> 
     above = {name.rpartition(".")[0] for name in types}
     clear = {n: k for n, k in types.items() if n in set_types or n not in above}
     return Inferred(clear, tuple(name for name in ambiguous if name not in set_types))
+
+
+def _vectors_within(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+    """(dotted name, vector) of what the objects of a list hold."""
+    if isinstance(value, list | tuple) and value and isinstance(value[0], Mapping):
+        for each in value:
+            yield from _vectors_within(each, path)
+    elif isinstance(value, Mapping):
+        for name, each in value.items():
+            yield from _vectors_within(each, f"{path}.{name}")
+    elif "." in path and vector_length(value) is not None:
+        yield path, value
 
 
 def leaves(

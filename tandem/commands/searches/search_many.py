@@ -20,7 +20,7 @@ from query.files import answer_json, fault_of_id, trec_lines
 from query.question import visible
 from tandem.options.cluster import print_json
 from tandem.output.flags import in_flags
-from tandem.output.hits import one_line
+from tandem.output.hits import one_line, without_vectors
 from tandem.output.progress import bar
 
 if TYPE_CHECKING:
@@ -143,7 +143,11 @@ class ManyQueries:
             self.hits += len(trec)
             return trec
         self.hits += len(answer.result or ())
-        return [orjson.dumps(answer_json(answer), option=orjson.OPT_APPEND_NEWLINE).decode()]
+        return [
+            orjson.dumps(
+                without_vectors(answer_json(answer)), option=orjson.OPT_APPEND_NEWLINE
+            ).decode()
+        ]
 
     def _count(self, answer: Answer) -> None:
         if answer.result is None:

@@ -39,6 +39,7 @@ def inferred(*values, cells=False):
         (["9007199254740993", "1"], "long"),
         (["9007199254740993", "1.5"], "keyword"),
         (["[0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8]"] * 2, "unindexed"),
+        (["[0.1 0.2 0.3 0.4\n 0.5 0.6 0.7 -8e-3]"] * 2, "unindexed"),
     ],
 )
 def test_types_of_cells(cells, kind):
@@ -56,6 +57,10 @@ def test_types_of_cells(cells, kind):
         ([["2015-01-01", "2016-01-01"], []], "date"),
         ([[0.5] * 8, [1] * 7 + [0.5]], "unindexed"),
         ([[0.5] * 8, [0.5] * 9], None),
+        ([[0.5] * 8, [], None], "unindexed"),
+        ([[[0.5] * 8] * 3, [[0.5] * 8] * 2], "unindexed"),
+        ([[-128] * 64, [127] * 64], "unindexed"),
+        ([[1] * 12, [2] * 12], "double"),
         ([[4.5, 3.5]], "double"),
         ([None, "", 3], "double"),
         ([{"a": 1}, 3], None),
@@ -113,3 +118,8 @@ def test_a_cell_stays_as_it_was_written_but_for_booleans(cells):
         assert not isinstance(fitted, Reject), fitted
         kept = fitted.metadata.get("f")
         assert str(kept).lower() == str(document.metadata.get("f")).lower()
+
+
+def test_vectors_in_a_list_of_objects_are_found():
+    chunks = [{"chunks": [{"n": 1, "emb": [0.5] * 8}, {"n": 2, "emb": [0.25] * 8}]}]
+    assert infer_types(documents(chunks), {}).types == {"chunks.emb": "unindexed"}
