@@ -19,7 +19,12 @@ from ingest.read.values import kind_of
 from ingest.records import Reject, Row
 
 _ENVELOPE = {"reason", "file", "line", "id"}
-_CONTENTS = ({"document"}, {"raw"}, {"raw", "columns", "separator", "quote"})
+_CONTENTS = (
+    {"document"},
+    {"raw"},
+    {"raw", "columns", "separator", "quote"},
+    {"raw", "columns", "separator"},  # of versions that knew two dialects
+)
 STDOUT = "-"
 
 
@@ -152,7 +157,8 @@ def unwrap(row: Row) -> Row | Reject:
         return Reject(f"document is {kind_of(document)} and must be an object", row.origin)
     raw, columns = str(value["raw"]), value.get("columns")
     if isinstance(columns, list):
-        dialect = Dialect(str(value["separator"]), str(value["quote"]))
+        separator = str(value["separator"])
+        dialect = Dialect(separator, str(value.get("quote", '"' if separator == "," else "")))
         names, reason = list(map(str, columns)), str(value["reason"])
         return parse_row(raw, names, row.origin, reason, dialect)
     found = parse_json(raw, row.origin)

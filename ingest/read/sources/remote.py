@@ -135,7 +135,11 @@ def _connected(scheme: str, address: str) -> tuple[Any, str, str]:
     if scheme == "hf":
         from huggingface_hub import HfFileSystem
 
-        return HfFileSystem(), address.partition("://")[2].rstrip("/"), "hf://"
+        return (
+            HfFileSystem(skip_instance_cache=True),
+            address.partition("://")[2].rstrip("/"),
+            "hf://",
+        )
     from fsspec.implementations.arrow import ArrowFSWrapper
     from pyarrow.fs import FileSystem
 

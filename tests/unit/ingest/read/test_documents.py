@@ -250,6 +250,13 @@ def test_a_line_of_a_rejects_file_is_the_document_in_it():
     assert "must be an object" in unwrap(Row(HERE, {**line, "document": 5})).reason
 
 
+@pytest.mark.parametrize(("separator", "raw"), [(",", '1,"a, b",x'), ("\t", "1\ta, b\tx")])
+def test_a_row_that_an_older_version_refused_is_taken_too(separator, raw):
+    line = {"reason": "r", "file": "f", "line": 2, "id": None, "raw": raw, "separator": separator}
+    found = unwrap(Row(HERE, {**line, "columns": ["id", "text", "kind"]}))
+    assert found.value == {"id": "1", "text": "a, b", "kind": "x"}
+
+
 def test_a_document_that_looks_like_a_reject_is_left_alone():
     value = {"reason": "r", "file": "f", "line": 1, "id": "x", "document": {}, "text": "t"}
     assert unwrap(Row(HERE, value)).value is value
