@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
+
+from ingest.errors import SourceError
 
 # Usual names, tried in this order where no option names a field.
 ID_FIELDS = ("_id", "id", "docid", "doc_id", "pid")
@@ -132,3 +135,14 @@ def kind_of(value: Any) -> str:
         if isinstance(value, types):
             return words
     return f"a {type(value).__name__}"
+
+
+def repeated(names: list[str]) -> list[str]:
+    """The names that are there more than once."""
+    return [name for name, times in Counter(names).items() if times > 1]
+
+
+def column_twice(file: str, names: list[str]) -> SourceError:
+    """The sentence for columns of which one would hide the other."""
+    named = ", ".join(map(repr, names))
+    return SourceError(f"{file} has the column {named} twice: rename one of them.")

@@ -10,9 +10,8 @@ from datetime import time
 from typing import Any
 
 from ingest.errors import SourceError
-from ingest.read.formats.tables.delimited import column_twice, repeated
 from ingest.read.sources.files import Position, SourceFile, at_random
-from ingest.read.values import Unfit, fault_of, is_odd
+from ingest.read.values import Unfit, column_twice, fault_of, is_odd, repeated
 from ingest.records import Origin, Row
 
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}

@@ -11,7 +11,7 @@ from typing import Any
 
 from ingest.errors import SourceError
 from ingest.read.formats.arrow import BATCH_ROWS, rows_of
-from ingest.read.formats.tables.delimited import column_twice, repeated
+from ingest.read.values import column_twice, repeated
 from tandem.base.arguments import shown
 
 _FRAME = "the table"

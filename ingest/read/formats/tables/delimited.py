@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import chain
@@ -13,7 +12,7 @@ from ingest.errors import SourceError
 from ingest.read.formats.jsonl import RowStream, Text, too_long
 from ingest.read.formats.tables.dialect import Dialect, in_lines, look
 from ingest.read.sources.streams import Line
-from ingest.read.values import ID_FIELDS, TEXT_FIELDS, TITLE_FIELDS
+from ingest.read.values import ID_FIELDS, TEXT_FIELDS, TITLE_FIELDS, column_twice, repeated
 from ingest.records import Origin, Reject, Row
 from ingest.settings import Reading
 
@@ -209,17 +208,6 @@ def _name(cell: str, known: set[str], given: set[str]) -> str:
     if cell in known or usual in given:
         return cell
     return usual if usual in known else cell
-
-
-def repeated(names: list[str]) -> list[str]:
-    """The names that are there more than once."""
-    return [name for name, times in Counter(names).items() if times > 1]
-
-
-def column_twice(file: str, names: list[str]) -> SourceError:
-    """The sentence for columns of which one would hide the other."""
-    named = ", ".join(map(repr, names))
-    return SourceError(f"{file} has the column {named} twice: rename one of them.")
 
 
 def parse_row(
