@@ -7,27 +7,25 @@ import os
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
 
 from query.answer.results import Answer, Result
 from query.body.request import Request
 from query.errors import QueryError, explained, raise_explained
-from query.question import QueryEncoder, Question, SearchOptions
+from query.question import Question, SearchOptions
 from query.search.many import BATCH, IN_FLIGHT, Many, answers, batches, check_queries
-from query.search.query_vectors import SIZE, Encoders, OnProgress
-from query.search.searcher import headers_of, unpicklable
-from query.search.steps import Flow, Flows, Rerank, Work
-from query.target import Roles
-from tandem.base.arguments import CLUSTER, check_can, known_options
+from query.search.searcher import BaseSearcher, headers_of
+from query.search.steps import Flow, Rerank, Work
+from tandem.base.arguments import known_options
 from tandem.base.vectors import Vector
 
 if TYPE_CHECKING:
     from opensearchpy import AsyncOpenSearch
     from typing_extensions import Unpack
 
-    from cluster import Cluster
 
 T = TypeVar("T")
 
@@ -86,38 +84,16 @@ async def _closed(life: AsyncGenerator[None, None]) -> None:
 
 
 @known_options(QueryError)
-class AsyncSearcher:
+class AsyncSearcher(BaseSearcher):
     """Searches an index, or an alias, of a cluster from coroutines, in whichever event loop.
 
     The arguments are those of Searcher. It has its own connections, in each loop others, so close
     it, or use it with `async with`; those of a loop that asyncio.run has run are closed with it.
     """
 
-    def __init__(
-        self,
-        cluster: Cluster,
-        index: str | Sequence[str],
-        *,
-        encoder: QueryEncoder | None = None,
-        model: str | None = None,
-        roles: Roles | None = None,
-        cache: int = SIZE,
-        on_progress: OnProgress | None = None,
-    ) -> None:
-        check_can("cluster", cluster, "capabilities", QueryError, CLUSTER)
-        self._cluster = cluster
-        self._clients = _Clients(cluster.async_client)
-        self._encoders = Encoders(encoder, model, cache, on_progress)
-        self._flows = Flows(
-            index,
-            cluster.capabilities,
-            self._encoders,
-            lambda error: explained(error, cluster),
-            roles,
-        )
-
-    def __reduce__(self) -> NoReturn:
-        raise unpicklable(self)
+    @cached_property
+    def _clients(self) -> _Clients:
+        return _Clients(self._cluster.async_client)
 
     async def __aenter__(self) -> AsyncSearcher:
         return self

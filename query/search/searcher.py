@@ -28,17 +28,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@known_options(QueryError)
-class Searcher:
-    """Searches an index, or an alias, of a cluster; of a list of names, all of them together.
-
-    encoder: of the queries; without one, the model that the index remembers is loaded at the first
-    search that needs it, from `model` (a name or folder) where that is given. roles: which fields
-    hold the text, the titles and the documents' ids of an index without Tandem's record. cache:
-    most query vectors kept; on_progress: called with what takes longer while the model is loaded.
-    Safe to share by threads, and to go on with in a forked process. Raises TargetError for a name
-    that no index can have.
-    """
+class BaseSearcher:
+    """What the searches of an index are made of, whoever carries out their steps."""
 
     def __init__(
         self,
@@ -63,7 +54,24 @@ class Searcher:
         )
 
     def __reduce__(self) -> NoReturn:
-        raise unpicklable(self)
+        name = type(self).__name__
+        raise TypeError(
+            f"a searcher holds connections and a model and cannot be pickled: call connect in the "
+            f"process that searches, and make its {name} there."
+        )
+
+
+@known_options(QueryError)
+class Searcher(BaseSearcher):
+    """Searches an index, or an alias, of a cluster; of a list of names, all of them together.
+
+    encoder: of the queries; without one, the model that the index remembers is loaded at the first
+    search that needs it, from `model` (a name or folder) where that is given. roles: which fields
+    hold the text, the titles and the documents' ids of an index without Tandem's record. cache:
+    most query vectors kept; on_progress: called with what takes longer while the model is loaded.
+    Safe to share by threads, and to go on with in a forked process. Raises TargetError for a name
+    that no index can have.
+    """
 
     def __enter__(self) -> Searcher:
         return self
@@ -171,15 +179,6 @@ class Searcher:
             body=step.body,
             headers=headers_of(step),
         )
-
-
-def unpicklable(searcher: object) -> TypeError:
-    """What to do where a searcher is to be sent to another process."""
-    name = type(searcher).__name__
-    return TypeError(
-        f"a searcher holds connections and a model and cannot be pickled: call connect in the "
-        f"process that searches, and make its {name} there."
-    )
 
 
 def headers_of(step: Request) -> Mapping[str, str] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -98,15 +99,22 @@ def cluster_like(answer: Answerer) -> Answerer:
 
 
 @contextlib.contextmanager
-def answering(answer: Answerer) -> Iterator[tuple[str, list[Asked]]]:
-    """Serve on loopback; yields (url, the requests that came)."""
+def answering(
+    answer: Answerer, context: ssl.SSLContext | None = None
+) -> Iterator[tuple[str, list[Asked]]]:
+    """Serve on loopback, by TLS where a context is given; yields (url, the requests that came)."""
     server: Any = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
+    if context is not None:
+        # The handshake is of each connection's thread, which one that fails must not end.
+        server.socket = context.wrap_socket(server.socket, True, do_handshake_on_connect=False)
+        server.handle_error = lambda *words: None
     server.daemon_threads = True
     server.answer, server.seen = answer, []
     thread = threading.Thread(target=server.serve_forever, args=(0.05,))
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}", server.seen
+        scheme = "https" if context else "http"
+        yield f"{scheme}://127.0.0.1:{server.server_port}", server.seen
     finally:
         server.shutdown()
         server.server_close()

@@ -81,7 +81,7 @@ def test_credentials_reach_the_cluster_and_no_repr():
     with serving(answers) as (url, seen):
         connect(url, api_key="c2VjcmV0").close()
         connect(url, user="ann", password="pw").close()
-    sent = {headers["authorization"] for _, headers in seen}
+    sent = {each.headers["authorization"] for each in seen}
     assert sent == {"ApiKey c2VjcmV0", "Basic YW5uOnB3"}
 
 
@@ -89,8 +89,8 @@ def test_loopback_is_not_compressed_and_a_path_is_kept():
     answers = {"/es/": opensearch("3.6.0"), "*": (200, [])}
     with serving(answers) as (url, seen), connect(f"{url}/es") as cluster:
         assert cluster.url == f"{url}/es"
-        assert all(path.startswith("/es/") for path, _ in seen)
-        assert not any(headers.get("accept-encoding") == "gzip,deflate" for _, headers in seen)
+        assert all(each.path.startswith("/es/") for each in seen)
+        assert not any(each.headers.get("accept-encoding") == "gzip,deflate" for each in seen)
 
 
 @pytest.mark.parametrize(

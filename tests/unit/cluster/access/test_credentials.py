@@ -89,7 +89,7 @@ def test_a_password_may_hold_any_letter():
         serving(ANSWERS) as (url, seen),
         connect(url, user="ann", password="pä:\u20ac"),
     ):
-        sent = {headers["authorization"] for _, headers in seen}
+        sent = {each.headers["authorization"] for each in seen}
     assert sent == {"Basic " + base64.b64encode("ann:pä:\u20ac".encode()).decode()}
 
 

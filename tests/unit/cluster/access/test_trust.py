@@ -4,14 +4,12 @@ import hashlib
 import ssl
 import subprocess
 import sys
-import threading
-from http.server import ThreadingHTTPServer
 
 import pytest
 import trustme
 
 from tests.support.commands import ROOT, tandem
-from tests.unit.cluster.fakes import Handler
+from tests.unit.cluster.fakes import serving
 
 JAR = b"a jar of jam"
 ANSWERS = {
@@ -40,19 +38,11 @@ def company(tmp_path_factory):
     """(URL of a server on loopback, the PEM file of the authority behind its certificate)."""
     authority = trustme.CA()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("localhost").configure_cert(context)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    server.daemon_threads, server.answers, server.seen = True, ANSWERS, []
-    server.handle_error = lambda *words: None  # of clients that do not trust it
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,))
-    thread.start()
+    authority.issue_cert("127.0.0.1").configure_cert(context)
     pem = tmp_path_factory.mktemp("authority") / "ca.pem"
     authority.cert_pem.write_to_path(str(pem))
-    yield f"https://localhost:{server.server_address[1]}", str(pem)
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(ANSWERS, context=context) as (url, _):
+        yield url, str(pem)
 
 
 def python(code, *words, **variables):

@@ -31,7 +31,7 @@ def test_a_file_is_fetched_once_with_progress(tmp_path):
             path = fetch(artifact(), tmp_path, lambda *step: seen.append(step), {"here": url})
     assert path == tmp_path / "jam-1.0.jar"
     assert path.read_bytes() == CONTENT
-    assert [each for each, _ in requests].count(PATH) == 1
+    assert [each.path for each in requests].count(PATH) == 1
     assert seen[-1] == ("jam-1.0.jar", len(CONTENT), len(CONTENT))
     assert [done for _, done, _ in seen] == sorted(done for _, done, _ in seen)
     assert [each.name for each in tmp_path.iterdir()] == ["jam-1.0.jar"]

@@ -35,7 +35,7 @@ def answers(**changes):
 
 
 def asked(seen):
-    return [path for path, _ in seen if path.startswith("/books")]
+    return [each.path for each in seen if each.path.startswith("/books")]
 
 
 def encoder():
