@@ -18,7 +18,7 @@ from encoder.model.folder import read_blueprint
 from encoder.model.locate import canonical, locate
 from encoder.model.modules import Blueprint
 from encoder.selection.build import SMALLEST_NORM, OnProgress
-from encoder.selection.candidates import INT8, Choice, Wish
+from encoder.selection.candidates import INT8, Choice, EngineOptions
 from encoder.selection.measure import Model, Way
 from tandem.base.arguments import as_list, known_options
 from tandem.base.running import Backend, Precision
@@ -90,8 +90,8 @@ class Encoder:
         settings: dict[str, Any] = {n: value for n, value in asked.items() if value is not None}
         blueprint = replace(read_blueprint(locate(model, recorded=recorded)), **settings)
         digest = fingerprint(blueprint)
-        wish = Wish(backend, precision, device)
-        opened = Model(blueprint, digest, wish, on_progress or (lambda what: None))
+        options = EngineOptions(backend, precision, device)
+        opened = Model(blueprint, digest, options, on_progress or (lambda what: None))
         way = opened.queries if only_queries else opened.passages
         if precision == INT8 or (precision is not None and opened.choice.changes):
             settings["precision"] = precision

@@ -53,7 +53,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Wish:
+class EngineOptions:
     """What the user asked for; None leaves the choice to us.
 
     device: one, or several of one kind with commas between, such as "cuda:0,cuda:1".
@@ -83,8 +83,8 @@ class Wish:
         return [each.strip() for each in self.device.split(",")] if self.device else []
 
     @property
-    def of_one(self) -> Wish:
-        """The wish of which way to run: measured on the first device, good for the others."""
+    def of_one(self) -> EngineOptions:
+        """The options of which way to run: measured on the first device, good for the others."""
         if len(self.devices) < 2:
             return self
         return replace(self, backend="torch", device=self.devices[0])
@@ -128,23 +128,25 @@ class Choice:
         return self.taken.precision == INT8 or self.agreement < SAME
 
 
-def choose(wish: Wish, measured: Sequence[Measured]) -> Choice:
+def choose(options: EngineOptions, measured: Sequence[Measured]) -> Choice:
     """The fastest of those allowed whose vectors count as float32's.
 
     One whose precision was asked for need not agree. Raises EncoderError where none can run.
     """
-    allowed = [each for each in measured if wish.allows(each.candidate)]
+    allowed = [each for each in measured if options.allows(each.candidate)]
     able = [each for each in allowed if not each.fault]
-    fit = [each for each in able if each.same or wish.precision is not None]
+    fit = [each for each in able if each.same or options.precision is not None]
     if not fit:
-        raise EncoderError(_why_none(wish, allowed))
+        raise EncoderError(_why_none(options, allowed))
     best = max(fit, key=lambda each: each.speed)
     return Choice(best.candidate, tuple(measured))
 
 
-def _why_none(wish: Wish, allowed: Sequence[Measured]) -> str:
+def _why_none(options: EngineOptions, allowed: Sequence[Measured]) -> str:
     if not allowed:
-        asked = " ".join(each for each in (wish.backend, wish.precision, wish.device) if each)
+        asked = " ".join(
+            each for each in (options.backend, options.precision, options.device) if each
+        )
         return f"nothing here runs {asked}: leave out `backend`, `precision` or `device`."
     return allowed[0].fault or f"{allowed[0].candidate} differs from float32: name a `precision`."
 

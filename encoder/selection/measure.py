@@ -1,4 +1,4 @@
-"""From a wish to engines: measure the ways to run a model, once on each machine, and take one."""
+"""From options to engines: measure the ways to run a model, once on each machine, and take one."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from encoder.selection.cache import cache_folder, read_notes, write_notes
 from encoder.selection.candidates import (
     Candidate,
     Choice,
+    EngineOptions,
     Measured,
-    Wish,
     best_device,
     candidates,
     choose,
@@ -50,12 +50,16 @@ class Model:
     """
 
     def __init__(
-        self, blueprint: Blueprint, fingerprint: str, wish: Wish, on_progress: OnProgress
+        self,
+        blueprint: Blueprint,
+        fingerprint: str,
+        options: EngineOptions,
+        on_progress: OnProgress,
     ) -> None:
-        self._blueprint, self._wish, self._say = blueprint, wish.of_one, on_progress
+        self._blueprint, self._options, self._say = blueprint, options.of_one, on_progress
         # One query keeps no more than one device busy.
-        self._device = self._wish.device or best_device()
-        self._devices = wish.devices
+        self._device = self._options.device or best_device()
+        self._devices = options.devices
         self._folder = cache_folder() / fingerprint
         self._lock = threading.RLock()
         in_each_child(self, Model._renew_lock)
@@ -87,7 +91,7 @@ class Model:
         with self._lock:
             if self._choice is None:
                 shop = self._shop("passages")
-                choice = choose(self._wish, self._measured(shop))
+                choice = choose(self._options, self._measured(shop))
                 several = len(self._devices) > 1
                 engine = (
                     shop.processes(choice.taken.precision, self._devices)
@@ -121,12 +125,16 @@ class Model:
     def _exact(self, shop: Workshop, route: str) -> Engine:
         """The engine of float32; OpenVINO's where that was not excluded and works here."""
         torch = Candidate("torch", "float32", self._device)
-        if self._device != "cpu" or self._wish.backend == "torch" or not openvino_engine.present():
+        if (
+            self._device != "cpu"
+            or self._options.backend == "torch"
+            or not openvino_engine.present()
+        ):
             return self._engine(shop, route, torch)
         try:
             return self._engine(shop, route, Candidate("openvino", "float32"))
         except EncoderError:
-            if self._wish.backend == "openvino":
+            if self._options.backend == "openvino":
                 raise
             return self._engine(shop, route, torch)
 
@@ -134,10 +142,10 @@ class Model:
         """Measurements of all candidates that were asked for, from the notes or made now."""
         if isinstance(self._blueprint.passages.first, StaticSpec):
             # One table, one way to read it.
-            return [Measured(Candidate(self._wish.backend or "torch", "float32"), 1.0, 1.0)]
+            return [Measured(Candidate(self._options.backend or "torch", "float32"), 1.0, 1.0)]
         notes = self._folder / _NOTES
         known = {each.candidate: each for each in from_notes(read_notes(notes))}
-        wanted = [each for each in candidates(self._device) if self._wish.allows(each)]
+        wanted = [each for each in candidates(self._device) if self._options.allows(each)]
         missing = [each for each in wanted if each not in known]
         if wanted == missing == [_REFERENCE]:
             return [Measured(_REFERENCE, 1.0, 1.0)]

@@ -13,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from encoder import Encoder, EncoderError
 from encoder.batching.batches import Item, make_batch
 from encoder.engines.openvino_engine import OpenVinoEngine
-from encoder.selection.candidates import Candidate, Measured, Wish, choose
+from encoder.selection.candidates import Candidate, EngineOptions, Measured, choose
 from tests.support import models
 from tests.support.parity import TEXTS, theirs
 
@@ -34,28 +34,28 @@ def home(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("wish", "taken", "changes"),
+    ("options", "taken", "changes"),
     [
-        (Wish(), OV16, False),
-        (Wish(backend="torch"), T32, False),
-        (Wish(precision="float32"), OV32, False),
-        (Wish(precision="int8"), INT8, True),
-        (Wish("torch", "float32", "cpu"), T32, False),
+        (EngineOptions(), OV16, False),
+        (EngineOptions(backend="torch"), T32, False),
+        (EngineOptions(precision="float32"), OV32, False),
+        (EngineOptions(precision="int8"), INT8, True),
+        (EngineOptions("torch", "float32", "cpu"), T32, False),
     ],
 )
-def test_the_fastest_that_agrees_is_taken(wish, taken, changes):
-    choice = choose(wish, MEASURED)
+def test_the_fastest_that_agrees_is_taken(options, taken, changes):
+    choice = choose(options, MEASURED)
     assert (choice.taken, choice.changes) == (taken, changes)
 
 
 def test_what_disagrees_or_fails_is_not_taken_unasked():
     vague = [Measured(OV16, 0.9998, 400.0), Measured(T32, 1.0, 100.0)]
-    assert choose(Wish(), vague).taken == T32
-    assert choose(Wish(precision="bfloat16"), vague).changes
+    assert choose(EngineOptions(), vague).taken == T32
+    assert choose(EngineOptions(precision="bfloat16"), vague).changes
     broken = [Measured(OV16, fault="it broke: mend it."), Measured(T32, 1.0, 100.0)]
-    assert choose(Wish(), broken).taken == T32
+    assert choose(EngineOptions(), broken).taken == T32
     with pytest.raises(EncoderError, match="it broke: mend it"):
-        choose(Wish(precision="bfloat16"), broken)
+        choose(EngineOptions(precision="bfloat16"), broken)
 
 
 @pytest.mark.parametrize("family", models.FAMILIES)
