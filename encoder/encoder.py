@@ -14,9 +14,9 @@ from encoder.batching.batches import Item, Pool, Vectors, make_batch
 from encoder.batching.streams import stream
 from encoder.errors import EncoderError
 from encoder.model.fingerprint import fingerprint, varied
-from encoder.model.folder import read_blueprint
+from encoder.model.folder import read_model_spec
 from encoder.model.locate import canonical, locate
-from encoder.model.modules import Blueprint
+from encoder.model.modules import ModelSpec
 from encoder.selection.build import SMALLEST_NORM, OnProgress
 from encoder.selection.candidates import INT8, Choice, EngineOptions
 from encoder.selection.measure import Model, Way
@@ -43,15 +43,15 @@ class Encoder:
         settings: Mapping[str, Any],
         model: Model,
         way: Way,
-        blueprint: Blueprint,
+        model_spec: ModelSpec,
     ) -> None:
         self.name, self.fingerprint, self.settings = name, fingerprint, settings
-        self.notes = blueprint.notes
+        self.notes = model_spec.notes
         self._model = model
         # The model itself tells, whatever its settings say.
         probe = make_batch([Item(0, way.tokens.ids(["dimension"])[0])])
         self._full_dim = way.engine.one(probe).shape[1]
-        self.dim = self._full_dim if blueprint.truncate_dim is None else blueprint.truncate_dim
+        self.dim = self._full_dim if model_spec.truncate_dim is None else model_spec.truncate_dim
         if not 1 <= self.dim <= self._full_dim:
             raise EncoderError(
                 f"`truncate_dim` is {self.dim} and {name} gives {self._full_dim} dimensions: "
@@ -88,15 +88,15 @@ class Encoder:
         prompts = {"query_prompt": query_prompt, "passage_prompt": passage_prompt}
         asked = {"truncate_dim": truncate_dim, **prompts}
         settings: dict[str, Any] = {n: value for n, value in asked.items() if value is not None}
-        blueprint = replace(read_blueprint(locate(model, recorded=recorded)), **settings)
-        digest = fingerprint(blueprint)
+        model_spec = replace(read_model_spec(locate(model, recorded=recorded)), **settings)
+        digest = fingerprint(model_spec)
         options = EngineOptions(backend, precision, device)
-        opened = Model(blueprint, digest, options, on_progress or (lambda what: None))
+        opened = Model(model_spec, digest, options, on_progress or (lambda what: None))
         way = opened.queries if only_queries else opened.passages
         if precision == INT8 or (precision is not None and opened.choice.changes):
             settings["precision"] = precision
             digest = varied(digest, precision)
-        return cls(canonical(model), digest, settings, opened, way, blueprint)
+        return cls(canonical(model), digest, settings, opened, way, model_spec)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(

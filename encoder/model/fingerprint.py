@@ -9,7 +9,7 @@ from dataclasses import asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from encoder.model.modules import Blueprint, Route, max_length
+from encoder.model.modules import ModelSpec, Route, max_length
 from encoder.model.schema import read_json
 
 # Raised when the same files would give other vectors than an older Tandem made of them.
@@ -25,7 +25,7 @@ _VOCABULARIES = ("vocab.*", "merges.txt", "*.model", "*.tiktoken")
 _CHUNK = 1 << 20
 
 
-def fingerprint(blueprint: Blueprint) -> str:
+def fingerprint(model_spec: ModelSpec) -> str:
     """Hexadecimal digest over weights, tokenizers, modules, prompts, lengths and truncation.
 
     Where the folder lies and how its JSON is laid out do not matter. Raises OSError, and
@@ -34,14 +34,14 @@ def fingerprint(blueprint: Blueprint) -> str:
     digest = hashlib.sha256()
     said = {
         "format": FORMAT,
-        "prompts": [blueprint.query_prompt, blueprint.passage_prompt],
-        "truncate_dim": blueprint.truncate_dim,
-        "routes": [_described(r, blueprint.folder) for r in _routes(blueprint)],
+        "prompts": [model_spec.query_prompt, model_spec.passage_prompt],
+        "truncate_dim": model_spec.truncate_dim,
+        "routes": [_described(r, model_spec.folder) for r in _routes(model_spec)],
     }
     digest.update(_canonical(said))
-    for folder in _folders(blueprint):
+    for folder in _folders(model_spec):
         for path in _files(folder):
-            digest.update(f"{path.relative_to(blueprint.folder)}\0".encode())
+            digest.update(f"{path.relative_to(model_spec.folder)}\0".encode())
             _feed(digest, path)
     return digest.hexdigest()[:DIGITS]
 
@@ -51,8 +51,8 @@ def varied(base: str, precision: str) -> str:
     return hashlib.sha256(f"{base}:{precision}".encode()).hexdigest()[:DIGITS]
 
 
-def _routes(blueprint: Blueprint) -> list[Route]:
-    return [blueprint.queries, blueprint.passages]
+def _routes(model_spec: ModelSpec) -> list[Route]:
+    return [model_spec.queries, model_spec.passages]
 
 
 def _described(route: Route, root: Path) -> dict[str, Any]:
@@ -73,9 +73,9 @@ def _plain(spec: Any, root: Path) -> dict[str, Any]:
     return found
 
 
-def _folders(blueprint: Blueprint) -> list[Path]:
+def _folders(model_spec: ModelSpec) -> list[Path]:
     """The folders of all modules, each once, in the order of the routes."""
-    specs = [spec for route in _routes(blueprint) for spec in (route.first, *route.later)]
+    specs = [spec for route in _routes(model_spec) for spec in (route.first, *route.later)]
     named = [spec for spec in specs if any(each.name == "folder" for each in fields(spec))]
     return list(dict.fromkeys(spec.folder for spec in named))  # type: ignore[union-attr]
 

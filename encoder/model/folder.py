@@ -10,8 +10,8 @@ from encoder.model import schema
 from encoder.model.modules import (
     FIRST,
     LATER,
-    Blueprint,
     LaterSpec,
+    ModelSpec,
     PoolingSpec,
     Route,
     TransformerSpec,
@@ -23,7 +23,7 @@ QUERY_PROMPTS = ("query",)
 PASSAGE_PROMPTS = ("document", "passage", "corpus")
 
 
-def read_blueprint(folder: Path) -> Blueprint:
+def read_model_spec(folder: Path) -> ModelSpec:
     """What the folder says about its model.
 
     Raises ModelDamagedError for JSON that is missing or broken, ModelRefusedError for a module that
@@ -37,7 +37,7 @@ def read_blueprint(folder: Path) -> Blueprint:
         queries, passages = _routes(folder, _listed(modules))
     else:
         queries = passages = _plain(folder)
-    return Blueprint(
+    return ModelSpec(
         folder,
         queries,
         passages,
@@ -45,7 +45,7 @@ def read_blueprint(folder: Path) -> Blueprint:
         _first_prompt(prompts, PASSAGE_PROMPTS),
         settings.truncate_dim,
         # Absent in the layout of 2021, and null where nobody said.
-        settings.similarity_fn_name or Blueprint.similarity,
+        settings.similarity_fn_name or ModelSpec.similarity,
     )
 
 

@@ -101,7 +101,7 @@ class Route:
 
 
 @dataclass(frozen=True)
-class Blueprint:
+class ModelSpec:
     """A whole model: how queries and passages go through it, and what goes before their texts.
 
     The two routes are equal unless the model has a Router. similarity: what the model's vectors

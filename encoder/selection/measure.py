@@ -12,7 +12,7 @@ from encoder.batching.tokens import Tokens
 from encoder.engines import openvino_engine
 from encoder.errors import EncoderError
 from encoder.forks import in_each_child
-from encoder.model.modules import Blueprint, StaticSpec
+from encoder.model.modules import ModelSpec, StaticSpec
 from encoder.selection.build import OnProgress, Workshop, check_texts
 from encoder.selection.cache import cache_folder, read_notes, write_notes
 from encoder.selection.candidates import (
@@ -51,12 +51,12 @@ class Model:
 
     def __init__(
         self,
-        blueprint: Blueprint,
+        model_spec: ModelSpec,
         fingerprint: str,
         options: EngineOptions,
         on_progress: OnProgress,
     ) -> None:
-        self._blueprint, self._options, self._say = blueprint, options.of_one, on_progress
+        self._model_spec, self._options, self._say = model_spec, options.of_one, on_progress
         # One query keeps no more than one device busy.
         self._device = self._options.device or best_device()
         self._devices = options.devices
@@ -98,7 +98,7 @@ class Model:
                     if several
                     else self._engine(shop, "passages", choice.taken)
                 )
-                tokens = shop.tokens(self._blueprint.passage_prompt)
+                tokens = shop.tokens(self._model_spec.passage_prompt)
                 self._ways["passages"] = Way(tokens, engine)
                 self._choice = choice
             return self._ways["passages"], self._choice
@@ -106,15 +106,15 @@ class Model:
     def _open_queries(self) -> Way:
         with self._lock:
             if "queries" not in self._ways:
-                same = self._blueprint.queries == self._blueprint.passages
+                same = self._model_spec.queries == self._model_spec.passages
                 route = "passages" if same else "queries"
                 shop = self._shop(route)
                 engine = self._exact(shop, route)
-                self._ways["queries"] = Way(shop.tokens(self._blueprint.query_prompt), engine)
+                self._ways["queries"] = Way(shop.tokens(self._model_spec.query_prompt), engine)
             return self._ways["queries"]
 
     def _shop(self, route: str) -> Workshop:
-        return Workshop(getattr(self._blueprint, route), self._folder / route, self._say)
+        return Workshop(getattr(self._model_spec, route), self._folder / route, self._say)
 
     def _engine(self, shop: Workshop, route: str, candidate: Candidate) -> Engine:
         key = (route, candidate)
@@ -140,7 +140,7 @@ class Model:
 
     def _measured(self, shop: Workshop) -> list[Measured]:
         """Measurements of all candidates that were asked for, from the notes or made now."""
-        if isinstance(self._blueprint.passages.first, StaticSpec):
+        if isinstance(self._model_spec.passages.first, StaticSpec):
             # One table, one way to read it.
             return [Measured(Candidate(self._options.backend or "torch", "float32"), 1.0, 1.0)]
         notes = self._folder / _NOTES

@@ -6,7 +6,7 @@ import os
 import pytest
 
 from encoder import CrossEncoder, Encoder, EncoderError, ModelDamagedError, ModelRefusedError
-from encoder.model.folder import read_blueprint
+from encoder.model.folder import read_model_spec
 from encoder.model.locate import canonical, locate
 from encoder.model.modules import max_length
 from tests.support import models
@@ -84,7 +84,7 @@ def one_sentence(call):
 
 
 def read(folder):
-    for route in (found := read_blueprint(folder)).queries, found.passages:
+    for route in (found := read_model_spec(folder)).queries, found.passages:
         max_length(route.first)
 
 
