@@ -19,7 +19,7 @@ from encoder.model.locate import canonical, locate
 from encoder.model.modules import ModelSpec
 from encoder.selection.build import SMALLEST_NORM, OnProgress
 from encoder.selection.candidates import INT8, Choice, EngineOptions
-from encoder.selection.measure import Model, Way
+from encoder.selection.measure import Model, ModelRunner
 from tandem.base.arguments import as_list, known_options
 from tandem.base.running import Backend, Precision
 from tandem.base.vectors import Vector
@@ -42,15 +42,15 @@ class Encoder:
         fingerprint: str,
         settings: Mapping[str, Any],
         model: Model,
-        way: Way,
+        runner: ModelRunner,
         model_spec: ModelSpec,
     ) -> None:
         self.name, self.fingerprint, self.settings = name, fingerprint, settings
         self.notes = model_spec.notes
         self._model = model
         # The model itself tells, whatever its settings say.
-        probe = make_batch([Item(0, way.tokens.ids(["dimension"])[0])])
-        self._full_dim = way.engine.one(probe).shape[1]
+        probe = make_batch([Item(0, runner.tokens.ids(["dimension"])[0])])
+        self._full_dim = runner.engine.one(probe).shape[1]
         self.dim = self._full_dim if model_spec.truncate_dim is None else model_spec.truncate_dim
         if not 1 <= self.dim <= self._full_dim:
             raise EncoderError(
@@ -92,11 +92,11 @@ class Encoder:
         digest = fingerprint(model_spec)
         options = EngineOptions(backend, precision, device)
         opened = Model(model_spec, digest, options, on_progress or (lambda what: None))
-        way = opened.queries if only_queries else opened.passages
+        runner = opened.queries if only_queries else opened.passages
         if precision == INT8 or (precision is not None and opened.choice.changes):
             settings["precision"] = precision
             digest = varied(digest, precision)
-        return cls(canonical(model), digest, settings, opened, way, model_spec)
+        return cls(canonical(model), digest, settings, opened, runner, model_spec)
 
     def __reduce__(self) -> NoReturn:
         raise TypeError(
@@ -143,8 +143,8 @@ class Encoder:
         """
         if isinstance(texts, str | bytes):
             as_list("texts", texts, EncoderError)
-        way = self._model.passages
-        found = stream(texts, way.tokens, way.engine, stopping)
+        runner = self._model.passages
+        found = stream(texts, runner.tokens, runner.engine, stopping)
         return (self._unit(each[None])[0] for each in found)
 
     def count_tokens(self, texts: Iterable[str]) -> list[int]:
@@ -155,13 +155,13 @@ class Encoder:
         """The characters that each token of the text alone stands for."""
         return self._model.passages.tokens.spans(text)
 
-    def _encode(self, way: Way, given: Iterable[str]) -> Vectors:
+    def _encode(self, runner: ModelRunner, given: Iterable[str]) -> Vectors:
         texts = as_list("texts", given, EncoderError)
         found = np.zeros((len(texts), self._full_dim), np.float32)
         if len(texts) <= FEW:
-            _encode_few(way, texts, found)
+            _encode_few(runner, texts, found)
         else:
-            for row, vector in enumerate(stream(texts, way.tokens, way.engine)):
+            for row, vector in enumerate(stream(texts, runner.tokens, runner.engine)):
                 found[row] = vector
         bad = np.flatnonzero(~np.isfinite(found).all(1))
         if len(bad):
@@ -179,11 +179,11 @@ class Encoder:
         return unit
 
 
-def _encode_few(way: Way, texts: Sequence[str], found: Vectors) -> None:
+def _encode_few(runner: ModelRunner, texts: Sequence[str], found: Vectors) -> None:
     """Fill the rows of `found` at once, in as few batches as have little padding."""
-    pool = Pool(way.engine.budget)
-    for number, ids in enumerate(way.tokens.ids(texts)):
+    pool = Pool(runner.engine.budget)
+    for number, ids in enumerate(runner.tokens.ids(texts)):
         pool.add(Item(number, ids))
     while pool:
-        batch = make_batch(pool.take(), way.tokens.left_out)
-        found[list(batch.numbers)] = way.engine.one(batch)
+        batch = make_batch(pool.take(), runner.tokens.left_out)
+        found[list(batch.numbers)] = runner.engine.one(batch)

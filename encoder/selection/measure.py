@@ -34,7 +34,7 @@ _REFERENCE = Candidate("torch", "float32")
 
 
 @dataclass(frozen=True)
-class Way:
+class ModelRunner:
     """What a text goes through: the tokenizer with its prompt, and the engine."""
 
     tokens: Tokens
@@ -42,7 +42,7 @@ class Way:
 
 
 class Model:
-    """The two ways of one model on this machine, each opened when it is first needed.
+    """The two runners of one model on this machine, each opened when it is first needed.
 
     Passages go the fastest way that was asked for. Queries are few, so they are encoded in float32
     whatever the passages are: that halves what a lower precision costs in quality, and a process
@@ -64,12 +64,12 @@ class Model:
         self._lock = threading.RLock()
         in_each_child(self, Model._renew_lock)
         self._choice: Choice | None = None
-        self._ways: dict[str, Way] = {}
-        # One engine for both ways where it is the same.
+        self._runners: dict[str, ModelRunner] = {}
+        # One engine for both runners where it is the same.
         self._engines: dict[tuple[str, Candidate], Engine] = {}
 
     def _renew_lock(self) -> None:
-        """In a forked process, where a thread of the parent may have been opening a way."""
+        """In a forked process, where a thread of the parent may have been opening a runner."""
         self._lock = threading.RLock()
 
     @property
@@ -78,16 +78,16 @@ class Model:
         return self._choice or self._open_passages()[1]
 
     @property
-    def passages(self) -> Way:
-        """The way of passages; raises EncoderError."""
-        return self._ways.get("passages") or self._open_passages()[0]
+    def passages(self) -> ModelRunner:
+        """The runner of passages; raises EncoderError."""
+        return self._runners.get("passages") or self._open_passages()[0]
 
     @property
-    def queries(self) -> Way:
-        """The way of queries; raises EncoderError."""
-        return self._ways.get("queries") or self._open_queries()
+    def queries(self) -> ModelRunner:
+        """The runner of queries; raises EncoderError."""
+        return self._runners.get("queries") or self._open_queries()
 
-    def _open_passages(self) -> tuple[Way, Choice]:
+    def _open_passages(self) -> tuple[ModelRunner, Choice]:
         with self._lock:
             if self._choice is None:
                 shop = self._shop("passages")
@@ -99,19 +99,21 @@ class Model:
                     else self._engine(shop, "passages", choice.taken)
                 )
                 tokens = shop.tokens(self._model_spec.passage_prompt)
-                self._ways["passages"] = Way(tokens, engine)
+                self._runners["passages"] = ModelRunner(tokens, engine)
                 self._choice = choice
-            return self._ways["passages"], self._choice
+            return self._runners["passages"], self._choice
 
-    def _open_queries(self) -> Way:
+    def _open_queries(self) -> ModelRunner:
         with self._lock:
-            if "queries" not in self._ways:
+            if "queries" not in self._runners:
                 same = self._model_spec.queries == self._model_spec.passages
                 route = "passages" if same else "queries"
                 shop = self._shop(route)
                 engine = self._exact(shop, route)
-                self._ways["queries"] = Way(shop.tokens(self._model_spec.query_prompt), engine)
-            return self._ways["queries"]
+                self._runners["queries"] = ModelRunner(
+                    shop.tokens(self._model_spec.query_prompt), engine
+                )
+            return self._runners["queries"]
 
     def _shop(self, route: str) -> Workshop:
         return Workshop(getattr(self._model_spec, route), self._folder / route, self._say)
