@@ -38,7 +38,7 @@ _TOKENIZER = "tokenizer.json"
 OnProgress = Callable[[str], None]
 
 
-class Workshop:
+class EngineFactory:
     """Makes engines for one route; what is expensive is made once, and only when it is needed.
 
     folder: where converted forms are kept.

@@ -13,7 +13,7 @@ from encoder.engines import openvino_engine
 from encoder.errors import EncoderError
 from encoder.forks import in_each_child
 from encoder.model.modules import ModelSpec, StaticSpec
-from encoder.selection.build import OnProgress, Workshop, check_texts
+from encoder.selection.build import EngineFactory, OnProgress, check_texts
 from encoder.selection.cache import cache_folder, read_notes, write_notes
 from encoder.selection.candidates import (
     Candidate,
@@ -90,15 +90,15 @@ class Model:
     def _open_passages(self) -> tuple[ModelRunner, Choice]:
         with self._lock:
             if self._choice is None:
-                shop = self._shop("passages")
-                choice = choose(self._options, self._measured(shop))
+                factory = self._factory("passages")
+                choice = choose(self._options, self._measured(factory))
                 several = len(self._devices) > 1
                 engine = (
-                    shop.processes(choice.taken.precision, self._devices)
+                    factory.processes(choice.taken.precision, self._devices)
                     if several
-                    else self._engine(shop, "passages", choice.taken)
+                    else self._engine(factory, "passages", choice.taken)
                 )
-                tokens = shop.tokens(self._model_spec.passage_prompt)
+                tokens = factory.tokens(self._model_spec.passage_prompt)
                 self._runners["passages"] = ModelRunner(tokens, engine)
                 self._choice = choice
             return self._runners["passages"], self._choice
@@ -108,23 +108,23 @@ class Model:
             if "queries" not in self._runners:
                 same = self._model_spec.queries == self._model_spec.passages
                 route = "passages" if same else "queries"
-                shop = self._shop(route)
-                engine = self._exact(shop, route)
+                factory = self._factory(route)
+                engine = self._exact(factory, route)
                 self._runners["queries"] = ModelRunner(
-                    shop.tokens(self._model_spec.query_prompt), engine
+                    factory.tokens(self._model_spec.query_prompt), engine
                 )
             return self._runners["queries"]
 
-    def _shop(self, route: str) -> Workshop:
-        return Workshop(getattr(self._model_spec, route), self._folder / route, self._say)
+    def _factory(self, route: str) -> EngineFactory:
+        return EngineFactory(getattr(self._model_spec, route), self._folder / route, self._say)
 
-    def _engine(self, shop: Workshop, route: str, candidate: Candidate) -> Engine:
+    def _engine(self, factory: EngineFactory, route: str, candidate: Candidate) -> Engine:
         key = (route, candidate)
         if key not in self._engines:
-            self._engines[key] = shop.engine(candidate)
+            self._engines[key] = factory.engine(candidate)
         return self._engines[key]
 
-    def _exact(self, shop: Workshop, route: str) -> Engine:
+    def _exact(self, factory: EngineFactory, route: str) -> Engine:
         """The engine of float32; OpenVINO's where that was not excluded and works here."""
         torch = Candidate("torch", "float32", self._device)
         if (
@@ -132,15 +132,15 @@ class Model:
             or self._options.backend == "torch"
             or not openvino_engine.present()
         ):
-            return self._engine(shop, route, torch)
+            return self._engine(factory, route, torch)
         try:
-            return self._engine(shop, route, Candidate("openvino", "float32"))
+            return self._engine(factory, route, Candidate("openvino", "float32"))
         except EncoderError:
             if self._options.backend == "openvino":
                 raise
-            return self._engine(shop, route, torch)
+            return self._engine(factory, route, torch)
 
-    def _measured(self, shop: Workshop) -> list[Measured]:
+    def _measured(self, factory: EngineFactory) -> list[Measured]:
         """Measurements of all candidates that were asked for, from the notes or made now."""
         if isinstance(self._model_spec.passages.first, StaticSpec):
             # One table, one way to read it.
@@ -153,21 +153,21 @@ class Model:
             return [Measured(_REFERENCE, 1.0, 1.0)]
         if missing:
             self._say("measuring which way of encoding is fastest on this machine, once a model")
-            known |= {each: _measure(shop, each) for each in missing}
+            known |= {each: _measure(factory, each) for each in missing}
             # Where it cannot be kept, it is measured again. What failed may work the next time.
             with suppress(OSError):
                 write_notes(notes, to_notes([each for each in known.values() if not each.fault]))
         return [known[each] for each in wanted]
 
 
-def _measure(shop: Workshop, candidate: Candidate) -> Measured:
+def _measure(factory: EngineFactory, candidate: Candidate) -> Measured:
     try:
-        engine = shop.engine(candidate)
-        agreement = shop.agreement(engine)
+        engine = factory.engine(candidate)
+        agreement = factory.agreement(engine)
         seconds = []
         for _ in range(ROUNDS):
             began = time.perf_counter()
-            shop.check(engine)
+            factory.check(engine)
             seconds.append(time.perf_counter() - began)
     except EncoderError as error:
         return Measured(candidate, fault=str(error))
