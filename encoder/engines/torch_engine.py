@@ -32,7 +32,7 @@ PROBE = (256, 32)
 CUDA_LANES = 2
 
 
-class Place(Protocol):
+class Device(Protocol):
     """A device: how many batches at once, how large, and the way in.
 
     lanes: batches that may be in work at the same time.
@@ -60,19 +60,19 @@ class Processor:
         self.lanes = lanes
 
     def budget(self, network: torch.nn.Module) -> int:
-        """See Place; as much as a core's cache likes."""
+        """See Device; as much as a core's cache likes."""
         return CPU_BUDGET
 
     def moved(self, array: np.ndarray[Any, Any]) -> Tensor:
-        """See Place."""
+        """See Device."""
         return torch.from_numpy(array)
 
     def turn(self) -> AbstractContextManager[None]:
-        """See Place."""
+        """See Device."""
         return nullcontext()
 
     def open_lanes(self) -> AbstractContextManager[None]:
-        """See Place."""
+        """See Device."""
         return _threads.one_each()
 
 
@@ -89,7 +89,7 @@ class Cuda:
             self._streams.put(torch.cuda.Stream(device))  # type: ignore[no-untyped-call]
 
     def budget(self, network: torch.nn.Module) -> int:
-        """See Place; what fits into the free memory, by what a small batch takes."""
+        """See Device; what fits into the free memory, by what a small batch takes."""
         cuda = torch.cuda
         # The weights were moved on another stream than the lanes'.
         cuda.synchronize(self._device)
@@ -103,12 +103,12 @@ class Cuda:
         return fitting(cuda.mem_get_info(self._device)[0], taken / ids.numel(), self.lanes)
 
     def moved(self, array: np.ndarray[Any, Any]) -> Tensor:
-        """See Place; from memory that the GPU reads by itself."""
+        """See Device; from memory that the GPU reads by itself."""
         return torch.from_numpy(array).pin_memory().to(self._device, non_blocking=True)
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """See Place."""
+        """See Device."""
         stream = self._streams.get()
         try:
             with torch.cuda.stream(stream):
@@ -117,7 +117,7 @@ class Cuda:
             self._streams.put(stream)
 
     def open_lanes(self) -> AbstractContextManager[None]:
-        """See Place."""
+        """See Device."""
         return nullcontext()
 
 
@@ -130,23 +130,23 @@ class Mps:
         self._device = device
 
     def budget(self, network: torch.nn.Module) -> int:
-        """See Place."""
+        """See Device."""
         return MPS_BUDGET
 
     def moved(self, array: np.ndarray[Any, Any]) -> Tensor:
-        """See Place."""
+        """See Device."""
         return torch.from_numpy(array).to(self._device)
 
     def turn(self) -> AbstractContextManager[None]:
-        """See Place."""
+        """See Device."""
         return nullcontext()
 
     def open_lanes(self) -> AbstractContextManager[None]:
-        """See Place."""
+        """See Device."""
         return nullcontext()
 
 
-def place(device: torch.device, lanes: int) -> Place:
+def device_for(device: torch.device, lanes: int) -> Device:
     """The place of a device; lanes are a processor's."""
     if device.type == "cuda":
         return Cuda(device)
@@ -223,9 +223,9 @@ class TorchEngine:
         self.device = torch.device(device)
         self._process = os.getpid()
         self._network = network.to(self.device, dtype)
-        self._place = place(self.device, lanes)
-        self.lanes = self._place.lanes
-        self.budget = self._place.budget(self._network)
+        self._device = device_for(self.device, lanes)
+        self.lanes = self._device.lanes
+        self.budget = self._device.budget(self._network)
 
     def one(self, batch: Batch) -> Vectors:
         """See Engine."""
@@ -258,15 +258,15 @@ class TorchEngine:
     def _run(self, batch: Batch) -> Vectors:
         if self.device.type != "cpu":
             check_process(str(self.device), self._process)
-        with torch.inference_mode(), self._place.turn():
-            ids, kept = self._place.moved(batch.ids), self._place.moved(batch.kept)
-            mask = self._place.moved(batch.mask) if batch.padded else None
+        with torch.inference_mode(), self._device.turn():
+            ids, kept = self._device.moved(batch.ids), self._device.moved(batch.kept)
+            mask = self._device.moved(batch.mask) if batch.padded else None
             vectors: Vectors = self._network(ids, mask, kept).float().cpu().numpy()
         return vectors
 
     def open_lanes(self) -> AbstractContextManager[None]:
         """See Engine."""
-        return self._place.open_lanes()
+        return self._device.open_lanes()
 
 
 def _no_room(error: Exception) -> bool:
