@@ -15,7 +15,7 @@ from cluster.access.settings import TIMEOUT, Access, check_timeout, hosts_of
 from cluster.capabilities import Capabilities, detect
 from cluster.client.forks import ProcessClient
 from cluster.errors import ClusterError, NodeError, cause_of
-from cluster.explain import Circumstances, explain
+from cluster.explain import ErrorContext, explain
 from cluster.node.artifacts import OnProgress
 from cluster.node.node import EmbeddedNode
 from tandem.base.arguments import known_options
@@ -31,7 +31,7 @@ class Cluster:
         self,
         url: str,
         options: dict[str, Any],
-        circumstances: Circumstances,
+        context: ErrorContext,
         client: OpenSearch,
         capabilities: Capabilities,
     ) -> None:
@@ -39,7 +39,7 @@ class Cluster:
         self._client = ProcessClient(client)
         self.capabilities = capabilities
         self._options = options
-        self._circumstances = circumstances
+        self._context = context
 
     def __repr__(self) -> str:
         return f"Cluster({redacted(self.url)!r})"
@@ -88,7 +88,7 @@ class Cluster:
 
         A ClusterError comes back as it is.
         """
-        return explain(error, self._circumstances, self._index_names)
+        return explain(error, self._context, self._index_names)
 
     @contextmanager
     def explaining(self) -> Iterator[None]:
@@ -163,7 +163,7 @@ def _connect_to(access: Access) -> Cluster:
 
     for host in access.hosts:
         warn_if_exposed(host, access.credentials, access.certificates.verify)
-    return _open(client_options(access), Circumstances(access, _node_at(access.url)))
+    return _open(client_options(access), ErrorContext(access, _node_at(access.url)))
 
 
 def _connect_by(client: OpenSearch, timeout: float | None, alone: bool) -> Cluster:
@@ -177,7 +177,7 @@ def _connect_by(client: OpenSearch, timeout: float | None, alone: bool) -> Clust
         )
     options = options_of(client, timeout)
     access = Access(hosts_of(url_of(client)))
-    return _open(options, Circumstances(access, _node_at(access.url), client=True))
+    return _open(options, ErrorContext(access, _node_at(access.url), client=True))
 
 
 def _node_at(url: str) -> EmbeddedNode | None:
@@ -202,28 +202,28 @@ def connect_embedded(
     check_timeout(timeout)
     access = Access(hosts_of(node.start(on_progress).url), timeout=timeout)
     options = {**client_options(access), "locate": node.locate}
-    return _open(options, Circumstances(access, node))
+    return _open(options, ErrorContext(access, node))
 
 
-def _open(options: dict[str, Any], circumstances: Circumstances) -> Cluster:
+def _open(options: dict[str, Any], context: ErrorContext) -> Cluster:
     """A client with these options, and what the cluster can do."""
     from opensearchpy import OpenSearch
 
     from cluster.client.answers import CheckedTransport
     from cluster.client.connections import BoundedConnection
 
-    access, node = circumstances.access, circumstances.node
+    access, node = context.access, context.node
     kind = {"connection_class": BoundedConnection}
     client = OpenSearch(transport_class=CheckedTransport, **{**kind, **options})
     with _closed_on_failure(client):
         try:
             capabilities = detect(client, embedded=node is not None, serverless=access.serverless)
         except Exception as error:
-            told = explain(error, circumstances)
+            told = explain(error, context)
             raise told from cause_of(told, error)
-        if node is None and not access.serverless and not circumstances.client:
+        if node is None and not access.serverless and not context.client:
             options["hosts"] = _with_nodes(client)
-        return Cluster(access.url, options, circumstances, client, capabilities)
+        return Cluster(access.url, options, context, client, capabilities)
 
 
 def _with_nodes(client: OpenSearch) -> list[dict[str, Any]]:

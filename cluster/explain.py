@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Circumstances:
+class ErrorContext:
     """What a sentence needs to know: the address, who we are there, and our node if it is ours.
 
     client: whether one of the program's own was given, which knows who we are.
@@ -39,7 +39,7 @@ IndexNames = Callable[[], list[str]]
 
 
 def explain(
-    error: BaseException, where: Circumstances, index_names: IndexNames | None = None
+    error: BaseException, where: ErrorContext, index_names: IndexNames | None = None
 ) -> ClusterError:
     """The ClusterError that tells a user what `error` means.
 
@@ -73,13 +73,13 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
         waiting += [*each.args, getattr(each, "reason", None), each.__cause__, each.__context__]
 
 
-def _located(error: UnreachableError, where: Circumstances) -> UnreachableError:
+def _located(error: UnreachableError, where: ErrorContext) -> UnreachableError:
     if where.url in str(error):
         return error
     return UnreachableError(f"{where.url}: {error}; check `url`.")
 
 
-def _unanswered(error: BaseException, where: Circumstances) -> ClusterError:
+def _unanswered(error: BaseException, where: ErrorContext) -> ClusterError:
     causes = list(_causes(error))
     for each in causes:
         if isinstance(each, ClusterError):
@@ -92,7 +92,7 @@ def _unanswered(error: BaseException, where: Circumstances) -> ClusterError:
     return UnreachableError(f"{where.url} cannot be reached: {said}.")
 
 
-def _answered(error: Any, where: Circumstances, index_names: IndexNames | None) -> ClusterError:
+def _answered(error: Any, where: ErrorContext, index_names: IndexNames | None) -> ClusterError:
     """Sentence for an answer of 400 or more."""
     status, said = error.status_code, error_in(error)
     kind = kind_of(said)
@@ -114,7 +114,7 @@ def _answered(error: Any, where: Circumstances, index_names: IndexNames | None) 
     return _by_status(status, reason, where)
 
 
-def _by_status(status: int, reason: str, where: Circumstances) -> ClusterError:
+def _by_status(status: int, reason: str, where: ErrorContext) -> ClusterError:
     if status == 407:
         return UnreachableError(of_proxy(where.access.proxies))
     if status == 413:
@@ -163,7 +163,7 @@ _NOBODY = (
 )
 
 
-def _who(where: Circumstances) -> str:
+def _who(where: ErrorContext) -> str:
     if where.client:
         return f"{where.url} does not accept who the given client says it is: correct that there."
     who = where.access.credentials
@@ -171,7 +171,7 @@ def _who(where: Circumstances) -> str:
     return f"{where.url} {said.format(user=who.user, aws=who.aws)}."
 
 
-def _forbidden(reason: str, where: Circumstances) -> str:
+def _forbidden(reason: str, where: ErrorContext) -> str:
     known = where.access.credentials
     nobody = "your certificate" if where.access.certificates.client_cert else "the anonymous user"
     name = next((name for field, name, _ in _SAID if getattr(known, field)), nobody)
@@ -186,7 +186,7 @@ def _forbidden(reason: str, where: Circumstances) -> str:
 
 
 def _missing_index(
-    reason: str, where: Circumstances, index_names: IndexNames | None
+    reason: str, where: ErrorContext, index_names: IndexNames | None
 ) -> MissingIndexError:
     match = re.search(r"no such index \[([^\]]+)\]", reason)
     name = match[1] if match else "that you named"
@@ -198,7 +198,7 @@ def _missing_index(
     )
 
 
-def _taken(reason: str, where: Circumstances) -> str:
+def _taken(reason: str, where: ErrorContext) -> str:
     name = re.sub(r"^.*?\[([^\]/]+).*$", r"\1", reason)
     if "alias" in reason:
         return (
@@ -210,7 +210,7 @@ def _taken(reason: str, where: Circumstances) -> str:
     )
 
 
-def _closed(said: Any, where: Circumstances) -> str:
+def _closed(said: Any, where: ErrorContext) -> str:
     told = said if isinstance(said, dict) else {}
     name = told.get("index") or (told.get("root_cause") or [{}])[0].get("index") or "NAME"
     return f"index {name} on {where.url} is closed: open it with `POST /{name}/_open`."
@@ -225,7 +225,7 @@ def _suggestions(index_names: IndexNames | None) -> list[str]:
         return []  # a list that we may not read only costs the suggestion
 
 
-def _block(reason: str, where: Circumstances) -> str:
+def _block(reason: str, where: ErrorContext) -> str:
     block = re.search(r"blocked by: \[([^\]]+)\]", reason)
     name = block[1] if block else reason
     if "flood" in reason or "read-only / allow delete" in reason:
