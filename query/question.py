@@ -39,7 +39,7 @@ def visible(text: str) -> str:
 
 
 Mode = Literal["hybrid", "knn", "bm25"]
-Place = Literal["auto", "server", "client"]
+WhereToFuse = Literal["auto", "server", "client"]
 BM25: Literal["bm25"] = "bm25"
 KNN: Literal["knn"] = "knn"
 HYBRID: Literal["hybrid"] = "hybrid"
@@ -47,7 +47,7 @@ MODES: tuple[Mode, ...] = (HYBRID, KNN, BM25)
 # k-NN's KNNQueryBuilder.java (K_MAX) and Elasticsearch's num_candidates stop at the same number.
 MOST = 10_000
 DEPTH = 100
-PLACES: tuple[Place, ...] = ("auto", "server", "client")
+PLACES: tuple[WhereToFuse, ...] = ("auto", "server", "client")
 # What the clusters take: a number or a share, or such for queries of more than so many words.
 _MINIMUM = re.compile(r"\s*(-?\d+%?|\d+<-?\d+%?(\s+\d+<-?\d+%?)*)\s*")
 
@@ -164,7 +164,7 @@ class Tuning:
     knn: Knn = field(default_factory=Knn)
     fusion: Fusion | None = None
     depth: int | None = None
-    place: Place = "auto"
+    place: WhereToFuse = "auto"
     pipeline: str | None = None
 
     def __post_init__(self) -> None:

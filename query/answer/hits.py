@@ -58,7 +58,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Reading:
+class PlanResult:
     """The result of a plan, and whether deeper candidates could bring more of it.
 
     indexes: where the hits came from.
@@ -69,7 +69,7 @@ class Reading:
     indexes: frozenset[str]
 
 
-def read(plan: SearchPlan, responses: Responses) -> Reading:
+def read(plan: SearchPlan, responses: Responses) -> PlanResult:
     """Make the result of a plan's responses, one an item of the plan, in their order.
 
     Raises opensearch-py's TransportError for a failed search, AnswerError for a useless answer.
@@ -96,7 +96,7 @@ def read(plan: SearchPlan, responses: Responses) -> Reading:
         collapsed=question.collapse,
     )
     short = len(page) < question.k and _might_have_more(plan, used)
-    return Reading(result, short, frozenset(each.hit["_index"] for each in found))
+    return PlanResult(result, short, frozenset(each.hit["_index"] for each in found))
 
 
 def _without_false_cosines(plan: SearchPlan, responses: Responses) -> SearchPlan:

@@ -69,30 +69,30 @@ MOST_SHARDS_APART = 32
 
 
 @dataclass(frozen=True)
-class Place:
+class FusionPlace:
     """Where to fuse, and why there."""
 
     on_server: bool
     reason: str
 
 
-def place_of_fusion(question: Question, target: Target, can: Capabilities) -> Place:
+def place_of_fusion(question: Question, target: Target, can: Capabilities) -> FusionPlace:
     """Choose for a hybrid question; raises QueryError where the user forces what cannot be."""
     tuning = question.tuning
     obstacle = _obstacle(tuning, target, can)
     wanted = "server" if tuning.pipeline else tuning.place
     if wanted == "client":
-        return Place(False, "as asked")
+        return FusionPlace(False, "as asked")
     if wanted == "server":
         if obstacle:
             cure = "leave out `pipeline`" if tuning.pipeline else "leave out `place`"
             raise QueryError(
                 f"the cluster cannot fuse this search: {obstacle}; {cure}, and Tandem fuses it."
             )
-        return Place(True, f"pipeline {tuning.pipeline}" if tuning.pipeline else "as asked")
+        return FusionPlace(True, f"pipeline {tuning.pipeline}" if tuning.pipeline else "as asked")
     if obstacle:
-        return Place(False, obstacle)
-    return Place(True, "the cluster has neural-search")
+        return FusionPlace(False, obstacle)
+    return FusionPlace(True, "the cluster has neural-search")
 
 
 def _obstacle(tuning: Tuning, target: Target, can: Capabilities) -> str | None:

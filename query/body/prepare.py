@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from mappings import Fusion
 from query.body.bm25 import search_fields
 from query.body.filters import combined_filter
-from query.body.hybrid import Place, place_of_fusion
+from query.body.hybrid import FusionPlace, place_of_fusion
 from query.body.knn import CosineScale, cosine_scale
 from query.errors import QueryError, TargetError
 from query.question import BM25, DEPTH, HYBRID, KNN, Question
@@ -35,7 +35,7 @@ class Prepared:
     words_in: tuple[str, ...]
     neighbours_in: VectorField | None
     scale: CosineScale | None
-    place: Place | None
+    place: FusionPlace | None
     fusion: Fusion | None
 
     def asking(self, question: Question) -> Prepared:

@@ -9,7 +9,7 @@ from typing import Any
 from mappings import Fusion
 from query.body.bm25 import bm25_clause, highlight_body, unwanted, words
 from query.body.filters import all_of
-from query.body.hybrid import LEGS, MOST_SHARDS_APART, Place, hybrid_body, leg_body, only_in
+from query.body.hybrid import LEGS, MOST_SHARDS_APART, FusionPlace, hybrid_body, leg_body, only_in
 from query.body.knn import CosineScale, check_vector, knn_clause
 from query.body.prepare import Prepared
 from query.body.query_syntax import plain_text
@@ -39,7 +39,7 @@ class SearchPlan:
     items: tuple[Item, ...]
     legs: Mapping[str, tuple[int, ...]]
     main: int | None
-    place: Place | None
+    place: FusionPlace | None
     fusion: Fusion | None
     scale: CosineScale | None
     depth: int

@@ -18,7 +18,7 @@ from query.errors import QueryError, explained, raise_explained
 from query.question import Question, SearchOptions
 from query.search.many import BATCH, IN_FLIGHT, Many, answers, batches, check_queries
 from query.search.searcher import BaseSearcher, headers_of
-from query.search.steps import Flow, Rerank, Work
+from query.search.steps import Rerank, Steps, Work
 from tandem.base.arguments import known_options
 from tandem.base.vectors import Vector
 
@@ -152,17 +152,17 @@ class AsyncSearcher(BaseSearcher):
             for task in waiting:
                 task.cancel()
 
-    async def _run(self, flow: Flow[T]) -> T:
+    async def _run(self, steps: Steps[T]) -> T:
         """Carry out the steps, off the loop where they take long."""
         try:
-            step = next(flow)
+            step = next(steps)
             while True:
                 try:
                     value = await self._step(step)
                 except Exception as error:
-                    step = flow.throw(error)
+                    step = steps.throw(error)
                 else:
-                    step = flow.send(value)
+                    step = steps.send(value)
         except StopIteration as done:
             found: T = done.value
             return found

@@ -14,7 +14,7 @@ from query.body.request import request_of, responses_of
 from query.body.search_plan import SearchPlan, plan_searches
 from query.errors import QueryError, TextError
 from query.question import Query, Question
-from query.search.steps import Flow, Flows, Rerank, Work
+from query.search.steps import Flows, Rerank, Steps, Work
 from query.target import Target
 from tandem.base.arguments import as_whole, shown
 from tandem.base.vectors import Vector
@@ -84,7 +84,7 @@ def timed_out(error: Exception) -> bool:
     return getattr(error, "status_code", None) == "TIMEOUT"
 
 
-def answers(flows: Flows, batch: Sequence[Query] | Exception, many: Many) -> Flow[list[Answer]]:
+def answers(flows: Flows, batch: Sequence[Query] | Exception, many: Many) -> Steps[list[Answer]]:
     """One answer a query, in their order; what is wrong with one is told in its own.
 
     batch: of `batches`. Raises what is wrong with all of them: the index, the encoder, the filter,
@@ -120,7 +120,7 @@ def answers(flows: Flows, batch: Sequence[Query] | Exception, many: Many) -> Flo
 
 def _one_by_one(
     flows: Flows, plans: Mapping[Query, SearchPlan], many: Many
-) -> Flow[dict[Query, Answer]]:
+) -> Steps[dict[Query, Answer]]:
     """Ask again, each by itself, what took too long together; one that does so again says so.
 
     Raises the time-out where the first few all end in one: then it is the cluster that is slow.
@@ -151,7 +151,7 @@ def _plans(
     questions: Mapping[Query, Question],
     target: Target,
     found: dict[Query, Answer],
-) -> Flow[dict[Query, SearchPlan]]:
+) -> Steps[dict[Query, SearchPlan]]:
     if not questions:
         return {}
     # They differ in their texts alone, so that one of them stands for all.
@@ -172,7 +172,7 @@ def _plans(
 
 def _answer(
     flows: Flows, query: Query, plan: SearchPlan, responses: Responses, many: Many
-) -> Flow[Answer]:
+) -> Steps[Answer]:
     try:
         reading = read(plan, responses)
         result: Result = reading.result

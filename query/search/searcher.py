@@ -15,7 +15,7 @@ from query.errors import QueryError, explained, raise_explained
 from query.question import QueryEncoder, Question, SearchOptions
 from query.search.many import BATCH, IN_FLIGHT, Many, answers, batches, check_queries
 from query.search.query_vectors import SIZE, Encoders, OnProgress
-from query.search.steps import Flow, Flows, Rerank, Work
+from query.search.steps import Flows, Rerank, Steps, Work
 from query.target import Roles
 from tandem.base.arguments import CLUSTER, check_can, known_options
 from tandem.base.vectors import Vector
@@ -152,17 +152,17 @@ class Searcher(BaseSearcher):
                 for future in waiting:
                     future.cancel()
 
-    def _run(self, flow: Flow[T]) -> T:
+    def _run(self, steps: Steps[T]) -> T:
         """Carry out the steps, in this thread."""
         try:
-            step = next(flow)
+            step = next(steps)
             while True:
                 try:
                     value = self._step(step)
                 except Exception as error:
-                    step = flow.throw(error)
+                    step = steps.throw(error)
                 else:
-                    step = flow.send(value)
+                    step = steps.send(value)
         except StopIteration as done:
             found: T = done.value
             return found

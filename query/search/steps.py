@@ -15,7 +15,7 @@ import numpy as np
 
 from mappings import Fusion, fault_of_pattern, path_of, read_pipeline
 from mappings.existing import SAMPLE, assigned, fault_of_roles
-from query.answer.hits import Reading, read
+from query.answer.hits import PlanResult, read
 from query.answer.rerank import reranked
 from query.answer.results import Result
 from query.body.hybrid import hybrid_obstacle
@@ -66,7 +66,7 @@ class Work:
     run: Callable[[], Any]
 
 
-Flow = Generator["Request | Work", Any, T]
+Steps = Generator["Request | Work", Any, T]
 
 
 @known_options(QueryError)
@@ -117,7 +117,7 @@ class Flows:
         question: Question,
         vector: Vector | Sequence[float] | None = None,
         rerank: Rerank | None = None,
-    ) -> Flow[Result]:
+    ) -> Steps[Result]:
         """Search once; vector: float32 [dim] instead of the text's own, for knn and hybrid."""
         if vector is not None:
             vector = _as_vector(vector)
@@ -135,7 +135,7 @@ class Flows:
         found: Result = yield Work(lambda: reranked(result, question, rerank.model))
         return found
 
-    def _search(self, question: Question, vector: Vector | None) -> Flow[Result]:
+    def _search(self, question: Question, vector: Vector | None) -> Steps[Result]:
         fresh = self._fresh()
         target = yield from self.target()
         try:
@@ -151,7 +151,7 @@ class Flows:
 
     def _deepening(
         self, question: Question, target: Target, vector: Vector | None
-    ) -> Flow[Reading]:
+    ) -> Steps[PlanResult]:
         """Search, and deeper where neighbours are of too few documents."""
         prepared = yield from self.prepare(question, target)
         if prepared.neighbours_in and vector is None:
@@ -164,7 +164,7 @@ class Flows:
                 return reading
             depth = min(MOST, depth * DEEPER)
 
-    def prepare(self, question: Question, target: Target) -> Flow[Prepared]:
+    def prepare(self, question: Question, target: Target) -> Steps[Prepared]:
         """Fit a question to its index, with what its pipeline does."""
         pipeline = question.tuning.pipeline
         fusion = None
@@ -172,14 +172,14 @@ class Flows:
             fusion = yield from self._fusion_of(pipeline)
         return prepare(question, target, self._can, fusion)
 
-    def vectors(self, texts: Sequence[str], target: Target) -> Flow[list[Vector]]:
+    def vectors(self, texts: Sequence[str], target: Target) -> Steps[list[Vector]]:
         """One vector a text, by the encoder of the index."""
         if (found := self._encoders.kept(texts, target)) is not None:
             return found
         encoded: list[Vector] = yield Work(lambda: self._encoders.encode(texts, target))
         return encoded
 
-    def compared(self, prepared: Prepared) -> Flow[Prepared]:
+    def compared(self, prepared: Prepared) -> Steps[Prepared]:
         """The same, which says so where its vectors are not of the model that is searched by.
 
         Only where no record tells, and found out once in a process.
@@ -205,7 +205,7 @@ class Flows:
             return prepared
         return replace(prepared, target=replace(target, notes=(*target.notes, said)))
 
-    def target(self, *, again: bool = False) -> Flow[Target]:
+    def target(self, *, again: bool = False) -> Steps[Target]:
         """What the index is: as it was known, or asked for again."""
         if self._known and not again and self._fresh_enough():
             return self._known[0]
@@ -220,7 +220,7 @@ class Flows:
         self._known = (target, time.monotonic())
         return target
 
-    def _with_roles(self, target: Target) -> Flow[Target]:
+    def _with_roles(self, target: Target) -> Steps[Target]:
         """Find a target's fields: by its record, else as the user says and a sample shows."""
         if target.record is not None:
             return target.refuse_roles(self._roles)
@@ -243,7 +243,7 @@ class Flows:
         """Whether the next search will ask for the description itself."""
         return not self._fresh_enough()
 
-    def _fusion_of(self, pipeline: str) -> Flow[Fusion | None]:
+    def _fusion_of(self, pipeline: str) -> Steps[Fusion | None]:
         """What a pipeline of the cluster does, None where that may not be read or is beyond us."""
         if pipeline in self._pipelines:
             return self._pipelines[pipeline]
@@ -273,7 +273,7 @@ def _as_vector(given: object) -> Vector:
         raise QueryError(f"vector holds what is no number ({error}): give numbers.") from error
 
 
-def _answered(plan: SearchPlan) -> Flow[Reading]:
+def _answered(plan: SearchPlan) -> Steps[PlanResult]:
     try:
         answer = yield request_of(plan.items)
     except Exception as error:
