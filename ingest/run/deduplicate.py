@@ -83,7 +83,7 @@ def _key(document_id: str) -> int:
     return int.from_bytes(digest, "big", signed=True)
 
 
-class Intake:
+class Deduplicator:
     """The beginning of the path.
 
     fitter: by the types of the index, once they are known; damage: the error at which the source

@@ -18,7 +18,7 @@ from ingest.read.rows import Rows, Source
 from ingest.read.sources.files import shown
 from ingest.records import PassageEncoder
 from ingest.run import finish
-from ingest.run.deduplicate import Intake, Seen
+from ingest.run.deduplicate import Deduplicator, Seen
 from ingest.run.pipeline import Pipeline
 from ingest.run.place import Place, take_place
 from ingest.run.plan import Plan, checked, given_plan
@@ -110,7 +110,7 @@ class _Run:
         self._tally = Tally(place.index.name, self._rejects, plan.max_rejects)
         self._ending = _Ending()
         self._notes: list[str] = []
-        self._intake = Intake(
+        self._deduplicator = Deduplicator(
             rows, plan.reading, place.index.fields, self._seen, self._tally, self._flow.stopping
         )
         self._heartbeat = Heartbeat(place.cluster, place.index, flow.fail)
@@ -128,7 +128,7 @@ class _Run:
             flow=self._flow,
             clock=self._clock,
             tally=self._tally,
-            intake=self._intake,
+            deduplicator=self._deduplicator,
             sample=self._sample,
             notes=self._notes,
         )
@@ -156,8 +156,8 @@ class _Run:
             raise self._flow.error
         if interrupted:
             raise KeyboardInterrupt
-        if self._intake.damage:
-            raise self._intake.damage
+        if self._deduplicator.damage:
+            raise self._deduplicator.damage
 
     def finish(self) -> None:
         """After a complete load: prune, merge, restore, verify, and switch the alias."""
@@ -255,7 +255,12 @@ class _Run:
         """The counts so far."""
         share, counts, ending = self._rows.position.share, self._tally.report(), self._ending
         finished = counts.read / max(1, counts.read + counts.unfinished)
-        sayings = (self._index.warnings, self._rows.warnings, self._intake.warnings, self._notes)
+        sayings = (
+            self._index.warnings,
+            self._rows.warnings,
+            self._deduplicator.warnings,
+            self._notes,
+        )
         return replace(
             counts,
             unfinished=counts.unfinished + self._rows.waiting,

@@ -13,7 +13,7 @@ from ingest.passages.skip import Leftovers, Skipper
 from ingest.passages.split import Splitter
 from ingest.read.rows import Rows
 from ingest.records import Action, Passage, PassageEncoder
-from ingest.run.deduplicate import Intake
+from ingest.run.deduplicate import Deduplicator
 from ingest.run.plan import Plan, fitter_for
 from ingest.run.stages import Clock, Flow
 from ingest.tally import Tally
@@ -48,14 +48,14 @@ class Pipeline:
     flow: Flow
     clock: Clock
     tally: Tally
-    intake: Intake
+    deduplicator: Deduplicator
     sample: Sample
     notes: list[str]
 
     def run(self) -> None:
         """Until the source ends, or the run does."""
         plan, clock, flow = self.plan, self.clock, self.flow
-        self.intake.fitter, said = fitter_for(
+        self.deduplicator.fitter, said = fitter_for(
             self.cluster, self.index, self.encoder, self.rows, plan, flow.stopping
         )
         self.notes.extend(said)
@@ -70,9 +70,9 @@ class Pipeline:
         packed = actions(clock.waited(self._encoded(leftovers), "pack"), self.index.fields)
         groups = clock.timed("pack", requests(packed, plan.writing))
         groups = flow.buffered(groups, REQUESTS_AHEAD, drains=True)
-        lanes = plan.writing.in_flight
+        threads = plan.writing.in_flight
         flow.workers(
-            lanes, groups, lambda group: clock.measure("write", lambda: deliver(group), lanes)
+            threads, groups, lambda group: clock.measure("write", lambda: deliver(group), threads)
         )
         # Of documents that needed no writing, because a killed run had written them.
         leftovers.sweep()
@@ -101,7 +101,7 @@ class Pipeline:
         fresh, dim = self.index.created, self.encoder.dim
         skipper = Skipper(self.client, self.tally, leftovers, fields, fresh=fresh, dim=dim)
         documents = self.flow.buffered(
-            clock.timed("read", self.intake.documents()),
+            clock.timed("read", self.deduplicator.documents()),
             READ_AHEAD,
             drains=False,
             weigh=lambda each: len(each.text),

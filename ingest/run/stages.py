@@ -98,15 +98,15 @@ class Clock:
 
     def __init__(self) -> None:
         self._spent: dict[Stage, float] = {}
-        self._lanes: dict[Stage, int] = {}
+        self._threads_of: dict[Stage, int] = {}
         self._began = time.monotonic()
         self._lock = threading.Lock()
 
-    def add(self, stage: Stage, seconds: float, lanes: int = 1) -> None:
-        """Count seconds for (or, negative, against) a stage that runs in `lanes` threads."""
+    def add(self, stage: Stage, seconds: float, threads: int = 1) -> None:
+        """Count seconds for (or, negative, against) a stage that runs in `threads` threads."""
         with self._lock:
             self._spent[stage] = self._spent.get(stage, 0.0) + seconds
-            self._lanes[stage] = lanes
+            self._threads_of[stage] = threads
 
     def timed(self, stage: Stage, items: Iterator[T]) -> Iterator[T]:
         """Yield the items, counting the time that they take for the stage that makes them."""
@@ -128,13 +128,13 @@ class Clock:
                 return
             yield item
 
-    def measure(self, stage: Stage, work: Callable[[], None], lanes: int) -> None:
-        """Do the work, counting its time for a stage that runs in `lanes` threads."""
+    def measure(self, stage: Stage, work: Callable[[], None], threads: int) -> None:
+        """Do the work, counting its time for a stage that runs in `threads` threads."""
         began = time.monotonic()
         try:
             work()
         finally:
-            self.add(stage, time.monotonic() - began, lanes)
+            self.add(stage, time.monotonic() - began, threads)
 
     @property
     def seconds(self) -> float:
@@ -146,7 +146,7 @@ class Clock:
         wall = self.seconds or 1.0
         with self._lock:
             return {
-                name: min(1.0, max(0.0, spent / wall / self._lanes[name]))
+                name: min(1.0, max(0.0, spent / wall / self._threads_of[name]))
                 for name, spent in self._spent.items()
             }
 
