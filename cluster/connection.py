@@ -16,7 +16,7 @@ from cluster.capabilities import Capabilities, detect
 from cluster.client.forks import ProcessClient
 from cluster.errors import ClusterError, NodeError, cause_of
 from cluster.explain import ErrorContext, explain
-from cluster.node.artifacts import OnProgress
+from cluster.node.artifacts import OnDownload
 from cluster.node.node import EmbeddedNode
 from tandem.base.arguments import known_options
 
@@ -129,7 +129,7 @@ def connect(
     headers: Mapping[str, str | Secret] | None = None,
     compress: bool | None = None,
     timeout: float | None = None,
-    on_progress: OnProgress | None = None,
+    on_progress: OnDownload | None = None,
 ) -> Cluster:
     """Reach a cluster and learn what it can do; without a url, find or start the embedded node.
 
@@ -151,7 +151,7 @@ def connect(
     return _connect_to(replace(given, hosts=hosts_of(url)))
 
 
-def _connect_by_default(given: Access, on_progress: OnProgress | None) -> Cluster:
+def _connect_by_default(given: Access, on_progress: OnDownload | None) -> Cluster:
     """Reach the embedded node, which needs to be told nothing of who we are."""
     if given.credentials or given.certificates.client_cert:
         raise ClusterError("credentials are given without a cluster: name it with `url`.")
@@ -191,7 +191,7 @@ def _node_at(url: str) -> EmbeddedNode | None:
 
 
 def connect_embedded(
-    node: EmbeddedNode, *, timeout: float = TIMEOUT, on_progress: OnProgress | None = None
+    node: EmbeddedNode, *, timeout: float = TIMEOUT, on_progress: OnDownload | None = None
 ) -> Cluster:
     """Find or start this node and connect to it; raises NodeError.
 

@@ -6,14 +6,14 @@ import importlib.util
 
 from encoder.encoder import Encoder
 from encoder.errors import EncoderError
-from encoder.selection.build import OnProgress
+from encoder.selection.build import OnStep
 from encoder.selection.candidates import SAME, best_device
 
 # (what, found, cure or None)
 Row = tuple[str, str, "str | None"]
 
 
-def diagnose(model: str | None, on_progress: OnProgress) -> list[Row]:
+def diagnose(model: str | None, on_progress: OnStep) -> list[Row]:
     """Rows about this machine; with a model, also how each way of running it does here.
 
     A model that was not measured on this machine yet is measured now.
@@ -32,7 +32,7 @@ def _openvino() -> Row:
     return ("OpenVINO", "not installed", cure)
 
 
-def _model(model: str, on_progress: OnProgress) -> list[Row]:
+def _model(model: str, on_progress: OnStep) -> list[Row]:
     try:
         encoder = Encoder.load(model, on_progress=on_progress)
     except EncoderError as error:

@@ -17,7 +17,7 @@ from encoder.model.fingerprint import fingerprint, varied
 from encoder.model.folder import read_model_spec
 from encoder.model.locate import canonical, locate
 from encoder.model.modules import ModelSpec
-from encoder.selection.build import SMALLEST_NORM, OnProgress
+from encoder.selection.build import SMALLEST_NORM, OnStep
 from encoder.selection.candidates import INT8, Choice, EngineOptions
 from encoder.selection.measure import Model, ModelRunner
 from tandem.base.arguments import as_list, known_options
@@ -72,7 +72,7 @@ class Encoder:
         passage_prompt: str | None = None,
         only_queries: bool = False,
         recorded: bool = False,
-        on_progress: OnProgress | None = None,
+        on_progress: OnStep | None = None,
     ) -> Encoder:
         """Load a model by its name on the hub or by its folder.
 

@@ -16,7 +16,8 @@ from cluster.access.credentials import redacted_urls
 from cluster.errors import DownloadError
 
 # Called with (what, done, total or None), in bytes.
-OnProgress = Callable[[str, int, "int | None"], None]
+# To tell how far it is: (what, bytes done, bytes in all or None).
+OnDownload = Callable[[str, int, "int | None"], None]
 
 # A dead connection must not hang a command; a slow one sends something within this many seconds.
 READ_TIMEOUT = 30
@@ -109,7 +110,7 @@ def missing_bytes(artifacts: Sequence[Artifact], downloads: Path) -> int:
 def fetch(
     artifact: Artifact,
     downloads: Path,
-    on_progress: OnProgress | None = None,
+    on_progress: OnDownload | None = None,
     repositories: Mapping[str, str] | None = None,
 ) -> Path:
     """Return the verified file, fetching it first where it is not there.
@@ -133,7 +134,7 @@ def fetch(
 def _download(
     artifact: Artifact,
     folder: Path,
-    on_progress: OnProgress | None,
+    on_progress: OnDownload | None,
     repositories: Mapping[str, str] | None,
 ) -> Path:
     try:
@@ -176,7 +177,7 @@ def _system_trust() -> Iterator[None]:
         truststore.extract_from_ssl()
 
 
-def _reporter(artifact: Artifact, on_progress: OnProgress | None) -> Any:
+def _reporter(artifact: Artifact, on_progress: OnDownload | None) -> Any:
     """What jgo wants of a progress callback, reporting to ours."""
 
     @contextmanager

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from cluster.errors import DownloadError, NodeError
 from cluster.node import artifacts, process
-from cluster.node.artifacts import LOCALES, OPENSEARCH, PLUGINS, OnProgress
+from cluster.node.artifacts import LOCALES, OPENSEARCH, PLUGINS, OnDownload
 from cluster.node.home import Home
 from cluster.node.java import Java
 
@@ -21,7 +21,7 @@ LOCK_SECONDS = 1800.0
 PLUGIN_SECONDS = 300
 
 
-def installation(home: Home, java: Java, on_progress: OnProgress | None = None) -> Path:
+def installation(home: Home, java: Java, on_progress: OnDownload | None = None) -> Path:
     """Return the folder of the distribution for this Java, fetching and building it if need be.
 
     A Java without its own locale data gets a distribution with icu4j beside Lucene. Raises

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from cluster.errors import NodeError, UnreachableError
 from cluster.node import process, ready, state
-from cluster.node.artifacts import OPENSEARCH, OnProgress
+from cluster.node.artifacts import OPENSEARCH, OnDownload
 from cluster.node.distribution import installation
 from cluster.node.files import Layout, command, environment, prepare, program
 from cluster.node.home import (
@@ -77,7 +77,7 @@ class EmbeddedNode:
         """The node that was started last, be it dead or alive; None after a stop."""
         return state.read(self.layout.state)
 
-    def start(self, on_progress: OnProgress | None = None) -> NodeState:
+    def start(self, on_progress: OnDownload | None = None) -> NodeState:
         """Return the running node, starting it where it does not run; two at once give one node.
 
         Raises NodeError; where the node itself failed, the message ends with its last log lines.
@@ -112,7 +112,7 @@ class EmbeddedNode:
             return running
         return None
 
-    def _start(self, on_progress: OnProgress | None) -> NodeState:
+    def _start(self, on_progress: OnDownload | None) -> NodeState:
         if adopted := self._adopt():
             return adopted
         last = self.record()

@@ -35,7 +35,7 @@ SAMPLES = 300
 SAMPLE_WORDS = (8, 120)
 _TOKENIZER = "tokenizer.json"
 
-OnProgress = Callable[[str], None]
+OnStep = Callable[[str], None]
 
 
 class EngineFactory:
@@ -44,7 +44,7 @@ class EngineFactory:
     folder: where converted forms are kept.
     """
 
-    def __init__(self, route: Route, folder: Path, on_progress: OnProgress) -> None:
+    def __init__(self, route: Route, folder: Path, on_progress: OnStep) -> None:
         self._route = route
         self._folder = folder
         self._say = on_progress

@@ -13,7 +13,7 @@ from encoder.engines import openvino_engine
 from encoder.errors import EncoderError
 from encoder.forks import in_each_child
 from encoder.model.modules import ModelSpec, StaticSpec
-from encoder.selection.build import EngineFactory, OnProgress, check_texts
+from encoder.selection.build import EngineFactory, OnStep, check_texts
 from encoder.selection.cache import cache_folder, read_notes, write_notes
 from encoder.selection.candidates import (
     Candidate,
@@ -54,7 +54,7 @@ class Model:
         model_spec: ModelSpec,
         fingerprint: str,
         options: EngineOptions,
-        on_progress: OnProgress,
+        on_progress: OnStep,
     ) -> None:
         self._model_spec, self._options, self._say = model_spec, options.of_one, on_progress
         # One query keeps no more than one device busy.

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 REPORT_SECONDS = 0.2
 # So long an interrupt waits for settings to be restored.
 RESTORE_SECONDS = 5.0
-OnProgress = Callable[[Report], None]
+OnReport = Callable[[Report], None]
 
 
 @known_options(IngestError)
@@ -49,7 +49,7 @@ def ingest(
     alias: str | None = None,
     shape: Shape | None = None,
     plan: Plan | None = None,
-    on_progress: OnProgress | None = None,
+    on_progress: OnReport | None = None,
 ) -> Report:
     """Encode documents and write them into an index, which is created where it is not there.
 
@@ -101,7 +101,7 @@ class _Run:
         flow: Flow,
         encoder: PassageEncoder,
         plan: Plan,
-        on_progress: OnProgress,
+        on_progress: OnReport,
     ) -> None:
         self._rows, self._place, self._client, self._flow = rows, place, client, flow
         self._encoder, self._plan, self._on_progress = encoder, plan, on_progress

@@ -6,7 +6,8 @@ import math
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from query.question import QueryEncoder
 from query.target import Target
 from tandem.base.arguments import as_number, check_can
 from tandem.base.vectors import Vector
+
+if TYPE_CHECKING:
+    from encoder.selection.build import OnStep
 
 SIZE = 1024
 
@@ -100,9 +104,6 @@ def _frozen(row: Vector) -> Vector:
     return vector
 
 
-OnProgress = Callable[[str], None]
-
-
 class Encoders:
     """One encoder, loaded once and when it is first needed; safe to share by threads.
 
@@ -116,7 +117,7 @@ class Encoders:
         given: QueryEncoder | None = None,
         model: str | None = None,
         cache: int = SIZE,
-        on_progress: OnProgress | None = None,
+        on_progress: OnStep | None = None,
     ) -> None:
         if given is not None:
             cure = "give Encoder.load(...), or the name of a model as model"

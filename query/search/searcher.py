@@ -14,7 +14,7 @@ from query.body.request import Request
 from query.errors import QueryError, explained, raise_explained
 from query.question import QueryEncoder, Question, SearchOptions
 from query.search.many import BATCH, IN_FLIGHT, Many, answers, batches, check_queries
-from query.search.query_vectors import SIZE, Encoders, OnProgress
+from query.search.query_vectors import SIZE, Encoders
 from query.search.steps import Flows, Rerank, Steps, Work
 from query.target import Roles
 from tandem.base.arguments import CLUSTER, check_can, known_options
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from cluster import Cluster
+    from encoder.selection.build import OnStep
 
 T = TypeVar("T")
 
@@ -40,7 +41,7 @@ class BaseSearcher:
         model: str | None = None,
         roles: Roles | None = None,
         cache: int = SIZE,
-        on_progress: OnProgress | None = None,
+        on_progress: OnStep | None = None,
     ) -> None:
         check_can("cluster", cluster, "capabilities", QueryError, CLUSTER)
         self._cluster = cluster

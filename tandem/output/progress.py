@@ -14,14 +14,12 @@ from tandem.output.flags import in_flags
 from tandem.output.terminal import console
 
 if TYPE_CHECKING:
+    from cluster.node.artifacts import OnDownload
     from ingest import Report
-
-# What a room calls to tell how far it is: (what, bytes done, bytes in all or None).
-OnProgress = Callable[[str, int, "int | None"], None]
 
 
 @contextmanager
-def download_progress() -> Iterator[OnProgress]:
+def download_progress() -> Iterator[OnDownload]:
     """Yield a callback that draws one bar per name; where there is no terminal, a line."""
     from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 

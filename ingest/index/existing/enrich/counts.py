@@ -51,7 +51,7 @@ class Enrichment:
         return asdict(self)
 
 
-OnProgress = Callable[[Enrichment], None]
+OnCounts = Callable[[Enrichment], None]
 Settled = Literal["written", "current", "blank", "rejected", "gone"]
 Count = Settled | Literal["read", "changed", "truncated", "lacking", "deleted"]
 _SETTLED: tuple[Settled, ...] = get_args(Settled)
@@ -69,7 +69,7 @@ class Counts:
         begun: Enrichment,
         clients: list[IndexClient],
         rejects: RejectsFile,
-        on_progress: OnProgress,
+        on_progress: OnCounts,
     ) -> None:
         self.clients = clients
         self.aliases: tuple[str, ...] = ()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ingest.index.existing.enrich.copied_index import end_half_ended, open_copy
 from ingest.index.existing.enrich.copy import Copy
-from ingest.index.existing.enrich.counts import Counts, Enrichment, OnProgress
+from ingest.index.existing.enrich.counts import Counts, Enrichment, OnCounts
 from ingest.index.existing.enrich.in_place import InPlace
 from ingest.index.existing.enrich.prepare import EnrichOptions, Wanted, prepared
 from ingest.index.existing.enrich.walk import EVERYTHING
@@ -30,7 +30,7 @@ def enrich(
     index: str,
     encoder: PassageEncoder,
     *,
-    on_progress: OnProgress | None = None,
+    on_progress: OnCounts | None = None,
     **options: Unpack[EnrichOptions],
 ) -> Enrichment:
     """Give each document of an index the vector of its text; what is current is left alone.
