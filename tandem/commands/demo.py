@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tandem.options.cluster import Target, cluster_options, json_option, print_json
+from tandem.options.cluster import ClusterTarget, cluster_options, json_option, print_json
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -59,7 +59,7 @@ def _outcome(searcher: Searcher, demo: Demo, mode: Mode) -> Outcome:
 @click.command()
 @cluster_options
 @json_option
-def command(target: Target, as_json: bool) -> None:
+def command(target: ClusterTarget, as_json: bool) -> None:
     """Ingest examples/ into the embedded node and run its searches in all three modes."""
     from encoder import Encoder
     from ingest import ingest

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tandem.options.cluster import Target, cluster_options, json_option, print_json
+from tandem.options.cluster import ClusterTarget, cluster_options, json_option, print_json
 from tandem.output.flags import in_flags
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.option("--model", help="Also look at this model: a name or a folder.")
 @cluster_options
 @json_option
-def command(model: str | None, target: Target, as_json: bool) -> int:
+def command(model: str | None, target: ClusterTarget, as_json: bool) -> int:
     """Show what this cluster, Java, model and machine can do, and the cure for what is missing.
 
     Without --url it looks at the embedded node, and does not start it. Exits with 1 if something
@@ -38,7 +38,7 @@ def command(model: str | None, target: Target, as_json: bool) -> int:
     return 0 if healthy else 1
 
 
-def _cluster(target: Target) -> list[Finding]:
+def _cluster(target: ClusterTarget) -> list[Finding]:
     from cluster import ClusterError, EmbeddedNode
     from cluster.diagnosis import of_cluster, of_failure, of_node
 

@@ -11,7 +11,7 @@ import click
 
 from tandem.commands.documents.adopt import command as adopt
 from tandem.options.cluster import (
-    Target,
+    ClusterTarget,
     cluster_options,
     index_name,
     json_option,
@@ -47,7 +47,7 @@ command.add_command(adopt, "adopt")
 @cluster_options
 @json_option
 def create(
-    name: str, encoder_choice: EncoderChoice, shape: Shape, target: Target, as_json: bool
+    name: str, encoder_choice: EncoderChoice, shape: Shape, target: ClusterTarget, as_json: bool
 ) -> None:
     """Create an empty index for a model's vectors."""
     from ingest.index.open import create_index
@@ -66,7 +66,7 @@ def create(
 @click.argument("name", callback=index_name())
 @cluster_options
 @json_option
-def show(name: str, target: Target, as_json: bool) -> None:
+def show(name: str, target: ClusterTarget, as_json: bool) -> None:
     """Show who encoded an index, how it is laid out and what it holds."""
     from ingest.index.describe import describe, shown
 
@@ -86,7 +86,7 @@ def show(name: str, target: Target, as_json: bool) -> None:
 @command.command("list")
 @cluster_options
 @json_option
-def list_all(target: Target, as_json: bool) -> None:
+def list_all(target: ClusterTarget, as_json: bool) -> None:
     """List the indexes that Tandem made: their aliases, documents, models and sizes."""
     from ingest.index.describe import list_indexes, size
 
@@ -162,7 +162,7 @@ def switch(
     keep: int | None,
     take_alias: bool,
     dry_run: bool,
-    target: Target,
+    target: ClusterTarget,
     as_json: bool,
 ) -> None:
     """Point ALIAS at index NAME atomically: searches see the old or the new, never neither.
@@ -196,7 +196,7 @@ def switch(
 @cluster_options
 @json_option
 def delete(
-    name: str, yes: bool, with_alias: tuple[str, ...], target: Target, as_json: bool
+    name: str, yes: bool, with_alias: tuple[str, ...], target: ClusterTarget, as_json: bool
 ) -> None:
     """Delete an index that Tandem made and every document in it."""
     from ingest.index.delete import check_deletable, delete_index
@@ -224,7 +224,7 @@ def delete(
 @click.argument("name", callback=index_name())
 @cluster_options
 @json_option
-def untune(name: str, target: Target, as_json: bool) -> None:
+def untune(name: str, target: ClusterTarget, as_json: bool) -> None:
     """Have searches of NAME do the usual again, whatever `tandem tune` wrote into it."""
     from query import remove_search_settings
 
@@ -254,7 +254,7 @@ def _pipeline_name(ctx: click.Context, param: click.Parameter, value: str) -> st
 @cluster_options
 @json_option
 def pipeline(
-    name: str, fusion: Fusion | None, replace: bool, target: Target, as_json: bool
+    name: str, fusion: Fusion | None, replace: bool, target: ClusterTarget, as_json: bool
 ) -> None:
     """Write the search pipeline NAME, which fuses hybrid searches on OpenSearch.
 

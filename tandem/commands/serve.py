@@ -14,7 +14,7 @@ import click
 
 from tandem.base.errors import TandemError
 from tandem.config import Number
-from tandem.options.cluster import Target, cluster_options, index_name
+from tandem.options.cluster import ClusterTarget, cluster_options, index_name
 from tandem.options.connection import read_secret, taken
 from tandem.options.encoder import EncoderChoice, encoder_options, recorded_encoder
 
@@ -76,7 +76,7 @@ def command(
     max_seconds: float,
     max_requests: int,
     encoder_choice: EncoderChoice,
-    target: Target,
+    target: ClusterTarget,
 ) -> int:
     """Answer searches, embeddings and documents over HTTP until Ctrl-C.
 
@@ -108,7 +108,7 @@ def command(
 
 @contextlib.contextmanager
 def _parts(
-    target: Target, choice: EncoderChoice, index: str | None, rerank: str | None
+    target: ClusterTarget, choice: EncoderChoice, index: str | None, rerank: str | None
 ) -> Iterator[Parts]:
     from encoder import CrossEncoder
     from tandem.service.parts import Parts

@@ -51,7 +51,7 @@ def index_name(
 
 
 @dataclass(frozen=True)
-class Target:
+class ClusterTarget:
     """How the cluster is reached: options of `connect`; without a url, the embedded node."""
 
     options: Mapping[str, Any]
@@ -79,7 +79,7 @@ def cluster_options(command: Command) -> Command:
     @functools.wraps(command)
     def wrapped(*args: Any, profile: str | None, **given: Any) -> Any:
         check_profile(click.get_current_context(), profile)
-        target = Target(access_of(given))
+        target = ClusterTarget(access_of(given))
         return command(*args, target=target, **given)
 
     for option in reversed((profile_option, *CONNECTION)):

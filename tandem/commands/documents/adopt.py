@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from tandem.options.cluster import Target, cluster_options, index_name, json_option, print_json
+from tandem.options.cluster import (
+    ClusterTarget,
+    cluster_options,
+    index_name,
+    json_option,
+    print_json,
+)
 from tandem.options.encoder import encoder_options
 from tandem.output.flags import in_flags
 
@@ -39,7 +45,7 @@ def command(
     template: str | None,
     dry_run: bool,
     encoder_choice: EncoderChoice,
-    target: Target,
+    target: ClusterTarget,
     as_json: bool,
 ) -> None:
     """Take over index NAME, whose vectors others wrote with the same model.

@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tandem.commands.documents.ending import end_in_order
-from tandem.options.cluster import Target, cluster_options, index_name, json_option, print_json
+from tandem.options.cluster import (
+    ClusterTarget,
+    cluster_options,
+    index_name,
+    json_option,
+    print_json,
+)
 from tandem.options.encoder import encoder_options, recorded_encoder
 from tandem.output.flags import in_flags
 
@@ -66,7 +72,7 @@ def command(
     index: str,
     dry_run: bool,
     encoder_choice: EncoderChoice,
-    target: Target,
+    target: ClusterTarget,
     as_json: bool,
     **options: Any,
 ) -> int:

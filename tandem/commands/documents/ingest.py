@@ -11,7 +11,7 @@ import click
 from tandem.commands.documents.ending import end_in_order
 from tandem.config import typed, typed_wins
 from tandem.options.cluster import (
-    Target,
+    ClusterTarget,
     cluster_options,
     index_name,
     json_option,
@@ -81,7 +81,7 @@ def command(
     yes: bool,
     dry_run: bool,
     encoder_choice: EncoderChoice,
-    target: Target,
+    target: ClusterTarget,
     as_json: bool,
     **settings: Any,
 ) -> int:
@@ -118,7 +118,7 @@ class _Request:
     settings: dict[str, Any]
 
     def run(
-        self, target: Target, choice: EncoderChoice, as_json: bool, *, prune: bool, yes: bool
+        self, target: ClusterTarget, choice: EncoderChoice, as_json: bool, *, prune: bool, yes: bool
     ) -> int:
         """Ingest, and show the tally however it ends."""
         from ingest import Plan, checked, ingest
@@ -158,7 +158,7 @@ class _Request:
         return choice.load(recorded_encoder(cluster, str(self.index or self.alias)))
 
     def show_dry_run(
-        self, target: Target, choice: EncoderChoice, as_json: bool, *, prune: bool
+        self, target: ClusterTarget, choice: EncoderChoice, as_json: bool, *, prune: bool
     ) -> int:
         """Show what would be done."""
         from ingest import Plan, checked

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from tandem.config import WORDS
-from tandem.options.cluster import Target, cluster_options, index_name, json_option, print_json
+from tandem.options.cluster import (
+    ClusterTarget,
+    cluster_options,
+    index_name,
+    json_option,
+    print_json,
+)
 
 if TYPE_CHECKING:
     from ingest.run.removal.remove import Removal
@@ -39,7 +45,7 @@ def command(
     filter: str | None,
     yes: bool,
     dry_run: bool,
-    target: Target,
+    target: ClusterTarget,
     as_json: bool,
 ) -> None:
     """Remove documents with all their passages from an index.

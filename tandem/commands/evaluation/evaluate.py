@@ -10,7 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from query.question import MODES, MOST, Tuning
-from tandem.options.cluster import Target, cluster_options, index_name, json_option, print_json
+from tandem.options.cluster import (
+    ClusterTarget,
+    cluster_options,
+    index_name,
+    json_option,
+    print_json,
+)
 from tandem.options.judged import judged_options
 from tandem.options.search import every_tuning_option, role_options
 
@@ -84,7 +90,7 @@ def command(
     runs: Path | None,
     plot: Path | None,
     model: str | None,
-    target: Target,
+    target: ClusterTarget,
     as_json: bool,
     tuning: Tuning,
     roles: Roles,
@@ -159,7 +165,9 @@ class Task:
         texts = {query.id: query.text for query in self.queries}
         return judge([figures], self.judgements, self.relevant, self.baseline, texts)
 
-    def of_index(self, index: str, model: str | None, roles: Roles, target: Target) -> Evaluation:
+    def of_index(
+        self, index: str, model: str | None, roles: Roles, target: ClusterTarget
+    ) -> Evaluation:
         """The figures of an index's searches, which are made now."""
         from evaluation import evaluate
         from query import Searcher

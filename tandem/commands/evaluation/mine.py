@@ -12,7 +12,7 @@ import click
 from query.question import BM25, KNN, MODES, MOST, Tuning
 from tandem.config import Number
 from tandem.options.cluster import (
-    Target,
+    ClusterTarget,
     cluster_options,
     index_name,
     json_option,
@@ -150,7 +150,7 @@ def _mined(
     *,
     index: str,
     model: str | None,
-    target: Target,
+    target: ClusterTarget,
     roles: Roles,
     tuning: Tuning,
     batch: int,

@@ -12,7 +12,7 @@ from mappings.pipelines.pipeline import TECHNIQUES
 from query.question import DEPTH, MOST
 from tandem.config import Number
 from tandem.options.cluster import (
-    Target,
+    ClusterTarget,
     cluster_options,
     index_name,
     json_option,
@@ -89,7 +89,7 @@ def command(
     model: str | None,
     plot: Path | None,
     write: bool,
-    target: Target,
+    target: ClusterTarget,
     as_json: bool,
     roles: Roles,
     **options: Any,

@@ -13,7 +13,13 @@ from query.files import result_json
 from query.question import MOST, Tuning
 from tandem.commands.searches.search_many import is_same, is_screen, is_trec
 from tandem.config import typed
-from tandem.options.cluster import Target, cluster_options, index_name, json_option, print_json
+from tandem.options.cluster import (
+    ClusterTarget,
+    cluster_options,
+    index_name,
+    json_option,
+    print_json,
+)
 from tandem.options.search import asking_options, role_options, tuning_options
 from tandem.output.flags import in_flags
 
@@ -78,7 +84,7 @@ def command(
     queries: str | None,
     run: Path | None,
     batch: int,
-    target: Target,
+    target: ClusterTarget,
     as_json: bool,
     asked: dict[str, Any],
     tuning: Tuning,

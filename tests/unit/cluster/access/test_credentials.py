@@ -12,7 +12,7 @@ from cluster import ClusterError, connect
 from cluster.access.credentials import Credentials, Secret, redacted, redacted_urls, split
 from cluster.node.home import NodeUser
 from cluster.node.java import probe
-from tandem.options.cluster import Target
+from tandem.options.cluster import ClusterTarget
 from tests.support.commands import tandem
 from tests.unit.cluster.fakes import serving
 
@@ -73,7 +73,7 @@ def test_no_error_and_no_traceback_shows_a_secret(url, given):
 
 
 def test_no_repr_shows_a_secret():
-    target = Target({"password": Secret(SECRET), "headers": {"a": Secret(SECRET)}})
+    target = ClusterTarget({"password": Secret(SECRET), "headers": {"a": Secret(SECRET)}})
     for each in (Secret(SECRET), Credentials("ann", Secret(SECRET)), target):
         assert SECRET not in f"{each!r} {each}"
     with (
