@@ -103,6 +103,15 @@ class Cluster:
                 raise
             raise told from cause_of(told, error)
 
+    def get_index(self, name: str, **params: Any) -> dict[str, dict[str, Any]]:
+        """GET /INDEX, of an index, of all behind an alias, or of all that a pattern finds: by name.
+
+        Raises ClusterError, and its MissingIndexError where there is none.
+        """
+        with self.explaining():
+            found: dict[str, dict[str, Any]] = self.client.indices.get(index=name, **params)
+        return found
+
     def _index_names(self) -> list[str]:
         found = self.client.transport.perform_request("GET", "/_aliases")
         aliases = (alias for entry in found.values() for alias in entry.get("aliases", {}))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ingest.errors import IndexRefusedError
 from ingest.index.aliases.generations import record_of
-from ingest.index.describe import aliases, check_name, get_index
+from ingest.index.describe import aliases, check_name
 from mappings import path_of
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def delete_index(cluster: Cluster, name: str, *, with_alias: str | Collection[st
     another alias; ClusterError where the index is not there.
     """
     check_name(name)
-    check_deletable(name, get_index(cluster, name), with_alias)
+    check_deletable(name, cluster.get_index(name), with_alias)
     with cluster.explaining():
         cluster.client.indices.delete(index=name)
 

@@ -27,18 +27,8 @@ _LABELS = {"m": "HNSW m", "ef_construction": "HNSW ef_construction", "engine": "
 _UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
-def get_index(cluster: Cluster, name: str, **params: Any) -> dict[str, dict[str, Any]]:
-    """GET /INDEX, of an index, of all behind an alias, or of all that a pattern finds: by name.
-
-    Raises ClusterError, and its MissingIndexError where there is none.
-    """
-    with cluster.explaining():
-        found: dict[str, dict[str, Any]] = cluster.client.indices.get(index=name, **params)
-    return found
-
-
 def find_index(cluster: Cluster, name: str) -> dict[str, dict[str, Any]]:
-    """As `get_index`, but nothing where there is no such index or alias.
+    """As `Cluster.get_index`, but nothing where there is no such index or alias.
 
     Raises ClusterError, and IndexRefusedError for a name that no index can have.
     """
@@ -65,7 +55,7 @@ def check_name(name: str, *, new: bool = False) -> None:
 def uuid_of(cluster: Cluster, name: str) -> str:
     """What tells an index from a later one of the same name; raises ClusterError."""
     # As for the look before the load: so one permission is enough.
-    return str(get_index(cluster, name)[name]["settings"]["index"]["uuid"])
+    return str(cluster.get_index(name)[name]["settings"]["index"]["uuid"])
 
 
 def leases(description: Mapping[str, Any]) -> list[str]:
@@ -84,7 +74,7 @@ def list_indexes(cluster: Cluster) -> list[dict[str, Any]]:
     damaged: why its record cannot be read, and then nothing is known of its model. Raises
     ClusterError.
     """
-    found = get_index(cluster, "*", filter_path=_OF_ALL)
+    found = cluster.get_index("*", filter_path=_OF_ALL)
     records = {name: _record(each, name) for name, each in sorted(found.items())}
     ours = {name: record for name, record in records.items() if record != (None, None)}
     if not ours:
@@ -147,7 +137,7 @@ def describe(cluster: Cluster, name: str) -> dict[str, Any]:
     from mappings import read_record, read_search
     from mappings.types import stored_types, type_of
 
-    (index, found), *others = get_index(cluster, name).items()
+    (index, found), *others = cluster.get_index(name).items()
     with cluster.explaining():
         stats = _stats(cluster, index)
     record, settings = read_record(found["mappings"], index), found["settings"]["index"]

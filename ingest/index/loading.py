@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from cluster.errors import ClusterError
 from ingest.errors import IndexRefusedError, LostPlaceError
-from ingest.index.describe import aliases, find_index, get_index, leases
+from ingest.index.describe import aliases, find_index, leases
 from ingest.index.note import RUNNING, SILENT_SECONDS, Note, busy, mark, put_note, read_note
 from mappings import Fields
 
@@ -81,7 +81,7 @@ def enter(
     that nobody loads into, and that is not to be relaxed, gets no note. Raises IndexRefusedError
     where another fills it for the alias, and ClusterError; `leave` takes back what was done.
     """
-    description = get_index(cluster, index.name)[index.name]
+    description = cluster.get_index(index.name)[index.name]
     note = read_note(index.name, description)
     if note is None and not relax:
         return index
@@ -158,7 +158,7 @@ def take_lease(
         with cluster.explaining():
             cluster.client.indices.update_aliases(body={"actions": [*former, added]})
     except ClusterError as error:
-        now = get_index(cluster, index)[index]
+        now = cluster.get_index(index)[index]
         if leases(now) == leases(description):
             raise
         if lease not in leases(now):
@@ -201,7 +201,7 @@ def own(cluster: Cluster, index: OpenIndex) -> dict[str, Any] | None:
     """GET /INDEX; None where the run has no place in it, and LostPlaceError where it lost it."""
     if index.settings is None:
         return None
-    description = get_index(cluster, index.name)[index.name]
+    description = cluster.get_index(index.name)[index.name]
     if index.lease and index.lease not in leases(description):
         raise LostPlaceError(index.name)
     return description

@@ -26,6 +26,5 @@ def make_filter(
     index lacks, TargetError, ClusterError.
     """
     conditions = as_texts("where", where, QueryError, "conditions")
-    with cluster.explaining():
-        found = cluster.client.indices.get(index=index)
+    found = cluster.get_index(index)
     return combined_filter(filter, conditions, read_target(index, found).types, index)

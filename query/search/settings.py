@@ -27,8 +27,8 @@ def remove_search_settings(cluster: Cluster, index: str) -> list[str]:
 
 def _put(cluster: Cluster, index: str, settings: SearchSettings | None) -> list[str]:
     changed = []
+    found = cluster.get_index(index)
     with cluster.explaining():
-        found = cluster.client.indices.get(index=index)
         metas = {name: own_meta(each.get("mappings", {})) for name, each in found.items()}
         bare = sorted(name for name, meta in metas.items() if not meta)
         if bare and settings is not None:

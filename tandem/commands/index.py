@@ -200,13 +200,13 @@ def delete(
 ) -> None:
     """Delete an index that Tandem made and every document in it."""
     from ingest.index.delete import check_deletable, delete_index
-    from ingest.index.describe import describe, get_index
+    from ingest.index.describe import describe
 
     if not yes and not sys.stdin.isatty():
         raise click.UsageError("delete asks, and nobody is here to answer: add --yes.")
     with target.connect() as cluster:
         with _explained(cluster):
-            check_deletable(name, get_index(cluster, name), with_alias)
+            check_deletable(name, cluster.get_index(name), with_alias)
             facts = describe(cluster, name)
         if not yes:
             click.confirm(

@@ -19,7 +19,7 @@ from ingest.index.aliases.generations import (
     older,
     record_of,
 )
-from ingest.index.describe import aliases, check_name, find_index, get_index, leases
+from ingest.index.describe import aliases, check_name, find_index, leases
 from ingest.index.loading import OpenIndex, loaded_already, take_lease
 from ingest.index.note import busy, read_note
 from ingest.tally import RejectLimit, Report
@@ -215,7 +215,7 @@ def switch(
 
 
 def _target(cluster: Cluster, index: str) -> dict[str, Any]:
-    found = get_index(cluster, index)
+    found = cluster.get_index(index)
     if index not in found:
         raise IndexRefusedError(
             f"{index!r} is an alias of {', '.join(sorted(found))}, and an alias points to indexes: "

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ingest.index.describe import aliases, find_index, get_index
+from ingest.index.describe import aliases, find_index
 from ingest.index.note import busy, read_note
 from mappings import Generation, IndexRecord, MappingError, read_record
 
@@ -32,7 +32,7 @@ class Older:
 def generations(cluster: Cluster, alias: str) -> dict[str, dict[str, Any]]:
     """All indexes that are called as those of an alias's loads are, whoever made them, by name."""
     pattern = re.compile(re.escape(alias) + r"-\d{14}")
-    found = get_index(cluster, f"{alias}-*", ignore_unavailable=True)
+    found = cluster.get_index(f"{alias}-*", ignore_unavailable=True)
     return {name: each for name, each in found.items() if pattern.fullmatch(name)}
 
 

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from cluster.errors import ClusterError
 from ingest.errors import IndexRefusedError
-from ingest.index.describe import get_index
 from ingest.index.loading import OpenIndex
 from ingest.index.types.infer import infer_types, leaves
 from ingest.records import Document
@@ -131,7 +130,7 @@ def enter_types(
 
     Raises IndexRefusedError where it would refuse the documents.
     """
-    found = index.name, get_index(cluster, index.name)[index.name], index.fields
+    found = index.name, cluster.get_index(index.name)[index.name], index.fields
     planned = planned_fields(cluster, found, shape, documents)
     add_types(cluster, index.name, planned.shape)
     return planned

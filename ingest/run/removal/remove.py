@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ingest.errors import IndexRefusedError, IngestError
 from ingest.index.aliases.generations import record_of
-from ingest.index.describe import check_name, get_index
+from ingest.index.describe import check_name
 from ingest.run.deduplicate import no_room
 from ingest.run.removal import stored
 from ingest.run.removal.listing import Listing
@@ -95,7 +95,7 @@ def remove(
 
 def _index(cluster: Cluster, name: str) -> tuple[str, Fields]:
     check_name(name)
-    found = get_index(cluster, name)
+    found = cluster.get_index(name)
     if len(found) != 1:
         raise IndexRefusedError(
             f"{name!r} is an alias of {', '.join(sorted(found))}, so nothing was removed: name the "

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from cluster.errors import ClusterError
 from ingest.errors import IndexRefusedError, LostPlaceError
-from ingest.index.describe import aliases, check_name, find_index, get_index, leases
+from ingest.index.describe import aliases, check_name, find_index, leases
 from ingest.index.existing.enrich.prepare import Prepared
 from ingest.index.loading import OpenIndex, enter, lease_of, loaded_already
 from ingest.index.note import Note, busy, mark, put_note, read_note
@@ -107,7 +107,7 @@ class CopiedIndex:
 
     def put_final_pipeline(self) -> None:
         """Have documents go through the old index's final pipeline from now on."""
-        settings = get_index(self.cluster, self.old)[self.old]["settings"]["index"]
+        settings = self.cluster.get_index(self.old)[self.old]["settings"]["index"]
         if name := settings.get(_PIPELINE):
             with self.cluster.explaining():
                 self.cluster.client.indices.put_settings(
@@ -120,12 +120,12 @@ class CopiedIndex:
         Raises LostPlaceError where another run took over.
         """
         new, lease = self.place.name, self.place.lease
-        now = get_index(self.cluster, new)[new]
+        now = self.cluster.get_index(new)[new]
         if lease not in leases(now):
             if not aliases(now):
                 raise LostPlaceError(new)
             return tuple(sorted(aliases(now)))  # only the answer was lost
-        old = get_index(self.cluster, self.old)[self.old]
+        old = self.cluster.get_index(self.old)[self.old]
         actions: list[dict[str, Any]] = []
         for name in aliases(old):
             actions.append({"remove": {"index": self.old, "alias": name}})
@@ -138,4 +138,4 @@ class CopiedIndex:
     def forget_note(self) -> None:
         """The copy is whole, and an index like others."""
         new = self.place.name
-        put_note(self.cluster, new, get_index(self.cluster, new)[new], None)
+        put_note(self.cluster, new, self.cluster.get_index(new)[new], None)

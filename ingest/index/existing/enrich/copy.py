@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 
 from cluster.errors import ClusterError
 from ingest.errors import IncompleteError, IngestError
-from ingest.index.describe import get_index
 from ingest.index.existing.enrich.copied_index import CopiedIndex
 from ingest.index.existing.enrich.counts import Counts
 from ingest.index.existing.enrich.guarded import Outcome, Update, deleted, dumps, indexed, send
@@ -128,7 +127,7 @@ class Copy:
 
         One that takes none anyway stays as it is.
         """
-        description = get_index(self.cluster, self.ready.index)[self.ready.index]
+        description = self.cluster.get_index(self.ready.index)[self.ready.index]
         if not CopiedIndex.must_hold(description):
             yield
             return
