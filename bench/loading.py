@@ -5,8 +5,9 @@ defaults, and against a bare HTTP client that replays request bodies built befor
 write the same documents into new indexes with the same body; making these is timed for none.
 Overlap: a whole load with the real encoder against its longest stage done alone, from texts as
 long as MS MARCO's passages, and enough of them that the encoder's pool of about a thousand is
-filled again and again. Node, encoder and writer share this machine's cores, so both figures mean
-something only where nothing else runs.
+filled again and again. Enrich: short documents that are there already get their vectors in place,
+against an ingest of the same documents. Node, encoder and writer share this machine's cores, so all
+figures mean something only where nothing else runs.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from rich.table import Table
 
 from bench.report import verdict
 from cluster import Cluster, connect
-from ingest import Report, Writing, ingest
+from ingest import Report, Writing, enrich, ingest
 from ingest.index.open import create_index
 from ingest.passages.split import Splitter
 from ingest.records import Document, Origin, Passage
@@ -41,6 +42,7 @@ DIM = 384
 FASTER_THAN_BULK = 1.5
 SHARE_OF_BARE = 0.8
 OVERLAP = 1.15
+ENRICH = 1.3
 # What ingest() itself gives an index that it makes; here given to all.
 RELAXED = {"refresh_interval": "-1", "number_of_replicas": 0}
 WORDS = ("water", "bridge", "harbour", "winter", "engine", "market", "forest", "paper", "river")
@@ -200,6 +202,34 @@ def overlap(cluster: Cluster, model: str, count: int, rounds: int) -> dict[str, 
     return seconds
 
 
+def enrichment(cluster: Cluster, model: str, count: int, rounds: int) -> dict[str, list[float]]:
+    """Seconds of an ingest and of an enrich of the same short documents, a round each in turn."""
+    from encoder import Encoder
+
+    encoder = Encoder.load(model)
+    source = documents([12] * count)
+
+    def enriched() -> float:
+        cluster.client.indices.delete(index=INDEX, ignore_unavailable=True)
+        settings = {"number_of_replicas": 0}
+        settings |= {"knn": True} if cluster.capabilities.distribution == "opensearch" else {}
+        cluster.client.indices.create(index=INDEX, body={"settings": {"index": settings}})
+        helpers.bulk(cluster.client, ({"_index": INDEX, "_id": d["id"], **d} for d in source))
+        cluster.client.indices.refresh(index=INDEX)
+        report = enrich(cluster, INDEX, encoder, text_field="text")
+        if report.written != count:
+            raise SystemExit(f"{report.written} of {count} enriched")
+        return report.seconds
+
+    ways = {"ingest": lambda: with_ours(cluster, source, encoder).seconds, "enrich": enriched}
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, way in ways.items():
+            seconds[name].append(way())
+    cluster.client.indices.delete(index=INDEX)
+    return seconds
+
+
 def timed(work: Callable[[], object]) -> float:
     began = time.perf_counter()
     work()
@@ -220,12 +250,13 @@ def main() -> None:
     parser.add_argument("--url", help="a cluster (default: the embedded node)")
     parser.add_argument("--documents", type=int, default=10_000)
     parser.add_argument("--encoded", type=int, default=4_000, help="documents of the overlap")
+    parser.add_argument("--enriched", type=int, default=20_000, help="short documents of enrich")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--model", default="sentence-transformers/all-MiniLM-L6-v2")
-    parser.add_argument("--only", choices=("write", "overlap"))
+    parser.add_argument("--only", choices=("write", "overlap", "enrich"))
     given = parser.parse_args()
     with connect(given.url, timeout=60) as cluster:
-        if given.only != "overlap":
+        if given.only in (None, "write"):
             spent = write_speed(cluster, given.documents, given.rounds)
             middle = show("Writing ready vectors", spent, given.documents)
             bulk, bare = middle["helpers.bulk"], middle["bare replay"]
@@ -233,16 +264,17 @@ def main() -> None:
                 "speed over helpers.bulk", bulk / middle["tandem"], FASTER_THAN_BULK, at_least=True
             )
             verdict("share of a bare replay", bare / middle["tandem"], SHARE_OF_BARE, at_least=True)
-        if given.only != "write":
+        if given.only in (None, "overlap"):
             spent = overlap(cluster, given.model, given.encoded, given.rounds)
             middle = show("Overlap of the stages", spent, given.encoded)
             longest = max(value for name, value in middle.items() if name != "whole load")
-            verdict(
-                "whole load over its longest stage",
-                middle["whole load"] / longest,
-                OVERLAP,
-                at_least=False,
-            )
+            share = middle["whole load"] / longest
+            verdict("whole load over its longest stage", share, OVERLAP, at_least=False)
+        if given.only in (None, "enrich"):
+            spent = enrichment(cluster, given.model, given.enriched, given.rounds)
+            middle = show("Vectors for documents that are there", spent, given.enriched)
+            share = middle["enrich"] / middle["ingest"]
+            verdict("enrich over ingest", share, ENRICH, at_least=False)
 
 
 if __name__ == "__main__":
