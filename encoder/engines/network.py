@@ -234,6 +234,7 @@ def load_pretrained(kind: Any, folder: Path, config: Any) -> nn.Module:
                 config=config,
                 dtype=torch.float32,
                 trust_remote_code=False,
+                use_kernels=False,  # which are fetched from the hub
                 output_loading_info=True,
             )
         except (

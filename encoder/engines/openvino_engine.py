@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import ctypes
-import logging
-import os
+import sys
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from encoder.batching.batches import MOST_THREADS, Batch, Item, Vectors, make_batch
+from encoder.batching.batches import MOST_THREADS, Batch, Vectors
 from encoder.errors import EncoderError
 from encoder.forks import in_each_child
 from tandem.base.memory import NO_MEMORY, lacks_memory
@@ -24,6 +23,9 @@ MODEL = "model.xml"
 # What OpenVINO calls our precisions. What is int8 is said in the converted model; the rest of it
 # runs in bfloat16 where the processor can.
 _HINTS = {"float32": ("f32",), "bfloat16": ("bf16",), "int8": ("bf16", "f32")}
+# By this package OpenVINO's import tells its makers.
+_REPORTING = "openvino_telemetry"
+_importing = threading.Lock()
 
 
 def present() -> bool:
@@ -33,16 +35,31 @@ def present() -> bool:
 
 def require() -> Any:
     """The openvino module; raises EncoderError where it is not installed."""
-    # Nothing that runs here is reported to anybody.
-    os.environ.setdefault("OPENVINO_TELEMETRY_DISABLED", "1")
     try:
-        import openvino
+        with _unreported():
+            import openvino
     except ImportError as error:
         raise EncoderError(
             "the backend openvino needs the package openvino, which is not installed: "
             "pip install 'tandem-search[openvino]', or use `backend='torch'`."
         ) from error
     return openvino
+
+
+@contextmanager
+def _unreported() -> Iterator[None]:
+    """Keep OpenVINO's import from telling its makers, for which it would fork this process.
+
+    It does without the package that tells them where that cannot be imported.
+    """
+    with _importing:
+        before = {_REPORTING: sys.modules[_REPORTING]} if _REPORTING in sys.modules else {}
+        sys.modules[_REPORTING] = None  # type: ignore[assignment]
+        try:
+            yield
+        finally:
+            del sys.modules[_REPORTING]
+            sys.modules.update(before)
 
 
 class OpenVinoEngine:
@@ -137,94 +154,3 @@ def version() -> str:
     from importlib.metadata import version as installed
 
     return installed("openvino")
-
-
-def convert(network: Any, folder: Path) -> None:
-    """Write a torch network as an OpenVINO model of float32 weights; raises EncoderError."""
-    import torch
-
-    openvino = require()
-    free = {0: torch.export.Dim.DYNAMIC, 1: torch.export.Dim.DYNAMIC}
-    ids = torch.full((3, 17), 1)
-    mask = torch.ones_like(ids)
-    try:
-        with torch.no_grad(), quiet():
-            exported = torch.export.export(
-                network, (ids, mask, mask.clone()), dynamic_shapes=(free, free, free), strict=False
-            )
-            converted = openvino.convert_model(exported)
-    except Exception as error:  # torch.export and OpenVINO raise many kinds
-        said = " ".join(str(error).split())[:200]
-        raise EncoderError(
-            f"the model cannot be converted to OpenVINO ({said}): use `backend='torch'`."
-        ) from error
-    save(converted, folder)
-
-
-def save(model: Any, folder: Path) -> None:
-    """Write an OpenVINO model; raises OSError where there is no room for it."""
-    try:
-        require().save_model(model, str(folder / MODEL), compress_to_fp16=False)
-    except RuntimeError as error:  # what a full disk is to OpenVINO
-        raise OSError(f"OpenVINO cannot write there: {error}") from error
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Conversions warn about what is checked afterwards, and draw bars on standard output."""
-    import io
-    import logging
-    import warnings
-    from contextlib import redirect_stdout
-
-    before = logging.root.manager.disable
-    logging.disable(logging.WARNING)
-    try:
-        with warnings.catch_warnings(), redirect_stdout(io.StringIO()):
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logging.disable(before)
-
-
-def quantise(source: Path, ids: Sequence[Sequence[int]], folder: Path) -> None:
-    """Write an int8 form of the converted model in `source` into `folder`.
-
-    ids: token ids of sample texts, from which the ranges of activations are learnt. Raises
-    EncoderError.
-    """
-    openvino = require()
-    try:
-        with quiet():
-            import nncf
-    except ImportError as error:
-        raise EncoderError(
-            "the precision int8 needs the package nncf, which is not installed: "
-            "pip install 'tandem-search[openvino]', or leave out `precision`."
-        ) from error
-    batches = [make_batch([Item(0, each)]) for each in ids if len(each) > 0]
-    inputs = [(each.ids, each.mask, each.kept) for each in batches]
-    with quiet():
-        nncf.set_log_level(logging.ERROR)
-        model = openvino.Core().read_model(str(source / MODEL))
-        quantised = nncf.quantize(
-            model,
-            nncf.Dataset(inputs),
-            model_type=nncf.ModelType.TRANSFORMER,
-            subset_size=len(inputs),
-            ignored_scope=nncf.IgnoredScope(names=_after_gelu(model)),
-        )
-    save(quantised, folder)
-
-
-def _after_gelu(model: Any) -> list[str]:
-    """Products of what a GELU gave, which has a few values far larger than the rest.
-
-    With these in int8 the least cosine to float32 over 700 passages was 0.982, without 0.993, at
-    0.87 of the speed (all-MiniLM-L6-v2).
-    """
-    return [
-        op.get_friendly_name()
-        for op in model.get_ops()
-        if op.get_type_name() == "MatMul" and op.input_value(0).get_node().get_type_name() == "Gelu"
-    ]

@@ -22,6 +22,7 @@ from encoder.forks import computed
 from encoder.model.modules import Route, StaticSpec
 from encoder.selection.cache import building, told
 from encoder.selection.candidates import Candidate
+from encoder.selection.convert import convert, quantise
 from tandem.base.running import cores
 
 if TYPE_CHECKING:
@@ -121,11 +122,9 @@ class EngineFactory:
         with told(target), building(target) as folder:
             if kind == "float32":
                 self._say("converting the model to OpenVINO, once")
-                openvino_engine.convert(self._network, folder)
+                convert(self._route, folder)
                 self._check(folder)
             else:
-                from encoder.engines.openvino_engine import quantise
-
                 self._say("quantising the model to int8, once")
                 source = self._converted("float32")
                 quantise(source, self.tokens("").ids(sample_texts()), folder)

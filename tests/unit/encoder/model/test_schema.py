@@ -1,7 +1,6 @@
 """A model's JSON files are read by a schema: what is wrong is one sentence with file and key."""
 
 import json
-import os
 
 import pytest
 
@@ -169,13 +168,6 @@ def test_what_computes_attention_is_not_the_models_choice(folder, name):
     merged(folder, "config.json", {name: "somebody/kernels"})
     merged(folder, "sentence_bert_config.json", {"config_args": {name: "somebody/others"}})
     assert (ours(folder).encode_queries(["fox"]) == expected).all()
-
-
-def test_kernels_of_the_hub_are_off():
-    assert os.environ["USE_HUB_KERNELS"] == "NO"
-    from transformers.integrations import hub_kernels
-
-    assert not hub_kernels._kernels_enabled
 
 
 def test_options_of_the_loader_are_not_the_models_choice(folder):
