@@ -23,6 +23,7 @@ from encoder.model.modules import (
     TransformerSpec,
     read_config,
 )
+from encoder.model.quiet import quiet
 from encoder.model.schema import Config
 
 # Weights of heads that no pooling uses; their lack changes nothing.
@@ -251,25 +252,6 @@ def load_pretrained(kind: Any, folder: Path, config: Any) -> nn.Module:
             "them: fetch the model again."
         )
     return model  # type: ignore[no-any-return]
-
-
-class quiet:  # noqa: N801 - reads as a verb in a with statement
-    """No progress bars and no warnings of transformers: what matters is told as an error."""
-
-    def __enter__(self) -> None:
-        from transformers.utils import logging
-
-        self._level = logging.get_verbosity()
-        self._bars = logging.is_progress_bar_enabled()
-        logging.set_verbosity_error()
-        logging.disable_progress_bar()
-
-    def __exit__(self, *_: object) -> None:
-        from transformers.utils import logging
-
-        logging.set_verbosity(self._level)
-        if self._bars:
-            logging.enable_progress_bar()
 
 
 def _short(error: Exception) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
-import sys
 from pathlib import Path
 
 from encoder.errors import ModelNotFoundError, ModelRefusedError
@@ -122,10 +121,6 @@ def _fetched(name: str, *, local: bool = False) -> Path:
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
-    from huggingface_hub.utils.tqdm import disable_progress_bars
-
-    if not sys.stderr.isatty():
-        disable_progress_bars()
 
     def get(*patterns: str) -> Path:
         return Path(

@@ -70,7 +70,7 @@ def _prepared(seed: int) -> Iterator[None]:
     """For the loading of a model: what it draws at random follows the seed, and nothing is said."""
     from transformers import set_seed
 
-    from encoder.engines.network import quiet
+    from encoder.model.quiet import quiet
 
     logger = logging.getLogger("sentence_transformers")
     level = logger.level
@@ -85,7 +85,7 @@ def _fit(subject: Subject, training: Training, place: Workplace, on_told: OnTold
     """Train, from the last checkpoint where there is one; what came of it."""
     from datasets import Dataset
 
-    from encoder.engines.network import quiet
+    from encoder.model.quiet import quiet
 
     # As if there were examples for its own card already, for which it would read the rows.
     subject.model.model_card_data.widget = [{}]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -10,7 +9,7 @@ from itertools import chain
 
 from ingest.errors import SourceError
 from ingest.read.formats.jsonl import RowStream, Text, too_long
-from ingest.read.formats.tables.dialect import Dialect, in_lines, look
+from ingest.read.formats.tables.dialect import CsvError, Dialect, in_lines, look
 from ingest.read.sources.streams import Line
 from ingest.read.values import ID_FIELDS, TEXT_FIELDS, TITLE_FIELDS, column_twice, repeated
 from ingest.records import Origin, Reject, Row
@@ -31,23 +30,28 @@ class _Table:
         self._lines, self._name, self._most = lines, name, most
         self.refused: list[Reject] = []
         self.raw: list[str] = []
-        self.first = 0
+        self.first = self._size = 0
 
-    def __iter__(self) -> Iterator[str]:
-        for line in self._lines:
-            origin = Origin(self._name, line.number)
-            if refused := too_long(line, origin, self._most):
-                self.refused.append(refused)
-                continue
-            text = line.data.decode(errors="surrogateescape")
-            self.first = self.first or line.number
-            self.raw.append(text)
-            yield text
+    def __iter__(self) -> _Table:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        while refused := too_long(line, Origin(self._name, line.number), self._most):
+            self.refused.append(refused)
+            line = next(self._lines)
+        text = line.data.decode(errors="surrogateescape")
+        self.first = self.first or line.number
+        self.raw.append(text)
+        self._size += len(text)
+        if self._size > self._most:  # as after a quote that nothing closes
+            raise CsvError(f"a row of more than {self._most:,} characters")
+        return text
 
     def taken(self) -> tuple[Origin, str]:
         """Where the row just read began and what it was; then the next row begins."""
         origin, raw = Origin(self._name, self.first), "".join(self.raw)
-        self.first, self.raw = 0, []
+        self.first, self.raw, self._size = 0, [], 0
         return origin, raw
 
 
@@ -55,7 +59,7 @@ def _cells(table: _Table, rows: Iterator[list[str]]) -> Iterator[list[str] | Rej
     while True:
         try:
             cells = next(rows, None)
-        except csv.Error as error:
+        except CsvError as error:
             count = len(table.raw)
             origin, raw = table.taken()
             # A quote that nothing closes takes in the lines that follow.
@@ -69,7 +73,7 @@ def _cells(table: _Table, rows: Iterator[list[str]]) -> Iterator[list[str] | Rej
         yield cells
 
 
-def _said(error: csv.Error) -> str:
+def _said(error: Exception) -> str:
     """Python's sentence, but for the one that speaks to programmers."""
     said = str(error)
     return "a CR outside of quotes" if said.startswith("new-line character") else said
@@ -135,7 +139,6 @@ def _known(reading: Reading) -> set[str]:
 def _read_table(
     text: Text, reading: Reading, *, tabs: bool = False, header: bool = True
 ) -> RowStream:
-    csv.field_size_limit(reading.max_bytes)
     lines = text.lines(reading.max_bytes)
     if header:
         lines, dialect = _looked(_of_lines(lines, text.name), text, reading, tabs)
@@ -221,7 +224,7 @@ def parse_row(
         return table.refused(Reject(still, origin, raw=raw))
     try:
         rows = list(dialect.rows(in_lines(raw)))
-    except csv.Error as error:
+    except CsvError as error:
         return table.refused(Reject(f"broken CSV: {_said(error)}", origin, raw=raw))
     if len(rows) != 1:
         reason = f"raw has {len(rows)} rows and must have one: give each a line of its own"

@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
-import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec, module_from_spec
+from typing import Any
 
+
+def _own_csv() -> Any:
+    """The core of Python's csv module, loaded anew: its limit of a cell's length is ours alone.
+
+    That of `csv` holds for the whole process, for the program around us as well.
+    """
+    spec = find_spec("_csv")
+    assert spec is not None
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.field_size_limit(_UNLIMITED)
+    return module
+
+
+# As much as a C long holds on every system. Who gives the lines bounds each row.
+_UNLIMITED = 2**31 - 1
+_csv = _own_csv()
+CsvError: type[Exception] = _csv.Error
 DELIMITERS = (",", ";", "\t", "|")
 QUOTE, APOSTROPHE, BACKSLASH = '"', "'", "\\"
 # A spreadsheet's first line, which names the delimiter.
@@ -24,10 +44,10 @@ class Dialect:
     quote: str = QUOTE
 
     def rows(self, lines: Iterable[str]) -> Iterator[list[str]]:
-        """The cells of each row; raises csv.Error where one is broken."""
+        """The cells of each row; raises CsvError where one is broken."""
         if not self.quote:
             return map(self._split, lines)
-        return csv.reader(
+        rows: Iterator[list[str]] = _csv.reader(
             lines,
             delimiter=self.delimiter[0],
             quotechar=self.quote[-1],
@@ -35,6 +55,7 @@ class Dialect:
             skipinitialspace=self.delimiter.endswith(" "),
             strict=True,
         )
+        return rows
 
     def _split(self, line: str) -> list[str]:
         cells = line.rstrip("\r\n").split(self.delimiter[0])
@@ -164,7 +185,7 @@ def _misfits(dialect: Dialect, lines: Sequence[str]) -> int:
     while True:
         try:
             row = next(rows, None)
-        except csv.Error:
+        except CsvError:
             wrong += 1
             continue
         if row is None:
