@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from tandem.base.errors import TandemError
-from tandem.base.rooms import fault_of_rooms
+from tandem.base.rooms import fault_of_rooms, is_command
 
 if TYPE_CHECKING:
     from cluster import (
@@ -272,4 +272,5 @@ def __dir__() -> list[str]:
 
 
 if _fault := fault_of_rooms():
-    raise ImportError(_fault)
+    # Of the command, which has no traceback, and of a program that imports us.
+    raise SystemExit(f"Error: {_fault}") if is_command() else ImportError(_fault)

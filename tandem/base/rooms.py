@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from importlib.util import find_spec
+from pathlib import Path
 
 # Package -> what its `__init__.py` names, and nobody else's does.
 ROOMS = {
@@ -30,6 +32,13 @@ def fault_of_rooms() -> str | None:
                 "--no-deps tandem-search`, or give each an environment of its own."
             )
     return None
+
+
+def is_command() -> bool:
+    """Whether this process is `tandem`, or `python -m tandem`."""
+    words = sys.orig_argv
+    module = words[words.index("-m") + 1 :][:1] if "-m" in words else []
+    return module == ["tandem"] or Path(sys.argv[0]).stem == "tandem"
 
 
 def _place(room: str, sign: bytes) -> str | None:

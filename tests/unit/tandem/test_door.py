@@ -203,6 +203,18 @@ def test_a_room_that_another_distribution_wrote_over_is_told_in_one_sentence(ins
         assert "(other-client), uninstall that one and run `pip install" in last
 
 
+def test_the_command_says_so_too_and_shows_no_traceback(installed):
+    (installed / "ingest" / "__init__.py").write_text('"""Something else."""\n')
+    (installed / "bin").mkdir()
+    script = installed / "bin" / "tandem"
+    script.write_text("from tandem.cli import main\nmain()\n")
+    for words in (["-m", "tandem", "--version"], [str(script), "--version"]):
+        done = python(*words, cwd=installed, env={"PYTHONPATH": str(installed)})
+        assert done.stderr.startswith("Error: the package 'ingest' that Python finds (")
+        assert done.stderr.count("\n") == 1
+        assert done.returncode == 1
+
+
 def test_a_file_of_the_user_s_own_that_hides_a_room_is_told(tmp_path):
     (tmp_path / "query.py").write_text("print('mine')\n")
     done = python("-c", "import tandem", cwd=tmp_path, env={"PYTHONPATH": str(ROOT)})
