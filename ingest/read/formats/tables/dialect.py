@@ -14,10 +14,8 @@ def _own_csv() -> Any:
 
     That of `csv` holds for the whole process, for the program around us as well.
     """
-    spec = find_spec("_csv")
-    assert spec is not None
-    assert spec.loader is not None
-    module = module_from_spec(spec)
+    spec: Any = find_spec("_csv")
+    module: Any = module_from_spec(spec)
     spec.loader.exec_module(module)
     module.field_size_limit(_UNLIMITED)
     return module

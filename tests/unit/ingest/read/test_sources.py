@@ -1,6 +1,7 @@
 """Files as people have them: compressed, damaged, of every format, with bad lines in them."""
 
 import bz2
+import csv
 import gzip
 import json
 import lzma
@@ -488,6 +489,18 @@ def test_a_quote_that_nothing_closes_tells_what_it_takes_in(tmp_path):
     assert bad.origin.line == 3
     assert "broken CSV in 3 lines from here" in bad.reason
     assert bad.raw == '2,"open\n3,b\n4,c\n'
+
+
+def test_a_row_of_too_many_lines_costs_no_row_after_it(tmp_path):
+    before = csv.field_size_limit()
+    data = 'id,text\n1,"' + "long\n" * 300 + "2,b\n"
+    rows = read(put(tmp_path, "a.csv", data), max_bytes=1000)
+    first, *_ = (row for row in rows if isinstance(row, Reject))
+    assert "lines from here: a row of more than 1,000 characters" in first.reason
+    assert any(getattr(row, "value", None) == {"id": "2", "text": "b"} for row in rows)
+    (row,) = read(put(tmp_path, "b.csv", 'id,text\n3,"' + "x" * 200_000 + '"\n'))
+    assert len(row.value["text"]) == 200_000
+    assert csv.field_size_limit() == before
 
 
 @pytest.mark.parametrize(
