@@ -57,7 +57,8 @@ def test_a_file_is_read_on_where_its_connection_was_dropped(web, monkeypatch, pa
     web.parts, web.drops, web.broken_off = parts, 4, 7000
     found = values(read(web.url + path))
     assert [each["id"] for each in found] == [each["id"] for each in DOCUMENTS]
-    assert web.drops == 0
+    # Of a small file what is left at last is too short to be broken off.
+    assert web.drops < 4
 
 
 def test_only_what_is_missing_is_asked_for_again(web, monkeypatch):
