@@ -10,9 +10,9 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from encoder.batching.batches import Item, Pool, Vectors, make_batch
+from encoder.batching.batches import Batch, Item, Pool, Vectors, make_batch
 from encoder.batching.streams import stream
-from encoder.errors import EncoderError
+from encoder.errors import EncoderError, ModelDamagedError
 from encoder.model.fingerprint import fingerprint, varied
 from encoder.model.folder import read_model_spec
 from encoder.model.locate import canonical, locate
@@ -21,6 +21,7 @@ from encoder.selection.build import SMALLEST_NORM, OnStep
 from encoder.selection.candidates import INT8, Choice, EngineOptions
 from encoder.selection.measure import Model, ModelRunner
 from tandem.base.arguments import as_list, known_options
+from tandem.base.memory import lacks_memory
 from tandem.base.running import Backend, Precision
 from tandem.base.vectors import Vector
 
@@ -50,7 +51,7 @@ class Encoder:
         self._model = model
         # The model itself tells, whatever its settings say.
         probe = make_batch([Item(0, runner.tokens.ids(["dimension"])[0])])
-        self._full_dim = runner.engine.one(probe).shape[1]
+        self._full_dim = _width(runner, probe, model_spec)
         self.dim = self._full_dim if model_spec.truncate_dim is None else model_spec.truncate_dim
         if not 1 <= self.dim <= self._full_dim:
             raise EncoderError(
@@ -177,6 +178,20 @@ class Encoder:
         norms = np.linalg.norm(kept, axis=1, keepdims=True)
         unit: Vectors = kept / np.maximum(norms, SMALLEST_NORM)
         return unit
+
+
+def _width(runner: ModelRunner, probe: Batch, model_spec: ModelSpec) -> int:
+    """How many numbers a vector has; ModelDamagedError where modules do not fit together."""
+    try:
+        return int(runner.engine.one(probe).shape[1])
+    except RuntimeError as error:
+        if lacks_memory(error):
+            raise
+        said = " ".join(str(error).split())[:200].rstrip(".")
+        raise ModelDamagedError(
+            f"the modules of the model in {model_spec.folder} do not fit together ({said}): fetch "
+            "the model again, or correct its settings."
+        ) from error
 
 
 def _encode_few(runner: ModelRunner, texts: Sequence[str], found: Vectors) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ from encoder.model.modules import (
 )
 
 # Any of these, or transformers makes a tokenizer that knows no words.
+# The largest vocabularies of models have a tenth of it.
+_MOST_TOKENS = 5_000_000
 _VOCABULARIES = ("tokenizer.json", "vocab.*", "*.model", "*.tiktoken")
 
 
@@ -114,6 +116,7 @@ def load_tokenizer(spec: InputSpec) -> Tokenizer:
 
     try:
         loaded = AutoTokenizer.from_pretrained(str(spec.folder), trust_remote_code=False)
+        _check_numbers(loaded.get_vocab().values())
         tokenizer: Tokenizer = Tokenizer.from_str(loaded.backend_tokenizer.to_str())
     except Exception as error:  # tokenizers raises plain Exception
         raise ModelDamagedError(
@@ -123,6 +126,12 @@ def load_tokenizer(spec: InputSpec) -> Tokenizer:
     if spec.lower_case and not _lowers(json.loads(tokenizer.to_str())["normalizer"]):
         _lower(tokenizer)
     return tokenizer
+
+
+def _check_numbers(numbers: Collection[int]) -> None:
+    """Raise ValueError for the number of a token beyond all use: tokenizers counts up to it."""
+    if (largest := max(numbers, default=0)) > _MOST_TOKENS:
+        raise ValueError(f"a token has the number {largest:,}")
 
 
 def read_tokenizer(path: Path) -> Tokenizer:

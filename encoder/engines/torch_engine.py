@@ -15,7 +15,7 @@ from torch import Tensor
 
 from encoder.batching.batches import MOST_THREADS, Batch, Vectors
 from encoder.engines.network import Network
-from encoder.errors import EncoderError
+from encoder.errors import EncoderError, ModelDamagedError
 from encoder.forks import check_process, computed, in_each_child
 from tandem.base.memory import lacks_memory
 
@@ -261,7 +261,13 @@ class TorchEngine:
         with torch.inference_mode(), self._device.turn():
             ids, kept = self._device.moved(batch.ids), self._device.moved(batch.kept)
             mask = self._device.moved(batch.mask) if batch.padded else None
-            vectors: Vectors = self._network(ids, mask, kept).float().cpu().numpy()
+            try:
+                vectors: Vectors = self._network(ids, mask, kept).float().cpu().numpy()
+            except IndexError as error:
+                raise ModelDamagedError(
+                    f"the tokenizer gives a token the number {batch.ids.max():,}, for which the "
+                    f"model has no row ({error}): fetch the whole model again."
+                ) from error
         return vectors
 
     def open_lanes(self) -> AbstractContextManager[None]:

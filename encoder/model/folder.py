@@ -86,11 +86,23 @@ def _routes(folder: Path, listed: list[tuple[str, Path]]) -> tuple[Route, Route]
     name = _class_of(listed[0][0])
     if name in ("Router", "Asym"):
         later = tuple(_later(each) for each in listed[1:])
-        return tuple(  # type: ignore[return-value]
-            _with(route, later) for route in _routed(listed[0][1])
+        queries, passages = (_with(route, later) for route in _routed(listed[0][1]))
+    else:
+        queries = passages = _sequence(listed)
+    for route in (queries, passages):
+        _check_pooled(folder, route)
+    return queries, passages
+
+
+def _check_pooled(folder: Path, route: Route) -> None:
+    """Raise ModelRefusedError unless vectors of tokens become one of the text, once."""
+    poolings = sum(isinstance(each, PoolingSpec) for each in route.later)
+    if poolings != isinstance(route.first, TransformerSpec):
+        raise ModelRefusedError(
+            f"the model {folder} has {poolings} poolings, and one vector a text takes "
+            f"{int(isinstance(route.first, TransformerSpec))}: choose another model, or correct "
+            f"its {MODULES}."
         )
-    route = _sequence(listed)
-    return route, route
 
 
 def _with(route: Route, later: tuple[LaterSpec | None, ...]) -> Route:

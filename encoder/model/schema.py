@@ -20,6 +20,9 @@ Positive = Annotated[int, Meta(ge=1)]
 Size = Annotated[int, Meta(ge=1, le=1_000_000)]
 Layers = Annotated[int, Meta(ge=0, le=10_000)]
 
+# Levels of a JSON file; those of models have about five.
+DEEPEST = 50
+
 Schema = TypeVar("Schema")
 
 
@@ -163,10 +166,27 @@ def checked(value: Any, path: Path, schema: type[Schema]) -> Schema:
         ) from None
 
 
+def _sane(value: Any) -> Any:
+    """The value itself; ValueError where it has half a character, or is nested beyond all use.
+
+    Either ends in a traceback wherever it is written out, copied or compared.
+    """
+    level, depth = [value], 0
+    while level:
+        if (depth := depth + 1) > DEEPEST:
+            raise ValueError(f"it is nested more than {DEEPEST} levels deep")
+        objects = [each for each in level if isinstance(each, dict)]
+        for text in (*(e for e in level if isinstance(e, str)), *(k for o in objects for k in o)):
+            text.encode()
+        lists = [each for each in level if isinstance(each, list)]
+        level = [inner for each in (*lists, *map(dict.values, objects)) for inner in each]
+    return value
+
+
 def read_json(path: Path) -> Any:
     """The value in a JSON file; raises ModelDamagedError where there is none."""
     try:
-        return json.loads(path.read_text("utf-8"))
+        return _sane(json.loads(path.read_text("utf-8")))
     except FileNotFoundError as error:
         raise ModelDamagedError(
             f"the model folder {path.parent} has no {path.name}: fetch the whole model again, or "
