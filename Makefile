@@ -36,8 +36,10 @@ bench: $(VENV)/.test-installed  ## Every benchmark, with its peers in the same r
 format: $(VENV)/.test-installed  ## Put every file into the house format.
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
 
-docs: $(VENV)/.test-installed  ## Write docs/commands.md from --help, and docs/pictures/house.svg from the rooms.
+docs: $(VENV)/.test-installed  ## Write docs/commands.md from --help, the roles of docs/configuration.md, and docs/pictures/house.svg from the rooms.
 	@PYTHONPATH=. $(BIN)/python tests/unit/house/commands_page.py > docs/commands.md
+	@PYTHONPATH=. $(BIN)/python tests/unit/house/roles_page.py > docs/.configuration.md
+	@mv docs/.configuration.md docs/configuration.md
 	@$(BIN)/python tests/unit/house/house_picture.py > docs/pictures/house.svg
 
 clean:  ## Remove the environment and caches here; `tandem node reset` removes the node's data.

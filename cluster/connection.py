@@ -14,8 +14,8 @@ from cluster.access.credentials import Credentials, Secret, redacted, warn_if_ex
 from cluster.access.settings import TIMEOUT, Access, check_timeout, hosts_of
 from cluster.capabilities import Capabilities, detect
 from cluster.client.forks import ProcessClient
-from cluster.errors import ClusterError, NodeError, cause_of
-from cluster.explain import ErrorContext, explain
+from cluster.errors import AccessError, ClusterError, NodeError, cause_of
+from cluster.explain import ErrorContext, explain, refused
 from cluster.node.artifacts import OnDownload
 from cluster.node.node import EmbeddedNode
 from tandem.base.arguments import known_options
@@ -40,6 +40,8 @@ class Cluster:
         self.capabilities = capabilities
         self._options = options
         self._context = context
+        # Whether we say who we are, so that something may be forbidden to us.
+        self.has_credentials = context.known
 
     def __repr__(self) -> str:
         return f"Cluster({redacted(self.url)!r})"
@@ -88,7 +90,11 @@ class Cluster:
 
         A ClusterError comes back as it is.
         """
-        return explain(error, self._context, self._index_names)
+        return explain(error, self._context, self._index_names, self._own_roles)
+
+    def refusal(self, reason: str) -> AccessError:
+        """What a refusal within an answer means, as `explain` tells one of a request."""
+        return refused(reason, self._context, self._own_roles)
 
     @contextmanager
     def explaining(self) -> Iterator[None]:
@@ -116,6 +122,12 @@ class Cluster:
         found = self.client.transport.perform_request("GET", "/_aliases")
         aliases = (alias for entry in found.values() for alias in entry.get("aliases", {}))
         return [name for name in (*found, *aliases) if not name.startswith(".")]
+
+    def _own_roles(self) -> list[str]:
+        """Which any user may ask for."""
+        elastic = self.capabilities.distribution == "elasticsearch"
+        path = "/_security/_authenticate" if elastic else "/_plugins/_security/authinfo"
+        return list(self.client.transport.perform_request("GET", path).get("roles", ()))
 
 
 @known_options(ClusterError)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
+
+from cluster.errors import AccessError, MissingRightError
 
 # k-NN quotes the whole vector in its complaint.
 _PREVIEW = re.compile(r" ?Preview of field's value: '.*?'(?=$|:)", re.S)
@@ -27,17 +29,20 @@ def error_in(refusal: Any) -> Any:
     return said or refusal.error
 
 
-def reason_of(error: Any) -> str:
-    """The reasons in an error object, outermost first, each said once, on one line."""
+def reason_of(error: Any, otherwise: str = "no reason given") -> str:
+    """The reasons in an error object, outermost first, each said once, on one line.
+
+    otherwise: what stands where the cluster gives none; no sentence ends in nothing.
+    """
     if not isinstance(error, Mapping):
-        return _line(error)[:_LONGEST_REASON] if error else ""
+        return _line(error or "")[:_LONGEST_REASON] or otherwise
     reasons: list[str] = []
     for cause in _chain(error):
         words = (cause.get(name) for name in _WORDS)
         said = _PREVIEW.sub("", _line(next(filter(None, words), "")))
         if said and not any(said in known for known in reasons):
             reasons.append(said)
-    return ": ".join(reason[:_LONGEST_REASON] for reason in reasons)
+    return ": ".join(reason[:_LONGEST_REASON] for reason in reasons) or otherwise
 
 
 def kind_of(error: Any) -> str:
@@ -60,3 +65,40 @@ def _chain(error: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 
 def _line(text: Any) -> str:
     return " ".join(str(text).split())
+
+
+# OpenSearch's security looks for these among a role's cluster_permissions, and for all else among
+# its index_permissions. Source: PrivilegesEvaluator.isClusterPerm.
+_CLUSTER_LEVEL = re.compile(
+    r"cluster:|indices:admin/(index_)?template/|indices:data/read/(scroll|msearch)"
+    r"|indices:data/(write/(bulk|reindex)|read/m(get|tv)|read/search/template/render)$"
+)
+# A permission may end in brackets of its own: indices:admin/refresh[s].
+_NAMES = r"\[((?:[^\[\]]|\[\w+\])+)\]"
+
+
+def forbidden(reason: str, who: str, url: str, role_names: Callable[[], list[str]]) -> AccessError:
+    """The sentence for what we may not do, from the cluster's reason.
+
+    who: we are, as a sentence begins; role_names: asks for our roles, to one of which the
+    permission is to be added, none where the cluster does not tell.
+    """
+    if found := re.search(rf"no permissions for {_NAMES}", reason):
+        names = tuple(each.strip() for each in found[1].split(","))
+        level = "cluster" if all(map(_CLUSTER_LEVEL.match, names)) else "index"
+        where_to = f"the {level}_permissions of a role"
+    elif found := re.search(rf"action {_NAMES}", reason):
+        names = (found[1],)
+        level = "cluster" if "cluster privileges" in reason else "index"
+        granted = re.search(rf"granted by the (?:index|cluster) privileges {_NAMES}", reason)
+        where_to = (
+            f"a role (by the privilege {granted[1].replace(',', ' or ')})" if granted else "a role"
+        )
+    else:
+        return AccessError(f"{url} forbids this to {who} ({reason}): have a role granted.")
+    own = f" ({', '.join(sorted(roles))})" if (roles := role_names()) else ""
+    return MissingRightError(
+        f"{who} lacks the {level} permission {' and '.join(names)} on {url}: have it added "
+        f"to {where_to} that the user has{own}.",
+        names,
+    )

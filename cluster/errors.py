@@ -2,6 +2,7 @@
 
 ClusterError
 ├── AccessError         the cluster refused who we are, or what we may do
+│   └── MissingRightError   a permission that we lack, by its name
 ├── MissingIndexError   the index is not there
 ├── NodeError           the embedded node could not be fetched, started, stopped, or has died
 │   ├── DownloadError   a part of it could not be fetched, or is not what was pinned
@@ -18,6 +19,14 @@ class ClusterError(TandemError):
 
 class AccessError(ClusterError):
     """The cluster refused who we are (401), or what we may do (403)."""
+
+
+class MissingRightError(AccessError):
+    """We lack permissions; permissions: their names, as the cluster calls them."""
+
+    def __init__(self, sentence: str, permissions: tuple[str, ...]) -> None:
+        super().__init__(sentence)
+        self.permissions = permissions
 
 
 class MissingIndexError(ClusterError):

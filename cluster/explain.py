@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from cluster.access.credentials import redacted_urls
 from cluster.access.failures import of_proxy, sentence_of
 from cluster.access.settings import Access
-from cluster.error_body import error_in, is_block, kind_of, reason_of
+from cluster.error_body import error_in, forbidden, is_block, kind_of, reason_of
 from cluster.errors import AccessError, ClusterError, MissingIndexError, UnreachableError
 
 if TYPE_CHECKING:
@@ -34,17 +34,27 @@ class ErrorContext:
         """The hosts that were named."""
         return self.access.url
 
+    @property
+    def known(self) -> bool:
+        """Whether we say who we are."""
+        return bool(self.access.credentials or self.access.certificates.client_cert or self.client)
+
 
 IndexNames = Callable[[], list[str]]
+RoleNames = Callable[[], list[str]]
 
 
 def explain(
-    error: BaseException, where: ErrorContext, index_names: IndexNames | None = None
+    error: BaseException,
+    where: ErrorContext,
+    index_names: IndexNames | None = None,
+    role_names: RoleNames | None = None,
 ) -> ClusterError:
     """The ClusterError that tells a user what `error` means.
 
     error: of opensearch-py, aiohttp, urllib3 or the system; a ClusterError comes back as it is,
-    except that one without an address gets it; index_names: what may be suggested instead.
+    except that one without an address gets it; index_names: what may be suggested
+    instead; role_names: ours.
     """
     from opensearchpy.exceptions import ConnectionError as ClientConnectionError
     from opensearchpy.exceptions import TransportError
@@ -54,7 +64,7 @@ def explain(
     if isinstance(error, ClusterError):
         return error
     if isinstance(error, TransportError) and not isinstance(error, ClientConnectionError):
-        return _answered(error, where, index_names)
+        return _answered(error, where, index_names, role_names)
     if where.node is not None and (absence := where.node.absence()):
         return UnreachableError(absence)
     return _unanswered(error, where)
@@ -92,7 +102,12 @@ def _unanswered(error: BaseException, where: ErrorContext) -> ClusterError:
     return UnreachableError(f"{where.url} cannot be reached: {said}.")
 
 
-def _answered(error: Any, where: ErrorContext, index_names: IndexNames | None) -> ClusterError:
+def _answered(
+    error: Any,
+    where: ErrorContext,
+    index_names: IndexNames | None,
+    role_names: RoleNames | None,
+) -> ClusterError:
     """Sentence for an answer of 400 or more."""
     status, said = error.status_code, error_in(error)
     kind = kind_of(said)
@@ -110,7 +125,7 @@ def _answered(error: Any, where: ErrorContext, index_names: IndexNames | None) -
         kind_of_error = UnreachableError if status == 503 else ClusterError
         return kind_of_error(_block(reason, where))
     if status == 403:
-        return AccessError(_forbidden(reason, where))
+        return refused(reason, where, role_names)
     return _by_status(status, reason, where)
 
 
@@ -171,18 +186,16 @@ def _who(where: ErrorContext) -> str:
     return f"{where.url} {said.format(user=who.user, aws=who.aws)}."
 
 
-def _forbidden(reason: str, where: ErrorContext) -> str:
+def refused(reason: str, where: ErrorContext, role_names: RoleNames | None) -> AccessError:
+    """The sentence for what is forbidden to us; reason: the cluster's."""
+    return forbidden(reason, _whoever(where), where.url, lambda: _asked(role_names))
+
+
+def _whoever(where: ErrorContext) -> str:
     known = where.access.credentials
     nobody = "your certificate" if where.access.certificates.client_cert else "the anonymous user"
     name = next((name for field, name, _ in _SAID if getattr(known, field)), nobody)
-    who = "the user of the given client" if where.client else name.format(user=known.user)
-    # A permission may end in brackets of its own: indices:admin/refresh[s].
-    name = r"\[([^\[\]]+(?:\[\w+\])?)\]"
-    permission = re.search(rf"no permissions for {name}|action {name}", reason)
-    if permission:
-        name = permission[1] or permission[2]
-        return f"{who} lacks the permission {name} on {where.url}: have a role with it granted."
-    return f"{where.url} forbids this to {who}: {reason}."
+    return "the user of the given client" if where.client else name.format(user=known.user)
 
 
 def _missing_index(
@@ -190,7 +203,7 @@ def _missing_index(
 ) -> MissingIndexError:
     match = re.search(r"no such index \[([^\]]+)\]", reason)
     name = match[1] if match else "that you named"
-    close = difflib.get_close_matches(name, _suggestions(index_names), n=3)
+    close = difflib.get_close_matches(name, _asked(index_names), n=3)
     hint = f" (did you mean {' or '.join(close)}?)" if close else ""
     return MissingIndexError(
         f"there is no index {name} on {where.url}{hint}",
@@ -216,13 +229,13 @@ def _closed(said: Any, where: ErrorContext) -> str:
     return f"index {name} on {where.url} is closed: open it with `POST /{name}/_open`."
 
 
-def _suggestions(index_names: IndexNames | None) -> list[str]:
+def _asked(names: Callable[[], list[str]] | None) -> list[str]:
     from opensearchpy.exceptions import OpenSearchException
 
     try:
-        return index_names() if index_names else []
+        return names() if names else []
     except OpenSearchException:
-        return []  # a list that we may not read only costs the suggestion
+        return []  # a list that we may not read only costs what it would add to a sentence
 
 
 def _block(reason: str, where: ErrorContext) -> str:

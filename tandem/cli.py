@@ -170,8 +170,9 @@ def _say(error: Exception, command: click.Command | None = None) -> int:
     if "--debug" in sys.argv or os.environ.get("TANDEM_DEBUG"):
         click.echo(redacted_urls("".join(traceback.format_exception(error))), err=True)
         return FAILED
+    said = redacted_urls(str(error)) or "no reason given"
     click.echo(
-        f"Error: unexpected {type(error).__name__}: {redacted_urls(str(error))}. "
+        f"Error: unexpected {type(error).__name__}: {said}. "
         "This is a defect in Tandem; --debug shows where.",
         err=True,
     )

@@ -26,4 +26,4 @@ def shard_reason(answer: Mapping[str, Any]) -> str:
     failures = (answer.get("_shards") or {}).get("failures")
     if not failures:
         return "are on no node that answers"
-    return f"failed ({reason_of(failures[0].get('reason')) or 'no reason given'})"
+    return f"failed ({reason_of(failures[0].get('reason'))})"

@@ -68,19 +68,19 @@ def aliases(description: Mapping[str, Any]) -> list[str]:
     return [name for name in description.get("aliases", {}) if not _LEASE.search(name)]
 
 
-def list_indexes(cluster: Cluster) -> list[dict[str, Any]]:
+def list_indexes(cluster: Cluster, pattern: str = "*") -> list[dict[str, Any]]:
     """One row for each index that has a record of Tandem's, in the order of names; two requests.
 
-    damaged: why its record cannot be read, and then nothing is known of its model. Raises
-    ClusterError.
+    pattern: of their names, for who may not see all; damaged: why its record cannot be read, and
+    then nothing is known of its model. Raises ClusterError.
     """
-    found = cluster.get_index("*", filter_path=_OF_ALL)
+    found = cluster.get_index(pattern, filter_path=_OF_ALL)
     records = {name: _record(each, name) for name, each in sorted(found.items())}
     ours = {name: record for name, record in records.items() if record != (None, None)}
     if not ours:
         return []
     with cluster.explaining():
-        stats = _stats(cluster, "*")
+        stats = _stats(cluster, pattern)
     return [
         {
             "index": name,

@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cluster.diagnosis.rights import require
 from cluster.errors import AccessError, ClusterError
 from ingest.errors import IngestError
 from ingest.index.aliases.alias import claim, rehearse_switch, switch
@@ -62,6 +63,8 @@ class Place:
         plan = self.plan
         continued = self.alias is not None and not self.index.created
         prunes = plan.confirm_prune is not None or continued
+        if self.index.created:  # what its shards are asked could not be asked before
+            client.persist(lambda: require(self.cluster, "add", self.index.name))
         rehearse(client, self.index, merges=plan.force_merge, prunes=prunes)
         if alias := self.alias:
             client.persist(lambda: rehearse_switch(self.cluster, alias, self.index, keep=plan.keep))
@@ -174,6 +177,8 @@ def _begin(
     name: str,
     alias: str | None,
 ) -> Place:
+    if cluster.has_credentials:
+        client.persist(lambda: require(cluster, _role(cluster, plan, name, alias), name))
     token = new_token()
     RUNNING.add(token)
     try:
@@ -196,3 +201,12 @@ def _begin(
             Place(cluster, index, alias, plan).withdraw(client)
         raise
     return Place(cluster, entered, alias, plan)
+
+
+def _role(cluster: Cluster, plan: Plan, name: str, alias: str | None) -> str:
+    """Which role a load needs: one into an index that is there need not make or change it."""
+    if alias:
+        return "alias" if plan.keep is None else "keep"
+    if plan.relax or not find_index(cluster, name):
+        return "ingest"
+    return "add" if plan.confirm_prune is None else "prune"

@@ -73,7 +73,7 @@ def judge(status: int, error: Any) -> Verdict:
     """The verdict on one item of a bulk answer, from its status and its error object."""
     if error is None and status < 300:
         return DONE
-    reason = reason_of(error) or f"HTTP {status}"
+    reason = reason_of(error, f"HTTP {status}")
     if is_block(error) and status != _STARTING:
         return Verdict(Fate.BLOCKED, reason)
     if status in TRANSIENT or _BREAKER in reason.lower():
@@ -160,8 +160,7 @@ class IndexClient:
         if status == TOO_LARGE:
             return TooLargeError()
         if status in TRANSIENT:
-            reason = reason_of(said) or f"HTTP {status}"
-            return TransientError(f"HTTP {status}: {reason}", status)
+            return TransientError(f"HTTP {status}: {reason_of(said)}", status)
         return None
 
     def ask(
@@ -254,15 +253,12 @@ class IndexClient:
         longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempt, 10))
         self.pause(random.uniform(0, longest))
 
-    def fatal(self, verdict: Verdict) -> IngestError:
+    def fatal(self, verdict: Verdict) -> IngestError | ClusterError:
         """The sentence for an answer that no document is to blame for."""
         if verdict.fate is Fate.BLOCKED:
             return self.blocked(verdict.reason)
         if verdict.fate is Fate.FORBIDDEN:
-            return IndexRefusedError(
-                f"writing into index {self.index!r} is forbidden ({verdict.reason}): give the user "
-                "the permission to write there, and run the same command again."
-            )
+            return self._cluster.refusal(verdict.reason)
         if self._lease and self._lease in verdict.reason:
             return LostPlaceError(self.index)
         return IndexRefusedError(

@@ -17,7 +17,12 @@ from ingest.write.client import Fate, IndexClient, Verdict
 from mappings import Fields, path_of
 from tandem.base.vectors import Vector, VectorFault, as_vector, cosine
 
-_GONE = ("index_not_found_exception", "index_closed_exception")
+# What no waiting mends.
+_FATES = {
+    "index_not_found_exception": Fate.GONE,
+    "index_closed_exception": Fate.GONE,
+    "security_exception": Fate.FORBIDDEN,
+}
 
 
 @dataclass(frozen=True)
@@ -72,8 +77,8 @@ def _found(
         if [doc["_id"] for doc in docs] != list(ids):
             return "the answer has other documents than were asked for"
         error = next((doc["error"] for doc in docs if "error" in doc), None)
-        if kind_of(error or {}) in _GONE:
-            raise client.fatal(Verdict(Fate.GONE, reason_of(error)))
+        if fate := _FATES.get(kind_of(error or {})):
+            raise client.fatal(Verdict(fate, reason_of(error)))
         # As of a shard that is away: the passage may be there.
         return reason_of(error) if error else None
 

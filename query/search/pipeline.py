@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from cluster.diagnosis.rights import require
 from mappings import Fusion, fault_of_pipeline_name, is_own, path_of, pipeline_body
 from query.body.hybrid import fusion_obstacle
 from query.errors import QueryError
@@ -23,6 +24,7 @@ def put_pipeline(
     """
     if fault := fault_of_pipeline_name(name):
         raise QueryError(f"{name!r} cannot be the name of a search pipeline: {fault}.")
+    require(cluster, "pipeline", name)
     if obstacle := fusion_obstacle(fusion, cluster.capabilities):
         raise QueryError(
             f"the cluster cannot use such a pipeline: {obstacle}; search without one, and Tandem "

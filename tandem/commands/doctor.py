@@ -11,7 +11,7 @@ from tandem.options.cluster import ClusterTarget, cluster_options, json_option, 
 from tandem.output.flags import in_flags
 
 if TYPE_CHECKING:
-    from cluster.diagnosis import Finding
+    from cluster.diagnosis.finding import Finding
 
 
 @click.command()
@@ -24,7 +24,7 @@ def command(model: str | None, target: ClusterTarget, as_json: bool) -> int:
     Without --url it looks at the embedded node, and does not start it. Exits with 1 if something
     that is needed is missing.
     """
-    from cluster.diagnosis import of_machine
+    from cluster.diagnosis.machine import of_machine
 
     findings = [
         replace(each, value=in_flags(each.value), cure=each.cure and in_flags(each.cure))
@@ -40,7 +40,8 @@ def command(model: str | None, target: ClusterTarget, as_json: bool) -> int:
 
 def _cluster(target: ClusterTarget) -> list[Finding]:
     from cluster import ClusterError, EmbeddedNode
-    from cluster.diagnosis import of_cluster, of_failure, of_node
+    from cluster.diagnosis.health import of_cluster, of_failure
+    from cluster.diagnosis.node import of_node
 
     try:
         if target.embedded:
@@ -52,7 +53,7 @@ def _cluster(target: ClusterTarget) -> list[Finding]:
 
 
 def _encoder(model: str | None) -> list[Finding]:
-    from cluster.diagnosis import Finding
+    from cluster.diagnosis.finding import Finding
     from encoder.diagnosis import diagnose
     from tandem.output.progress import tell
 

@@ -84,20 +84,25 @@ def show(name: str, target: ClusterTarget, as_json: bool) -> None:
 
 
 @command.command("list")
+@click.argument("pattern", default="*", callback=index_name(pattern=True))
 @cluster_options
 @json_option
-def list_all(target: ClusterTarget, as_json: bool) -> None:
-    """List the indexes that Tandem made: their aliases, documents, models and sizes."""
+def list_all(pattern: str, target: ClusterTarget, as_json: bool) -> None:
+    """List the indexes that Tandem made: their aliases, documents, models and sizes.
+
+    PATTERN: of their names, such as 'books*', for a user who may not see all.
+    """
     from ingest.index.describe import list_indexes, size
 
     with target.connect() as cluster, _explained(cluster):
-        rows = list_indexes(cluster)
+        rows = list_indexes(cluster, pattern)
     _warn(rows)
     if as_json:
         print_json({"indexes": rows})
         return
     if not rows:
-        click.echo(f"No index of {cluster.url} was made by Tandem.")
+        named = "" if pattern == "*" else f" that {pattern!r} names"
+        click.echo(f"No index of {cluster.url}{named} was made by Tandem.")
         return
     table = _table("", "Index", "Aliases", "Documents", "Model", "Dimension", "Size")
     for row in rows:

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from cluster.diagnosis.rights import require
 from cluster.errors import AccessError, ClusterError, UnreachableError
 from ingest.errors import IncompleteError, IndexRefusedError, LostPlaceError
 from ingest.index.aliases.generations import (
@@ -210,6 +211,8 @@ def switch(
         planned = older(found, alias, live=live.indexes, before=before, keep=keep)
     if dry_run:
         return planned
+    if run is None:
+        require(cluster, "switch" if keep is None else "switch-keep", alias)
     _point(cluster, live, index, description, run)
     return delete(cluster, alias, found, planned)
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cluster.diagnosis.rights import require
 from cluster.errors import MissingIndexError
 from ingest.errors import IndexRefusedError, OtherPromptError
 from ingest.index.existing.fit import PROMPTS, TEMPLATES, Fit, best_fit
@@ -90,6 +91,8 @@ def adopt_index(
     check_can("cluster", cluster, "capabilities", IndexRefusedError, CLUSTER)
     index, description, record = _found(cluster, name)
     types = resolved(description["mappings"])
+    if not dry_run:
+        require(cluster, "adopt", index)
     vector = _vector_of(index, description, vector_field, encoder.dim)
     fields, notes = fields_of(cluster, index, types, roles or Roles())
     fields = replace(fields, vector=vector.name)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from cluster.diagnosis.rights import require
 from ingest.errors import IndexRefusedError, IngestError
 from ingest.index.aliases.generations import record_of
 from ingest.index.describe import check_name
@@ -79,6 +80,7 @@ def remove(
     if bool(wanted) == bool(filter):
         raise IngestError("one of `ids` and `filter` is needed: say which documents are to go.")
     name, fields = _index(cluster, index)
+    require(cluster, "remove", name)
     client = IndexClient(cluster, name, time.sleep, Writing().max_outage)
     with closing(sqlite3.connect("")) as database:
         try:

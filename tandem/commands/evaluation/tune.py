@@ -109,7 +109,7 @@ def command(
     if qrels is None and not Path(source).is_dir():
         raise click.UsageError("Say by which judgements: --qrels FILE.")
     with ExitStack() as stack:
-        cluster = stack.enter_context(target.connect())
+        cluster = stack.enter_context(_connected(target, index if write else None))
         searcher = stack.enter_context(
             Searcher(cluster, index, model=model, roles=roles, on_progress=tell)
         )
@@ -121,6 +121,16 @@ def command(
         print_json(_json(found, written))
     else:
         _show(found, index, written)
+
+
+def _connected(target: ClusterTarget, written: str | None) -> Cluster:
+    """The cluster; written: an index that must take the settings in the end."""
+    from cluster.diagnosis.rights import require
+
+    cluster = target.connect()
+    if written:
+        require(cluster, "tune", written)
+    return cluster
 
 
 def _tuned(

@@ -1,6 +1,7 @@
 """Every way in which reaching a cluster fails, for real on loopback, is one sentence."""
 
 import asyncio
+import re
 import socket
 import ssl
 import subprocess
@@ -71,6 +72,38 @@ def talking(handle):
         thread.start()
         yield server.getsockname()[1]
         thread.join()
+
+
+ES_INDEX = (
+    "action [indices:admin/create] is unauthorized for user [loader] with effective roles [few] on "
+    "indices [books], this action is granted by the index privileges [create_index,manage,all]"
+)
+ES_CLUSTER = (
+    "action [cluster:monitor/health] is unauthorized for user [loader] with effective roles [few], "
+    "this action is granted by the cluster privileges [monitor,manage,all]"
+)
+BOTH = "no permissions for [indices:data/write/bulk[s], indices:data/write/index] and User [name=x]"
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        (ES_INDEX, "the index permission indices:admin/create .*create_index or manage or all"),
+        (ES_CLUSTER, "the cluster permission cluster:monitor/health .*monitor or manage or all"),
+        (BOTH, r"index permission indices:data/write/bulk\[s\] and indices:data/write/index on .*"),
+        ("no permissions for [indices:data/read/mget]", "the cluster_permissions of a role"),
+        ("no permissions for [indices:data/read/mget[shard]]", "the index_permissions of a role"),
+        ("no permissions for [indices:admin/get]", r"that the user has \(few, own_index\)\.$"),
+        ("", "forbids this to .*no reason given"),
+    ],
+)
+def test_what_is_forbidden_is_told_with_its_level_and_our_roles(reason, said):
+    refused = {"/books": (403, {"error": {"type": "security_exception", "reason": reason}})}
+    refused["/_plugins/_security/authinfo"] = (200, {"roles": ["own_index", "few"]})
+    refused["/books"] = refused["/books"] if reason else (403, {"error": {}})
+    found = answer_to(refused, lambda client: client.indices.get(index="books"))
+    assert isinstance(found, AccessError)
+    assert re.search(said, str(found)), found
 
 
 def test_nothing_listens():

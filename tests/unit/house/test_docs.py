@@ -37,6 +37,11 @@ def test_the_picture_of_the_house_is_of_today():
     )
 
 
+def test_the_roles_are_those_that_the_commands_need():
+    written = (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    assert written == script("roles_page").page(), "docs/configuration.md is old: run `make docs`"
+
+
 def shown_commands(*texts):
     """Lines of code blocks that call tandem, without prompts, comments and continuations."""
     blocks = re.findall(r"```(?:console|sh|bash)\n(.*?)```", "".join(texts), re.S)

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cluster.diagnosis.rights import require
 from ingest.index.existing.enrich.copied_index import end_half_ended, open_copy
 from ingest.index.existing.enrich.copy import Copy
 from ingest.index.existing.enrich.counts import Counts, Enrichment, OnCounts
@@ -73,6 +74,7 @@ def _run(work: InPlace, wanted: Wanted) -> None:
         if wanted.follow:
             _follow_copy(work, wanted)
     else:
+        _check_rights(work, "enrich-follow" if wanted.follow else "enrich", work.ready.index)
         work.ready.write(work.cluster)
         if wanted.follow:
             work.follow(chosen)
@@ -80,8 +82,16 @@ def _run(work: InPlace, wanted: Wanted) -> None:
             work.all(chosen)
 
 
+def _check_rights(work: InPlace, role: str, index: str) -> None:
+    """Raise AccessError for a permission that will be needed, before anything is encoded."""
+    there = () if work.ready.new else ("indices:admin/mapping/put",)
+    work.client.persist(lambda: require(work.cluster, role, index, but=there))
+
+
 def _copy(work: InPlace, name: str) -> None:
     cluster, writing = work.cluster, work.writing
+    _check_rights(work, "enrich-copy", work.ready.index)
+    _check_rights(work, "enrich-copy", name)
     token = new_token()
     RUNNING.add(token)
     place = work.client.persist(lambda: open_copy(cluster, work.ready, name, work.encoder, token))

@@ -119,7 +119,7 @@ def test_a_user_who_may_only_write_into_one_index(
     assert "20 unchanged" in out
     code, _, err = as_user(somebody, f"other-{index_name}")
     assert code == 1
-    assert f"user {somebody!r} lacks the permission indices:admin/get" in err
+    assert f"user {somebody!r} lacks the index permission indices:admin/get" in err
     assert not secured.client.indices.exists(index=f"other-{index_name}")
 
 
@@ -159,7 +159,7 @@ def test_a_right_that_the_end_needs_is_asked_for_at_the_beginning(
     somebody = user(index_name, *ENOUGH, "create_index")
     code, out, err = as_user(somebody, index_name)
     assert (code, out) == (1, "")
-    assert "lacks the permission indices:admin/settings/update" in err
+    assert "lacks the index permission indices:admin/settings/update" in err
 
 
 def test_a_wrong_password_is_one_sentence(secured_server, as_user, index_name):

@@ -7,7 +7,9 @@ from types import SimpleNamespace
 import orjson
 import pytest
 
-from ingest import BlockedError, IndexRefusedError, IngestError
+from cluster.error_body import forbidden
+from cluster.errors import MissingRightError
+from ingest import BlockedError, IngestError
 from ingest.write import updates
 from ingest.write.client import IndexClient
 from ingest.write.lookup import Version
@@ -21,7 +23,10 @@ FULL = (
         "reason": "index [a] blocked by: [FORBIDDEN/8/index write]",
     },
 )
-NO_RIGHT = (403, {"type": "security_exception", "reason": "no permissions for [bulk]"})
+NO_RIGHT = (
+    403,
+    {"type": "security_exception", "reason": "no permissions for [indices:data/write/update]"},
+)
 CONFLICT = {"status": 409, "error": {"type": "version_conflict_engine_exception", "reason": "no"}}
 REFUSED = (400, {"type": "mapper_parsing_exception", "reason": "failed to parse"})
 
@@ -38,6 +43,9 @@ class Cluster:
 
     def explaining(self):
         return nullcontext()
+
+    def refusal(self, reason):
+        return forbidden(reason, "user 'a'", "http://127.0.0.1:9200", list)
 
     def perform_request(self, method, path, params, body, headers):
         if path.endswith("/_mget"):
@@ -92,7 +100,7 @@ def test_many_go_in_pages():
     ("answer", "error", "said"),
     [
         (FULL, BlockedError, "takes no writes"),
-        (NO_RIGHT, IndexRefusedError, "is forbidden .no permissions"),
+        (NO_RIGHT, MissingRightError, "lacks the index permission indices:data/write/update on"),
         (REFUSED, IngestError, "refuses to change a passage .*failed to parse"),
     ],
 )

@@ -61,5 +61,5 @@ def test_reasons_are_short_and_say_each_thing_once():
     twice = {"type": "a", "reason": "same", "caused_by": {"reason": "same"}}
     assert reason_of(twice) == "same"
     assert reason_of({"type": "only_a_type"}) == "only_a_type"
-    assert reason_of(None) == ""
+    assert reason_of(None) == reason_of("") == reason_of({}) == "no reason given"
     assert reason_of("plain\ntext") == "plain text"

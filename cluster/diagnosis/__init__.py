@@ -1,0 +1,1 @@
+"""What `tandem doctor` says: each file looks at one thing, and gives findings."""
