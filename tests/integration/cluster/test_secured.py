@@ -82,7 +82,7 @@ def test_a_user_who_may_only_read(secured_server, secured, index_name):
             cluster.client.indices.delete(index=index_name)
         said = cluster.explain(caught.value)
     assert isinstance(said, AccessError)
-    assert "user 'readall' lacks the permission indices:admin/delete" in str(said)
+    assert "user 'readall' lacks the index permission indices:admin/delete" in str(said)
 
 
 def test_a_missing_index_is_named_with_the_nearest(secured, index_name):
