@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
+
+from cluster.connection import Cluster
+from cluster.errors import ClusterError, MissingRightError
 
 
 @dataclass(frozen=True)
@@ -24,3 +29,20 @@ class Finding:
     def bad(self) -> bool:
         """Whether something that is needed is missing."""
         return self.needed and self.cure is not None
+
+
+def ask(cluster: Cluster, path: str, method: str = "GET", **params: Any) -> Any:
+    """An answer of the cluster; raises ClusterError."""
+    with cluster.explaining():
+        return cluster.client.transport.perform_request(method, path, params=params)
+
+
+def seen(section: str, name: str, look: Callable[[], list[Finding]]) -> list[Finding]:
+    """What a look finds, or why it could not be had: nothing is ticked that was not seen."""
+    try:
+        return look()
+    except MissingRightError as error:
+        hidden = f"not seen: {' and '.join(error.permissions)} is not permitted to this user"
+    except ClusterError as error:
+        hidden = f"not seen: {error}"
+    return [Finding(section, name, hidden, used=False)]

@@ -1,50 +1,139 @@
-"""What a cluster that answered can do, and how well it is."""
+"""What a cluster that answered can do, and how well it is; what it does not tell us is said too."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from typing import Any
+
 from cluster.client.shards import SHARD_CURE
 from cluster.connection import Cluster
-from cluster.diagnosis.finding import Finding
+from cluster.diagnosis.disk import of_disk
+from cluster.diagnosis.finding import Finding, ask, seen
 from cluster.errors import ClusterError
 
-# Indexes with missing shards that are named.
+# Indexes that are named in one finding.
 _NAMES = 5
+_SECTION = "cluster"
+_BLOCK_CURES = {
+    "read-only / allow delete": "free disk space; the cluster lifts it itself below its high "
+    'watermark, or PUT /INDEX/_settings {"index.blocks.read_only_allow_delete": null}',
+    "create-index": "free disk space; the cluster lifts it itself, or PUT /_cluster/settings "
+    '{"persistent": {"cluster.blocks.create_index": null}}',
+}
 
 
 def of_cluster(cluster: Cluster) -> list[Finding]:
-    """What a cluster that answered can do."""
+    """What a cluster that answered can do, and how it is."""
     can = cluster.capabilities
-    section = "cluster"
     no_knn = None if can.knn else "install the k-NN plugin on every node, or use a newer version"
-    hybrid = "on the server" if can.neural_search else "on the client, with the same ranking"
     return [
-        Finding(section, "answers", f"{can.distribution} {can.version_text} at {cluster.url}"),
-        Finding(section, "vector search", "yes" if can.knn else "no", no_knn),
-        Finding(section, "hybrid fusion", hybrid),
-        Finding(section, "k-NN engines", ", ".join(can.engines) or "one, built in"),
-        *_shards(cluster),
+        Finding(_SECTION, "answers", f"{can.distribution} {can.version_text} at {cluster.url}"),
+        Finding(_SECTION, "vector search", "yes" if can.knn else "no", no_knn),
+        Finding(_SECTION, "hybrid fusion", _fusion(cluster)),
+        Finding(_SECTION, "k-NN engines", ", ".join(can.engines) or "one, built in"),
+        *seen(_SECTION, "health", lambda: _health(cluster)),
+        *seen(_SECTION, "blocks", lambda: _blocks(cluster)),
+        *seen(_SECTION, "disk", lambda: of_disk(cluster)),
+        *seen(_SECTION, "circuit breakers", lambda: _breakers(cluster)),
     ]
-
-
-def _shards(cluster: Cluster) -> list[Finding]:
-    """Whether every index has all its shards; nothing where this user may not know."""
-    ask = cluster.client.transport.perform_request
-    red = {"health": "red", "format": "json", "h": "index", "expand_wildcards": "all"}
-    try:
-        with cluster.explaining():
-            status = ask("GET", "/_cluster/health").get("status")
-            rows = ask("GET", "/_cat/indices", params=red) if status == "red" else []
-    except ClusterError:
-        return []
-    names = sorted(str(row.get("index")) for row in rows)
-    if not names:
-        return [Finding("cluster", "shards", "all there")]
-    more = f" and {len(names) - _NAMES:,} more" if len(names) > _NAMES else ""
-    told = f"missing of {', '.join(names[:_NAMES])}{more}: searches there are incomplete"
-    # Tandem can work, but not with these.
-    return [Finding("cluster", "shards", told, SHARD_CURE, needed=False)]
 
 
 def of_failure(error: ClusterError) -> list[Finding]:
     """A cluster that could not be reached; the error's sentence holds the cure."""
-    return [Finding("cluster", "answers", "no", str(error))]
+    return [Finding(_SECTION, "answers", "no", str(error))]
+
+
+def _fusion(cluster: Cluster) -> str:
+    can = cluster.capabilities
+    if can.neural_search:
+        ranks = "" if can.rrf_is_global else "; ranks (rrf) of several shards by Tandem"
+        return f"on the server, by its neural-search plugin{ranks}"
+    why = {
+        "elasticsearch": "Elasticsearch has no such query",
+        "opensearch": "its neural-search plugin is missing, or not shown to this user",
+    }
+    return f"on the client, with the same ranking: {why[can.distribution]}"
+
+
+def _health(cluster: Cluster) -> list[Finding]:
+    found = ask(cluster, "/_cluster/health")
+    status, away = found.get("status"), int(found.get("unassigned_shards", 0))
+    value = f"{status}, {found.get('number_of_nodes')} nodes, {found.get('active_shards')} shards"
+    if waiting := int(found.get("number_of_pending_tasks", 0)):
+        value += f", {waiting} tasks pending"
+    rows = [Finding(_SECTION, "health", value + (f", {away} without a node" if away else ""))]
+    return [*rows, *_shards(cluster, red=status == "red")]
+
+
+def _shards(cluster: Cluster, *, red: bool) -> list[Finding]:
+    """Whether every index has all its shards."""
+    params = {"health": "red", "format": "json", "h": "index", "expand_wildcards": "all"}
+    rows = ask(cluster, "/_cat/indices", **params) if red else []
+    names = sorted(str(row.get("index")) for row in rows)
+    if not names:
+        return [Finding(_SECTION, "shards", "all there")]
+    told = f"missing of {some(names)}: searches there are incomplete"
+    # Tandem can work, but not with these.
+    return [Finding(_SECTION, "shards", told, SHARD_CURE, needed=False)]
+
+
+def some(names: list[str]) -> str:
+    """A few names, and how many more there are."""
+    more = f" and {len(names) - _NAMES:,} more" if len(names) > _NAMES else ""
+    return f"{', '.join(names[:_NAMES])}{more}"
+
+
+def _blocks(cluster: Cluster) -> list[Finding]:
+    blocks = ask(cluster, "/_cluster/state/blocks").get("blocks") or {}
+    rows = [
+        Finding(_SECTION, "block", f"of the whole cluster: {what}", _cure_of(what))
+        for what in _described(blocks.get("global") or {})
+    ]
+    of_index: dict[str, list[str]] = {}
+    for name, each in sorted((blocks.get("indices") or {}).items()):
+        for what in _described(each):
+            of_index.setdefault(what, []).append(name)
+    rows += [
+        # Others' indexes may be blocked by intent.
+        Finding(_SECTION, "block", f"of {some(names)}: {what}", _cure_of(what), needed=False)
+        for what, names in of_index.items()
+    ]
+    return rows or [Finding(_SECTION, "blocks", "none, of the cluster or an index")]
+
+
+def _described(blocks: Mapping[str, Any]) -> Iterator[str]:
+    return (str(each.get("description", number)) for number, each in blocks.items())
+
+
+def _cure_of(what: str) -> str:
+    """What lifts a block, by what the cluster calls it."""
+    known = (cure for name, cure in _BLOCK_CURES.items() if name in what)
+    return next(known, "lift it in the settings, index.blocks.* or cluster.blocks.*, once meant to")
+
+
+def _breakers(cluster: Cluster) -> list[Finding]:
+    """Breakers of memory, those that have tripped since each node began, and k-NN's own."""
+    path, wanted = "/_nodes/stats/breaker", "nodes.*.name,nodes.*.breakers"
+    nodes = ask(cluster, path, filter_path=wanted).get("nodes") or {}
+    tripped = [
+        f"{name} on {node.get('name')} {breaker['tripped']:,} times"
+        for node in nodes.values()
+        for name, breaker in (node.get("breakers") or {}).items()
+        if breaker.get("tripped")
+    ]
+    told = f"tripped since the start: {some(tripped)}" if tripped else "none has tripped"
+    lean = "give the nodes more memory, or send less at once with `in_flight`" if tripped else None
+    rows = [Finding(_SECTION, "circuit breakers", told, lean, needed=False)]
+    can = cluster.capabilities
+    if can.distribution == "opensearch" and can.knn:
+        rows += seen(_SECTION, "k-NN circuit breaker", lambda: _knn_breaker(cluster))
+    return rows
+
+
+def _knn_breaker(cluster: Cluster) -> list[Finding]:
+    """Of native graphs in memory: while it is open no vector of faiss is indexed."""
+    found = ask(cluster, "/_plugins/_knn/stats/circuit_breaker_triggered")
+    if not found.get("circuit_breaker_triggered"):
+        return [Finding(_SECTION, "k-NN circuit breaker", "closed")]
+    cure = "give the nodes more memory, or raise knn.memory.circuit_breaker.limit"
+    return [Finding(_SECTION, "k-NN circuit breaker", "open: no vectors are taken", cure)]

@@ -12,7 +12,7 @@ import pytest
 
 from tests.unit.cluster.fakes import fake_java, serving
 
-ROOT = Path(__file__).resolve().parents[3]
+ROOT = Path(__file__).resolve().parents[4]
 
 
 def doctor(*words, **environ):
