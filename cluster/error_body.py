@@ -95,7 +95,7 @@ def forbidden(reason: str, who: str, url: str, role_names: Callable[[], list[str
             f"a role (by the privilege {granted[1].replace(',', ' or ')})" if granted else "a role"
         )
     else:
-        return AccessError(f"{url} forbids this to {who} ({reason}): have a role granted.")
+        return AccessError(f"{url} forbids this to {who}: {reason}.")
     own = f" ({', '.join(sorted(roles))})" if (roles := role_names()) else ""
     return MissingRightError(
         f"{who} lacks the {level} permission {' and '.join(names)} on {url}: have it added "
