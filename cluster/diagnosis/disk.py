@@ -27,9 +27,7 @@ class Watermark:
 
 WATERMARKS = (
     Watermark(f"{_ALLOCATION}.watermark.flood_stage", "its indexes become read-only", True),
-    Watermark(
-        _MERGE, "no merge starts there and a forced one, `force_merge`, waits for ever", True
-    ),
+    Watermark(_MERGE, "no merge starts there and a forced one waits for ever", True),
     Watermark(f"{_ALLOCATION}.watermark.high", "its shards are moved away", False),
     Watermark(f"{_ALLOCATION}.watermark.low", "it gets no new replicas", False),
 )

@@ -70,7 +70,7 @@ OFF = {"cluster.routing.allocation.disk.threshold_enabled": "false"}
         (30, {}, "no new replicas", False),
         (20, {}, "its shards are moved away", False),
         (12, {}, "read-only", True),
-        (12, OFF, "no merge starts there and a forced one, `force_merge`, waits for ever", True),
+        (12, OFF, "no merge starts there and a forced one waits for ever", True),
         (20, OFF, "watermarks are off", False),
         (12, {MERGE: "99%", f"{WATERMARK}.flood_stage": "98%"}, "moved away", False),
     ],
