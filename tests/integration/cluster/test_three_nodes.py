@@ -39,12 +39,12 @@ class Victim:
 
     def __init__(self, node):
         self._node = node
-        self._thread = None
+        self._thread, self._first = None, threading.Lock()
         self.back = threading.Event()
 
     def strike(self, done):
-        """Once so much is done."""
-        if done >= DOCUMENTS // 8 and self._thread is None:
+        """Once so much is done, whichever threads tell of it."""
+        if done >= DOCUMENTS // 8 and self._first.acquire(blocking=False):
             self._node.kill()
             self._thread = threading.Thread(target=self._return)
             self._thread.start()
