@@ -35,7 +35,7 @@ class Cluster:
         client: OpenSearch,
         capabilities: Capabilities,
     ) -> None:
-        self.url = url
+        self._url = url
         self._client = ProcessClient(client)
         self.capabilities = capabilities
         self._options = options
@@ -45,6 +45,14 @@ class Cluster:
 
     def __repr__(self) -> str:
         return f"Cluster({redacted(self.url)!r})"
+
+    @property
+    def url(self) -> str:
+        """Where it was reached last: the embedded node may come back at another port."""
+        if "locate" not in self._options:
+            return self._url
+        (host,) = self.client.transport.hosts
+        return f"http://{host['host']}:{host['port']}"
 
     @property
     def client(self) -> OpenSearch:
@@ -90,11 +98,17 @@ class Cluster:
 
         A ClusterError comes back as it is.
         """
-        return explain(error, self._context, self._index_names, self._own_roles)
+        return explain(error, self._known(), self._index_names, self._own_roles)
 
     def refusal(self, reason: str) -> AccessError:
         """What a refusal within an answer means, as `explain` tells one of a request."""
-        return refused(reason, self._context, self._own_roles)
+        return refused(reason, self._known(), self._own_roles)
+
+    def _known(self) -> ErrorContext:
+        if "locate" not in self._options:
+            return self._context
+        access = replace(self._context.access, hosts=hosts_of(self.url))
+        return replace(self._context, access=access)
 
     @contextmanager
     def explaining(self) -> Iterator[None]:

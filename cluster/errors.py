@@ -53,7 +53,17 @@ class JavaError(NodeError):
 
 
 class UnreachableError(ClusterError):
-    """Nothing answered, or not in a way that a cluster does, or it has too much to do now."""
+    """Nothing answered, or not in a way that a cluster does, or it has too much to do now.
+
+    status: of the answer, None where a cluster gave none; retry_after: seconds after which it asks
+    to be asked again, None where it did not.
+    """
+
+    def __init__(
+        self, message: str, status: int | None = None, retry_after: float | None = None
+    ) -> None:
+        super().__init__(message)
+        self.status, self.retry_after = status, retry_after
 
 
 def cause_of(told: Exception, error: Exception) -> Exception | None:

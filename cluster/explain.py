@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -122,14 +123,15 @@ def _answered(
         return ClusterError(_closed(said, where))
     if is_block(said):
         # That of a cluster that is starting passes by itself.
-        kind_of_error = UnreachableError if status == 503 else ClusterError
-        return kind_of_error(_block(reason, where))
+        told = _block(reason, where)
+        return _busy(told, error) if status == 503 else ClusterError(told)
     if status == 403:
         return refused(reason, where, role_names)
-    return _by_status(status, reason, where)
+    return _by_status(error, reason, where)
 
 
-def _by_status(status: int, reason: str, where: ErrorContext) -> ClusterError:
+def _by_status(error: Any, reason: str, where: ErrorContext) -> ClusterError:
+    status = error.status_code
     if status == 407:
         return UnreachableError(of_proxy(where.access.proxies))
     if status == 413:
@@ -138,16 +140,28 @@ def _by_status(status: int, reason: str, where: ErrorContext) -> ClusterError:
             "raised there, or the limit of a proxy before it, or ask for less at once."
         )
     if status == 429:
-        return UnreachableError(
-            f"{where.url} is overloaded ({reason}): wait and run the command "
-            "again, with fewer requests at once."
+        return _busy(
+            f"{where.url} is overloaded ({reason}): {_wait(error)} and run the command "
+            "again, with fewer requests at once.",
+            error,
         )
     if status in (502, 503, 504):
-        return UnreachableError(
+        return _busy(
             f"{where.url} is not able to answer now (HTTP {status}: {reason}): look at the "
-            "cluster's health, wait and run the command again."
+            f"cluster's health, {_wait(error)} and run the command again.",
+            error,
         )
     return ClusterError(f"{where.url} refused the request (HTTP {status}): {reason}.")
+
+
+def _busy(told: str, error: Any) -> UnreachableError:
+    return UnreachableError(told, error.status_code, getattr(error, "retry_after", None))
+
+
+def _wait(error: Any) -> str:
+    """The advice to wait, as long as the cluster wants it."""
+    seconds = getattr(error, "retry_after", None)
+    return f"wait {math.ceil(seconds):,} seconds, as it asks," if seconds else "wait"
 
 
 # Which of the credentials was given -> what we are called, and what a refusal (401) means.

@@ -32,9 +32,9 @@ class Report:
     documents that shrank; pruned: passages of documents that the source no longer has; held:
     passages in the index at the end, each with its vector, None before they are counted; done: the
     share of the source that is finished, None where unknown; finishing: what is done after the last
-    document; stages: the share of the time that each stage was busy; reasons: the commonest of the
-    rejects, and how many there are of each; alias: what points to the index now, and deleted: the
-    older indexes that went for it.
+    document; outage: what to say while the cluster accepts nothing; stages: the share of the time
+    that each stage was busy; reasons: the commonest of the rejects, and how many there are of each;
+    alias: what points to the index now, and deleted: the older indexes that went for it.
     """
 
     index: str
@@ -53,6 +53,7 @@ class Report:
     held: int | None = None
     done: float | None = None
     finishing: str | None = None
+    outage: str | None = None
     stages: Mapping[Stage, float] = field(default_factory=dict)
     rejects: str | None = None
     reasons: Mapping[str, int] = field(default_factory=dict)

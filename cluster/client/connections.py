@@ -33,6 +33,8 @@ from cluster.errors import UnreachableError
 # Ten thousand hits with their texts stay far below.
 LARGEST_ANSWER = 500_000_000
 _PIECE = 1_000_000
+# Seconds: who says more means never.
+_LONGEST_WAIT = 86_400.0
 _REDIRECTS = (301, 302, 303, 307, 308)
 # When the cluster wants to be asked again, of the answer that this thread or task got last: the
 # client's exceptions do not carry headers.
@@ -288,9 +290,10 @@ def retry_after(header: str | None) -> float | None:
     """
     if header is None:
         return None
-    if header.strip().isdecimal():
-        return float(header)
     try:
-        return max(0.0, parsedate_to_datetime(header).timestamp() - time.time())
-    except ValueError:
+        if header.strip().isdecimal():
+            return min(float(header), _LONGEST_WAIT)
+        wanted = parsedate_to_datetime(header).timestamp() - time.time()
+    except (ValueError, OverflowError, OSError):
         return None
+    return max(0.0, min(wanted, _LONGEST_WAIT))

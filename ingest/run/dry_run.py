@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -159,7 +158,7 @@ class _Pruning:
     ) -> tuple[Pruned, tuple[str, ...]]:
         """What would go of an index, and why it would not, if so."""
         name, _, record = there
-        client = IndexClient(cluster, name, time.sleep, plan.writing.max_outage)
+        client = IndexClient(cluster, name, None, plan.writing.max_outage)
         with closing(sqlite3.connect("")) as database:
             each = candidates(client, record.fields, self._seen, database)
         self._seen.close()

@@ -11,10 +11,11 @@ from ingest.errors import IncompleteError, IndexRefusedError
 from ingest.index.describe import uuid_of
 from ingest.index.loading import OpenIndex
 from ingest.records import FORGOTTEN
-from ingest.run.removal.stored import PATIENCE, census, passages, silence, without_vector
+from ingest.run.removal.stored import census, passages, silence, without_vector
 from ingest.write import updates
 from ingest.write.client import FIRST_PAUSE, IndexClient, TransientError
 from ingest.write.lookup import Version
+from ingest.write.refresh import FIRST_LOOK, PATIENCE
 from mappings import path_of
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 _NO_SHARD = "all shards failed"
 _MANY = 1_000_000
 # Seconds for which a merge is waited for before the cluster is asked whether it goes on.
-FIRST_LOOK, LONGEST_LOOK = 5.0, 300.0
+LONGEST_LOOK = 300.0
 
 
 def check_same(cluster: Cluster, index: OpenIndex) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -20,13 +22,14 @@ from ingest.records import PassageEncoder
 from ingest.run import finish
 from ingest.run.deduplicate import Deduplicator, Seen
 from ingest.run.pipeline import Pipeline
-from ingest.run.place import Place, take_place
+from ingest.run.place import INTERRUPT_SECONDS, Place, take_place
 from ingest.run.plan import Plan, checked, given_plan
 from ingest.run.removal.prune import check_prunable, prune
 from ingest.run.stages import Clock, Flow, wait_for
 from ingest.tally import Report, Tally
 from ingest.write.client import IndexClient
 from ingest.write.lookup import Sample
+from ingest.write.outage import telling
 from mappings import Shape
 from tandem.base.arguments import known_options
 
@@ -34,8 +37,7 @@ if TYPE_CHECKING:
     from cluster import Cluster
 
 REPORT_SECONDS = 0.2
-# So long an interrupt waits for settings to be restored.
-RESTORE_SECONDS = 5.0
+RESTORE_SECONDS = 5.0  # for which a second interrupt waits for settings to be restored
 OnReport = Callable[[Report], None]
 
 
@@ -64,19 +66,25 @@ def ingest(
     plan = given_plan(plan, cluster, encoder, index, alias)
     plan = replace(plan, shape=shape) if shape else plan
     rows = checked(source, plan, alias)
-    flow, most = Flow(), plan.writing.max_outage
+    flow, most, tell = Flow(), plan.writing.max_outage, on_progress or (lambda report: None)
     client = IndexClient(cluster, str(index or alias), flow.pause, most)
+    client.pause = telling(flow.pause, lambda: tell(_begun(client)))
     place = take_place(cluster, client, encoder, plan, index, alias)
     run = None
     try:
-        client = IndexClient(cluster, place.index.name, flow.pause, most, place.index.lease)
-        told = on_progress or (lambda report: None)
-        run = _Run(rows, place, client, flow, encoder, place.plan, told)
+        run = _Run(rows, place, flow, encoder, place.plan, tell)
         run.load()
         run.finish()
+    except KeyboardInterrupt:
+        most = min(most, INTERRUPT_SECONDS)
+        raise
     finally:
-        run.close() if run else place.withdraw(client)
+        run.close(most) if run else place.withdraw(client)
     return run.report()
+
+
+def _begun(client: IndexClient) -> Report:
+    return Report(client.index, outage=client.outage.told())
 
 
 @dataclass
@@ -97,15 +105,18 @@ class _Run:
         self,
         rows: Rows,
         place: Place,
-        client: IndexClient,
         flow: Flow,
         encoder: PassageEncoder,
         plan: Plan,
         on_progress: OnReport,
     ) -> None:
-        self._rows, self._place, self._client, self._flow = rows, place, client, flow
+        self._rows, self._place, self._flow = rows, place, flow
         self._encoder, self._plan, self._on_progress = encoder, plan, on_progress
         self._clock, self._seen, self._sample, self._index = Clock(), Seen(), Sample(), place.index
+        most, lease = plan.writing.max_outage, place.index.lease
+        pause, self._caller = telling(flow.pause, self._tell_caller), threading.get_ident()
+        self._client = IndexClient(place.cluster, place.index.name, pause, most, lease)
+        self._outage = self._client.outage
         self._rejects = RejectsFile(plan.rejects or rows.rejects_path, rows.rejects_mode)
         self._tally = Tally(place.index.name, self._rejects, plan.max_rejects)
         self._ending = _Ending()
@@ -145,6 +156,8 @@ class _Run:
             try:
                 wait_for(done, REPORT_SECONDS)
                 self._on_progress(self.report())
+                if interrupted and self._outage.seconds > INTERRUPT_SECONDS:
+                    raise KeyboardInterrupt  # what is encoded is not taken
             except KeyboardInterrupt:
                 if interrupted:
                     self._flow.cancelled.set()
@@ -195,6 +208,11 @@ class _Run:
         """Say what is being done now that the last document is stored: it may take long."""
         self._on_progress(replace(self.report(), finishing=finishing))
 
+    def _tell_caller(self) -> None:
+        """Report in a pause of the thread that nobody else reports for."""
+        if threading.get_ident() == self._caller:
+            self._on_progress(self.report())
+
     def _prune(self) -> None:
         confirm, limit = self._plan.confirm_prune, self._plan.max_prune
         if self._place.alias and not self._index.created:
@@ -211,17 +229,20 @@ class _Run:
             note = prune(self._client, fields, self._seen, self._tally, confirm, limit)
             self._notes += [note] if note else []
 
-    def close(self) -> None:
+    def close(self, patience: float) -> None:
         """In every ending: the place in the index given up, files closed.
 
-        An interrupt does not keep it from that, unless it takes too long.
+        patience: seconds for which the cluster may accept nothing. An interrupt does not keep it
+        from that, unless it takes too long.
         """
         self._ending.seconds, self._ending.finishing = self._clock.seconds, None
         flow, deadline = Flow(), math.inf
-        done = flow.background(lambda: self._end(flow))
+        done = flow.background(lambda: self._end(flow, patience))
         while not done.is_set() and time.monotonic() < deadline:
             try:
                 wait_for(done, REPORT_SECONDS)
+                with suppress(Exception):  # whatever becomes of the report, this is to be done
+                    self._on_progress(self.report())
             except KeyboardInterrupt:
                 deadline = min(deadline, time.monotonic() + RESTORE_SECONDS)
         error = flow.error
@@ -236,17 +257,17 @@ class _Run:
             )
         self._on_progress(self.report())
 
-    def _end(self, flow: Flow) -> None:
+    def _end(self, flow: Flow, patience: float) -> None:
         try:
             self._rows.position.stopped.set()
             self._flow.end()
             self._heartbeat.stop()
             if not self._ended:
                 # After an outage the cluster had its time.
-                outage = isinstance(self._flow.error, OutageError)
-                patience = 0.0 if outage else self._plan.writing.max_outage
+                patience = 0.0 if isinstance(self._flow.error, OutageError) else patience
                 client = IndexClient(self._place.cluster, self._index.name, flow.pause, patience)
-                self._place.withdraw(client)
+                self._outage = client.outage
+                self._place.withdraw(client, empty=not self._tally.stored)
         finally:
             self._rejects.close()
             self._seen.close()
@@ -266,6 +287,7 @@ class _Run:
             unfinished=counts.unfinished + self._rows.waiting,
             seconds=self._clock.seconds if ending.seconds is None else ending.seconds,
             retries=self._client.retries,
+            outage=self._outage.told(),
             # Reading is ahead of writing, by minutes where encoding is slow.
             done=None if share is None else share * finished,
             stages=self._clock.shares(),

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from cluster.diagnosis.rights import require
 from cluster.errors import AccessError, ClusterError
-from ingest.errors import IngestError
+from ingest.errors import IngestError, OutageError
 from ingest.index.aliases.alias import claim, rehearse_switch, switch
 from ingest.index.aliases.generations import Older
 from ingest.index.describe import find_index, leases
@@ -33,6 +33,7 @@ from ingest.records import PassageEncoder
 from ingest.run.finish import rehearse
 from ingest.run.plan import Plan, named
 from ingest.write.client import IndexClient
+from ingest.write.refresh import refresh
 from mappings import path_of
 
 if TYPE_CHECKING:
@@ -43,6 +44,9 @@ _YIELD_SECONDS = 2.0
 _TRIES = 5
 # How often, and after how many seconds each, it is looked for what an interrupted run was making.
 _LOOKS, _LOOK_SECONDS = 5, 0.3
+# So long an interrupted run waits where nothing is accepted; who ends services kills after 90
+# seconds, and this may be done twice.
+INTERRUPT_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -92,12 +96,16 @@ class Place:
         """End the run's part in the index."""
         client.persist(lambda: leave(self.cluster, self.index))
 
-    def withdraw(self, client: IndexClient) -> None:
-        """As `leave`, before the load has ended; an index with nothing in it goes."""
+    def withdraw(self, client: IndexClient, *, empty: bool = True) -> None:
+        """As `leave`, before the load has ended; an index with nothing in it goes.
+
+        empty: the run wrote nothing. Else the index is not refreshed, which may take hours.
+        """
         # Whatever comes of it: the note, where it stays, is of a run that is over.
         RUNNING.discard(self.index.token)
-        with suppress(AccessError):
-            client.persist(lambda: self._discard_empty(client))
+        if empty:
+            with suppress(AccessError):
+                client.persist(lambda: self._discard_empty(client))
         self.leave(client)
 
     def _discard_empty(self, client: IndexClient) -> None:
@@ -119,7 +127,7 @@ def _discard(
     if note is None or not note.made or note.others(token):
         return
     # Searches see what was written only after a refresh.
-    client.ask("POST", path_of(name, "_refresh"))
+    refresh(client, name)
     if not client.ask("POST", path_of(name, "_count"))["count"]:
         with cluster.explaining():
             cluster.client.indices.delete(index=name, ignore=404)
@@ -195,9 +203,11 @@ def _begin(
                 cluster, index, alias=alias, relax=relax, keep_replicas=plan.keep_replicas
             )
         )
-    except BaseException:
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt):
+            client.max_outage = min(client.max_outage, INTERRUPT_SECONDS)
         # Where the note may not be put, it may not be taken away either.
-        with suppress(AccessError):
+        with suppress(AccessError, OutageError):
             Place(cluster, index, alias, plan).withdraw(client)
         raise
     return Place(cluster, entered, alias, plan)

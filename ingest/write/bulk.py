@@ -124,11 +124,11 @@ class Sender:
         doubts: dict[str, int] = {}
         attempt = 0
         while waiting:
-            batch = self._take(waiting)
+            batch, failure = self._take(waiting), None
             try:
                 failed, reason = self._send(batch, doubts)
             except TransientError as error:
-                failed, reason = batch, str(error)
+                failed, reason, failure = batch, str(error), error
                 self._budget.shrink()
             if not failed:
                 self._budget.grow()
@@ -137,7 +137,7 @@ class Sender:
             waiting.extendleft(reversed(failed))
             if reason:
                 # Some were taken, or none: what was not is sent again, and only that.
-                self._client.wait(attempt, reason)
+                self._client.wait(attempt, reason, failure)
                 attempt = attempt + 1 if len(failed) == len(batch) else 0
 
     def _take(self, waiting: deque[Action]) -> list[Action]:

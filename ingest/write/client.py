@@ -6,6 +6,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -19,6 +20,7 @@ from ingest.errors import (
     LostPlaceError,
     OutageError,
 )
+from ingest.write.outage import Outage, Pause, telling
 from mappings import path_of
 
 if TYPE_CHECKING:
@@ -27,8 +29,6 @@ if TYPE_CHECKING:
     from cluster import Cluster
 
 T = TypeVar("T")
-# Sleeps so many seconds, and raises where the run ends meanwhile.
-Pause = Callable[[float], None]
 # Statuses that pass by themselves.
 TRANSIENT = frozenset({429, 502, 503, 504})
 # A node that is being closed answers 500, and so does a defect that will never pass.
@@ -91,11 +91,14 @@ NDJSON = {"content-type": "application/x-ndjson"}
 
 
 class TransientError(Exception):
-    """The request failed in a way that may pass; `status` is None where nothing answered."""
+    """The request failed in a way that may pass; status and retry_after: as UnreachableError's."""
 
-    def __init__(self, reason: str, status: int | None) -> None:
+    def __init__(self, reason: str, status: int | None, retry_after: float | None = None) -> None:
         super().__init__(reason)
-        self.status = status
+        self.status, self.retry_after = status, retry_after
+
+
+Failure = TransientError | UnreachableError
 
 
 class TooLargeError(Exception):
@@ -105,15 +108,15 @@ class TooLargeError(Exception):
 class IndexClient:
     """Requests of one run: their retries, and for how long nothing was accepted.
 
-    max_outage: seconds.
-    lease: an alias of the index that only this run has, through which it writes; None for none.
+    pause: None for a sleep that warns in an outage; max_outage: seconds; lease: an alias of the
+    index that only this run has, through which it writes; None for none.
     """
 
     def __init__(
         self,
         cluster: Cluster,
         index: str,
-        pause: Pause,
+        pause: Pause | None,
         max_outage: float,
         lease: str | None = None,
     ) -> None:
@@ -123,10 +126,10 @@ class IndexClient:
         self.bulk_params = {"require_alias": "true"} if lease else {}
         self._lease = lease
         self._cluster = cluster
-        self.pause = pause
         self.max_outage = max_outage
+        self.outage = Outage(cluster, max_outage)
+        self.pause = pause or telling(time.sleep, self.outage.warn)
         self._lock = threading.Lock()
-        self._failing_since: float | None = None
         self.retries = 0
 
     def once(self, method: str, path: str, body: Any = None, **params: Any) -> Any:
@@ -139,7 +142,9 @@ class IndexClient:
         from opensearchpy.exceptions import TransportError
 
         headers = NDJSON if isinstance(body, bytes) else None
-        with self._cluster.explaining():
+        # Who allows a request hours expects no answer soon.
+        asking = nullcontext() if "request_timeout" in params else self.outage.asking()
+        with self._cluster.explaining(), asking:
             try:
                 return self._cluster.client.transport.perform_request(
                     method, path, params=params, body=body, headers=headers
@@ -160,7 +165,8 @@ class IndexClient:
         if status == TOO_LARGE:
             return TooLargeError()
         if status in TRANSIENT:
-            return TransientError(f"HTTP {status}: {reason_of(said)}", status)
+            asked = getattr(error, "retry_after", None)
+            return TransientError(f"HTTP {status}: {reason_of(said)}", status, asked)
         return None
 
     def ask(
@@ -178,15 +184,16 @@ class IndexClient:
         """
         attempt = 0
         while True:
+            failure = None
             try:
                 answer = self.once(method, path, body, **params)
                 reason = doubt(answer)
             except TransientError as error:
-                reason = str(error)
+                reason, failure = str(error), error
             if reason is None:
                 self.accepted()
                 return answer
-            self.wait(attempt, reason)
+            self.wait(attempt, reason, failure)
             attempt += 1
 
     def persist(self, work: Callable[[], T]) -> T:
@@ -196,7 +203,7 @@ class IndexClient:
             try:
                 done = work()
             except UnreachableError as error:
-                self.wait(attempt, str(error).rstrip("."))
+                self.wait(attempt, str(error).rstrip("."), error)
                 attempt += 1
             else:
                 self.accepted()
@@ -225,25 +232,23 @@ class IndexClient:
 
     def accepted(self) -> None:
         """The cluster took something: no outage."""
-        with self._lock:
-            self._failing_since = None
+        self.outage.accepted()
 
     def again(self) -> None:
         """Count a retry that needs no wait."""
         with self._lock:
             self.retries += 1
 
-    def wait(self, attempt: int, reason: str) -> None:
+    def wait(self, attempt: int, reason: str, failure: Failure | None = None) -> None:
         """Count a retry and sleep before it: exponential backoff with full jitter.
 
-        Source: M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015. Raises
+        Or as long as the cluster asked (Retry-After), while that is within the outage's bound.
+        failure: of the request, None where it was answered and something in it not taken. Source:
+        M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015. Raises
         OutageError once nothing was accepted for too long.
         """
-        now = time.monotonic()
-        with self._lock:
-            self.retries += 1
-            self._failing_since = self._failing_since or now
-            failing = now - self._failing_since
+        self.again()
+        failing = self.outage.failed(answered=failure is None or failure.status is not None)
         if failing > self.max_outage:
             raise OutageError(
                 f"the cluster accepted nothing for {failing:,.0f} seconds (`max_outage` is "
@@ -251,7 +256,9 @@ class IndexClient:
                 "run the same command again once the cluster is well and it goes on from there."
             )
         longest = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(attempt, 10))
-        self.pause(random.uniform(0, longest))
+        asked = (failure and failure.retry_after) or 0.0
+        asked = min(asked, self.max_outage - failing)
+        self.pause(max(asked, random.uniform(0, longest)))
 
     def fatal(self, verdict: Verdict) -> IngestError | ClusterError:
         """The sentence for an answer that no document is to blame for."""

@@ -107,9 +107,12 @@ class IngestProgress:
 
     def __call__(self, report: Report) -> None:
         """Draw, or log where ten seconds have passed or something new begins."""
-        before = self.last.finishing if self.last else None
+        before, outage = (self.last.finishing, self.last.outage) if self.last else (None, None)
         new = report.finishing not in (None, before) and report.seconds > SHORT_SECONDS
+        new |= bool(report.outage and not outage)
         self.last = report
+        if report.outage:
+            self._recent.clear()  # it says nothing of the speed before or after it
         self._recent.append((report.seconds, report.done or 0.0))
         self._warn(report)
         if self._bar:
@@ -146,11 +149,10 @@ class IngestProgress:
         self._bar.update(self._task, total=total, completed=report.done or 0, description=text)
 
     def _pace(self, report: Report) -> list[str]:
-        return [
-            f"{report.read:,} documents",
-            f"{report.docs_per_second:,.1f}/s",
-            *self._left(),
-        ]
+        counted = f"{report.read:,} documents"
+        if report.outage:
+            return [counted, report.outage]
+        return [counted, f"{report.docs_per_second:,.1f}/s", *self._left()]
 
     def _left(self) -> list[str]:
         """How much is done and how long the rest may take, empty where nobody knows."""

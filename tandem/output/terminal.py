@@ -41,17 +41,30 @@ class _Stream(io.TextIOWrapper):
         return len(text)
 
 
+class _Unheard(io.FileIO):
+    """Standard error, which takes what nobody can read any more: the work goes on."""
+
+    def write(self, data: Any, /) -> int:
+        """Write it, unless the terminal or the reader has gone, or its disk is full."""
+        try:
+            return super().write(data)
+        except OSError:
+            return len(data)
+
+
 @contextmanager
 def guarded() -> Iterator[None]:
     """Have everything that is written to standard output and error escaped, whoever writes it.
 
-    A stream that the shell has closed takes everything and keeps nothing.
+    A stream that the shell has closed takes everything and keeps nothing; so does standard error
+    once nobody reads it.
     """
     _fill_descriptors()
     kept = sys.stdin, sys.stdout, sys.stderr
     with open(os.devnull, "r+", encoding="utf-8") as nothing:
         sys.stdin = sys.stdin or nothing
-        sys.stdout, sys.stderr = _guarding(sys.stdout, nothing), _guarding(sys.stderr, nothing)
+        sys.stdout = _guarding(sys.stdout, nothing)
+        sys.stderr = _guarding(_unheard(sys.stderr), nothing)
         try:
             yield
         finally:
@@ -68,6 +81,23 @@ def _fill_descriptors() -> None:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_RDWR)  # takes the lowest number that is free
+
+
+def _unheard(stream: TextIO | None) -> TextIO | None:
+    """A stream of the process over the same descriptor; somebody's own, in memory, as it is."""
+    if not isinstance(stream, io.TextIOWrapper):
+        return stream
+    try:
+        raw = _Unheard(stream.fileno(), "w", closefd=False)
+    except io.UnsupportedOperation:
+        return stream
+    stream.flush()
+    return io.TextIOWrapper(
+        io.BufferedWriter(raw),
+        stream.encoding,
+        stream.errors,
+        line_buffering=stream.line_buffering,
+    )
 
 
 def _guarding(stream: TextIO | None, nothing: TextIO) -> TextIO:

@@ -18,11 +18,14 @@ STALL_SECONDS = 8.0
 
 
 class FlakyProxy:
-    """Forwards to `url`; bulk requests suffer what `plan` says."""
+    """Forwards to `url`; bulk requests suffer what `plan` says.
 
-    def __init__(self, url: str, plan: Plan) -> None:
+    everything: whatever follows the first bulk request suffers it too, and counts.
+    """
+
+    def __init__(self, url: str, plan: Plan, *, everything: bool = False) -> None:
         self._target = urlsplit(url)
-        self._plan = plan
+        self._plan, self._everything = plan, everything
         self._lock = threading.Lock()
         self.bulks = 0
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -40,7 +43,7 @@ class FlakyProxy:
         self._server.server_close()
 
     def _fault(self, path: str) -> int | str | None:
-        if "_bulk" not in path:
+        if "_bulk" not in path and not (self._everything and self.bulks):
             return None
         with self._lock:
             number, self.bulks = self.bulks, self.bulks + 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -20,7 +19,8 @@ from ingest.run.removal.listing import Listing
 from ingest.settings import Writing
 from ingest.write import updates
 from ingest.write.client import IndexClient
-from mappings import Fields, path_of
+from ingest.write.refresh import refresh
+from mappings import Fields
 from tandem.base.arguments import as_texts, known_options
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def remove(
         raise IngestError("one of `ids` and `filter` is needed: say which documents are to go.")
     name, fields = _index(cluster, index)
     require(cluster, "remove", name)
-    client = IndexClient(cluster, name, time.sleep, Writing().max_outage)
+    client = IndexClient(cluster, name, None, Writing().max_outage)
     with closing(sqlite3.connect("")) as database:
         try:
             listing = Listing(database)
@@ -91,7 +91,7 @@ def remove(
             changes = updates.delete(client, listing.versions())
         except sqlite3.OperationalError as error:
             raise no_room(error) from error
-    client.ask("POST", path_of(name, "_refresh"))
+    refresh(client)
     return replace(found, passages=changes.done, changed=changes.kept, done=True)
 
 

@@ -11,10 +11,9 @@ from ingest.errors import IngestError
 from ingest.records import FORGOTTEN, wrote
 from ingest.write.client import IndexClient, TransientError
 from ingest.write.lookup import Version, version_of
+from ingest.write.refresh import refresh
 from mappings import Fields, path_of
 
-# Seconds: merging eight million vectors takes hours, and their graphs are built at a refresh.
-PATIENCE = 24 * 3600
 PAGE = 1000
 _KEEP_ALIVE = "5m"
 
@@ -35,7 +34,7 @@ def census(client: IndexClient, fields: Fields) -> Census:
     """
     stamped = _stamped(fields)
     has_vector = _both(stamped, {"exists": {"field": fields.vector}})
-    client.ask("POST", path_of(client.index, "_refresh"), request_timeout=PATIENCE)
+    refresh(client)
     path = path_of(client.index, "_count")
     passages = client.ask("POST", path, {"query": stamped}, doubt=silence)["count"]
     with_vector = client.ask("POST", path, {"query": has_vector}, doubt=silence)["count"]
@@ -59,7 +58,7 @@ def passages(
     client: IndexClient, fields: Fields, query: Mapping[str, Any] | None = None
 ) -> Iterator[list[tuple[Version, str]]]:
     """(passage, document id) of all passages, or of what meets a query, a page at a time."""
-    client.ask("POST", path_of(client.index, "_refresh"))
+    refresh(client)
     marked = _marked(fields)
     return _pages(client, fields, _both(marked, dict(query)) if query else marked)
 

@@ -57,7 +57,9 @@ def status_of(error: TandemError) -> int:
 async def _ours(request: Request, error: Exception) -> Response:
     if not isinstance(error, TandemError):
         raise error
-    return problem(status_of(error), str(error))
+    later = getattr(error, "retry_after", None)  # the cluster's wish is ours
+    headers = {} if later is None else {"Retry-After": f"{later:.0f}"}
+    return problem(status_of(error), str(error), headers)
 
 
 async def _malformed(request: Request, error: Exception) -> Response:

@@ -35,6 +35,7 @@ from ingest.records import PassageEncoder
 from ingest.settings import Writing
 from ingest.write.bulk import Budget
 from ingest.write.client import IndexClient
+from ingest.write.refresh import refresh
 from mappings import path_of
 from tandem.base.vectors import Vector
 
@@ -224,7 +225,7 @@ class Copy:
 
     @staticmethod
     def _count(client: IndexClient) -> int:
-        client.ask("POST", path_of(client.index, "_refresh"))
+        refresh(client)
         return int(client.ask("POST", path_of(client.index, "_count"), doubt=silence)["count"])
 
     def _marks(self, page: Sequence[Found]) -> dict[tuple[str, str | None], Any]:

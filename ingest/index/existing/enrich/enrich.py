@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -55,7 +54,7 @@ def enrich(
     place, fields = wanted.copy_to or ready.index, ready.record.fields
     kept = RejectsFile(wanted.rejects or Path(f"{place}.rejects"))
     kept.check()
-    client = IndexClient(cluster, ready.index, time.sleep, wanted.writing.max_outage)
+    client = IndexClient(cluster, ready.index, None, wanted.writing.max_outage)
     begun = Enrichment(place, fields.text, fields.vector, notes=ready.notes)
     counts = Counts(begun, [client], kept, on_progress or (lambda report: None))
     try:
@@ -95,7 +94,7 @@ def _copy(work: InPlace, name: str) -> None:
     token = new_token()
     RUNNING.add(token)
     place = work.client.persist(lambda: open_copy(cluster, work.ready, name, work.encoder, token))
-    writer = IndexClient(cluster, name, time.sleep, writing.max_outage, place.lease)
+    writer = IndexClient(cluster, name, None, writing.max_outage, place.lease)
     work.counts.clients.append(writer)
     Copy(cluster, work.client, writer, work.ready, place, work.encoder, writing, work.counts).run()
 
@@ -103,5 +102,5 @@ def _copy(work: InPlace, name: str) -> None:
 def _follow_copy(work: InPlace, wanted: Wanted) -> None:
     cluster, name = work.cluster, str(wanted.copy_to)
     ready = prepared(cluster, name, work.encoder, replace(wanted, copy_to=None))
-    client = IndexClient(cluster, name, time.sleep, work.writing.max_outage)
+    client = IndexClient(cluster, name, None, work.writing.max_outage)
     replace(work, client=client, ready=ready, again=[]).follow(EVERYTHING)

@@ -101,7 +101,7 @@ def send(
             continue
         except TransientError as error:
             budget.shrink()
-            client.wait(attempt, str(error))
+            client.wait(attempt, str(error), error)
             attempt += 1
             continue
         again, reason = [], ""

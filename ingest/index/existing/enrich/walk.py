@@ -11,6 +11,7 @@ from cluster.client.shards import shard_reason, silent_shards
 from cluster.errors import ClusterError
 from ingest.write.client import IndexClient, TransientError
 from ingest.write.lookup import Version, version_of
+from ingest.write.refresh import refresh
 from mappings import path_of
 
 PAGE = 256
@@ -43,7 +44,7 @@ def walk(
     point of its own: the order of documents within a shard is cheap, and of several together it
     would lose those at the same place. Raises OutageError and ClusterError.
     """
-    client.ask("POST", path_of(client.index, "_refresh"))
+    refresh(client)
     for shard in range(shards):
         chosen = query
         if since:

@@ -240,6 +240,7 @@ def test_searchers_and_a_running_load_find_it_at_another_port(server):
 
         report = ingest(documents(), index="moved", cluster=cluster, encoder=encoder)
         assert (report.read, report.written, report.skipped) == (300, 299, 1)
+        assert cluster.url == server.node.status().url
         assert searcher.search("number 8", mode="bm25").hits[0].id == "8"
 
         async def ask():

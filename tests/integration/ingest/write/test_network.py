@@ -8,6 +8,7 @@ from cluster import ClusterError, connect
 from ingest import IngestError, OutageError, Plan, Writing
 from ingest.index.open import create_index
 from ingest.passages import skip, split
+from ingest.run import ingestion, place
 from ingest.run.pipeline import DOCUMENTS_AHEAD, PASSAGES_AHEAD, READ_AHEAD, REQUESTS_AHEAD
 from mappings import Shape
 from tests.servers.flaky import STALL_SECONDS, FlakyProxy
@@ -164,3 +165,58 @@ def test_vectors_that_the_cluster_drops_silently_are_found_and_written_anew(open
     assert report.written > 0
     exists = {"query": {"exists": {"field": "vector"}}}
     assert client.count(index=index_name, body=exists)["count"] == 300
+
+
+def test_while_nothing_is_accepted_the_report_says_so(opensearch, index_name):
+    seen = []
+
+    def failing(number):
+        return 503 if number > 2 and not any(each.outage for each in seen) else None
+
+    with FlakyProxy(opensearch.url, failing) as proxy, connect(proxy.url) as cluster:
+        ingested(
+            documents(COUNT),
+            cluster=cluster,
+            index=index_name,
+            encoder=StubEncoder(),
+            plan=Plan(writing=SMALL),
+            reports=seen,
+        )
+        told = next(each.outage for each in seen if each.outage)
+        assert told.startswith(f"the cluster at {proxy.url} accepts nothing since")
+    assert seen[-1].outage is None
+    assert seen[-1].written == COUNT
+
+
+@pytest.mark.parametrize("in_the_end", [False, True])
+def test_an_interrupt_does_not_wait_for_the_end_of_an_outage(
+    opensearch, index_name, monkeypatch, in_the_end
+):
+    """A batch system or a closed terminal ends the run: it may not live on for ten minutes."""
+    monkeypatch.setattr(place, "INTERRUPT_SECONDS", 1.0)
+    monkeypatch.setattr(ingestion, "INTERRUPT_SECONDS", 1.0)
+    interrupted, ends = [], []
+
+    def interrupt(report):
+        ends.extend([report.finishing] if report.finishing else [])
+        if report.outage and not interrupted:
+            interrupted.append(time.monotonic())
+            raise KeyboardInterrupt
+
+    def failing(number):
+        return 503 if (ends if in_the_end else number > 2) else None
+
+    with (
+        FlakyProxy(opensearch.url, failing, everything=True) as proxy,
+        connect(proxy.url) as cluster,
+        pytest.raises(KeyboardInterrupt),
+    ):
+        ingested(
+            documents(COUNT),
+            cluster=cluster,
+            index=index_name,
+            encoder=StubEncoder(),
+            plan=Plan(writing=SMALL),
+            on_progress=interrupt,
+        )
+    assert time.monotonic() - interrupted[0] < 60

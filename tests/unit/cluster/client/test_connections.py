@@ -129,6 +129,7 @@ def test_when_to_come_back():
     later = format_datetime(datetime.now(UTC) + timedelta(seconds=60), usegmt=True)
     assert 50 < retry_after(later) <= 60
     assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0
+    assert retry_after("9" * 400) == 86_400
     for nothing in (None, "", "soon", "-5", "1.5", "NaN"):
         assert retry_after(nothing) is None
 
@@ -142,3 +143,6 @@ def test_an_error_tells_when_to_come_back():
         with pytest.raises(Exception, match="429") as caught:
             cluster.client.transport.perform_request(*SEARCH, body={})
         assert caught.value.retry_after == 7
+        told = cluster.explain(caught.value)
+        assert (told.status, told.retry_after) == (429, 7)
+        assert "wait 7 seconds, as it asks, and run the command again" in str(told)
