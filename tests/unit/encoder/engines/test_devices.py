@@ -2,7 +2,7 @@
 
 import torch
 
-from encoder.engines.torch_engine import Mps, Processor, fitting, place
+from encoder.engines.torch_engine import Mps, Processor, device_for, fitting
 
 GIB = 1 << 30
 
@@ -19,6 +19,6 @@ def test_a_batch_is_never_tiny_nor_larger_than_helps():
 
 
 def test_each_kind_of_device_has_its_own():
-    assert isinstance(place(torch.device("cpu"), 3), Processor)
-    assert place(torch.device("cpu"), 3).lanes == 3
-    assert isinstance(place(torch.device("mps"), 3), Mps)
+    assert isinstance(device_for(torch.device("cpu"), 3), Processor)
+    assert device_for(torch.device("cpu"), 3).lanes == 3
+    assert isinstance(device_for(torch.device("mps"), 3), Mps)
