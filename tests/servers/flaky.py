@@ -20,12 +20,20 @@ STALL_SECONDS = 8.0
 class FlakyProxy:
     """Forwards to `url`; bulk requests suffer what `plan` says.
 
-    everything: whatever follows the first bulk request suffers it too, and counts.
+    everything: whatever follows the first bulk request suffers it too, and counts; passed: called
+    with the path and the body of each request that the cluster carried out, before its answer.
     """
 
-    def __init__(self, url: str, plan: Plan, *, everything: bool = False) -> None:
+    def __init__(
+        self,
+        url: str,
+        plan: Plan,
+        *,
+        everything: bool = False,
+        passed: Callable[[str, bytes], None] = lambda path, body: None,
+    ) -> None:
         self._target = urlsplit(url)
-        self._plan, self._everything = plan, everything
+        self._plan, self._everything, self._passed = plan, everything, passed
         self._lock = threading.Lock()
         self.bulks = 0
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -77,6 +85,7 @@ class FlakyProxy:
                     self._hang_up()
                     return
                 answer = proxy._forward(self.command, self.path, body, kind)
+                proxy._passed(self.path.partition("?")[0], body)
                 if fault is None:
                     self._answer(*answer)
                     return

@@ -1,0 +1,223 @@
+"""The end of a load is whole, whoever is killed, asleep or beside it, and harms no owner."""
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import asdict
+
+import pytest
+
+from ingest import Plan
+from ingest.index.note import Note
+from mappings import LOADING
+from tests.servers.flaky import FlakyProxy
+from tests.support.loads import (
+    ROOT,
+    documents,
+    first_line,
+    ingested,
+    meta_of,
+    settings_of,
+    silence,
+    stored,
+    write_jsonl,
+)
+from tests.support.stubs import StubEncoder
+
+PATIENCE = 120.0
+
+
+def started(**asked):
+    """A loader in a process of its own, which has begun."""
+    script = "tests.support.processes.campaign_script"
+    process = subprocess.Popen(
+        [sys.executable, "-m", script, json.dumps(asked)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert first_line(process) == "began\n"
+    return process
+
+
+def count(cluster, name):
+    cluster.client.indices.refresh(index=name)
+    return cluster.client.count(index=name)["count"]
+
+
+def wait_until(true):
+    deadline = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def live(cluster, alias):
+    (index,) = cluster.client.indices.get_alias(name=alias)
+    return index
+
+
+def check_clean(cluster, index, **owners):
+    """No note, no lease, and the owner's settings alone."""
+    found = settings_of(cluster, index)
+    assert LOADING not in meta_of(cluster, index)
+    for name in ("refresh_interval", "auto_expand_replicas"):
+        assert found.get(name) == owners.get(name)
+    # The embedded node's own default differs from that of a cluster that was named.
+    assert found["number_of_replicas"] == owners.get(
+        "number_of_replicas", found["number_of_replicas"]
+    )
+    aliases = cluster.client.indices.get_alias(index=index)[index]["aliases"]
+    assert not [each for each in aliases if "-loading-" in each]
+
+
+# The last of its requests that the cluster carries out.
+MOMENTS = {
+    "settings restored": lambda path, body: path.endswith("_settings") and b"null" in body,
+    "noted as whole": lambda path, body: path.endswith("_mapping") and b'"whole":true' in body,
+    "switched": lambda path, body: b'"add"' in body and b"rehearsal" not in body,
+}
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_a_load_killed_in_its_end_is_ended_by_the_same_command(
+    opensearch, index_name, tmp_path, moment
+):
+    source = write_jsonl(tmp_path / "a.jsonl", documents(50))
+    fill = {"cluster": opensearch, "alias": index_name, "encoder": StubEncoder()}
+    first = ingested(documents(20), **fill).index
+    killed = []
+
+    def passed(path, body):
+        # The lease is taken by the same kind of request as the switch is made.
+        taken = b"-loading-" in body and b'"remove"' not in body
+        if not killed and not taken and MOMENTS[moment](path, body):
+            killed.append(path)
+            process.kill()
+
+    with FlakyProxy(opensearch.url, lambda number: None, passed=passed) as proxy:
+        process = started(url=proxy.url, alias=index_name, source=str(source))
+        process.communicate(timeout=PATIENCE)
+    assert killed
+    (second,) = set(opensearch.client.indices.get(index=f"{index_name}-*")) - {first}
+    assert live(opensearch, index_name) == (second if moment == "switched" else first)
+    assert LOADING in meta_of(opensearch, second)
+    report = ingested(source, **fill, plan=Plan(keep=1))
+    # What went live is no load to go on with, and none that was given up.
+    assert (report.index == second) == (moment != "switched")
+    assert report.deleted == ((first,) if moment == "switched" else ())
+    assert live(opensearch, index_name) == report.index
+    assert set(stored(opensearch, index_name)) == {each["id"] for each in documents(50)}
+    for index in {second, report.index}:
+        check_clean(opensearch, index)
+
+
+def test_a_loader_that_was_stopped_finds_its_place_taken_and_writes_no_more(
+    opensearch, index_name, tmp_path
+):
+    late = [{"id": f"late{n}", "text": "of the one that slept"} for n in range(4000)]
+    source = write_jsonl(tmp_path / "late.jsonl", late)
+    sleeper = started(url=opensearch.url, alias=index_name, source=str(source))
+    try:
+        wait_until(lambda: count(opensearch, f"{index_name}-*"))
+        sleeper.send_signal(signal.SIGSTOP)
+        (index,) = opensearch.client.indices.get(index=f"{index_name}-*")
+        silence(opensearch, index)
+        fill = {"cluster": opensearch, "alias": index_name, "encoder": StubEncoder()}
+        assert ingested(documents(30), **fill).index == index
+        sleeper.send_signal(signal.SIGCONT)
+        _, said = sleeper.communicate(timeout=PATIENCE)
+    finally:
+        sleeper.kill()
+    assert sleeper.returncode == 1
+    assert "LostPlaceError" in said
+    assert set(stored(opensearch, index_name)) == {each["id"] for each in documents(30)}
+    check_clean(opensearch, index)
+
+
+OWNERS = {"refresh_interval": "9s", "number_of_replicas": "1"}
+
+
+def owned(cluster, index, settings):
+    """An index of an owner with settings of its own."""
+    ingested(documents(2), cluster=cluster, index=index, encoder=StubEncoder())
+    cluster.client.indices.put_settings(index=index, body={"index": settings})
+
+
+def test_two_loaders_of_one_index_leave_it_as_its_owner_had_it(opensearch, index_name):
+    owned(opensearch, index_name, OWNERS)
+    begun, ended, seen = threading.Event(), threading.Event(), []
+    load = {"cluster": opensearch, "index": index_name, "plan": Plan(relax=True)}
+
+    def slow():
+        yield from documents(5)
+        begun.set()
+        assert ended.wait(PATIENCE)
+        seen.append(settings_of(opensearch, index_name)["refresh_interval"])
+        yield from documents(5, first=5)
+
+    reports = []
+    thread = threading.Thread(
+        target=lambda: reports.append(ingested(slow(), encoder=StubEncoder(), **load)), daemon=True
+    )
+    thread.start()
+    assert begun.wait(PATIENCE)
+    report = ingested(documents(10, first=20), encoder=StubEncoder(), **load)
+    assert (report.read, report.written) == (10, 10)
+    ended.set()
+    thread.join(PATIENCE)
+    assert (reports[0].read, reports[0].written + reports[0].skipped) == (10, 10)
+    assert seen == ["-1"]  # the one that still loads has it relaxed
+    expected = {f"d{n}" for n in (*range(10), *range(20, 30))}
+    assert set(stored(opensearch, index_name)) == expected
+    check_clean(opensearch, index_name, **OWNERS)
+
+
+@pytest.mark.parametrize(
+    "owners",
+    [
+        {"number_of_replicas": "2"},
+        {"refresh_interval": "-1", "number_of_replicas": "0"},
+        {"refresh_interval": "9s", "auto_expand_replicas": "0-1"},
+        {"refresh_interval": "30s", "auto_expand_replicas": "false", "number_of_replicas": "1"},
+    ],
+)
+def test_an_owners_settings_come_back_exactly_after_a_kill_too(
+    opensearch, index_name, tmp_path, owners
+):
+    owned(opensearch, index_name, owners)
+    before = settings_of(opensearch, index_name)
+    source = write_jsonl(tmp_path / "a.jsonl", documents(4000))
+    process = started(url=opensearch.url, index=index_name, source=str(source))
+    wait_until(lambda: count(opensearch, index_name) > 2)
+    process.kill()
+    process.communicate(timeout=PATIENCE)
+    assert settings_of(opensearch, index_name)["refresh_interval"] == "-1"
+    load = {"cluster": opensearch, "index": index_name, "encoder": StubEncoder()}
+    ingested(documents(10), **load)
+    assert settings_of(opensearch, index_name) == before
+    assert LOADING not in meta_of(opensearch, index_name)
+
+
+def test_a_stale_note_relaxes_no_live_index(opensearch, index_name):
+    fill = {"cluster": opensearch, "alias": index_name, "encoder": StubEncoder()}
+    first, seen = ingested(documents(3), **fill).index, []
+    stale = Note(index_name, settings={"refresh_interval": None, "number_of_replicas": "0"})
+    meta = {**meta_of(opensearch, first), LOADING: asdict(stale)}
+    opensearch.client.indices.put_mapping(index=first, body={"_meta": meta})
+    opensearch.client.indices.put_settings(index=first, body={"index": OWNERS})
+
+    def watched():
+        for document in documents(5):
+            seen.append(settings_of(opensearch, first))
+            yield document
+
+    report = ingested(watched(), **fill)
+    assert report.index == live(opensearch, index_name) != first
+    assert LOADING not in meta_of(opensearch, first)
+    for found in (*seen, settings_of(opensearch, first)):
+        assert {name: found.get(name) for name in OWNERS} == OWNERS
