@@ -103,7 +103,20 @@ def enter(
         take_lease(cluster, index.name, description, index.token, alias)
     if relax:
         _put_settings(cluster, index.name, description, relaxed)
+        if alias:
+            _check_place(cluster, index, settings)
     return replace(index, settings=settings)
+
+
+def _check_place(cluster: Cluster, index: OpenIndex, settings: Mapping[str, str | None]) -> None:
+    """Put the settings back where the lease was lost before they were relaxed: LostPlaceError.
+
+    A run that slept between the two relaxes what the one that took its place may have restored.
+    """
+    now = cluster.get_index(index.name)[index.name]
+    if lease_of(index.name, index.token) not in leases(now):
+        _restore(cluster, index.name, now, Note(settings=settings))
+        raise LostPlaceError(index.name)
 
 
 def loaded_already(alias: str, who: str, index: str) -> IndexRefusedError:

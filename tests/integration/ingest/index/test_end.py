@@ -10,7 +10,8 @@ from dataclasses import asdict
 
 import pytest
 
-from ingest import Plan
+from cluster import connect
+from ingest import LostPlaceError, Plan, ingest
 from ingest.index.note import Note
 from mappings import LOADING
 from tests.servers.flaky import FlakyProxy
@@ -136,6 +137,43 @@ def test_a_loader_that_was_stopped_finds_its_place_taken_and_writes_no_more(
     assert sleeper.returncode == 1
     assert "LostPlaceError" in said
     assert set(stored(opensearch, index_name)) == {each["id"] for each in documents(30)}
+    check_clean(opensearch, index)
+
+
+def test_a_loader_that_slept_before_it_relaxed_settings_puts_them_back(opensearch, index_name):
+    fill = {"alias": index_name, "encoder": StubEncoder()}
+
+    def broken_off():
+        yield from documents(5, first=5 * len(begun))
+        begun.append(True)
+        wait_until(lambda: count(opensearch, f"{index_name}-*") == 5 * len(begun))
+        raise RuntimeError("broken off")
+
+    def break_off():
+        with pytest.raises(RuntimeError):
+            ingest(broken_off(), cluster=opensearch, **fill)
+
+    begun: list[bool] = []
+    break_off()
+    (index,) = opensearch.client.indices.get(index=f"{index_name}-*")
+    restored = []
+
+    def passed(path, body):
+        """While the loader has its lease and sleeps, another one comes and goes."""
+        if not restored and path == "/_aliases" and b"-loading-" in body:
+            silence(opensearch, index)
+            break_off()
+            restored.append(settings_of(opensearch, index).get("refresh_interval"))
+
+    with (
+        FlakyProxy(opensearch.url, lambda number: None, passed=passed) as proxy,
+        connect(proxy.url, timeout=PATIENCE) as slow,
+        pytest.raises(LostPlaceError),
+    ):
+        ingest(documents(3), cluster=slow, **fill)
+    assert restored == [None]
+    assert "refresh_interval" not in settings_of(opensearch, index)
+    assert ingested(documents(3), cluster=opensearch, **fill).index == index
     check_clean(opensearch, index)
 
 
