@@ -12,7 +12,7 @@ from ingest import Writing, enrich
 from tests.support.loads import ROOT, stored
 from tests.support.stubs import StubEncoder
 
-SCRIPTS = ROOT / "tests" / "support" / "processes"
+SCRIPTS = "tests.support.processes"
 WAYS = [("opensearch", ""), ("elasticsearch", ""), ("opensearch", "copied")]
 WORDS = {"properties": {"body": {"type": "text"}, "lang": {"type": "keyword"}}}
 PATIENCE = 600
@@ -49,7 +49,7 @@ class Owner:
 
     def __init__(self, cluster, alias, folder, count):
         self.folder = folder
-        words = (SCRIPTS / "owner_script.py", cluster.url, alias, folder, count)
+        words = (f"{SCRIPTS}.owner_script", cluster.url, alias, folder, count)
         self.process = python(*words)
         deadline = time.monotonic() + PATIENCE
         while not (folder / "begun").exists():
@@ -72,7 +72,7 @@ class Owner:
 
 def python(*words):
     return subprocess.Popen(
-        [sys.executable, *map(str, words)],
+        [sys.executable, "-m", *map(str, words)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -82,7 +82,7 @@ def python(*words):
 
 def enriched(cluster, alias, copied, death=""):
     """Enrich in a process of its own; its report, or None where it died as it was told to."""
-    process = python(SCRIPTS / "enrich_script.py", cluster.url, alias, copied, death)
+    process = python(f"{SCRIPTS}.enrich_script", cluster.url, alias, copied, death)
     try:
         said, why = process.communicate(timeout=PATIENCE)
     finally:
