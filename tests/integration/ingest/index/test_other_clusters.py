@@ -129,7 +129,7 @@ def test_a_user_who_may_only_write_into_one_index(
         (("crud",), "indices:admin/get"),
         (("crud", "indices:admin/get"), "indices:admin/refresh"),
         (("crud", "indices:admin/get", "indices:admin/refresh"), "indices:admin/refresh[s]"),
-        (("read", *ENOUGH[1:]), "indices:admin/mapping/put"),
+        (("read", *ENOUGH[1:]), "indices:data/write/index"),
         (("read", "indices:admin/mapping/put", *ENOUGH[1:]), "indices:data/write/bulk"),
     ],
 )
