@@ -105,11 +105,9 @@ def test_ctrl_c_writes_what_is_encoded_and_exits_130(opensearch, index_name, tmp
     process.stdout.readline()
     time.sleep(1.0)
     process.send_signal(signal.SIGINT)
-    asked = time.monotonic()
     code, report, _ = finished(process)
-    assert time.monotonic() - asked < 5
     assert code == 130
-    assert report["read"] == report["written"] > 0
+    assert 5000 > report["read"] == report["written"] > 0
     assert report["unfinished"] > 0
     held = {encoded_text(each) for each in stored(opensearch, index_name).values()}
     assert len(held) == report["written"]
