@@ -30,20 +30,23 @@ def wait_until(true):
 def test_what_a_source_gave_before_a_pause_is_written_in_the_pause(
     opensearch, index_name, minilm, real
 ):
-    seen = []
+    seen, reports = [], []
 
-    def pausing():
+    def pausing(done):
         for first, last in ((0, 3), (3, 5), (5, 6)):
             yield from documents(last - first, first)
-            seen.append(wait_until(lambda last=last: held(opensearch, index_name) == last))
+            seen.append(wait_until(lambda last=last: done() == last))
 
     encoder = Encoder.load(minilm, backend="torch", precision="float32") if real else StubEncoder()
-    report = ingested(pausing(), cluster=opensearch, index=index_name, encoder=encoder)
+    given = {"cluster": opensearch, "index": index_name, "encoder": encoder}
+    report = ingested(pausing(lambda: held(opensearch, index_name)), **given)
     assert seen == [True, True, True]
     assert (report.written, report.encoded, report.held) == (6, 6, 6)
     # Into an index that is there, what is stored is looked up first.
-    seen.clear()
-    report = ingested(pausing(), cluster=opensearch, index=index_name, encoder=encoder)
+    report = ingested(
+        pausing(lambda: reports[-1].skipped if reports else 0), reports=reports, **given
+    )
+    assert seen == [True] * 6
     assert (report.skipped, report.written) == (6, 0)
 
 
