@@ -8,6 +8,7 @@ from cluster.errors import (
     DownloadError,
     JavaError,
     MissingIndexError,
+    MissingRightError,
     NodeError,
     UnreachableError,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "Home",
     "JavaError",
     "MissingIndexError",
+    "MissingRightError",
     "NodeError",
     "NodeState",
     "UnreachableError",

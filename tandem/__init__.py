@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         EmbeddedNode,
         JavaError,
         MissingIndexError,
+        MissingRightError,
         NodeError,
         UnreachableError,
         connect,
@@ -123,7 +124,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "cluster": """
         AccessError Capabilities Cluster ClusterError DownloadError EmbeddedNode JavaError
-        MissingIndexError NodeError UnreachableError connect
+        MissingIndexError MissingRightError NodeError UnreachableError connect
     """,
     "encoder": """
         CrossEncoder Encoder EncoderError ModelDamagedError ModelNotFoundError
@@ -191,6 +192,7 @@ __all__ = [
     "Mined",
     "Mining",
     "MissingIndexError",
+    "MissingRightError",
     "ModelDamagedError",
     "ModelNotFoundError",
     "ModelRefusedError",

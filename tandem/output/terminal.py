@@ -93,10 +93,7 @@ def _unheard(stream: TextIO | None) -> TextIO | None:
         return stream
     stream.flush()
     return io.TextIOWrapper(
-        io.BufferedWriter(raw),
-        stream.encoding,
-        stream.errors,
-        line_buffering=stream.line_buffering,
+        io.BufferedWriter(raw), stream.encoding, stream.errors, line_buffering=True
     )
 
 

@@ -64,13 +64,13 @@ def search(opensearch, books):
         (("a", "--where", "langg=en"), 2, "did you mean lang?"),
         (("a", "--where", "year>=soon"), 2, "no such number"),
         (("a", "--where", "lang==en"), 2, "has ==, which is no comparison"),
-        (("a", "--where", "year=1902..1950"), 2, "--where 'year>=1902' --where 'year<=1950'"),
+        (("a", "--where", "year=1902-1950"), 2, "--where year=1902..1950"),
         (("a", "--page", "20"), 1, "--depth 200"),
         (("a", "--field", "titel"), 1, "did you mean title?"),
         (("a", "--oversample", "2"), 1, "holds whole vectors"),
         (("a", "--model", "./no-such-model"), 1, "no-such-model"),
         (("a", "--rerank", "./no-such-model"), 1, "no-such-model"),
-        (("--queries", "no-such-file"), 1, "no-such-file cannot be read"),
+        (("--queries", "no-such-file"), 1, "there is no file no-such-file"),
     ],
 )
 def test_wrong_use_is_one_sentence_with_the_cure(search, words, code, said):

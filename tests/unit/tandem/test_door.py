@@ -54,6 +54,7 @@ PUBLIC = [
     "Mined",
     "Mining",
     "MissingIndexError",
+    "MissingRightError",
     "ModelDamagedError",
     "ModelNotFoundError",
     "ModelRefusedError",
