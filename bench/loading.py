@@ -179,6 +179,18 @@ def write_speed(cluster: Cluster, count: int, rounds: int) -> dict[str, list[flo
     return seconds
 
 
+def in_turn(
+    cluster: Cluster, ways: Mapping[str, Callable[[], float]], rounds: int
+) -> dict[str, list[float]]:
+    """Seconds of each way, a round of each in turn; the index goes in the end."""
+    seconds: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, way in ways.items():
+            seconds[name].append(way())
+    cluster.client.indices.delete(index=INDEX)
+    return seconds
+
+
 def overlap(cluster: Cluster, model: str, count: int, rounds: int) -> dict[str, list[float]]:
     """Seconds of the whole load, and of each stage alone, a round each in turn."""
     from encoder import Encoder
@@ -194,12 +206,7 @@ def overlap(cluster: Cluster, model: str, count: int, rounds: int) -> dict[str, 
         "tokenise alone": lambda: timed(lambda: encoder.count_tokens(texts)),
         "write alone": lambda: timed(lambda: with_ours(cluster, source, ready)),
     }
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(rounds):
-        for name, way in ways.items():
-            seconds[name].append(way())
-    cluster.client.indices.delete(index=INDEX)
-    return seconds
+    return in_turn(cluster, ways, rounds)
 
 
 def enrichment(cluster: Cluster, model: str, count: int, rounds: int) -> dict[str, list[float]]:
@@ -222,12 +229,7 @@ def enrichment(cluster: Cluster, model: str, count: int, rounds: int) -> dict[st
         return report.seconds
 
     ways = {"ingest": lambda: with_ours(cluster, source, encoder).seconds, "enrich": enriched}
-    seconds: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(rounds):
-        for name, way in ways.items():
-            seconds[name].append(way())
-    cluster.client.indices.delete(index=INDEX)
-    return seconds
+    return in_turn(cluster, ways, rounds)
 
 
 def timed(work: Callable[[], object]) -> float:

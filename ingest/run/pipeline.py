@@ -59,7 +59,7 @@ class Pipeline:
             self.cluster, self.index, self.encoder, self.rows, plan, flow.stopping
         )
         self.notes.extend(said)
-        largest = min(filter(None, (plan.writing.max_bytes, self.client.largest_request())))
+        largest = self.client.largest_request(plan.writing.max_bytes)
         sender = Sender(self.client, self.tally, Budget(largest), self.sample)
         leftovers = Leftovers(self.client, self.tally)
 

@@ -14,6 +14,7 @@ from ingest.records import PAUSE, Action, Passage
 from ingest.settings import Writing
 from ingest.tally import Outcome, Tally
 from ingest.write.client import (
+    DOUBT_TRIES,
     FATAL,
     Fate,
     IndexClient,
@@ -30,8 +31,6 @@ _ITEMS = ",".join(f"items.*.{name}" for name in ("status", "error", "_index", "_
 SMALLEST_REQUEST = 64_000
 # Seconds after which a request that is not full goes too.
 LONGEST_WAIT = 1.0
-# How often an item is sent again whose failure (HTTP 500) may never pass.
-_DOUBT_TRIES = 5
 
 
 def actions(passages: Iterator[Passage], fields: Fields) -> Iterator[Action]:
@@ -189,7 +188,7 @@ class Sender:
         if verdict.fate is not Fate.DOUBT:
             return False
         doubts[action.passage.id] = doubts.get(action.passage.id, 0) + 1
-        return doubts[action.passage.id] > _DOUBT_TRIES
+        return doubts[action.passage.id] > DOUBT_TRIES
 
     def _written(self, batch: list[Action]) -> None:
         if batch:

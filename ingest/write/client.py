@@ -33,6 +33,8 @@ T = TypeVar("T")
 TRANSIENT = frozenset({429, 502, 503, 504})
 # A node that is being closed answers 500, and so does a defect that will never pass.
 DOUBTFUL = 500
+# How often what failed so is sent again.
+DOUBT_TRIES = 5
 TOO_LARGE = 413
 # k-NN's own breaker answers 400, as a document with a wrong field would.
 _BREAKER = "circuit breaker triggered"
@@ -209,14 +211,15 @@ class IndexClient:
                 self.accepted()
                 return done
 
-    def largest_request(self) -> int | None:
-        """Bytes that every node takes in one request, or None where it may not be asked."""
+    def largest_request(self, most: int) -> int:
+        """Bytes that every node takes in one request, `most` where that may not be asked."""
         path, field = "/_nodes/http", "max_content_length_in_bytes"
         try:
             answer = self.once("GET", path, filter_path=f"nodes.*.http.{field}")
         except (TransientError, ClusterError):
-            return None
-        return min((int(n["http"][field]) for n in answer.get("nodes", {}).values()), default=None)
+            return most
+        sizes = (int(each["http"][field]) for each in answer.get("nodes", {}).values())
+        return min(filter(None, (most, *sizes)))
 
     def pipelines(self) -> str:
         """The ingest pipelines that the index sends documents through, "" where none is known."""

@@ -72,7 +72,7 @@ class Copy:
             self.ready.nested,
             lambda count: self.counts.add({"truncated": count}),
         )
-        largest = min(filter(None, (self.writing.max_bytes, self.writer.largest_request())))
+        largest = self.writer.largest_request(self.writing.max_bytes)
         self._texts, self._budget, self._refused = texts, Budget(largest), 0
         self._since: Checkpoints = {}
         can = self.cluster.capabilities

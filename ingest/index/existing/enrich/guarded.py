@@ -15,6 +15,7 @@ from cluster.error_body import kind_of
 from ingest.index.existing.enrich.walk import Found
 from ingest.write.bulk import Budget
 from ingest.write.client import (
+    DOUBT_TRIES,
     FATAL,
     Fate,
     IndexClient,
@@ -28,8 +29,6 @@ from ingest.write.items import untied_ids
 _ITEMS = "items.*.status,items.*.error,items.*._id,items.*.result"
 _CONFLICT, _ABSENT = 409, 404
 _MISSING = "document_missing_exception"
-# How often an update is sent again whose failure (HTTP 500) may never pass.
-_DOUBT_TRIES = 5
 
 
 class Outcome(Enum):
@@ -159,7 +158,7 @@ def _outcome(
         return Outcome.WRITTEN, ""
     if verdict.fate is Fate.DOUBT:
         doubts[result["_id"]] += 1
-    given_up = doubts[result["_id"]] > _DOUBT_TRIES
+    given_up = doubts[result["_id"]] > DOUBT_TRIES
     if verdict.fate is Fate.REJECT or given_up:
         return Outcome.REFUSED, verdict.reason
     return None, verdict.reason

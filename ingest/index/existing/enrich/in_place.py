@@ -48,8 +48,7 @@ class InPlace:
             self.ready.nested,
             lambda count: self.counts.add({"truncated": count}),
         )
-        largest = min(filter(None, (self.writing.max_bytes, self.client.largest_request())))
-        self._budget = Budget(largest)
+        self._budget = Budget(self.client.largest_request(self.writing.max_bytes))
 
     def look(self, query: Query) -> None:
         """Count what lacks a current vector."""
