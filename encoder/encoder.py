@@ -18,7 +18,7 @@ from encoder.model.folder import read_model_spec
 from encoder.model.locate import canonical, locate
 from encoder.model.modules import ModelSpec
 from encoder.selection.build import SMALLEST_NORM, OnStep
-from encoder.selection.candidates import INT8, Choice, EngineOptions
+from encoder.selection.candidates import INT8, EngineOptions, SelectedEngine
 from encoder.selection.measure import Model, ModelRunner
 from tandem.base.arguments import as_list, known_options
 from tandem.base.memory import lacks_memory
@@ -106,7 +106,7 @@ class Encoder:
         )
 
     @property
-    def choice(self) -> Choice:
+    def choice(self) -> SelectedEngine:
         """What runs passages here, and what was measured."""
         return self._model.choice
 

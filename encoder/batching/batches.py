@@ -139,19 +139,19 @@ MOST_THREADS = 4
 
 
 class Engine(Protocol):
-    """A model that is ready to run; `lanes` calls of `many` may run at the same time.
+    """A model that is ready to run; `concurrency` calls of `many` may run at the same time.
 
     budget: tokens that a batch of `many` should have.
     """
 
-    lanes: int
+    concurrency: int
     budget: int
 
     def one(self, batch: Batch) -> Vectors:
         """float32 [n, dim], not made unit length, as soon as `MOST_THREADS` can."""
 
     def many(self, batch: Batch) -> Vectors:
-        """float32 [n, dim], not made unit length; within `open_lanes` only."""
+        """float32 [n, dim], not made unit length; within `open_workers` only."""
 
-    def open_lanes(self) -> AbstractContextManager[None]:
-        """Share the machine out among the lanes, and take it back."""
+    def open_workers(self) -> AbstractContextManager[None]:
+        """Share the machine out among the workers, and take it back."""

@@ -27,7 +27,7 @@ POOL_TOKENS = 2048
 # Characters of texts that were taken and whose vectors were not given yet: who hands texts over
 # keeps them that long, and some are very long.
 MOST_CHARACTERS = 16_000_000
-# So long a lane may stand idle while more texts, of which a better batch can be made, are awaited.
+# So long a worker may stand idle while texts that make a better batch are awaited.
 PATIENCE = 0.05
 
 _NONE = np.empty(0, np.float32)
@@ -51,14 +51,14 @@ def stream(
     given = 0
     with (
         _Tokeniser(texts, tokens) as incoming,
-        engine.open_lanes(),
-        ThreadPoolExecutor(engine.lanes, "encode") as workers,
+        engine.open_workers(),
+        ThreadPoolExecutor(engine.concurrency, "encode") as workers,
     ):
         try:
             while not stopping.is_set() and (
                 incoming.fill(pool, pool_size, block=not running) or pool or running
             ):
-                while pool and len(running) < 2 * engine.lanes:
+                while pool and len(running) < 2 * engine.concurrency:
                     batch = make_batch(pool.take(), tokens.left_out)
                     running[workers.submit(engine.many, batch)] = batch
                 _collect(running, done, PATIENCE if incoming.open else None)

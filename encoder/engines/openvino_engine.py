@@ -65,11 +65,11 @@ def _unreported() -> Iterator[None]:
 class OpenVinoEngine:
     """A converted network on the processor: compiled for many batches, or for one, when asked.
 
-    Each lane is one thread with one batch.
+    Each of its workers is one thread with one batch.
     """
 
-    def __init__(self, folder: Path, precision: str, lanes: int) -> None:
-        self.lanes = lanes
+    def __init__(self, folder: Path, precision: str, concurrency: int) -> None:
+        self.concurrency = concurrency
         self.budget = BUDGET
         self._openvino = require()
         self._path = folder / MODEL
@@ -99,8 +99,8 @@ class OpenVinoEngine:
         return self._run(batch, latency=False)
 
     @contextmanager
-    def open_lanes(self) -> Iterator[None]:
-        """OpenVINO has threads of its own for its lanes."""
+    def open_workers(self) -> Iterator[None]:
+        """OpenVINO has threads of its own for each worker."""
         yield
 
     def _run(self, batch: Batch, *, latency: bool) -> Vectors:
@@ -118,7 +118,9 @@ class OpenVinoEngine:
         with self._lock:
             if latency not in self._compiled:
                 streams = (
-                    (1, min(self.lanes, MOST_THREADS)) if latency else (self.lanes, self.lanes)
+                    (1, min(self.concurrency, MOST_THREADS))
+                    if latency
+                    else (self.concurrency, self.concurrency)
                 )
                 self._compiled[latency] = self._compile(*streams)
             return self._compiled[latency]

@@ -18,9 +18,9 @@ from encoder.forks import check_process
 from encoder.model.modules import Route
 
 # While one batch is computed the next one is on its way.
-LANES_OF_ONE = 2
+CONCURRENCY_OF_ONE = 2
 T = TypeVar("T")
-# Of this process, which is one device's: the engine, and its lanes, open until the process ends.
+# Of this process, which is one device's: the engine, and its workers, open until the process ends.
 _engine: Engine
 _lanes = ExitStack()
 
@@ -42,9 +42,9 @@ class ProcessesEngine:
             for pool, device in zip(self._pools, devices, strict=True)
         ]
         self.budget = min(self._told(n, each.result) for n, each in enumerate(opening))
-        self.lanes = LANES_OF_ONE * len(devices)
+        self.concurrency = CONCURRENCY_OF_ONE * len(devices)
         self._free: SimpleQueue[int] = SimpleQueue()
-        for _ in range(LANES_OF_ONE):
+        for _ in range(CONCURRENCY_OF_ONE):
             for number in range(len(devices)):
                 self._free.put(number)
 
@@ -62,7 +62,7 @@ class ProcessesEngine:
         finally:
             self._free.put(number)
 
-    def open_lanes(self) -> AbstractContextManager[None]:
+    def open_workers(self) -> AbstractContextManager[None]:
         """See Engine; each process has its device to itself."""
         return nullcontext()
 
@@ -90,8 +90,8 @@ def _open(route: Route, device: str, precision: str) -> int:
     from encoder.engines.network import build
     from encoder.engines.torch_engine import TorchEngine
 
-    engine = TorchEngine(build(route), device, getattr(torch, precision), lanes=1)
-    _lanes.enter_context(engine.open_lanes())
+    engine = TorchEngine(build(route), device, getattr(torch, precision), concurrency=1)
+    _lanes.enter_context(engine.open_workers())
     _engine = engine
     return engine.budget
 

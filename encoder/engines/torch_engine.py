@@ -28,17 +28,17 @@ MPS_BUDGET = 16_384
 SHARE_OF_FREE = 0.5
 # Texts and tokens of the batch by which a token's memory is measured. Every model takes 32 tokens.
 PROBE = (256, 32)
-# A lane's copies go while the other computes.
-CUDA_LANES = 2
+# A worker's copies go while the other computes.
+CUDA_CONCURRENCY = 2
 
 
 class Device(Protocol):
     """A device: how many batches at once, how large, and the way in.
 
-    lanes: batches that may be in work at the same time.
+    concurrency: batches that may be in work at the same time.
     """
 
-    lanes: int
+    concurrency: int
 
     def budget(self, network: torch.nn.Module) -> int:
         """Tokens that a batch should have, once the network is there."""
@@ -47,17 +47,17 @@ class Device(Protocol):
         """A tensor on the device."""
 
     def turn(self) -> AbstractContextManager[None]:
-        """Around one batch, in the thread of its lane."""
+        """Around one batch, in the thread of its worker."""
 
-    def open_lanes(self) -> AbstractContextManager[None]:
+    def open_workers(self) -> AbstractContextManager[None]:
         """Around a stream of batches."""
 
 
 class Processor:
-    """Each lane is one thread: two small products side by side need not wait for each other."""
+    """Each worker is one thread: two small products side by side need not wait for each other."""
 
-    def __init__(self, lanes: int) -> None:
-        self.lanes = lanes
+    def __init__(self, concurrency: int) -> None:
+        self.concurrency = concurrency
 
     def budget(self, network: torch.nn.Module) -> int:
         """See Device; as much as a core's cache likes."""
@@ -71,27 +71,27 @@ class Processor:
         """See Device."""
         return nullcontext()
 
-    def open_lanes(self) -> AbstractContextManager[None]:
+    def open_workers(self) -> AbstractContextManager[None]:
         """See Device."""
         return _threads.one_each()
 
 
 class Cuda:
-    """Each lane has a stream of its own, so copies and computation overlap."""
+    """Each worker has a stream of its own, so copies and computation overlap."""
 
-    lanes = CUDA_LANES
+    concurrency = CUDA_CONCURRENCY
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
         # Kept, because torch keeps the memory of each stream for that stream.
         self._streams: SimpleQueue[torch.cuda.Stream] = SimpleQueue()
-        for _ in range(self.lanes):
+        for _ in range(self.concurrency):
             self._streams.put(torch.cuda.Stream(device))  # type: ignore[no-untyped-call]
 
     def budget(self, network: torch.nn.Module) -> int:
         """See Device; what fits into the free memory, by what a small batch takes."""
         cuda = torch.cuda
-        # The weights were moved on another stream than the lanes'.
+        # The weights were moved on another stream than the workers'.
         cuda.synchronize(self._device)
         before = cuda.memory_allocated(self._device)
         cuda.reset_peak_memory_stats(self._device)
@@ -100,7 +100,7 @@ class Cuda:
             network(ids, ids, ids)
         taken = cuda.max_memory_allocated(self._device) - before
         cuda.empty_cache()
-        return fitting(cuda.mem_get_info(self._device)[0], taken / ids.numel(), self.lanes)
+        return fitting(cuda.mem_get_info(self._device)[0], taken / ids.numel(), self.concurrency)
 
     def moved(self, array: np.ndarray[Any, Any]) -> Tensor:
         """See Device; from memory that the GPU reads by itself."""
@@ -116,7 +116,7 @@ class Cuda:
         finally:
             self._streams.put(stream)
 
-    def open_lanes(self) -> AbstractContextManager[None]:
+    def open_workers(self) -> AbstractContextManager[None]:
         """See Device."""
         return nullcontext()
 
@@ -124,7 +124,7 @@ class Cuda:
 class Mps:
     """Apple's GPU, which shares its memory with the processor."""
 
-    lanes = 1
+    concurrency = 1
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
@@ -141,21 +141,21 @@ class Mps:
         """See Device."""
         return nullcontext()
 
-    def open_lanes(self) -> AbstractContextManager[None]:
+    def open_workers(self) -> AbstractContextManager[None]:
         """See Device."""
         return nullcontext()
 
 
-def device_for(device: torch.device, lanes: int) -> Device:
-    """The place of a device; lanes are a processor's."""
+def device_for(device: torch.device, concurrency: int) -> Device:
+    """The place of a device; concurrency is a processor's."""
     if device.type == "cuda":
         return Cuda(device)
-    return Processor(lanes) if device.type == "cpu" else Mps(device)
+    return Processor(concurrency) if device.type == "cpu" else Mps(device)
 
 
-def fitting(free: int, of_token: float, lanes: int) -> int:
+def fitting(free: int, of_token: float, concurrency: int) -> int:
     """Tokens of a batch when so many bytes are free and a token takes so many."""
-    fits = int(free * SHARE_OF_FREE / lanes / of_token)
+    fits = int(free * SHARE_OF_FREE / concurrency / of_token)
     return min(GPU_BUDGET, max(LEAST_GPU_BUDGET, fits))
 
 
@@ -179,7 +179,7 @@ class _Threads:
 
     @contextmanager
     def few(self, most: int) -> Iterator[None]:
-        """At most so many for what the calling thread computes, unless lanes are open."""
+        """At most so many for what the calling thread computes, unless workers are open."""
         before = torch.get_num_threads()
         with self._lock:
             fewer = before > most and not self._held
@@ -189,7 +189,7 @@ class _Threads:
             yield
         finally:
             with self._lock:
-                # Lanes that were opened meanwhile have one each, and this one has all that help.
+                # Workers that were opened meanwhile have one each, and this one has all that help.
                 if fewer and not self._held:
                     torch.set_num_threads(before)
 
@@ -216,15 +216,15 @@ _threads = _Threads()
 class TorchEngine:
     """A network on one device, in one type of numbers.
 
-    lanes: of a processor; a GPU has its own.
+    concurrency: of a processor; a GPU has its own.
     """
 
-    def __init__(self, network: Network, device: str, dtype: torch.dtype, lanes: int) -> None:
+    def __init__(self, network: Network, device: str, dtype: torch.dtype, concurrency: int) -> None:
         self.device = torch.device(device)
         self._process = os.getpid()
         self._network = network.to(self.device, dtype)
-        self._device = device_for(self.device, lanes)
-        self.lanes = self._device.lanes
+        self._device = device_for(self.device, concurrency)
+        self.concurrency = self._device.concurrency
         self.budget = self._device.budget(self._network)
 
     def one(self, batch: Batch) -> Vectors:
@@ -270,9 +270,9 @@ class TorchEngine:
                 ) from error
         return vectors
 
-    def open_lanes(self) -> AbstractContextManager[None]:
+    def open_workers(self) -> AbstractContextManager[None]:
         """See Engine."""
-        return self._device.open_lanes()
+        return self._device.open_workers()
 
 
 def _no_room(error: Exception) -> bool:

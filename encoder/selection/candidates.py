@@ -104,7 +104,7 @@ class EngineOptions:
 
 
 @dataclass(frozen=True)
-class Choice:
+class SelectedEngine:
     """What runs a model, and why.
 
     measured: all candidates that were looked at; changes: whether its vectors differ noticeably
@@ -128,7 +128,7 @@ class Choice:
         return self.taken.precision == INT8 or self.agreement < SAME
 
 
-def choose(options: EngineOptions, measured: Sequence[Measured]) -> Choice:
+def choose(options: EngineOptions, measured: Sequence[Measured]) -> SelectedEngine:
     """The fastest of those allowed whose vectors count as float32's.
 
     One whose precision was asked for need not agree. Raises EncoderError where none can run.
@@ -139,7 +139,7 @@ def choose(options: EngineOptions, measured: Sequence[Measured]) -> Choice:
     if not fit:
         raise EncoderError(_why_none(options, allowed))
     best = max(fit, key=lambda each: each.speed)
-    return Choice(best.candidate, tuple(measured))
+    return SelectedEngine(best.candidate, tuple(measured))
 
 
 def _why_none(options: EngineOptions, allowed: Sequence[Measured]) -> str:

@@ -17,9 +17,9 @@ from encoder.selection.build import EngineFactory, OnStep, check_texts
 from encoder.selection.cache import cache_folder, read_notes, write_notes
 from encoder.selection.candidates import (
     Candidate,
-    Choice,
     EngineOptions,
     Measured,
+    SelectedEngine,
     best_device,
     candidates,
     choose,
@@ -63,7 +63,7 @@ class Model:
         self._folder = cache_folder() / fingerprint
         self._lock = threading.RLock()
         in_each_child(self, Model._renew_lock)
-        self._choice: Choice | None = None
+        self._choice: SelectedEngine | None = None
         self._runners: dict[str, ModelRunner] = {}
         # One engine for both runners where it is the same.
         self._engines: dict[tuple[str, Candidate], Engine] = {}
@@ -73,7 +73,7 @@ class Model:
         self._lock = threading.RLock()
 
     @property
-    def choice(self) -> Choice:
+    def choice(self) -> SelectedEngine:
         """What runs passages; raises EncoderError where nothing that was asked for can."""
         return self._choice or self._open_passages()[1]
 
@@ -87,7 +87,7 @@ class Model:
         """The runner of queries; raises EncoderError."""
         return self._runners.get("queries") or self._open_queries()
 
-    def _open_passages(self) -> tuple[ModelRunner, Choice]:
+    def _open_passages(self) -> tuple[ModelRunner, SelectedEngine]:
         with self._lock:
             if self._choice is None:
                 factory = self._factory("passages")

@@ -15,7 +15,7 @@ from ingest.index.aliases.generations import Older, created, generations, older
 from ingest.index.open import existing, planned_body
 from ingest.index.types.fit import Fitter
 from ingest.index.types.plan import MOST_FIELDS, PlannedFields, planned_fields, said_of_too_many
-from ingest.passages.ready import check_ready
+from ingest.passages.precomputed import check_precomputed
 from ingest.passages.split import Splitter
 from ingest.read.documents import DocumentMaker
 from ingest.read.fields import check_texts
@@ -101,7 +101,7 @@ def dry_run(
     made = list(maker.make(iter(rows.sample())))
     sound = [each for each in made if isinstance(each, Document)]
     check_texts(sound, plan.reading)
-    check_ready(sound, encoder, plan.reading.vector_from)
+    check_precomputed(sound, encoder, plan.reading.vector_from)
     found = (there[0], there[1], there[2].fields) if there else None
     planned = planned_fields(cluster, found, plan.shape, sound)
     body = None if there else planned_body(cluster, name, encoder, planned.shape, alias)

@@ -21,8 +21,8 @@ from ingest.read.sources.files import shown
 from ingest.records import PassageEncoder
 from ingest.run import finish
 from ingest.run.deduplicate import Deduplicator, Seen
+from ingest.run.lease import INTERRUPT_SECONDS, Lease, take_lease
 from ingest.run.pipeline import Pipeline
-from ingest.run.place import INTERRUPT_SECONDS, Place, take_place
 from ingest.run.plan import Plan, checked, given_plan
 from ingest.run.removal.prune import check_prunable, prune
 from ingest.run.stages import Clock, Flow, wait_for
@@ -69,17 +69,17 @@ def ingest(
     flow, most, tell = Flow(), plan.writing.max_outage, on_progress or (lambda report: None)
     client = IndexClient(cluster, str(index or alias), flow.pause, most)
     client.pause = telling(flow.pause, lambda: tell(_begun(client)))
-    place = take_place(cluster, client, encoder, plan, index, alias)
+    lease = take_lease(cluster, client, encoder, plan, index, alias)
     run = None
     try:
-        run = _Run(rows, place, flow, encoder, place.plan, tell)
+        run = _Run(rows, lease, flow, encoder, lease.plan, tell)
         run.load()
         run.finish()
     except KeyboardInterrupt:
         most = min(most, INTERRUPT_SECONDS)
         raise
     finally:
-        run.close(most) if run else place.withdraw(client)
+        run.close(most) if run else lease.withdraw(client)
     return run.report()
 
 
@@ -104,33 +104,33 @@ class _Run:
     def __init__(
         self,
         rows: Rows,
-        place: Place,
+        lease: Lease,
         flow: Flow,
         encoder: PassageEncoder,
         plan: Plan,
         on_progress: OnReport,
     ) -> None:
-        self._rows, self._place, self._flow = rows, place, flow
+        self._rows, self._lease, self._flow = rows, lease, flow
         self._encoder, self._plan, self._on_progress = encoder, plan, on_progress
-        self._clock, self._seen, self._sample, self._index = Clock(), Seen(), Sample(), place.index
-        most, lease = plan.writing.max_outage, place.index.lease
+        self._clock, self._seen, self._sample, self._index = Clock(), Seen(), Sample(), lease.index
+        most, token = plan.writing.max_outage, lease.index.lease
         pause, self._caller = telling(flow.pause, self._tell_caller), threading.get_ident()
-        self._client = IndexClient(place.cluster, place.index.name, pause, most, lease)
+        self._client = IndexClient(lease.cluster, lease.index.name, pause, most, token)
         self._outage = self._client.outage
         self._rejects = RejectsFile(plan.rejects or rows.rejects_path, rows.rejects_mode)
-        self._tally = Tally(place.index.name, self._rejects, plan.max_rejects)
+        self._tally = Tally(lease.index.name, self._rejects, plan.max_rejects)
         self._ending = _Ending()
         self._notes: list[str] = []
         self._deduplicator = Deduplicator(
-            rows, plan.reading, place.index.fields, self._seen, self._tally, self._flow.stopping
+            rows, plan.reading, lease.index.fields, self._seen, self._tally, self._flow.stopping
         )
-        self._heartbeat = Heartbeat(place.cluster, place.index, flow.fail)
+        self._heartbeat = Heartbeat(lease.cluster, lease.index, flow.fail)
         # Nothing is left to be done in the index.
         self._ended = False
 
     def _pipeline(self) -> Pipeline:
         return Pipeline(
-            cluster=self._place.cluster,
+            cluster=self._lease.cluster,
             index=self._index,
             rows=self._rows,
             plan=self._plan,
@@ -149,7 +149,7 @@ class _Run:
 
         Ctrl-C writes what is encoded and raises KeyboardInterrupt; a second one ends at once.
         """
-        self._place.rehearse(self._client)
+        self._lease.rehearse(self._client)
         done = self._flow.background(self._pipeline().run)
         interrupted = False
         while not done.is_set():
@@ -179,7 +179,7 @@ class _Run:
                 f"{left:,} documents were read and not accounted for, which is a defect in Tandem: "
                 "run the same command again, which writes what is missing."
             )
-        finish.check_same(self._place.cluster, self._index)
+        finish.check_same(self._lease.cluster, self._index)
         if kept := self._rejects.retire():
             old = shown(self._rejects.path)
             self._notes.append(
@@ -191,17 +191,17 @@ class _Run:
             if unmerged := finish.merge(self._client, self._index):
                 self._notes.append(unmerged)
         self._tell("counting what is stored")
-        self._place.restore(self._client)
+        self._lease.restore(self._client)
         self._sample.check(self._client, self._index.fields)
         self._ending.held = finish.verify(self._client, self._index, self._tally.stored)
-        if alias := self._place.alias:
+        if alias := self._lease.alias:
             check_whole(alias, self.report(), self._plan.max_rejects)
         self._heartbeat.stop()
         if alias:
-            older = self._place.go_live(self._client)
+            older = self._lease.go_live(self._client)
             self._notes.extend(older.notes)
             self._ending.alias, self._ending.deleted = alias, older.gone
-        self._place.leave(self._client)
+        self._lease.leave(self._client)
         self._ended = True
 
     def _tell(self, finishing: str) -> None:
@@ -215,7 +215,7 @@ class _Run:
 
     def _prune(self) -> None:
         confirm, limit = self._plan.confirm_prune, self._plan.max_prune
-        if self._place.alias and not self._index.created:
+        if self._lease.alias and not self._index.created:
             # An interrupted load was continued, and its source may have changed in between. What it
             # lacks now must not go live; the index is not in use yet, so nobody is asked. Without a
             # document in it, the source went wrong and the index will not go live.
@@ -230,7 +230,7 @@ class _Run:
             self._notes += [note] if note else []
 
     def close(self, patience: float) -> None:
-        """In every ending: the place in the index given up, files closed.
+        """In every ending: the lease of the index given up, files closed.
 
         patience: seconds for which the cluster may accept nothing. An interrupt does not keep it
         from that, unless it takes too long.
@@ -265,9 +265,9 @@ class _Run:
             if not self._ended:
                 # After an outage the cluster had its time.
                 patience = 0.0 if isinstance(self._flow.error, OutageError) else patience
-                client = IndexClient(self._place.cluster, self._index.name, flow.pause, patience)
+                client = IndexClient(self._lease.cluster, self._index.name, flow.pause, patience)
                 self._outage = client.outage
-                self._place.withdraw(client, empty=not self._tally.stored)
+                self._lease.withdraw(client, empty=not self._tally.stored)
         finally:
             self._rejects.close()
             self._seen.close()

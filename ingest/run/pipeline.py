@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ingest.index.loading import OpenIndex
 from ingest.passages.encode import encode
-from ingest.passages.ready import with_ready
+from ingest.passages.precomputed import with_precomputed
 from ingest.passages.skip import Leftovers, Skipper
 from ingest.passages.split import Splitter
 from ingest.read.rows import Rows
@@ -108,7 +108,7 @@ class Pipeline:
             pauses=True,
         )
         documents = clock.waited(documents, "split")
-        split = with_ready(splitter.split(documents), dim, self.tally)
+        split = with_precomputed(splitter.split(documents), dim, self.tally)
         split = clock.timed("split", split)
         split = self.flow.buffered(
             split, DOCUMENTS_AHEAD, drains=False, weigh=lambda each: sum(map(_characters, each))

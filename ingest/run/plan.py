@@ -12,7 +12,7 @@ from ingest.index.aliases.alias import index_for
 from ingest.index.loading import OpenIndex
 from ingest.index.types.fit import Fitter
 from ingest.index.types.plan import enter_types
-from ingest.passages.ready import check_ready
+from ingest.passages.precomputed import check_precomputed
 from ingest.read.documents import DocumentMaker
 from ingest.read.fields import check_texts
 from ingest.read.rejects import RejectsFile
@@ -124,7 +124,7 @@ def fitter_for(
     vectors that come with them are not the encoder's.
     """
     first = first_documents(rows, plan.reading, stopping)
-    check_ready(first, encoder, plan.reading.vector_from)
+    check_precomputed(first, encoder, plan.reading.vector_from)
     planned = enter_types(cluster, index, plan.shape, first)
     return Fitter(planned.types, keep=plan.reading.keep_misfits), planned.warnings
 

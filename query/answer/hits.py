@@ -50,7 +50,7 @@ Responses = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
-class Found:
+class Scored:
     """One hit before its rank is known: its score to order by, and what the cluster gave."""
 
     score: float
@@ -159,17 +159,17 @@ def _silent(part: Responses) -> str | None:
     return f"{silent} of {total} shards {why}"
 
 
-def _found(plan: SearchPlan, responses: Responses, legs: Sequence[Leg]) -> list[Found]:
+def _found(plan: SearchPlan, responses: Responses, legs: Sequence[Leg]) -> list[Scored]:
     """The hits of the page, or all candidates where we page or collapse them; best first.
 
     Of equal scores, the lower id comes first on a page.
     """
     question = plan.question
     if plan.main is not None:
-        found = [Found(_shown(plan, hit), hit) for hit in hits_of(responses[plan.main])]
+        found = [Scored(_shown(plan, hit), hit) for hit in hits_of(responses[plan.main])]
         return sorted(found, key=lambda each: (-each.score, each.hit["_id"]))
     fusion = plan.fusion or question.tuning.effective_fusion
-    fused = [Found(each.score, each.hit) for each in fuse(legs, fusion)]
+    fused = [Scored(each.score, each.hit) for each in fuse(legs, fusion)]
     return fused if question.collapse else fused[question.start : question.end]
 
 
@@ -181,7 +181,7 @@ def _shown(plan: SearchPlan, hit: Raw) -> float:
     return score
 
 
-def _groups(plan: SearchPlan, found: list[Found]) -> list[Group[Found]]:
+def _groups(plan: SearchPlan, found: list[Scored]) -> list[Group[Scored]]:
     """The hits as documents where they are collapsed; BM25's are collapsed by the cluster."""
     if not plan.question.collapse:
         return [Group(each, None) for each in found]
@@ -198,7 +198,7 @@ def _counted_others(hit: Raw) -> int | None:
     return int(hit["inner_hits"][INNER]["hits"]["total"]["value"]) - 1
 
 
-def _hit(plan: SearchPlan, group: Group[Found], rank: int, legs: Sequence[Leg]) -> Hit:
+def _hit(plan: SearchPlan, group: Group[Scored], rank: int, legs: Sequence[Leg]) -> Hit:
     hit, score, mode = group.best.hit, group.best.score, plan.question.mode
     source = hit.get("_source", {})
     found = Hit(
@@ -261,7 +261,7 @@ def describe(fusion: Fusion) -> dict[str, Any]:
     return {**told, "weights": dict(zip(LEGS, fusion.effective_weights, strict=True))}
 
 
-def _notes(plan: SearchPlan, groups: Sequence[Group[Found]]) -> tuple[str, ...]:
+def _notes(plan: SearchPlan, groups: Sequence[Group[Scored]]) -> tuple[str, ...]:
     question = plan.question
     if question.mode != HYBRID or not question.collapse or len(groups) >= question.end:
         return ()

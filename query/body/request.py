@@ -21,7 +21,7 @@ PAST_THE_END = "Reached end of search result"
 
 
 @dataclass(frozen=True)
-class Item:
+class SubSearch:
     """One search of an index: its body, the shard that alone is asked, and what copy to prefer."""
 
     index: str
@@ -46,7 +46,7 @@ class Request:
     kind: str = JSON
 
 
-def request_of(items: Sequence[Item]) -> Request:
+def request_of(items: Sequence[SubSearch]) -> Request:
     """One `_search` for one item, one `_msearch` for several."""
     if len(items) == 1:
         (item,) = items
@@ -67,7 +67,7 @@ def sample_of(index: str, fields: Sequence[str], size: int) -> Request:
     return Request("POST", path_of(index, "_search"), {}, dumps(body))
 
 
-def _header(item: Item) -> dict[str, Any]:
+def _header(item: SubSearch) -> dict[str, Any]:
     header = {"index": item.index}
     return {**header, "preference": item.preference} if item.preference else header
 
@@ -86,7 +86,7 @@ def steady_copy(text: str) -> str:
     return f"tandem-{zlib.crc32(text.encode()):08x}"
 
 
-def responses_of(items: Sequence[Item], answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+def responses_of(items: Sequence[SubSearch], answer: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """One response an item, from the answer to `request_of(items)`."""
     found = [answer] if len(items) == 1 else answer["responses"]
     if len(found) != len(items):

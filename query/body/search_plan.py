@@ -13,7 +13,7 @@ from query.body.hybrid import LEGS, MOST_SHARDS_APART, FusionPlace, hybrid_body,
 from query.body.knn import CosineScale, check_vector, knn_clause
 from query.body.prepare import Prepared
 from query.body.query_syntax import plain_text
-from query.body.request import Item, steady_copy
+from query.body.request import SubSearch, steady_copy
 from query.errors import QueryError
 from query.question import BM25, HYBRID, KNN, MOST, Question
 from query.target import Target
@@ -36,7 +36,7 @@ class SearchPlan:
 
     question: Question
     target: Target
-    items: tuple[Item, ...]
+    items: tuple[SubSearch, ...]
     legs: Mapping[str, tuple[int, ...]]
     main: int | None
     place: FusionPlace | None
@@ -71,12 +71,12 @@ class _Planner:
             body = self._bm25_body() if mode == BM25 else self._knn_body()
             return self._made((self._item(body),), {mode: (0,)}, 0)
         clauses: dict[str, Any] = {leg: self._clause(leg) for leg in LEGS}
-        main: list[Item] = []
+        main: list[SubSearch] = []
         if place.on_server:
             start, size = self._page(self.depth * 2 * self.target.all_shards)
             body = hybrid_body(clauses, self.question.tuning, self.depth, start, size)
             main = [self._item(body)]
-        legs: list[Item] = []
+        legs: list[SubSearch] = []
         places: dict[str, tuple[int, ...]] = {}
         if self.question.explain or not place.on_server:
             for leg in LEGS:
@@ -87,7 +87,7 @@ class _Planner:
         return self._made((*main, *legs), places, 0 if main else None)
 
     def _made(
-        self, items: tuple[Item, ...], legs: Mapping[str, tuple[int, ...]], main: int | None
+        self, items: tuple[SubSearch, ...], legs: Mapping[str, tuple[int, ...]], main: int | None
     ) -> SearchPlan:
         prepared = self.prepared
         return SearchPlan(
@@ -157,7 +157,7 @@ class _Planner:
         start, size = self._page(self.depth * self.target.all_shards)
         return {"from": start, "size": size, "query": self._clause(KNN)}
 
-    def _leg_items(self, clause: dict[str, Any], *, bare: bool) -> list[Item]:
+    def _leg_items(self, clause: dict[str, Any], *, bare: bool) -> list[SubSearch]:
         """A leg's searches: one a shard, so that each gives as many candidates as to the server."""
         if not 1 < self.target.all_shards <= MOST_SHARDS_APART:
             return [self._leg_item(clause, bare=bare)]
@@ -168,16 +168,16 @@ class _Planner:
             if shards == 1:  # or it is not known how many there are
                 items.append(own)
             else:
-                items += [Item(own.index, own.body, shard) for shard in range(shards)]
+                items += [SubSearch(own.index, own.body, shard) for shard in range(shards)]
         return items
 
-    def _leg_item(self, clause: dict[str, Any], *, bare: bool) -> Item:
+    def _leg_item(self, clause: dict[str, Any], *, bare: bool) -> SubSearch:
         body = leg_body(
             clause, self.depth, opensearch=self.prepared.can.distribution == "opensearch"
         )
         return self._item(body, bare=bare)
 
-    def _item(self, body: dict[str, Any], *, bare: bool = False) -> Item:
+    def _item(self, body: dict[str, Any], *, bare: bool = False) -> SubSearch:
         """Complete a body; bare: only ids and scores are wanted."""
         body["_source"] = False if bare else self._source()
         body["track_total_hits"] = False
@@ -185,7 +185,7 @@ class _Planner:
         if self.question.explain and not bare and fields:
             looked_for = words(plain_text(self.question), self.question.tuning.bm25, fields)
             body["highlight"] = highlight_body(looked_for, self.target)
-        return Item(self.target.name, body, None, self.prefer)
+        return SubSearch(self.target.name, body, None, self.prefer)
 
     def _source(self) -> Any:
         fields = self.target.fields

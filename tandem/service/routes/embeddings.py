@@ -17,7 +17,7 @@ from tandem.service.parts import Parts
 MOST_INPUTS = 2048
 
 
-class Asked(BaseModel):
+class EmbeddingsRequest(BaseModel):
     """OpenAI's request; `input_type` says whether the texts are queries or passages."""
 
     model_config = ConfigDict(extra="ignore")
@@ -35,7 +35,7 @@ def router(parts: Parts) -> APIRouter:
     encoder = parts.encoder
 
     @routes.post("/v1/embeddings")
-    async def embeddings(asked: Asked) -> dict[str, Any]:
+    async def embeddings(asked: EmbeddingsRequest) -> dict[str, Any]:
         """Unit vectors of texts, in their order; cosine is their product."""
         texts = _texts(asked.input)
         _check_model(asked.model, encoder.name)

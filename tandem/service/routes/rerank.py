@@ -13,7 +13,7 @@ from tandem.service.parts import Parts
 MOST_DOCUMENTS = 1000
 
 
-class Asked(BaseModel):
+class RerankRequest(BaseModel):
     """A query and what to order; documents are texts, or objects with a text."""
 
     model_config = ConfigDict(extra="ignore")
@@ -31,7 +31,7 @@ def router(parts: Parts) -> APIRouter:
 
     @routes.post("/v1/rerank")
     @routes.post("/rerank")
-    async def rerank(asked: Asked) -> dict[str, Any]:
+    async def rerank(asked: RerankRequest) -> dict[str, Any]:
         """Best first; relevance_score is the cross-encoder's own, higher is better."""
         reranker = parts.reranker
         if reranker is None:

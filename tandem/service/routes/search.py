@@ -18,7 +18,7 @@ from tandem.service.parts import Parts
 Mode = Literal["hybrid", "knn", "bm25"]
 
 
-class Asked(BaseModel):
+class SearchRequest(BaseModel):
     """One search, as the options of `tandem search` say it; what is left out is as there."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
@@ -83,14 +83,14 @@ class InAddress(BaseModel):
     explain: bool = False
     rerank: bool = False
 
-    def whole(self) -> Asked:
+    def whole(self) -> SearchRequest:
         """As a body says it; raises FilterError for a filter that is no JSON."""
         given = self.model_dump()
         found = {**given, "filter": parse_dsl(self.filter) if self.filter else None}
-        return Asked.model_validate({"query": found.pop("q"), **found})
+        return SearchRequest.model_validate({"query": found.pop("q"), **found})
 
 
-class Found(BaseModel):
+class SearchHit(BaseModel):
     """One hit; what a search does not tell is left out."""
 
     model_config = ConfigDict(extra="allow")
@@ -102,14 +102,14 @@ class Found(BaseModel):
     source: dict[str, Any]
 
 
-class Answer(BaseModel):
+class SearchAnswer(BaseModel):
     """The object that `tandem search --json` prints."""
 
     model_config = ConfigDict(extra="allow")
 
     took_ms: int
     mode: Mode
-    hits: list[Found]
+    hits: list[SearchHit]
     partial: str | None
     notes: list[str]
 
@@ -118,19 +118,19 @@ def router(parts: Parts) -> APIRouter:
     """The two routes."""
     routes = APIRouter(tags=["search"])
 
-    async def answer(asked: Asked) -> Mapping[str, Any]:
+    async def answer(asked: SearchRequest) -> Mapping[str, Any]:
         index = asked.index or parts.index
         if index is None:
             raise QueryError("say which index to search: `index` in the request.")
         searcher, options = parts.searcher(index), asked.options(parts)
         return await parts.run(lambda: result_json(searcher.search(asked.query, **options)))
 
-    @routes.post("/search", response_model=None, responses={200: {"model": Answer}})
-    async def post(asked: Asked) -> Mapping[str, Any]:
+    @routes.post("/search", response_model=None, responses={200: {"model": SearchAnswer}})
+    async def post(asked: SearchRequest) -> Mapping[str, Any]:
         """Search an index by kNN, by BM25, or by both."""
         return await answer(asked)
 
-    @routes.get("/search", response_model=None, responses={200: {"model": Answer}})
+    @routes.get("/search", response_model=None, responses={200: {"model": SearchAnswer}})
     async def get(asked: Annotated[InAddress, Query()]) -> Mapping[str, Any]:
         """The same, for what fits into an address."""
         return await answer(asked.whole())

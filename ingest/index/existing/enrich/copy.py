@@ -24,7 +24,7 @@ from ingest.index.existing.enrich.texts import Item, Stream, Texts
 from ingest.index.existing.enrich.walk import (
     EVERYTHING,
     Checkpoints,
-    Found,
+    StoredDocument,
     checkpoints,
     silence,
     walk,
@@ -228,14 +228,14 @@ class Copy:
         refresh(client)
         return int(client.ask("POST", path_of(client.index, "_count"), doubt=silence)["count"])
 
-    def _marks(self, page: Sequence[Found]) -> dict[tuple[str, str | None], Any]:
+    def _marks(self, page: Sequence[StoredDocument]) -> dict[tuple[str, str | None], Any]:
         name = self.ready.record.fields.content_hash
         stored = self._stored(self.writer, page, [name])
         return {key: source.get(name) for key, source in stored.items()}
 
     @staticmethod
     def _stored(
-        client: IndexClient, page: Sequence[Found], source: Any
+        client: IndexClient, page: Sequence[StoredDocument], source: Any
     ) -> dict[tuple[str, str | None], Mapping[str, Any]]:
         """Those of a page that an index holds, with some of their fields."""
         docs = [
@@ -255,6 +255,6 @@ class Copy:
         return {_key(found): doc.get("_source") or {} for found, doc in pairs if doc["found"]}
 
 
-def _key(found: Found) -> tuple[str, str | None]:
+def _key(found: StoredDocument) -> tuple[str, str | None]:
     """What one document is told from others by."""
     return found.version.id, found.version.routing

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from cluster.error_body import kind_of
-from ingest.index.existing.enrich.walk import Found
+from ingest.index.existing.enrich.walk import StoredDocument
 from ingest.write.bulk import Budget
 from ingest.write.client import (
     DOUBT_TRIES,
@@ -44,12 +44,12 @@ class Outcome(Enum):
 class Update:
     """A document, and the lines of a bulk request that change it; action: update, index, delete."""
 
-    found: Found
+    found: StoredDocument
     data: bytes
     action: str = "update"
 
 
-def indexed(found: Found, source: Mapping[str, Any]) -> Update:
+def indexed(found: StoredDocument, source: Mapping[str, Any]) -> Update:
     """The whole document, whatever is there."""
     lines = (dumps({"index": _head(found)}), dumps(source))
     return Update(found, b"%b\n%b\n" % lines, "index")
@@ -63,17 +63,17 @@ def dumps(value: Any) -> bytes:
         return json.dumps(value, default=lambda array: array.tolist()).encode()
 
 
-def deleted(found: Found) -> Update:
+def deleted(found: StoredDocument) -> Update:
     """No such document."""
     return Update(found, dumps({"delete": _head(found)}) + b"\n", "delete")
 
 
-def _head(found: Found) -> dict[str, Any]:
+def _head(found: StoredDocument) -> dict[str, Any]:
     known = {"_id": found.version.id, "routing": found.version.routing}
     return {name: value for name, value in known.items() if value is not None}
 
 
-def guarded(found: Found, values: Mapping[str, Any]) -> Update:
+def guarded(found: StoredDocument, values: Mapping[str, Any]) -> Update:
     """An update that the cluster carries out only where the document is still this version."""
     lines = (dumps({"update": found.version.head()}), dumps({"doc": values}))
     return Update(found, b"%b\n%b\n" % lines)

@@ -10,7 +10,7 @@ from ingest.index.existing.enrich.counts import Counts
 from ingest.index.existing.enrich.guarded import Outcome, Update, guarded, send
 from ingest.index.existing.enrich.prepare import Prepared
 from ingest.index.existing.enrich.texts import Item, Stream, Texts
-from ingest.index.existing.enrich.walk import Checkpoints, Found, checkpoints, walk
+from ingest.index.existing.enrich.walk import Checkpoints, StoredDocument, checkpoints, walk
 from ingest.records import PassageEncoder, wrote
 from ingest.settings import Writing
 from ingest.write.bulk import Budget
@@ -90,7 +90,9 @@ class InPlace:
         self.counts.add({"changed": len(self.again)})
         self.again = []
 
-    def _pages(self, query: Query, since: Checkpoints | None = None) -> Iterator[list[Found]]:
+    def _pages(
+        self, query: Query, since: Checkpoints | None = None
+    ) -> Iterator[list[StoredDocument]]:
         distribution = self.cluster.capabilities.distribution
         return walk(
             self.client, distribution, self.ready.shards, query, self._texts.read, since or {}
@@ -115,7 +117,7 @@ class InPlace:
         held = source.get(fields.content_hash) or ""
         return str(held).partition(":")[0] != item.mark
 
-    def _todo(self, page: Sequence[Found], *, first: bool) -> list[Item]:
+    def _todo(self, page: Sequence[StoredDocument], *, first: bool) -> list[Item]:
         todo, blank, fields = [], 0, self.ready.record.fields
         for item in map(self._texts.item, page):
             if self._lacks(item):
@@ -153,5 +155,5 @@ class InPlace:
                 counts[outcome] += 1
         self.counts.add({"written": counts[Outcome.WRITTEN], "gone": counts[Outcome.GONE]})
 
-    def _reject(self, found: Found, why: str) -> None:
+    def _reject(self, found: StoredDocument, why: str) -> None:
         self.counts.reject(found.version.id, dict(found.source), why)

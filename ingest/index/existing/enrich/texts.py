@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ingest.index.existing.enrich.guarded import Update
-from ingest.index.existing.enrich.walk import Found
+from ingest.index.existing.enrich.walk import StoredDocument
 from ingest.index.existing.sample import row_of
 from ingest.passages.split import Splitter
 from ingest.read.template import Template
@@ -29,7 +29,7 @@ class Item:
     mark: by which the whole is known again; "", and nothing encoded, where it has no text.
     """
 
-    found: Found
+    found: StoredDocument
     document: Document | None = None
     mark: str = ""
     passages: Sequence[str] = ()
@@ -61,7 +61,7 @@ class Texts:
         names = {fields.text, fields.title, fields.content_hash, fields.document_id}
         return sorted(names | {n.split(".")[0] for n in self._template.names - {"title"}})
 
-    def item(self, found: Found) -> Item:
+    def item(self, found: StoredDocument) -> Item:
         """A document as an item, not in passages yet."""
         row = row_of(found.source, self._fields)
         if not row.get("text"):

@@ -23,7 +23,7 @@ _OF_SHARDS = "indices.*.shards.*.seq_no.global_checkpoint,indices.*.shards.*.rou
 
 
 @dataclass(frozen=True)
-class Found:
+class StoredDocument:
     """One document as it was."""
 
     version: Version
@@ -37,7 +37,7 @@ def walk(
     query: Mapping[str, Any],
     source: Any,
     since: Checkpoints | None = None,
-) -> Iterator[list[Found]]:
+) -> Iterator[list[StoredDocument]]:
     """All documents that a query finds, a page at a time, of a refreshed point in time.
 
     source: what `_source` of a search takes; since: only what changed after these. Each shard has a
@@ -76,7 +76,7 @@ def _of_shard(
     shard: int,
     query: Mapping[str, Any],
     source: Any,
-) -> Iterator[list[Found]]:
+) -> Iterator[list[StoredDocument]]:
     elastic = distribution == "elasticsearch"
     opening = ("_pit",) if elastic else ("_search", "point_in_time")
     # A replica by segments lags behind.
@@ -99,7 +99,7 @@ def _of_shard(
             hits = answer["hits"]["hits"]
             if not hits:
                 return
-            yield [Found(version_of(hit), hit.get("_source") or {}) for hit in hits]
+            yield [StoredDocument(version_of(hit), hit.get("_source") or {}) for hit in hits]
             point = answer.get("pit_id", point)
             body["search_after"] = hits[-1]["sort"]
     finally:

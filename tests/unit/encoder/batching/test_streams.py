@@ -18,8 +18,8 @@ from tests.support import models
 class Lengths:
     """An engine whose vector of a text is [tokens, sum of ids]; it says how busy it was."""
 
-    def __init__(self, lanes=2, seconds=0.0, fail_at=None):
-        self.lanes, self.budget = lanes, 256
+    def __init__(self, concurrency=2, seconds=0.0, fail_at=None):
+        self.concurrency, self.budget = concurrency, 256
         self.seconds, self.fail_at = seconds, fail_at
         self.batches = self.texts = 0
         self.now = self.most = 0
@@ -43,7 +43,7 @@ class Lengths:
         return self.one(batch)
 
     @contextmanager
-    def open_lanes(self):
+    def open_workers(self):
         self.open += 1
         try:
             yield
@@ -82,7 +82,7 @@ def test_when_stopping_all_that_is_encoded_still_comes(tokens):
         if len(found) == 500:
             begun = engine.batches
             stopping.set()
-    assert engine.batches <= begun + 2 * engine.lanes
+    assert engine.batches <= begun + 2 * engine.concurrency
     there = [number for number, vector in enumerate(found) if vector]
     assert len(there) == engine.texts
     assert 500 < len(found) < len(texts)
@@ -94,8 +94,8 @@ def test_no_texts_give_no_vectors(tokens):
     assert list(stream([], tokens, Lengths())) == []
 
 
-def test_all_lanes_work_at_the_same_time_and_no_more(tokens):
-    engine = Lengths(lanes=3, seconds=0.01)
+def test_all_workers_work_at_the_same_time_and_no_more(tokens):
+    engine = Lengths(concurrency=3, seconds=0.01)
     for _ in stream((words(n) for n in range(2000)), tokens, engine):
         pass
     assert engine.most == 3

@@ -30,7 +30,7 @@ def batch(*lengths):
 
 def test_a_batch_that_does_not_fit_is_halved_until_it_does():
     network = Small(room=10)
-    engine = TorchEngine(network, "cpu", torch.float32, lanes=2)
+    engine = TorchEngine(network, "cpu", torch.float32, concurrency=2)
     before = engine.budget
     found = engine.many(batch(5, 5, 4, 4, 1))
     assert found.tolist() == [[15, 5], [15, 5], [10, 4], [10, 4], [1, 1]]
@@ -41,35 +41,35 @@ def test_a_batch_that_does_not_fit_is_halved_until_it_does():
 
 @pytest.mark.parametrize("said", ["MPS backend out of memory", "can't allocate memory: 9 bytes"])
 def test_want_of_memory_is_known_by_its_words_too(said):
-    engine = TorchEngine(Small(10, RuntimeError(said)), "cpu", torch.float32, lanes=1)
+    engine = TorchEngine(Small(10, RuntimeError(said)), "cpu", torch.float32, concurrency=1)
     assert engine.many(batch(5, 5, 5)).tolist() == [[15, 5]] * 3
 
 
 def test_other_errors_are_not_taken_for_want_of_memory():
     network = Small(10, RuntimeError("index out of range"))
-    engine = TorchEngine(network, "cpu", torch.float32, lanes=1)
+    engine = TorchEngine(network, "cpu", torch.float32, concurrency=1)
     with pytest.raises(RuntimeError, match="index out of range"):
         engine.many(batch(5, 5, 5))
     assert len(network.seen) == 1
 
 
 def test_one_text_that_does_not_fit_is_told():
-    engine = TorchEngine(Small(room=3), "cpu", torch.float32, lanes=1)
+    engine = TorchEngine(Small(room=3), "cpu", torch.float32, concurrency=1)
     with pytest.raises(EncoderError, match=r"a text of 4 tokens does not fit .*`device='cpu'`"):
         engine.many(batch(2, 4))
 
 
-def test_lanes_have_a_thread_each_and_give_the_others_back():
+def test_workers_have_a_thread_each_and_give_the_others_back():
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     try:
-        engine = TorchEngine(Small(room=99), "cpu", torch.float32, lanes=2)
-        with engine.open_lanes():
-            with engine.open_lanes():
+        engine = TorchEngine(Small(room=99), "cpu", torch.float32, concurrency=2)
+        with engine.open_workers():
+            with engine.open_workers():
                 assert torch.get_num_threads() == 1
             assert torch.get_num_threads() == 1
         assert torch.get_num_threads() == 2
-        with pytest.raises(KeyError), engine.open_lanes():
+        with pytest.raises(KeyError), engine.open_workers():
             raise KeyError
         assert torch.get_num_threads() == 2
     finally:
@@ -77,7 +77,7 @@ def test_lanes_have_a_thread_each_and_give_the_others_back():
 
 
 def test_vectors_are_float32_whatever_the_network_computes_in():
-    found = TorchEngine(Small(room=99), "cpu", torch.bfloat16, lanes=1).one(batch(3))
+    found = TorchEngine(Small(room=99), "cpu", torch.bfloat16, concurrency=1).one(batch(3))
     assert found.dtype == np.float32
 
 
@@ -101,11 +101,11 @@ class Counting(Small):
 @pytest.mark.usefixtures("sixteen")
 def test_one_text_takes_no_more_threads_than_help():
     network = Counting(room=99)
-    engine = TorchEngine(network, "cpu", torch.float32, lanes=16)
+    engine = TorchEngine(network, "cpu", torch.float32, concurrency=16)
     engine.one(batch(3))
     assert network.seen == [4]
     assert torch.get_num_threads() == 16
-    with engine.open_lanes():
+    with engine.open_workers():
         engine.one(batch(3))
         assert torch.get_num_threads() == 1
     assert network.seen == [4, 1]
@@ -115,15 +115,15 @@ def test_one_text_takes_no_more_threads_than_help():
 
 
 @pytest.mark.usefixtures("sixteen")
-def test_lanes_that_open_while_one_text_is_encoded_keep_their_threads():
-    engine = TorchEngine(Small(room=99), "cpu", torch.float32, lanes=16)
-    lanes = engine.open_lanes()
+def test_workers_that_open_while_one_text_is_encoded_keep_their_threads():
+    engine = TorchEngine(Small(room=99), "cpu", torch.float32, concurrency=16)
+    concurrency = engine.open_workers()
 
     class Opening(Small):
         def forward(self, ids, mask, kept):
-            lanes.__enter__()
+            concurrency.__enter__()
             return super().forward(ids, mask, kept)
 
-    TorchEngine(Opening(room=99), "cpu", torch.float32, lanes=16).one(batch(3))
+    TorchEngine(Opening(room=99), "cpu", torch.float32, concurrency=16).one(batch(3))
     assert torch.get_num_threads() == 1
-    lanes.__exit__(None, None, None)
+    concurrency.__exit__(None, None, None)

@@ -177,5 +177,5 @@ def test_one_text_takes_no_more_threads_than_help_on_openvino(home, tmp_path):
             asked.append((streams, threads))  # OpenVINO itself cuts this to the machine's cores
             return super()._compile(streams, threads)
 
-    Noting(converted.parent, "float32", lanes=16).one(make_batch([Item(0, [1, 2, 3])]))
+    Noting(converted.parent, "float32", concurrency=16).one(make_batch([Item(0, [1, 2, 3])]))
     assert asked == [(1, 4)]

@@ -6,7 +6,7 @@ from opensearchpy.exceptions import RequestError, TransportError
 
 from mappings import Fusion
 from query.answer.hits import read
-from query.body.request import Item, hits_of, request_of, responses_of
+from query.body.request import SubSearch, hits_of, request_of, responses_of
 from query.errors import AnswerError
 from query.files import hit_json
 from query.question import Question, Tuning
@@ -224,10 +224,14 @@ def test_a_failed_search_is_the_clients_own_error():
 
 
 def test_one_search_is_a_search_and_several_are_an_msearch():
-    one = request_of([Item("a b/c", {"size": 1})])
+    one = request_of([SubSearch("a b/c", {"size": 1})])
     assert (one.method, one.path, one.params) == ("POST", "/a%20b%2Fc/_search", {})
     assert one.body == b'{"size":1}'
-    items = [Item("a", {"size": 1}, 2), Item("a", {"size": 2}, None, "p"), Item("a", {"size": 3})]
+    items = [
+        SubSearch("a", {"size": 1}, 2),
+        SubSearch("a", {"size": 2}, None, "p"),
+        SubSearch("a", {"size": 3}),
+    ]
     many = request_of(items)
     assert many.path == "/_msearch"
     assert many.kind == "application/x-ndjson"

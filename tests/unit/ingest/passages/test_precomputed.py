@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from ingest.passages.ready import with_ready
+from ingest.passages.precomputed import with_precomputed
 from ingest.read.rejects import RejectsFile
 from ingest.records import Document, Origin, Passage
 from ingest.tally import RejectLimit, Tally
@@ -30,7 +30,7 @@ def passages(vector):
 def test_what_has_no_cosine_is_refused_with_its_document(vector, said, tmp_path):
     rejects = RejectsFile(tmp_path / "r")
     tally = Tally("i", rejects, RejectLimit())
-    assert list(with_ready(iter([passages(vector)]), 2, tally)) == []
+    assert list(with_precomputed(iter([passages(vector)]), 2, tally)) == []
     rejects.close()
     assert tally.report().rejected == 1
     assert json.loads((tmp_path / "r").read_text())["reason"].startswith(said)
@@ -38,6 +38,6 @@ def test_what_has_no_cosine_is_refused_with_its_document(vector, said, tmp_path)
 
 def test_what_has_one_is_made_unit_length(tmp_path):
     tally = Tally("i", RejectsFile(tmp_path / "r"), RejectLimit())
-    ((passage,),) = with_ready(iter([passages([3e10, 4e10])]), 2, tally)
+    ((passage,),) = with_precomputed(iter([passages([3e10, 4e10])]), 2, tally)
     assert passage.vector == pytest.approx([0.6, 0.8])
     assert passage.vector.dtype == np.float32

@@ -21,7 +21,9 @@ _SAME = 0.98
 _MOST_OTHERS = 0.1
 
 
-def with_ready(split: Iterator[list[Passage]], dim: int, tally: Tally) -> Iterator[list[Passage]]:
+def with_precomputed(
+    split: Iterator[list[Passage]], dim: int, tally: Tally
+) -> Iterator[list[Passage]]:
     """The passages of each document, with the vector that came with it, if one did.
 
     A document whose vector the cluster would refuse is rejected, and one of several passages, for
@@ -49,7 +51,9 @@ def with_ready(split: Iterator[list[Passage]], dim: int, tally: Tally) -> Iterat
             yield [replace(passages[0], vector=unit)]
 
 
-def check_ready(documents: Iterable[Document], encoder: PassageEncoder, field: str | None) -> None:
+def check_precomputed(
+    documents: Iterable[Document], encoder: PassageEncoder, field: str | None
+) -> None:
     """Raise IngestError where the first documents' vectors are not the encoder's.
 
     field: where they come from. Texts that make several passages, and vectors that no cluster

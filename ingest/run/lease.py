@@ -1,4 +1,4 @@
-"""A run's place in its index, from its first request to its last.
+"""A run's lease of its index, from its first request to its last.
 
 Every step may be done twice. It is retried as writing is, and where a run is killed between two of
 them, the next one takes up the rest.
@@ -50,7 +50,7 @@ INTERRUPT_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
-class Place:
+class Lease:
     """An index that a run may write into; alias: what is to point there at the end."""
 
     cluster: Cluster
@@ -146,14 +146,14 @@ def _abandon(cluster: Cluster, name: str, token: str) -> None:
         time.sleep(_LOOK_SECONDS)
 
 
-def take_place(
+def take_lease(
     cluster: Cluster,
     client: IndexClient,
     encoder: PassageEncoder,
     plan: Plan,
     index: str | None,
     alias: str | None,
-) -> Place:
+) -> Lease:
     """Open the index that is to be written, and begin there.
 
     Raises IngestError unless exactly one of index and alias is given, and where another run loads
@@ -162,15 +162,15 @@ def take_place(
     tries = 0
     while True:
         name = client.persist(lambda: named(cluster, encoder, index, alias, plan))
-        place = _begin(cluster, client, encoder, plan, name, alias)
+        lease = _begin(cluster, client, encoder, plan, name, alias)
         try:
-            rival = client.persist(place.rival)
+            rival = client.persist(lease.rival)
         except BaseException:
-            place.withdraw(client)
+            lease.withdraw(client)
             raise
         if rival is None:
-            return place
-        place.withdraw(client)
+            return lease
+        lease.withdraw(client)
         tries += 1
         if tries == _TRIES:
             raise loaded_already(str(alias), *rival)
@@ -184,7 +184,7 @@ def _begin(
     plan: Plan,
     name: str,
     alias: str | None,
-) -> Place:
+) -> Lease:
     if cluster.has_credentials:
         client.persist(lambda: require(cluster, _role(cluster, plan, name, alias), name))
     token = new_token()
@@ -208,9 +208,9 @@ def _begin(
             client.max_outage = min(client.max_outage, INTERRUPT_SECONDS)
         # Where the note may not be put, it may not be taken away either.
         with suppress(AccessError, OutageError):
-            Place(cluster, index, alias, plan).withdraw(client)
+            Lease(cluster, index, alias, plan).withdraw(client)
         raise
-    return Place(cluster, entered, alias, plan)
+    return Lease(cluster, entered, alias, plan)
 
 
 def _role(cluster: Cluster, plan: Plan, name: str, alias: str | None) -> str:
