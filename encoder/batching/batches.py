@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
 
-# Share of a batch's tokens that may be padding.
+# Share of a full batch's tokens that may be padding in any: a few short texts are one small batch,
+# not one for each length.
 MOST_PADDING = 0.02
 
 
@@ -105,7 +106,7 @@ class Pool:
         while (length := self._nearest(low, high, len(taken))) is not None:
             longest = max(high, length)
             area = longest * (len(taken) + 1)
-            if area > self._budget or area - tokens - length > MOST_PADDING * area:
+            if area > self._budget or area - tokens - length > MOST_PADDING * self._budget:
                 break
             taken.append(self._pop(length))
             tokens += length

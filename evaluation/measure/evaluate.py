@@ -30,7 +30,7 @@ class Answering(Protocol):
         *,
         mode: Mode,
         k: int,
-        batch: int,
+        batch: int | None,
         collapse: bool,
         source: bool,
         tuning: Tuning,
@@ -95,7 +95,7 @@ def evaluate(
     relevant: int = 1,
     passages: bool = False,
     leave_out_own: bool = False,
-    batch: int = 32,
+    batch: int | None = None,
     baseline: tuple[str, Run] | None = None,
     on_answered: OnAnswered = lambda count: None,
 ) -> Evaluation:
@@ -134,7 +134,7 @@ class _Asking:
     tuning: Tuning
     passages: bool
     leave_out_own: bool
-    batch: int
+    batch: int | None
     failures: list[Failure] = field(default_factory=list)
 
     @property

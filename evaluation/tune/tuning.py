@@ -65,7 +65,7 @@ def tune(
     folds: int = 5,
     seed: int = 0,
     tuning: Tuning | None = None,
-    batch: int = 32,
+    batch: int | None = None,
     on_measured: Callable[[int], None] = lambda count: None,
 ) -> Tuned:
     """Choose fusion, weights, depth and BM25's fields of hybrid searches by nDCG@10.
@@ -106,7 +106,7 @@ class _Trial:
         queries: Sequence[Query],
         judgements: Judgements,
         tuning: Tuning,
-        batch: int,
+        batch: int | None,
         on_measured: Callable[[int], None],
     ) -> None:
         self._searcher, self._queries, self._judgements = searcher, queries, judgements

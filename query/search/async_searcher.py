@@ -16,7 +16,7 @@ from query.answer.results import Answer, Result
 from query.body.request import Request
 from query.errors import QueryError, explained, raise_explained
 from query.question import Question, SearchOptions
-from query.search.many import BATCH, IN_FLIGHT, Many, answers, batches, check_queries
+from query.search.many import IN_FLIGHT, Many, answers, batches, check_queries
 from query.search.searcher import BaseSearcher, headers_of
 from query.search.steps import Rerank, Steps, Work
 from tandem.base.arguments import known_options
@@ -128,7 +128,7 @@ class AsyncSearcher(BaseSearcher):
         queries: Iterable[tuple[str | int, str]],
         *,
         rerank: Rerank | None = None,
-        batch: int = BATCH,
+        batch: int | None = None,
         **options: Unpack[SearchOptions],
     ) -> AsyncIterator[Answer]:
         """One Answer a query, lazily and in their order, as Searcher.search_many gives them."""
@@ -136,11 +136,11 @@ class AsyncSearcher(BaseSearcher):
         return self._answers(queries, Many(Question("text", **options), rerank), batch)
 
     async def _answers(
-        self, queries: Iterable[tuple[str | int, str]], many: Many, batch: int
+        self, queries: Iterable[tuple[str | int, str]], many: Many, batch: int | None
     ) -> AsyncIterator[Answer]:
         waiting: deque[asyncio.Task[list[Answer]]] = deque()
         try:
-            for each in batches(queries, batch):
+            for each in batches(queries, batch, many.like):
                 waiting.append(asyncio.create_task(self._run(answers(self._flows, each, many))))
                 if len(waiting) > IN_FLIGHT:
                     for answer in await waiting.popleft():

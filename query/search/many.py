@@ -19,7 +19,9 @@ from query.target import Target
 from tandem.base.arguments import as_whole, shown
 from tandem.base.vectors import Vector
 
-BATCH = 32
+# Queries of a request where nobody says: short ones fill the encoder's batches only by many, and
+# an answer with all their candidates stays far from what is read of one.
+BATCH, BATCH_CANDIDATES = 128, 32_000
 # Batches at the same time, so that one is encoded while another is searched.
 IN_FLIGHT = 2
 # So many queries in a row that take too long, and the cluster is given up.
@@ -38,20 +40,22 @@ class Many:
 
 
 def batches(
-    queries: Iterable[tuple[str | int, str]], size: int
+    queries: Iterable[tuple[str | int, str]], most: int | None, like: Question
 ) -> Iterator[Sequence[Query] | Exception]:
-    """Lists of at most `size` queries, lazily; raises QueryError for a size below 1.
+    """Lists of at most so many queries, lazily; raises QueryError for a number below 1.
 
     What their source raises comes last, in its place in the order, so that the queries before it
     are answered first.
     """
-    if as_whole("batch", size, QueryError) < 1:
-        raise QueryError(f"batch is {size} and must be at least 1.")
+    if most is None:
+        most = max(1, min(BATCH, BATCH_CANDIDATES // like.depth))
+    if as_whole("batch", most, QueryError) < 1:
+        raise QueryError(f"batch is {most} and must be at least 1.")
     batch: list[Query] = []
     try:
         for each in queries:
             batch.append(_query(each))
-            if len(batch) == size:
+            if len(batch) == most:
                 yield batch
                 batch = []
     except Exception as error:

@@ -13,7 +13,7 @@ from query.answer.results import Answer, Result
 from query.body.request import Request
 from query.errors import QueryError, explained, raise_explained
 from query.question import QueryEncoder, Question, SearchOptions
-from query.search.many import BATCH, IN_FLIGHT, Many, answers, batches, check_queries
+from query.search.many import IN_FLIGHT, Many, answers, batches, check_queries
 from query.search.query_vectors import SIZE, Encoders
 from query.search.steps import Flows, Rerank, Steps, Work
 from query.target import Roles
@@ -114,13 +114,14 @@ class Searcher(BaseSearcher):
         queries: Iterable[tuple[str | int, str]],
         *,
         rerank: Rerank | None = None,
-        batch: int = BATCH,
+        batch: int | None = None,
         **options: Unpack[SearchOptions],
     ) -> Iterator[Answer]:
         """One Answer a query, lazily and in the order of the queries, each (id, text).
 
         A query that fails has its error in its answer and does not end the rest. batch: queries
-        encoded together and sent in one request. Ids need not differ, except within a batch.
+        encoded together and sent in one request, None for 128, or fewer where each looks at more
+        than 250 candidates. Ids need not differ, except within a batch.
         """
         check_queries(queries)
         return self._answers(queries, Many(Question("text", **options), rerank), batch)
@@ -138,12 +139,12 @@ class Searcher(BaseSearcher):
         return self._run(self._flows.target()).settings or SearchSettings()
 
     def _answers(
-        self, queries: Iterable[tuple[str | int, str]], many: Many, batch: int
+        self, queries: Iterable[tuple[str | int, str]], many: Many, batch: int | None
     ) -> Iterator[Answer]:
         waiting: deque[Future[list[Answer]]] = deque()
         with ThreadPoolExecutor(IN_FLIGHT) as pool:
             try:
-                for each in batches(queries, batch):
+                for each in batches(queries, batch, many.like):
                     waiting.append(pool.submit(self._run, answers(self._flows, each, many)))
                     if len(waiting) > IN_FLIGHT:
                         yield from waiting.popleft().result()

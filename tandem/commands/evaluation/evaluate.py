@@ -68,7 +68,9 @@ FILE = click.Path(path_type=Path, dir_okay=False)
     help="Leave out the document with the query's own id (ArguAna).",
 )
 @click.option(
-    "--batch", type=click.IntRange(1), default=32, show_default=True, help="Queries in a request."
+    "--batch",
+    type=click.IntRange(1),
+    help="Queries in a request (default: 128, fewer where each gives many hits).",
 )
 @click.option("--run", type=FILE, help="Measure this run, made elsewhere, instead of searching.")
 @click.option("--baseline", type=FILE, help="Compare with this run.")

@@ -65,7 +65,9 @@ if TYPE_CHECKING:
 @click.option("--folds", type=click.IntRange(2), default=5, show_default=True)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of the folds.")
 @click.option(
-    "--batch", type=click.IntRange(1), default=32, show_default=True, help="Queries in a request."
+    "--batch",
+    type=click.IntRange(1),
+    help="Queries in a request (default: 128, fewer where each gives many hits).",
 )
 @click.option(
     "--plot",
@@ -141,7 +143,7 @@ def _tuned(
     *,
     folds: int,
     seed: int,
-    batch: int,
+    batch: int | None,
     **options: Any,
 ) -> Tuned:
     from evaluation import EvaluationError, read_judgements, read_queries, tune

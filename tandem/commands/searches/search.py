@@ -64,9 +64,8 @@ SOME_MISSING = 3
 @click.option(
     "--batch",
     type=click.IntRange(1),
-    default=32,
-    show_default=True,
-    help="With --queries: queries that are encoded together and sent in one request.",
+    help="With --queries: queries that are encoded together and sent in one request (default: 128, "
+    "fewer where each gives many hits).",
 )
 @role_options
 @tuning_options
@@ -83,7 +82,7 @@ def command(
     model: str | None,
     queries: str | None,
     run: Path | None,
-    batch: int,
+    batch: int | None,
     target: ClusterTarget,
     as_json: bool,
     asked: dict[str, Any],

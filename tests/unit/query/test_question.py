@@ -13,6 +13,7 @@ from tests.support.stubs import WordScorer
 from tests.unit.query.targets import target
 
 NAN, INF = float("nan"), float("inf")
+LIKE = Question("text")
 
 
 @pytest.mark.parametrize(
@@ -50,8 +51,8 @@ NAN, INF = float("nan"), float("inf")
         (lambda: Rerank(WordScorer(), depth=NAN), "rerank depth is nan"),
         (lambda: VectorCache(NAN), "cache is nan"),
         (lambda: VectorCache(INF), "cache is inf"),
-        (lambda: next(batches([("1", "a")], 0)), "batch is 0 and must be at least 1"),
-        (lambda: next(batches([("1", "a")], NAN)), "batch is nan and must be a whole"),
+        (lambda: next(batches([("1", "a")], 0, LIKE)), "batch is 0 and must be at least 1"),
+        (lambda: next(batches([("1", "a")], NAN, LIKE)), "batch is nan and must be a whole"),
         (lambda: search_fields(Bm25(fields=("title^inf",)), target()), "no number"),
         (lambda: Knn(ef_search=0), "ef_search is 0"),
         (lambda: Knn(oversample=0.5), r"oversample is 0\.5"),

@@ -26,6 +26,7 @@ def raised(found):
 
 
 Reached = namedtuple("Reached", "capabilities async_client", defaults=(None, lambda: None))
+LIKE = Question("text")
 
 
 @pytest.mark.parametrize(
@@ -51,12 +52,15 @@ Reached = namedtuple("Reached", "capabilities async_client", defaults=(None, lam
         (lambda: Fusion(technic="rrf"), r"Fusion has no option 'technic': did you mean technique"),
         (lambda: Shape(shards="3"), "shards is '3' and must be a whole number"),
         (lambda: Shape(replica=0), r"Shape has no option 'replica': did you mean replicas"),
-        (lambda: raised(batches("some text", 3)), "a query is 's': give pairs of an id and a text"),
         (
-            lambda: raised(batches(["ab", "cd"], 3)),
+            lambda: raised(batches("some text", 3, LIKE)),
+            "a query is 's': give pairs of an id and a text",
+        ),
+        (
+            lambda: raised(batches(["ab", "cd"], 3, LIKE)),
             "a query is 'ab': give pairs of an id and a text",
         ),
-        (lambda: raised(batches([(None, "a")], 3)), "the id of a query is None: give pairs"),
+        (lambda: raised(batches([(None, "a")], 3, LIKE)), "the id of a query is None: give pairs"),
     ],
 )
 def test_a_wrong_option_or_type_is_one_sentence(wrong, told):
@@ -113,7 +117,7 @@ def test_what_can_serve_serves():
     assert type(Question("a", k=np.int64(3)).k) is int
     assert type(Knn(oversample=np.float32(2)).oversample) is float
     assert type(Shape(m=np.int32(24)).m) is int
-    ((first, second),) = batches(enumerate(["a", "b"], start=1), 2)
+    ((first, second),) = batches(enumerate(["a", "b"], start=1), 2, LIKE)
     assert (first.id, second.text) == ("1", "b")
 
 

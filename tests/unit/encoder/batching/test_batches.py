@@ -34,9 +34,14 @@ def test_the_budget_holds_unless_one_text_is_longer():
 
 
 def test_neighbours_join_while_padding_is_small():
-    # 99 + 100 tokens in 2 x 100 places: 0.5 % of padding; 90 + 100 in 200: 5 %.
-    assert drained(filled([99, 100], 1000)) == [[0, 1]]
-    assert drained(filled([90, 100], 1000)) == [[0], [1]]
+    # 99 + 100 tokens in 2 x 100 places: 1 of padding; 90 + 100: 10; 2 % of a full batch: 8.
+    assert drained(filled([99, 100], 400)) == [[0, 1]]
+    assert drained(filled([90, 100], 400)) == [[0], [1]]
+
+
+def test_a_few_short_texts_are_one_batch_whatever_their_lengths():
+    # 7 + 5 + 3 + 2 of padding beside the longest, and 20 may be.
+    assert drained(filled([8, 10, 12, 13, 15], 1024)) == [[0, 1, 2, 3, 4]]
 
 
 def test_the_cheaper_neighbour_is_taken():
@@ -67,7 +72,7 @@ def test_nothing_is_lost_and_padding_stays_small_whatever_comes(budget):
         sizes = [len(each.ids) for each in taken]
         places = len(sizes) * max(sizes)
         assert places <= budget or len(sizes) == 1
-        assert places - sum(sizes) <= MOST_PADDING * places
+        assert places - sum(sizes) <= MOST_PADDING * budget
         seen += [each.number for each in taken]
         real, area = real + sum(sizes), area + places
     assert sorted(seen) == list(range(3000))

@@ -10,6 +10,8 @@ import pytest
 from cluster import ClusterError, UnreachableError, connect
 from query import AsyncSearcher, QueryError, Searcher, TargetError
 from query.body.filters import combined_filter
+from query.question import Query, Question
+from query.search.many import batches
 from tests.support.stubs import StubEncoder
 from tests.unit.cluster.fakes import error, serving
 from tests.unit.query.targets import described, target
@@ -211,10 +213,20 @@ def test_what_was_asked_before_its_source_failed_is_answered_first():
     assert len(found) == 6
 
 
-@pytest.mark.parametrize("batch", [0, -1, 2.5, None])
+@pytest.mark.parametrize("batch", [0, -1, 2.5])
 def test_a_batch_that_holds_no_query(batch):
     with searching(encoder()) as (searcher, _), pytest.raises(QueryError, match="batch is"):
         next(searcher.search_many([("1", "a")], mode="knn", batch=batch))
+
+
+@pytest.mark.parametrize(
+    ("k", "sizes"), [(10, [128, 12]), (250, [128, 12]), (1000, [32] * 4 + [12])]
+)
+def test_a_request_holds_many_queries_and_fewer_where_each_gives_many_hits(k, sizes):
+    asked = [Query(str(n), "wool") for n in range(140)]
+    like = Question("text", mode="knn", k=k)
+    assert [len(each) for each in batches(asked, None, like)] == sizes
+    assert [len(each) for each in batches(asked, 100, like)] == [100, 40]
 
 
 def test_a_query_that_takes_too_long_costs_itself_alone():
