@@ -18,7 +18,7 @@ from cluster.errors import AccessError, ClusterError, NodeError, cause_of
 from cluster.explain import ErrorContext, explain, refused
 from cluster.node.artifacts import OnDownload
 from cluster.node.node import EmbeddedNode
-from tandem.base.arguments import known_options
+from tandem.base.arguments import checked_arguments
 
 if TYPE_CHECKING:
     from opensearchpy import AsyncOpenSearch, OpenSearch
@@ -144,7 +144,7 @@ class Cluster:
         return list(self.client.transport.perform_request("GET", path).get("roles", ()))
 
 
-@known_options(ClusterError)
+@checked_arguments(ClusterError, own=("url",))
 def connect(
     url: str | Sequence[str] | None = None,
     *,

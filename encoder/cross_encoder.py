@@ -17,7 +17,7 @@ from encoder.forks import computed
 from encoder.model.locate import canonical, locate
 from encoder.model.modules import UNLIMITED, TransformerSpec, max_length, read_config
 from encoder.selection.candidates import best_device
-from tandem.base.arguments import as_list, known_options
+from tandem.base.arguments import as_list, checked_arguments
 
 BUDGET = 4096
 # What a model in a file of ONNX reads where its tokenizer does not say.
@@ -47,7 +47,7 @@ class CrossEncoder:
             self._tokenizer.enable_truncation(length)
 
     @classmethod
-    @known_options(EncoderError)
+    @checked_arguments(EncoderError)
     def load(
         cls, model: str | Path, *, device: str | None = None, template: str | None = None
     ) -> CrossEncoder:

@@ -20,7 +20,7 @@ from encoder.model.modules import ModelSpec
 from encoder.selection.build import SMALLEST_NORM, OnStep
 from encoder.selection.candidates import INT8, EngineOptions, SelectedEngine
 from encoder.selection.measure import Model, ModelRunner
-from tandem.base.arguments import as_list, known_options
+from tandem.base.arguments import as_list, checked_arguments
 from tandem.base.memory import lacks_memory
 from tandem.base.running import Backend, Precision
 from tandem.base.vectors import Vector
@@ -60,7 +60,7 @@ class Encoder:
             )
 
     @classmethod
-    @known_options(EncoderError)
+    @checked_arguments(EncoderError)
     def load(
         cls,
         model: str | Path,

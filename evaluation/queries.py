@@ -21,6 +21,7 @@ from ingest.read.sources.remote import bare
 from ingest.read.sources.streams import Stream, bounded_lines
 from ingest.records import Reject
 from query import Query, QueryError
+from tandem.base.arguments import checked_arguments
 
 _IDS, _TEXTS = ("_id", "id", "qid", "query_id"), ("text", "query", "title")
 _READING = Reading(text_fields=_TEXTS)
@@ -33,6 +34,7 @@ _JSON = re.compile(rb'\s*(\{|\[\s*([{\]"]|$))')
 _Found = tuple[int, Query]
 
 
+@checked_arguments(QueryError)
 def read_queries(source: str | Path) -> list[Query]:
     """All queries of a file, a BEIR folder or an address, in their order; "-" is standard input.
 

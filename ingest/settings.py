@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ingest.errors import IngestError
-from tandem.base.arguments import as_number, as_texts, known_options, settle
+from tandem.base.arguments import checked_arguments
 
 Format = Literal["jsonl", "csv", "tsv", "msmarco", "parquet", "arrow"]
 MEGABYTE = 1_000_000
@@ -20,8 +20,7 @@ _QUOTE = re.compile(r"|\\?[^\w\s\\]")
 
 
 def check_number(what: str, value: float, least: float, most: float = math.inf) -> None:
-    """Raise IngestError for no number, NaN, infinity, and for a number out of range."""
-    as_number(what, value, IngestError)
+    """Raise IngestError for NaN, infinity, and for a number out of range."""
     if least <= value <= most and value != math.inf:
         return
     above = f"at least {least:,}" if most == math.inf else f"from {least:,} to {most:,}"
@@ -50,7 +49,7 @@ def _check_table(delimiter: str | None, quote: str | None, encoding: str | None)
         )
 
 
-@known_options(IngestError)
+@checked_arguments(IngestError)
 @dataclass(frozen=True, kw_only=True)
 class Reading:
     """How rows become documents.
@@ -88,15 +87,12 @@ class Reading:
     follow: bool = False
 
     def __post_init__(self) -> None:
-        """Refuse a limit that no document can meet, or no cluster, and one text for several."""
-        for name in ("text_fields", "drop_fields"):
-            given = as_texts(name, getattr(self, name), IngestError, "names of fields")
-            settle(self, **{name: tuple(given)})
+        """Refuse a limit that no document can meet, or no cluster."""
         check_number("`Reading.max_bytes`", self.max_bytes, 1, LARGEST)
         _check_table(self.delimiter, self.quote, self.encoding)
 
 
-@known_options(IngestError)
+@checked_arguments(IngestError)
 @dataclass(frozen=True, kw_only=True)
 class Splitting:
     """How documents become passages; overlap: tokens that neighbouring passages share.
@@ -113,7 +109,7 @@ class Splitting:
         check_number("overlap", self.overlap, 0)
 
 
-@known_options(IngestError)
+@checked_arguments(IngestError)
 @dataclass(frozen=True, kw_only=True)
 class Writing:
     """How passages are sent.

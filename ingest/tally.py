@@ -15,7 +15,7 @@ from ingest.read.rejects import RejectsFile
 from ingest.read.sources.files import shown
 from ingest.records import Document, Passage, Reject
 from ingest.settings import check_number
-from tandem.base.arguments import known_options
+from tandem.base.arguments import checked_arguments
 
 # In the order in which a document passes them.
 Stage = Literal["read", "split", "skip", "encode", "pack", "write"]
@@ -130,7 +130,7 @@ class _Pending:
     rejected: bool = False
 
 
-@known_options(IngestError)
+@checked_arguments(IngestError)
 @dataclass(frozen=True, kw_only=True)
 class RejectLimit:
     """How many rejects are too many: a fixed number, or a share of what was read, at least 100."""

@@ -12,7 +12,7 @@ from mappings.errors import MappingError
 from mappings.quantization import QUANTIZATIONS, Quantization, quantization_of, quantize
 from mappings.record import Fields, IndexRecord
 from mappings.types import field_mapping
-from tandem.base.arguments import as_whole, known_options, settle
+from tandem.base.arguments import checked_arguments
 
 # k-NN's KNNEngine.java allows 16,000 dimensions; Elasticsearch's dense_vector allows 4,096.
 MAX_DIMENSION = {"opensearch": 16_000, "elasticsearch": 4_096}
@@ -22,7 +22,7 @@ ENGINES = ("lucene", "faiss")
 FIXED = ("analyzer", "engine", "quantization", "m", "ef_construction", "shards")
 
 
-@known_options(MappingError)
+@checked_arguments(MappingError)
 @dataclass(frozen=True, kw_only=True)
 class Shape:
     """How an index is laid out, apart from who encodes it.
@@ -51,8 +51,6 @@ class Shape:
                 f"unknown quantization {self.quantization!r}: use one of "
                 f"{', '.join(QUANTIZATIONS)}."
             )
-        for name in ("m", "ef_construction", "shards", "replicas"):
-            settle(self, **{name: as_whole(name, getattr(self, name), MappingError)})
         for name in ("m", "ef_construction", "shards"):
             if getattr(self, name) < 1:
                 raise MappingError(f"{name} is {getattr(self, name)} and must be at least 1.")

@@ -11,8 +11,10 @@ import numpy as np
 from query.answer.results import Answer, Explanation, Hit, Result
 from query.errors import QueryError
 from query.question import is_text, visible
+from tandem.base.arguments import checked_arguments
 
 
+@checked_arguments(QueryError)
 def result_json(result: Result) -> dict[str, Any]:
     """The object that the command line prints of one search."""
     found: dict[str, Any] = {
@@ -72,6 +74,7 @@ def _explanation_json(explanation: Explanation, hit: Hit) -> dict[str, Any]:
     }
 
 
+@checked_arguments(QueryError)
 def answer_json(answer: Answer) -> dict[str, Any]:
     """One line of a JSONL run: the query, and its hits or its error."""
     query = answer.query
@@ -81,6 +84,7 @@ def answer_json(answer: Answer) -> dict[str, Any]:
     return {**found, **result_json(answer.result)}
 
 
+@checked_arguments(QueryError)
 def trec_lines(answer: Answer, tag: str) -> list[str]:
     """`qid Q0 docid rank score tag` for each hit; the document's id where hits are collapsed.
 

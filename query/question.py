@@ -13,15 +13,7 @@ from numpy.typing import NDArray
 
 from mappings import Fusion, fault_of_pipeline_name
 from query.errors import QueryError, TextError
-from tandem.base.arguments import (
-    as_number,
-    as_texts,
-    as_whole,
-    check_type,
-    known_options,
-    settle,
-    shown,
-)
+from tandem.base.arguments import checked_arguments, settle, shown
 
 
 def is_text(text: str) -> bool:
@@ -82,7 +74,7 @@ class PassageScorer(Protocol):
         """One score for each passage, float32 [n]; higher is better."""
 
 
-@known_options(QueryError)
+@checked_arguments(QueryError)
 @dataclass(frozen=True, kw_only=True)
 class Bm25:
     """How words are matched.
@@ -101,11 +93,6 @@ class Bm25:
 
     def __post_init__(self) -> None:
         """Refuse an unknown operator and a phrase boost that is below 0 or not finite."""
-        settle(
-            self,
-            fields=tuple(as_texts("fields", self.fields, QueryError, "names of fields")),
-            phrase_boost=as_number("the phrase boost", self.phrase_boost, QueryError),
-        )
         if self.operator not in ("or", "and"):
             raise QueryError(f"unknown operator {self.operator!r}: use or, and.")
         minimum = self.minimum_should_match
@@ -119,7 +106,7 @@ class Bm25:
             )
 
 
-@known_options(QueryError)
+@checked_arguments(QueryError)
 @dataclass(frozen=True, kw_only=True)
 class Knn:
     """How neighbours are looked for.
@@ -136,11 +123,6 @@ class Knn:
 
     def __post_init__(self) -> None:
         """Refuse numbers out of range."""
-        if self.ef_search is not None:
-            settle(self, ef_search=as_whole("ef_search", self.ef_search, QueryError))
-        for name in ("oversample", "min_cosine"):
-            if (value := getattr(self, name)) is not None:
-                settle(self, **{name: as_number(name, value, QueryError)})
         if self.ef_search is not None and not 1 <= self.ef_search <= MOST:
             raise QueryError(f"ef_search is {self.ef_search} and must be from 1 to {MOST:,}.")
         if self.oversample is not None and not 1 <= self.oversample <= 100:
@@ -149,7 +131,7 @@ class Knn:
             raise QueryError(f"the minimum cosine is {self.min_cosine:g} and must be from -1 to 1.")
 
 
-@known_options(QueryError)
+@checked_arguments(QueryError)
 @dataclass(frozen=True, kw_only=True)
 class Tuning:
     """How a search finds what it asks for.
@@ -169,14 +151,8 @@ class Tuning:
 
     def __post_init__(self) -> None:
         """Refuse a depth out of range, an unknown place, and a pipeline that would not be used."""
-        for name, kind in (("bm25", Bm25), ("knn", Knn), ("fusion", Fusion)):
-            cure = f"give {kind.__name__}(...)"
-            if (value := getattr(self, name)) is not None or name != "fusion":
-                check_type(name, value, kind, QueryError, cure)
-        if self.depth is not None:
-            settle(self, depth=as_whole("the depth", self.depth, QueryError))
-            if not 1 <= self.depth <= MOST:
-                raise QueryError(f"the depth is {self.depth} and must be from 1 to {MOST:,}.")
+        if self.depth is not None and not 1 <= self.depth <= MOST:
+            raise QueryError(f"the depth is {self.depth} and must be from 1 to {MOST:,}.")
         if self.place not in PLACES:
             raise QueryError(f"unknown place {self.place!r} of fusion: use {', '.join(PLACES)}.")
         if self.pipeline is not None and (fault := fault_of_pipeline_name(self.pipeline)):
@@ -196,7 +172,7 @@ class Tuning:
         return self.fusion or Fusion()
 
 
-@known_options(QueryError, "a search")
+@checked_arguments(QueryError, "a search", own=("text",))
 @dataclass(frozen=True)
 class Question:
     """One search: what is asked, of which passages, and how much of the answer.
@@ -222,14 +198,7 @@ class Question:
         self._check_text()
         if self.mode not in MODES:
             raise QueryError(f"unknown mode {self.mode!r}: use {', '.join(MODES)}.")
-        check_type("tuning", self.tuning, Tuning, QueryError, "give Tuning(...)")
-        where = () if self.where is None else self.where
-        settle(
-            self,
-            k=as_whole("k", self.k, QueryError),
-            start=as_whole("start", self.start, QueryError),
-            where=tuple(as_texts("where", where, QueryError, "conditions")),
-        )
+        settle(self, where=self.where or ())
         if not 1 <= self.k <= MOST:
             raise QueryError(f"k is {self.k:,} and must be from 1 to {MOST:,}.")
         if self.start < 0:

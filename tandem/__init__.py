@@ -72,6 +72,7 @@ if TYPE_CHECKING:
         OutageError,
         PassageEncoder,
         Plan,
+        PruneLimit,
         Reading,
         RejectLimit,
         Removal,
@@ -139,7 +140,7 @@ _NAMES = {
         Adoption Enrichment adopt_index enrich OtherPromptError
         BlockedError DryRun IncompleteError IndexRefusedError IngestError
         LostPlaceError OutageError
-        PassageEncoder Plan Reading RejectLimit Removal Report SourceError Splitting
+        PassageEncoder Plan PruneLimit Reading RejectLimit Removal Report SourceError Splitting
         TooManyRejectsError Writing create_index delete_index describe_index dry_run ingest
         list_indexes remove switch_alias
     """,
@@ -202,6 +203,7 @@ __all__ = [
     "PassageEncoder",
     "PassageScorer",
     "Plan",
+    "PruneLimit",
     "Query",
     "QueryEncoder",
     "QueryError",

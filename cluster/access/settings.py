@@ -12,7 +12,7 @@ from cluster.access.certificates import Certificates
 from cluster.access.credentials import Credentials, Secret, secret, split
 from cluster.access.proxy import Proxy, proxy_to
 from cluster.errors import ClusterError
-from tandem.base.arguments import as_number, check_type, settle
+from tandem.base.arguments import settle, shown
 
 _URL = (
     "give text, as https://search.example:9200, or a client of opensearch-py as connect(client=...)"
@@ -102,7 +102,8 @@ def hosts_of(url: str | Sequence[str]) -> tuple[SplitResult, ...]:
     """The hosts that are named, each once; raises ClusterError."""
     urls: list[Any] = list(url) if isinstance(url, list | tuple) else [url]
     for each in urls:
-        check_type("the URL", each, str, ClusterError, _URL)
+        if not isinstance(each, str):
+            raise ClusterError(f"the URL is {shown(each)}: {_URL}.")
     if not urls:
         raise ClusterError("`url` is an empty list: name a host, or leave it out.")
     return tuple(dict.fromkeys(split(each) for each in urls))
@@ -110,7 +111,6 @@ def hosts_of(url: str | Sequence[str]) -> tuple[SplitResult, ...]:
 
 def check_timeout(timeout: float) -> None:
     """Raise ClusterError for a timeout that no socket takes."""
-    as_number("the timeout", timeout, ClusterError)
     if not 0 < timeout <= LONGEST_TIMEOUT:
         raise ClusterError(
             f"the timeout is {timeout} and must be a number of seconds above 0, and at most "

@@ -27,6 +27,7 @@ from cluster.node.home import (
 from cluster.node.java import Java, find_java
 from cluster.node.ready import is_node, wait_until_ready
 from cluster.node.state import NodeState, Record
+from tandem.base.arguments import checked_arguments
 from tandem.base.folders import make_enterable
 
 STOP_SECONDS = 30.0
@@ -35,6 +36,7 @@ START_SECONDS = 180.0
 PATIENCE_SECONDS = 60.0
 
 
+@checked_arguments(NodeError)
 @dataclass(frozen=True)
 class EmbeddedNode:
     """One node in one home.

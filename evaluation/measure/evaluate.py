@@ -16,6 +16,7 @@ from evaluation.measure.significance import Comparison, compare, interval
 from query import Answer, Query, Tuning
 from query.files import name_of
 from query.question import DEPTH, HYBRID, MODES, MOST, Mode
+from tandem.base.arguments import checked_arguments
 
 # Called with how many queries have been answered since the last call.
 OnAnswered = Callable[[int], None]
@@ -84,6 +85,7 @@ class Evaluation:
         return len(self.figures[0].values[NDCG])
 
 
+@checked_arguments(EvaluationError)
 def evaluate(
     searcher: Answering,
     queries: Sequence[Query],

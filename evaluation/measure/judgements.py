@@ -7,6 +7,7 @@ from pathlib import Path
 
 from evaluation.errors import EvaluationError
 from evaluation.measure.text_files import lines_of
+from tandem.base.arguments import checked_arguments
 
 # query id -> document id -> grade; a grade of 0 or less is judged and not relevant.
 Judgements = dict[str, dict[str, int]]
@@ -15,6 +16,7 @@ Judgements = dict[str, dict[str, int]]
 _HEADERS = ("query-id", "query_id", "qid", "queryid")
 
 
+@checked_arguments(EvaluationError)
 def read_judgements(path: Path, split: str = "test") -> Judgements:
     """Grades of documents by query, from a file or from a BEIR folder's `qrels/SPLIT.tsv`.
 

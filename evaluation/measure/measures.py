@@ -7,12 +7,14 @@ from typing import Any
 from evaluation.errors import EvaluationError
 from evaluation.measure.judgements import Judgements
 from evaluation.measure.runs import Run
+from tandem.base.arguments import checked_arguments
 
 # As they are printed, and in `evaluate --json`.
 NDCG, RR, R100, R1000, JUDGED = "nDCG@10", "RR@10", "R@100", "R@1000", "judged@10"
 MEASURES = (NDCG, RR, R100, R1000, JUDGED)
 
 
+@checked_arguments(EvaluationError)
 def measure(run: Run, judgements: Judgements, relevant: int = 1) -> dict[str, dict[str, float]]:
     """Each measure's value for each judged query, 0 for a query without hits.
 

@@ -8,11 +8,13 @@ from pathlib import Path
 from evaluation.errors import EvaluationError
 from evaluation.measure.text_files import lines_of
 from query.files import falling, fault_of_id
+from tandem.base.arguments import checked_arguments
 
 # query id -> (document id, score), best first.
 Run = dict[str, list[tuple[str, float]]]
 
 
+@checked_arguments(EvaluationError)
 def read_run(path: Path) -> Run:
     """A run of six columns, `qid Q0 docid rank score tag`, ordered as trec_eval orders it.
 
@@ -49,6 +51,7 @@ def _number(score: str, where: str) -> float:
         raise EvaluationError(f"{where}: the score is {score!r} and must be a number.") from None
 
 
+@checked_arguments(EvaluationError)
 def write_run(run: Run, path: Path, tag: str) -> None:
     """Write a run, whole or not at all; its scores must fall strictly. Raises EvaluationError."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.tmp")

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from evaluation.errors import EvaluationError
+from tandem.base.arguments import checked_arguments
+
 # Random assignments, and resamples of an interval: enough that the last digit shown is steady.
 ROUNDS = 9_999
 CONFIDENCE = 0.95
@@ -88,6 +91,7 @@ def randomisation_p(first: Values, second: Values) -> float:
     return float(found.pvalue)
 
 
+@checked_arguments(EvaluationError)
 def compare(
     name: str,
     now: Mapping[str, float],

@@ -26,6 +26,7 @@ from evaluation.mine.journal import (
 from evaluation.mine.judging import choose
 from evaluation.mine.records import Judge, Mining
 from query import Query, Tuning
+from tandem.base.arguments import checked_arguments
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Mined:
     failures: Sequence[tuple[str, str]] = field(default=())
 
 
+@checked_arguments(EvaluationError)
 def mine(
     searcher: Searching,
     queries: Sequence[Query],

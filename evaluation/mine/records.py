@@ -14,6 +14,7 @@ from evaluation.errors import EvaluationError
 from evaluation.mine.copies import Words
 from query import Query
 from query.question import BM25, KNN, MODES, MOST, Mode
+from tandem.base.arguments import checked_arguments
 
 # Why a passage is no negative, in the order in which it is asked.
 POSITIVE, COPY, AGAIN = "judged positive", "near copy", "found before"
@@ -32,6 +33,7 @@ class Judge(Protocol):
         """How surely each passage answers its query, as log-odds: float32 [n]."""
 
 
+@checked_arguments(EvaluationError)
 @dataclass(frozen=True)
 class Mining:
     """Which passages become negatives.

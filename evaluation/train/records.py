@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from evaluation.errors import EvaluationError
+from tandem.base.arguments import checked_arguments
 
 Loss = Literal["mnrl", "margin-mse"]
 LOSSES: tuple[Loss, ...] = ("mnrl", "margin-mse")
@@ -18,6 +19,7 @@ SCALE = 20.0
 NDCG = "nDCG@10"
 
 
+@checked_arguments(EvaluationError)
 @dataclass(frozen=True)
 class Training:
     """How a model is trained; the defaults are those of the MS MARCO models.

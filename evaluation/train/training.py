@@ -20,11 +20,13 @@ from evaluation.train.examples import passages, read_examples, split
 from evaluation.train.records import NDCG, Trained, Training
 from evaluation.train.subjects import Subject, bi_encoder, cross_encoder
 from evaluation.train.workplace import Workplace, finished, open_workplace
+from tandem.base.arguments import checked_arguments
 
 # Called with what there is to tell: what is about to be done, and each epoch's figure.
 OnTold = Callable[[str], None]
 
 
+@checked_arguments(EvaluationError)
 def train(
     mined: Path,
     model: str | Path,

@@ -8,10 +8,12 @@ from dataclasses import KW_ONLY, dataclass, field, replace
 from evaluation.errors import EvaluationError
 from query import Bm25, Fusion, SearchSettings, Tuning
 from query.question import DEPTH
+from tandem.base.arguments import checked_arguments
 
 TECHNIQUES = ("min_max", "l2", "z_score", "rrf")
 
 
+@checked_arguments(EvaluationError)
 @dataclass(frozen=True)
 class Setting:
     """One way to search; fields: BM25's, empty for the index's own."""
@@ -37,6 +39,7 @@ class Setting:
         return SearchSettings(self.fusion, self.depth, self.fields)
 
 
+@checked_arguments(EvaluationError)
 @dataclass(frozen=True)
 class Grid:
     """What is tried, one axis after the other: fusions first, then depths, then fields.

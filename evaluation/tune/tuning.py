@@ -16,6 +16,7 @@ from evaluation.measure.significance import Comparison, compare, interval
 from evaluation.tune.grid import Grid, Setting
 from query import Query, Tuning
 from query.question import HYBRID
+from tandem.base.arguments import checked_arguments
 
 # Above it a gain may be chance. Folds share the queries that choose, so that p comes out too small:
 # of 300 tunings of 42 settings on random judgements, 5 % seemed to gain by p < 0.05, 1.7 % by this.
@@ -56,6 +57,7 @@ class Tuned:
         return self.comparison.difference > 0 and self.comparison.p < SIGNIFICANT
 
 
+@checked_arguments(EvaluationError)
 def tune(
     searcher: Answering,
     queries: Sequence[Query],

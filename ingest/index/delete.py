@@ -9,11 +9,13 @@ from ingest.errors import IndexRefusedError
 from ingest.index.aliases.generations import record_of
 from ingest.index.describe import aliases, check_name
 from mappings import path_of
+from tandem.base.arguments import checked_arguments
 
 if TYPE_CHECKING:
     from cluster import Cluster
 
 
+@checked_arguments(IndexRefusedError)
 def delete_index(cluster: Cluster, name: str, *, with_alias: str | Collection[str] = ()) -> None:
     """Delete an index that Tandem made and every document in it.
 

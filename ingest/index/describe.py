@@ -11,6 +11,7 @@ from cluster.client.shards import SHARD_CURE
 from ingest.errors import IndexRefusedError
 from mappings import fault_of_name
 from mappings.existing import has_vector, resolved
+from tandem.base.arguments import checked_arguments
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -68,6 +69,7 @@ def aliases(description: Mapping[str, Any]) -> list[str]:
     return [name for name in description.get("aliases", {}) if not _LEASE.search(name)]
 
 
+@checked_arguments(IndexRefusedError)
 def list_indexes(cluster: Cluster, pattern: str = "*") -> list[dict[str, Any]]:
     """One row for each index that has a record of Tandem's, in the order of names; two requests.
 
@@ -129,6 +131,7 @@ def _size(stats: Mapping[str, Any], name: str) -> Any:
     return nothing | stats.get(name, {}).get("primaries", {})
 
 
+@checked_arguments(IndexRefusedError, "describe_index")
 def describe(cluster: Cluster, name: str) -> dict[str, Any]:
     """Who encoded an index, or the one behind an alias, how it is laid out and what it holds.
 

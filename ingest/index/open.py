@@ -24,11 +24,13 @@ from mappings import (
     with_load_note,
 )
 from mappings.existing import nested_in, resolved, vectors
+from tandem.base.arguments import checked_arguments
 
 if TYPE_CHECKING:
     from cluster import Cluster
 
 
+@checked_arguments(IndexRefusedError)
 def create_index(
     cluster: Cluster,
     name: str,

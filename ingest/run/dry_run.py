@@ -22,11 +22,11 @@ from ingest.read.fields import check_texts
 from ingest.read.rows import Source
 from ingest.records import Document, Passage, PassageEncoder, Reject
 from ingest.run.deduplicate import Seen
-from ingest.run.plan import Plan, checked, given_plan, named
+from ingest.run.plan import Plan, checked, named
 from ingest.run.removal.prune import candidates, check_prunable
 from ingest.write.client import IndexClient
 from mappings import Fields, IndexRecord
-from tandem.base.arguments import known_options
+from tandem.base.arguments import checked_arguments
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -78,7 +78,7 @@ class DryRun:
         }
 
 
-@known_options(IngestError)
+@checked_arguments(IngestError)
 def dry_run(
     source: Source,
     *,
@@ -92,7 +92,7 @@ def dry_run(
 
     Raises what `ingest` raises for the same source, index or alias, and plan.
     """
-    plan = given_plan(plan, cluster, encoder, index, alias)
+    plan = plan or Plan()
     rows, name = checked(source, plan, alias), named(cluster, encoder, index, alias, plan)
     there = existing(cluster, name, encoder, plan.shape)
     plan = plan.as_recorded(there[2].template if there else None)

@@ -23,7 +23,7 @@ from ingest.run import finish
 from ingest.run.deduplicate import Deduplicator, Seen
 from ingest.run.lease import INTERRUPT_SECONDS, Lease, take_lease
 from ingest.run.pipeline import Pipeline
-from ingest.run.plan import Plan, checked, given_plan
+from ingest.run.plan import Plan, checked
 from ingest.run.removal.prune import check_prunable, prune
 from ingest.run.stages import Clock, Flow, wait_for
 from ingest.tally import Report, Tally
@@ -31,7 +31,7 @@ from ingest.write.client import IndexClient
 from ingest.write.lookup import Sample
 from ingest.write.outage import telling
 from mappings import Shape
-from tandem.base.arguments import known_options
+from tandem.base.arguments import checked_arguments
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -41,7 +41,7 @@ RESTORE_SECONDS = 5.0  # for which a second interrupt waits for settings to be r
 OnReport = Callable[[Report], None]
 
 
-@known_options(IngestError)
+@checked_arguments(IngestError)
 def ingest(
     source: Source,
     *,
@@ -63,7 +63,7 @@ def ingest(
     Running it again writes and encodes only what is new or changed. Raises IngestError, the
     encoder's and the cluster's errors; KeyboardInterrupt after what was encoded is written.
     """
-    plan = given_plan(plan, cluster, encoder, index, alias)
+    plan = plan or Plan()
     plan = replace(plan, shape=shape) if shape else plan
     rows = checked(source, plan, alias)
     flow, most, tell = Flow(), plan.writing.max_outage, on_progress or (lambda report: None)

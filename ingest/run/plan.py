@@ -22,13 +22,13 @@ from ingest.run.removal.prune import Confirm, PruneLimit
 from ingest.settings import Reading, Splitting, Writing
 from ingest.tally import RejectLimit
 from mappings import Fields, Shape
-from tandem.base.arguments import CLUSTER, check_can, check_type, known_options
+from tandem.base.arguments import checked_arguments
 
 if TYPE_CHECKING:
     from cluster import Cluster
 
 
-@known_options(IngestError)
+@checked_arguments(IngestError)
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """Everything that a run is asked to do, apart from its source, cluster and encoder.
@@ -54,32 +54,11 @@ class Plan:
     keep: int | None = None
     take_alias: bool = False
 
-    def __post_init__(self) -> None:
-        """Refuse options of another kind than their names say."""
-        kinds = (Shape, Reading, Splitting, Writing, RejectLimit)
-        names = ("shape", "reading", "splitting", "writing", "max_rejects")
-        for name, kind in zip(names, kinds, strict=True):
-            cure = f"give {kind.__name__}(...)"
-            check_type(name, getattr(self, name), kind, IngestError, cure)
-
     def as_recorded(self, template: str | None) -> Plan:
         """The same plan, with the template of an index's record where it has none of its own."""
         if template is None or self.reading.template is not None:
             return self
         return replace(self, reading=replace(self.reading, template=template))
-
-
-def given_plan(
-    plan: Plan | None, cluster: object, encoder: object, index: object, alias: object
-) -> Plan:
-    """The plan, or that of nothing asked; refuses what is no cluster, encoder, name or plan."""
-    check_can("cluster", cluster, "capabilities", IngestError, CLUSTER)
-    check_can("encoder", encoder, "stream_passages", IngestError, "give Encoder.load(...)")
-    for what, name in (("index", index), ("alias", alias)):
-        check_type(what, name, str | None, IngestError, "give one name, which is written into")
-    plan = Plan() if plan is None else plan
-    check_type("plan", plan, Plan, IngestError, "give Plan(...)")
-    return plan
 
 
 def checked(source: Source, plan: Plan, alias: str | None = None) -> Rows:

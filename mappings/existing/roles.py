@@ -8,7 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from mappings.errors import MappingError
 from mappings.record import Fields
+from tandem.base.arguments import checked_arguments
 
 # What people call the field of a text, and of a title; of several that are there, the sample tells.
 TEXT_NAMES = (
@@ -26,6 +28,7 @@ USUAL_SHARE = 0.5
 SAMPLE = 20
 
 
+@checked_arguments(MappingError)
 @dataclass(frozen=True)
 class Roles:
     """What a user says of an index's fields; None leaves it to the index."""

@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any, Literal
 
 from mappings.errors import MappingError
-from tandem.base.arguments import as_list, as_number, as_whole, known_options, settle
+from tandem.base.arguments import checked_arguments
 
 Technique = Literal["min_max", "l2", "z_score", "rrf"]
 Combination = Literal["arithmetic_mean", "geometric_mean", "harmonic_mean"]
@@ -30,7 +30,7 @@ _OWN, _PARTS = "Tandem: ", {"description", "phase_results_processors"}
 _NORMALIZE, _RANK = "normalization-processor", "score-ranker-processor"
 
 
-@known_options(MappingError)
+@checked_arguments(MappingError)
 @dataclass(frozen=True, kw_only=True)
 class Fusion:
     """How two ranked lists, BM25's and kNN's, become one.
@@ -59,7 +59,6 @@ class Fusion:
             raise MappingError(
                 f"{self.technique} has no {self.combination}: leave the combination out."
             )
-        settle(self, rank_constant=as_whole("the rank constant", self.rank_constant, MappingError))
         if self.rank_constant not in _RANK_CONSTANTS:
             raise MappingError(
                 f"the rank constant is {self.rank_constant} and must be from 1 to 10,000."
@@ -69,8 +68,6 @@ class Fusion:
     def _check_weights(self) -> None:
         if self.weights is None:
             return
-        given = as_list("weights", self.weights, MappingError, "two numbers")
-        settle(self, weights=tuple(as_number("a weight", each, MappingError) for each in given))
         if len(self.weights) != 2:
             raise MappingError(
                 f"{len(self.weights)} weights are given for 2 legs: give one for BM25 and one "

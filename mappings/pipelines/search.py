@@ -12,11 +12,13 @@ from msgspec import Meta, Struct
 from mappings.errors import MappingError
 from mappings.pipelines.pipeline import Combination, Fusion, Technique
 from mappings.record import own_meta
+from tandem.base.arguments import checked_arguments
 
 # The key of the mapping's `_meta`, beside Tandem's record.
 SEARCH = "search"
 
 
+@checked_arguments(MappingError)
 @dataclass(frozen=True)
 class SearchSettings:
     """What a hybrid search of an index does unless its caller says otherwise.

@@ -19,7 +19,7 @@ from query.question import Question, SearchOptions
 from query.search.many import IN_FLIGHT, Many, answers, batches, check_queries
 from query.search.searcher import BaseSearcher, headers_of
 from query.search.steps import Rerank, Steps, Work
-from tandem.base.arguments import known_options
+from tandem.base.arguments import checked_arguments
 from tandem.base.vectors import Vector
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ async def _closed(life: AsyncGenerator[None, None]) -> None:
     await life.aclose()
 
 
-@known_options(QueryError)
+@checked_arguments(QueryError)
 class AsyncSearcher(BaseSearcher):
     """Searches an index, or an alias, of a cluster from coroutines, in whichever event loop.
 
@@ -111,6 +111,7 @@ class AsyncSearcher(BaseSearcher):
         self._encoders.close()
         await self._clients.close()
 
+    @checked_arguments(QueryError, own=("text",))
     async def search(
         self,
         text: str,
@@ -123,6 +124,7 @@ class AsyncSearcher(BaseSearcher):
         question = Question(text, **options)
         return await self._run(self._flows.search(question, vector, rerank))
 
+    @checked_arguments(QueryError, own=("queries",))
     def search_many(
         self,
         queries: Iterable[tuple[str | int, str]],

@@ -16,7 +16,7 @@ from query.errors import QueryError, TextError
 from query.question import Query, Question
 from query.search.steps import Flows, Rerank, Steps, Work
 from query.target import Target
-from tandem.base.arguments import as_whole, shown
+from tandem.base.arguments import shown
 from tandem.base.vectors import Vector
 
 # Queries of a request where nobody says: short ones fill the encoder's batches only by many, and
@@ -49,7 +49,7 @@ def batches(
     """
     if most is None:
         most = max(1, min(BATCH, BATCH_CANDIDATES // like.depth))
-    if as_whole("batch", most, QueryError) < 1:
+    if most < 1:
         raise QueryError(f"batch is {most} and must be at least 1.")
     batch: list[Query] = []
     try:

@@ -8,11 +8,13 @@ from cluster.diagnosis.rights import require
 from mappings import Fusion, fault_of_pipeline_name, is_own, path_of, pipeline_body
 from query.body.hybrid import fusion_obstacle
 from query.errors import QueryError
+from tandem.base.arguments import checked_arguments
 
 if TYPE_CHECKING:
     from cluster import Cluster
 
 
+@checked_arguments(QueryError)
 def put_pipeline(
     cluster: Cluster, name: str, fusion: Fusion, *, replace: bool = False
 ) -> dict[str, Any]:

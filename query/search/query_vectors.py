@@ -15,7 +15,6 @@ from mappings import EncoderRecord
 from query.errors import QueryError, TargetError
 from query.question import QueryEncoder
 from query.target import Target
-from tandem.base.arguments import as_number, check_can
 from tandem.base.vectors import Vector
 
 if TYPE_CHECKING:
@@ -48,7 +47,6 @@ class VectorCache:
     """
 
     def __init__(self, size: int = SIZE) -> None:
-        as_number("cache", size, QueryError)
         if not 0 <= size < math.inf:
             raise QueryError(f"the cache is {size} vectors and must be a number of at least 0.")
         self._size = size
@@ -119,9 +117,6 @@ class Encoders:
         cache: int = SIZE,
         on_progress: OnStep | None = None,
     ) -> None:
-        if given is not None:
-            cure = "give Encoder.load(...), or the name of a model as model"
-            check_can("encoder", given, "encode_queries", QueryError, cure)
         self._given = given
         self._model = model
         self._on_progress = on_progress

@@ -17,7 +17,7 @@ from query.search.many import IN_FLIGHT, Many, answers, batches, check_queries
 from query.search.query_vectors import SIZE, Encoders
 from query.search.steps import Flows, Rerank, Steps, Work
 from query.target import Roles
-from tandem.base.arguments import CLUSTER, check_can, known_options
+from tandem.base.arguments import checked_arguments
 from tandem.base.vectors import Vector
 
 if TYPE_CHECKING:
@@ -43,7 +43,6 @@ class BaseSearcher:
         cache: int = SIZE,
         on_progress: OnStep | None = None,
     ) -> None:
-        check_can("cluster", cluster, "capabilities", QueryError, CLUSTER)
         self._cluster = cluster
         self._encoders = Encoders(encoder, model, cache, on_progress)
         self._flows = Flows(
@@ -62,7 +61,7 @@ class BaseSearcher:
         )
 
 
-@known_options(QueryError)
+@checked_arguments(QueryError)
 class Searcher(BaseSearcher):
     """Searches an index, or an alias, of a cluster; of a list of names, all of them together.
 
@@ -89,6 +88,7 @@ class Searcher(BaseSearcher):
         """Let go of the model that was loaded here; the cluster and a given encoder stay open."""
         self._encoders.close()
 
+    @checked_arguments(QueryError, own=("text",))
     def search(
         self,
         text: str,
@@ -109,6 +109,7 @@ class Searcher(BaseSearcher):
         question = Question(text, **options)
         return self._run(self._flows.search(question, vector, rerank))
 
+    @checked_arguments(QueryError, own=("queries",))
     def search_many(
         self,
         queries: Iterable[tuple[str | int, str]],

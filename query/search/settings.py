@@ -6,11 +6,13 @@ from typing import TYPE_CHECKING
 
 from mappings import SEARCH, SearchSettings, own_meta, path_of
 from query.errors import QueryError
+from tandem.base.arguments import checked_arguments
 
 if TYPE_CHECKING:
     from cluster import Cluster
 
 
+@checked_arguments(QueryError)
 def put_search_settings(cluster: Cluster, index: str, settings: SearchSettings) -> list[str]:
     """Have hybrid searches of an index, or of all behind an alias, do as `settings` say.
 
@@ -20,6 +22,7 @@ def put_search_settings(cluster: Cluster, index: str, settings: SearchSettings) 
     return _put(cluster, index, settings)
 
 
+@checked_arguments(QueryError)
 def remove_search_settings(cluster: Cluster, index: str) -> list[str]:
     """Have searches of an index do the usual again; the names of those that had settings."""
     return _put(cluster, index, None)

@@ -36,15 +36,7 @@ from query.question import HYBRID, MOST, PassageScorer, QueryEncoder, Question
 from query.search.misfit import misfit, pairs_in, sample_request
 from query.search.query_vectors import Encoders
 from query.target import Roles, Target, read_target
-from tandem.base.arguments import (
-    as_list,
-    as_texts,
-    as_whole,
-    check_can,
-    check_type,
-    known_options,
-    settle,
-)
+from tandem.base.arguments import checked_arguments
 from tandem.base.vectors import Vector
 
 if TYPE_CHECKING:
@@ -69,7 +61,7 @@ class Work:
 Steps = Generator["Request | Work", Any, T]
 
 
-@known_options(QueryError)
+@checked_arguments(QueryError)
 @dataclass(frozen=True)
 class Rerank:
     """A cross-encoder that orders the first hits anew; depth: how many of them it reads."""
@@ -79,8 +71,6 @@ class Rerank:
 
     def __post_init__(self) -> None:
         """Refuse what cannot score, and a depth out of range."""
-        check_can("model", self.model, "score", QueryError, "give CrossEncoder.load(...)")
-        settle(self, depth=as_whole("the rerank depth", self.depth, QueryError))
         if not 1 <= self.depth <= MOST:
             raise QueryError(f"the rerank depth is {self.depth:,} and must be from 1 to {MOST:,}.")
 
@@ -99,8 +89,7 @@ class Flows:
         explain: Callable[[Exception], Exception],
         roles: Roles | None = None,
     ) -> None:
-        if not isinstance(index, str):
-            index = ",".join(as_texts("index", index, TargetError, "names of indexes"))
+        index = index if isinstance(index, str) else ",".join(index)
         if fault := fault_of_pattern(index):
             raise TargetError(f"{index!r} cannot be the name of an index: {fault}.")
         self.index = index
@@ -121,8 +110,6 @@ class Flows:
         """Search once; vector: float32 [dim] instead of the text's own, for knn and hybrid."""
         if vector is not None:
             vector = _as_vector(vector)
-        if rerank is not None:
-            check_type("rerank", rerank, Rerank, QueryError, "give Rerank(CrossEncoder.load(...))")
         if rerank is None:
             return (yield from self._search(question, vector))
         if rerank.depth < question.end:
@@ -266,9 +253,9 @@ class Flows:
         return fusion
 
 
-def _as_vector(given: object) -> Vector:
+def _as_vector(given: Vector | Sequence[float]) -> Vector:
     try:
-        return np.ascontiguousarray(as_list("vector", given, QueryError, "numbers"), np.float32)
+        return np.ascontiguousarray(given, np.float32)
     except (TypeError, ValueError) as error:
         raise QueryError(f"vector holds what is no number ({error}): give numbers.") from error
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from collections.abc import Callable, Iterable, Mapping
-from functools import wraps
-from numbers import Integral, Real
-from types import UnionType
-from typing import Any, TypeVar, cast
+from collections.abc import Callable, Collection, Iterable
+from functools import cached_property, wraps
+from typing import Any, TypeVar, cast, get_type_hints
 
+from tandem.base.annotations import NO_LIST, UnfitError, described, fitted, is_secret, meant
 from tandem.base.errors import TandemError
 
 Error = type[TandemError]
-# What is given in place of a cluster is mostly a client of opensearch-py.
-CLUSTER = "give what connect(url) returns, or connect(client=...) for a client of opensearch-py"
 Subject = TypeVar("Subject", bound=Callable[..., Any])
 
 LONGEST_SHOWN = 60
@@ -25,6 +22,10 @@ def shown(value: object) -> str:
     if isinstance(value, str | int | float | list | tuple | dict | set) or value is None:
         text = repr(value)
         return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}..."
+    return _typed(value)
+
+
+def _typed(value: object) -> str:
     return f"of type {type(value).__module__}.{type(value).__qualname__}"
 
 
@@ -36,8 +37,7 @@ def as_list(what: str, value: object, error: Error, each: str = "texts") -> list
     """
     if isinstance(value, list):
         return value
-    unordered = isinstance(value, str | bytes | bytearray | Mapping | set | frozenset)
-    if unordered or not isinstance(value, Iterable):
+    if isinstance(value, NO_LIST) or not isinstance(value, Iterable):
         raise error(f"{what} is {shown(value)}: give a list of {each}, also for one.")
     column = getattr(value, "tolist", None)  # of numpy and pandas: plain Python values
     found = column() if column else list(value)
@@ -55,56 +55,91 @@ def as_texts(what: str, value: object, error: Error, each: str = "texts") -> lis
     return found
 
 
-def as_whole(what: str, value: object, error: Error) -> int:
-    """A whole number as an int, whichever library it comes from; raises `error` for all else."""
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        raise error(f"{what} is {shown(value)} and must be a whole number.")
-    return int(value)
+def checked_arguments(
+    error: Error, name: str | None = None, own: Collection[str] = ()
+) -> Callable[[Subject], Subject]:
+    """Of a function or a record: what is given fits its parameters, by name and by annotation.
 
-
-def as_number(what: str, value: object, error: Error) -> float:
-    """A number as Python's own, whichever library it comes from; raises `error` for all else."""
-    if isinstance(value, bool) or not isinstance(value, Real):
-        raise error(f"{what} is {shown(value)} and must be a number.")
-    return int(value) if isinstance(value, Integral) else float(value)
-
-
-def check_type(what: str, value: object, kind: type | UnionType, error: Error, cure: str) -> None:
-    """Raise `error` where a value is not of a kind; cure: what to give."""
-    if not isinstance(value, kind):
-        raise error(f"{what} is {shown(value)}: {cure}.")
-
-
-def check_can(what: str, value: object, able: str, error: Error, cure: str) -> None:
-    """Raise `error` where a value lacks the attribute or method that is wanted of it."""
-    if not hasattr(value, able):
-        raise error(f"{what} is {shown(value)}: {cure}.")
-
-
-def known_options(error: Error, name: str | None = None) -> Callable[[Subject], Subject]:
-    """Of a function or a record: an option that it does not have is refused, with near ones.
-
-    name: what the sentence calls it, if not by its own name.
+    Each is told in one sentence, and before any work: an option that it does not have, with near
+    ones, a value of another type, one that is missing or has no place. name: what the sentence
+    calls it, if not by its own name; own: parameters whose values it checks itself.
     """
 
     def decorated(subject: Subject) -> Subject:
         record = isinstance(subject, type)
         run: Any = subject.__init__ if record else subject
-        known = list(inspect.signature(run).parameters)[record:]
+        guard = _Guard(error, name or subject.__name__, run, own)
 
         @wraps(run)
         def checked(*args: Any, **options: Any) -> Any:
-            for option in options:
-                if option not in known:
-                    raise error(_unknown(name or subject.__name__, option, known))
-            return run(*args, **options)
+            given = guard.fitted(args, options)
+            return run(*given.args, **given.kwargs)
+
+        @wraps(run)
+        async def checked_later(*args: Any, **options: Any) -> Any:
+            given = guard.fitted(args, options)
+            return await run(*given.args, **given.kwargs)
 
         if not record:
-            return cast("Subject", checked)
+            return cast("Subject", checked_later if inspect.iscoroutinefunction(run) else checked)
         subject.__init__ = checked  # type: ignore[method-assign]
         return subject
 
     return decorated
+
+
+class _Guard:
+    """What is known of a function's parameters."""
+
+    def __init__(
+        self, error: Error, name: str, run: Callable[..., Any], own: Collection[str]
+    ) -> None:
+        self._error, self._name, self._run, self._own = error, name, run, own
+        self._signature = inspect.signature(run)
+
+    @cached_property
+    def _kinds(self) -> dict[str, Any]:
+        """Parameter -> type, also of those that are taken by `**options`; looked up when needed."""
+        kinds: dict[str, Any] = {}
+        names = self._run.__globals__
+        for parameter in self._signature.parameters.values():
+            given = parameter.annotation
+            kind = Any if given is parameter.empty else meant(given, names)
+            if parameter.kind is parameter.VAR_KEYWORD:
+                kinds |= get_type_hints(kind)
+            else:
+                kinds[parameter.name] = kind
+        return {**kinds, **dict.fromkeys(self._own, Any)}
+
+    def fitted(self, args: tuple[Any, ...], options: dict[str, Any]) -> inspect.BoundArguments:
+        """The arguments as the function takes them."""
+        known = [each for each in self._kinds if each not in ("self", "cls")]
+        for option in options:
+            if option not in known:
+                raise self._error(_unknown(self._name, option, known))
+        options = {name: self._value(name, value) for name, value in options.items()}
+        names = list(self._signature.parameters)
+        placed = [self._value(name, value) for name, value in zip(names, args, strict=False)]
+        try:
+            return self._signature.bind(*placed, *args[len(placed) :], **options)
+        except TypeError as error:
+            raise self._error(
+                f"{self._name} cannot be called like this: {error}; it has {', '.join(known)}."
+            ) from None
+
+    def _value(self, name: str, value: object) -> object:
+        kind = self._kinds.get(name, Any)
+        try:
+            return fitted(value, kind)
+        except UnfitError as unfit:
+            what = _typed(unfit.value) if is_secret(kind) else shown(unfit.value)
+            said = f"is {what}" if unfit.at is None else f"has {what} at {_place(unfit.at)}"
+        said = said.replace("has of type", "has one of type")
+        raise self._error(f"`{name}` {said}: give {described(kind)}.")
+
+
+def _place(at: object) -> str:
+    return f"position {at}" if isinstance(at, int) else shown(at)
 
 
 def _unknown(name: str, option: str, known: list[str]) -> str:

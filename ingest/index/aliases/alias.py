@@ -25,6 +25,7 @@ from ingest.index.loading import OpenIndex, loaded_already, take_lease
 from ingest.index.note import busy, read_note
 from ingest.tally import RejectLimit, Report
 from mappings import LONGEST_NAME, Shape, laid_out
+from tandem.base.arguments import checked_arguments
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -175,6 +176,7 @@ def check_whole(alias: str, report: Report, limit: RejectLimit) -> None:
         )
 
 
+@checked_arguments(IndexRefusedError, "switch_alias")
 def switch(
     cluster: Cluster,
     alias: str,

@@ -30,7 +30,7 @@ from mappings.existing import (
     with_free_names,
     with_record,
 )
-from tandem.base.arguments import CLUSTER, check_can
+from tandem.base.arguments import checked_arguments
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -71,6 +71,7 @@ class Adoption:
         }
 
 
+@checked_arguments(IndexRefusedError)
 def adopt_index(
     cluster: Cluster,
     name: str,
@@ -88,7 +89,6 @@ def adopt_index(
     documents stay others': no ingestion changes or removes them. Raises IndexRefusedError where the
     vectors are not the encoder's, and its OtherPromptError where they are with another prompt.
     """
-    check_can("cluster", cluster, "capabilities", IndexRefusedError, CLUSTER)
     index, description, record = _found(cluster, name)
     types = resolved(description["mappings"])
     if not dry_run:

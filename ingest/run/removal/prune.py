@@ -15,11 +15,13 @@ from ingest.tally import Tally
 from ingest.write import updates
 from ingest.write.client import IndexClient
 from mappings import Fields
+from tandem.base.arguments import checked_arguments
 
 # Called with the number of passages to remove and some of their documents' ids; True removes them.
 Confirm = Callable[[int, list[str]], bool]
 
 
+@checked_arguments(IngestError)
 @dataclass(frozen=True)
 class PruneLimit:
     """How many documents may be removed: a fixed number, or a share of those held, at least 5.

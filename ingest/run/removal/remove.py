@@ -21,7 +21,7 @@ from ingest.write import updates
 from ingest.write.client import IndexClient
 from ingest.write.refresh import refresh
 from mappings import Fields
-from tandem.base.arguments import as_texts, known_options
+from tandem.base.arguments import as_texts, checked_arguments
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -59,7 +59,7 @@ class Removal:
         }
 
 
-@known_options(IngestError)
+@checked_arguments(IngestError)
 def remove(
     cluster: Cluster,
     index: str,

@@ -26,21 +26,21 @@ GIVEN = {"index": "books", "cluster": Reached(), "encoder": StubEncoder()}
 @pytest.mark.parametrize(
     ("wrong", "told"),
     [
-        (lambda: Reading(text_fields="body"), "text_fields is 'body': give a list of names"),
-        (lambda: Reading(drop_fields={"a"}), r"drop_fields is \{'a'\}: give a list of names"),
+        (lambda: Reading(text_fields="body"), "`text_fields` is 'body': give a list of texts"),
+        (lambda: Reading(drop_fields={"a"}), r"`drop_fields` is \{'a'\}: give a list of texts"),
         (lambda: Reading(text_field="body"), "no option 'text_field': did you mean text_fields"),
-        (lambda: Reading(max_bytes="10"), "max_bytes.* is '10' and must be a number"),
-        (lambda: Splitting(overlap="3"), "overlap is '3' and must be a number"),
+        (lambda: Reading(max_bytes="10"), "`max_bytes` is '10': give a whole number"),
+        (lambda: Splitting(overlap="3"), "`overlap` is '3': give a whole number"),
         (
             lambda: Writing(in_fligth=2),
             r"Writing has no option 'in_fligth': did you mean in_flight",
         ),
         (
             lambda: RejectLimit(number=None),
-            "the number of `max_rejects` is None and must be a number",
+            "`number` is None: give a whole number",
         ),
-        (lambda: Plan(shape="english"), r"shape is 'english': give Shape\("),
-        (lambda: Plan(max_rejects=3), r"max_rejects is 3: give RejectLimit\("),
+        (lambda: Plan(shape="english"), r"`shape` is 'english': give Shape\("),
+        (lambda: Plan(max_rejects=3), r"`max_rejects` is 3: give RejectLimit\("),
     ],
 )
 def test_a_wrong_option_or_type_is_one_sentence(wrong, told):
@@ -53,9 +53,9 @@ def test_a_wrong_option_or_type_is_one_sentence(wrong, told):
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        ({"encoder": "my-model"}, r"encoder is 'my-model': give Encoder.load\("),
-        ({"index": ["a", "b"]}, r"index is \['a', 'b'\]: give one name"),
-        ({"plan": Shape()}, r"plan is of type .*Shape: give Plan\("),
+        ({"encoder": "my-model"}, r"`encoder` is 'my-model': give Encoder.load\("),
+        ({"index": ["a", "b"]}, r"`index` is \['a', 'b'\]: give text"),
+        ({"plan": Shape()}, r"`plan` is of type .*Shape: give Plan\("),
         ({"indx": "a"}, r"has no option 'indx': did you mean index\?"),
     ],
 )

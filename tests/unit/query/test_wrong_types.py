@@ -35,22 +35,25 @@ LIKE = Question("text")
         (lambda: Question("a", filtr={}), r"a search has no option 'filtr': did you mean filter\?"),
         (lambda: Question("a", top=3), "a search has no option 'top': it has text, mode, k, "),
         (lambda: Question(["a", "b"]), r"the query is \['a', 'b'\]: give a text, and several to"),
-        (lambda: Question("a", where="lang=en"), "where is 'lang=en': give a list of conditions"),
-        (lambda: Question("a", where=[1]), "where has 1 at position 0"),
-        (lambda: Question("a", tuning=Fusion()), r"tuning is of type .*Fusion: give Tuning\("),
-        (lambda: Question("a", k="10"), "k is '10' and must be a whole number"),
-        (lambda: Tuning(fusion="rrf"), r"fusion is 'rrf': give Fusion\("),
+        (lambda: Question("a", where="lang=en"), "`where` is 'lang=en': give a list of texts"),
+        (lambda: Question("a", where=[1]), "`where` has 1 at position 0"),
+        (lambda: Question("a", tuning=Fusion()), r"`tuning` is of type .*Fusion: give Tuning\("),
+        (lambda: Question("a", k="10"), "`k` is '10': give a whole number"),
+        (lambda: Tuning(fusion="rrf"), r"`fusion` is 'rrf': give Fusion\("),
         (lambda: Tuning(deph=3), r"Tuning has no option 'deph': did you mean depth\?"),
-        (lambda: Bm25(fields="title"), "fields is 'title': give a list of names of fields"),
-        (lambda: Bm25(phrase_boost="2"), "the phrase boost is '2' and must be a number"),
+        (lambda: Bm25(fields="title"), "`fields` is 'title': give a list of texts"),
+        (lambda: Bm25(phrase_boost="2"), "`phrase_boost` is '2': give a number"),
         (lambda: Knn(ef=100), r"Knn has no option 'ef'"),
-        (lambda: Knn(ef_search=True), "ef_search is True and must be a whole number"),
-        (lambda: Knn(min_cosine="0.5"), "min_cosine is '0.5' and must be a number"),
-        (lambda: Rerank("my-model"), r"model is 'my-model': give CrossEncoder.load\("),
-        (lambda: Fusion(weights="0.3,0.7"), "weights is '0.3,0.7': give a list of two numbers"),
-        (lambda: Fusion(weights=("1", "0")), "a weight is '1' and must be a number"),
+        (lambda: Knn(ef_search=True), "`ef_search` is True: give a whole number"),
+        (lambda: Knn(min_cosine="0.5"), "`min_cosine` is '0.5': give a number"),
+        (lambda: Rerank("my-model"), r"`model` is 'my-model': give CrossEncoder.load\("),
+        (lambda: Fusion(weights="0.3,0.7"), "`weights` is '0.3,0.7': give a list of numbers"),
+        (
+            lambda: Fusion(weights=("1", "0")),
+            "`weights` has '1' at position 0: give a list of numbers",
+        ),
         (lambda: Fusion(technic="rrf"), r"Fusion has no option 'technic': did you mean technique"),
-        (lambda: Shape(shards="3"), "shards is '3' and must be a whole number"),
+        (lambda: Shape(shards="3"), "`shards` is '3': give a whole number"),
         (lambda: Shape(replica=0), r"Shape has no option 'replica': did you mean replicas"),
         (
             lambda: raised(batches("some text", 3, LIKE)),
@@ -74,11 +77,11 @@ def test_a_wrong_option_or_type_is_one_sentence(wrong, told):
 def test_a_client_is_no_cluster_and_a_name_is_no_encoder(kind):
     with OpenSearch() as client, pytest.raises(QueryError, match=r"opensearchpy.*connect\(url\)"):
         kind(client, "books")
-    with pytest.raises(QueryError, match=r"encoder is 'my-model': give Encoder.load\("):
+    with pytest.raises(QueryError, match=r"`encoder` is 'my-model': give Encoder.load\("):
         kind(Reached(), "books", encoder="my-model")
     with pytest.raises(QueryError, match=r"has no option 'encodr': did you mean encoder\?"):
         kind(Reached(), "books", encodr=None)
-    with pytest.raises(QueryError, match="index has 3 at position 1"):
+    with pytest.raises(QueryError, match="`index` has 3 at position 1"):
         kind(Reached(), ["books", 3])
 
 
@@ -88,7 +91,7 @@ def test_queries_that_are_no_list_are_told_when_they_are_given():
         for wrong in ("a text", {"q1": "a"}, 3, None):
             with pytest.raises(QueryError, match=r"queries is .*: give pairs of an id and a text"):
                 searcher.search_many(wrong)
-        with pytest.raises(QueryError, match=r"rerank is .*WordScorer: give Rerank"):
+        with pytest.raises(QueryError, match=r"`rerank` is .*WordScorer: give Rerank"):
             searcher.search("a", rerank=WordScorer())
         for wrong in ("abc", ["a"], 3):
             with pytest.raises(QueryError, match="vector"):

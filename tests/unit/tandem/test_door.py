@@ -64,6 +64,7 @@ PUBLIC = [
     "PassageEncoder",
     "PassageScorer",
     "Plan",
+    "PruneLimit",
     "Query",
     "QueryEncoder",
     "QueryError",

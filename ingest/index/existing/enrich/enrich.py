@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cluster.diagnosis.rights import require
+from ingest.errors import IndexRefusedError
 from ingest.index.existing.enrich.copied_index import end_half_ended, open_copy
 from ingest.index.existing.enrich.copy import Copy
 from ingest.index.existing.enrich.counts import Counts, Enrichment, OnCounts
@@ -18,6 +19,7 @@ from ingest.index.note import RUNNING
 from ingest.read.rejects import RejectsFile
 from ingest.records import PassageEncoder
 from ingest.write.client import IndexClient
+from tandem.base.arguments import checked_arguments
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from cluster import Cluster
 
 
+@checked_arguments(IndexRefusedError)
 def enrich(
     cluster: Cluster,
     index: str,

@@ -23,7 +23,7 @@ from mappings.existing import (
     vectors,
     with_free_names,
 )
-from tandem.base.arguments import known_options
+from tandem.base.arguments import checked_arguments
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -49,7 +49,7 @@ class EnrichOptions(TypedDict, total=False):
     dry_run: bool
 
 
-@known_options(IndexRefusedError, "enrich")
+@checked_arguments(IndexRefusedError, "enrich")
 @dataclass(frozen=True, kw_only=True)
 class Wanted:
     """What a user says of an enrichment; None leaves it to the index.

@@ -88,5 +88,7 @@ NAN, INF = float("nan"), float("inf")
     ],
 )
 def test_numbers_that_are_none_are_one_sentence(make):
-    with pytest.raises(IngestError, match=r"is .* and must be a number (at least|from) "):
+    with pytest.raises(
+        IngestError, match=r"is .*(give a whole number|must be a number (at least|from) )"
+    ):
         make()
