@@ -1,10 +1,11 @@
 """A text into hits: vector, request body, one request, fusion, hits; by kNN, by BM25, by both."""
 
 from mappings import Fusion, SearchSettings
-from query.answer.results import Answer, Hit, Result
+from query.answer.results import Answer, Facet, FacetValue, Hit, Result, Total
 from query.errors import AnswerError, FilterError, QueryError, TargetError, TextError
 from query.files import answer_json, result_json, trec_lines
-from query.question import Bm25, Knn, PassageScorer, Query, QueryEncoder, Question, Tuning
+from query.models import PassageScorer, QueryEncoder
+from query.question import Bm25, Knn, Query, Question, Tuning
 from query.search.async_searcher import AsyncSearcher
 from query.search.make_filter import make_filter
 from query.search.pipeline import put_pipeline
@@ -18,6 +19,8 @@ __all__ = [
     "AnswerError",
     "AsyncSearcher",
     "Bm25",
+    "Facet",
+    "FacetValue",
     "FilterError",
     "Fusion",
     "Hit",
@@ -34,6 +37,7 @@ __all__ = [
     "Searcher",
     "TargetError",
     "TextError",
+    "Total",
     "Tuning",
     "answer_json",
     "make_filter",

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from query.answer.results import Answer, Explanation, Hit, Result
+from query.answer.results import Answer, Explanation, Facet, Hit, Result
 from query.errors import QueryError
 from query.question import is_text, visible
 from tandem.base.arguments import checked_arguments
@@ -24,7 +24,16 @@ def result_json(result: Result) -> dict[str, Any]:
         "partial": result.partial,
         "notes": list(result.notes),
     }
+    if result.total:
+        found["total"] = {"value": result.total.value, "exact": result.total.exact}
+    if result.facets:
+        found["facets"] = {facet.field: _facet_json(facet) for facet in result.facets}
     return {**found, "fusion": result.fusion} if result.fusion else found
+
+
+def _facet_json(facet: Facet) -> dict[str, Any]:
+    values = [{"value": each.value, "count": each.count} for each in facet.values]
+    return {"values": values, "more": facet.more, "exact": facet.exact}
 
 
 def hit_json(hit: Hit) -> dict[str, Any]:
@@ -40,6 +49,7 @@ def hit_json(hit: Hit) -> dict[str, Any]:
         "index": hit.index,
         "raw_score": hit.raw_score,
         "cosine": hit.cosine,
+        "boost": hit.boost,
         "document_id": hit.document_id,
         "others": hit.others,
         "before": hit.before and {"rank": hit.before.rank, "score": hit.before.score},

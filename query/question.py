@@ -1,4 +1,4 @@
-"""What is asked of a search, and who helps to answer it."""
+"""What is asked of a search."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
-from typing import Any, Literal, NamedTuple, Protocol, TypedDict
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import Any, Literal, NamedTuple, TypedDict
 
 from mappings import Fusion, fault_of_pipeline_name
 from query.errors import QueryError, TextError
@@ -42,36 +39,6 @@ DEPTH = 100
 PLACES: tuple[WhereToFuse, ...] = ("auto", "server", "client")
 # What the clusters take: a number or a share, or such for queries of more than so many words.
 _MINIMUM = re.compile(r"\s*(-?\d+%?|\d+<-?\d+%?(\s+\d+<-?\d+%?)*)\s*")
-
-
-class QueryEncoder(Protocol):
-    """The part of encoder.Encoder that a search uses."""
-
-    @property
-    def name(self) -> str:
-        """The model's canonical name."""
-
-    @property
-    def fingerprint(self) -> str:
-        """Hexadecimal digest of everything that decides a vector."""
-
-    @property
-    def dim(self) -> int:
-        """Length of one vector."""
-
-    def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Unit vectors, float32 [n, dim], one row for each text; safe to call from threads."""
-
-
-class PassageScorer(Protocol):
-    """The part of encoder.CrossEncoder that a search uses."""
-
-    @property
-    def name(self) -> str:
-        """The model's name."""
-
-    def score(self, query: str, passages: Sequence[str]) -> NDArray[np.float32]:
-        """One score for each passage, float32 [n]; higher is better."""
 
 
 @checked_arguments(QueryError)
@@ -178,7 +145,11 @@ class Question:
     """One search: what is asked, of which passages, and how much of the answer.
 
     k: hits wanted, start: how many come before them; filter: query DSL; where: conditions such as
-    "year>=2019"; source: whether hits carry the stored document.
+    "year>=2019"; source: whether hits carry the stored document, or which of its fields, as
+    "title", "meta.*" or, to leave out, "-body"; facets: fields whose values are counted, and total:
+    whether all is, over what matches the words and filters and the candidates of kNN; sort: fields
+    to order by, as "year:desc", in place of relevance; boost: what raises a score, as
+    "published:30d" or "likes".
     """
 
     text: str
@@ -190,7 +161,11 @@ class Question:
     where: Sequence[str] | None = ()
     explain: bool = False
     collapse: bool = False
-    source: bool = True
+    source: bool | Sequence[str] = True
+    facets: Sequence[str] = ()
+    total: bool = False
+    sort: Sequence[str] = ()
+    boost: Sequence[str] = ()
     tuning: Tuning = field(default_factory=Tuning)
 
     def __post_init__(self) -> None:
@@ -222,6 +197,16 @@ class Question:
         return self.start + self.k
 
     @property
+    def fuses(self) -> bool:
+        """Whether the scores of legs are fused; sorted hits need none."""
+        return self.mode == HYBRID and not self.sort
+
+    @property
+    def of_candidates(self) -> bool:
+        """Whether hits are of the first `depth` alone, and not of all that matches."""
+        return self.mode == KNN or self.fuses or bool(self.boost)
+
+    @property
     def depth(self) -> int:
         """Candidates of each leg: those asked for, else by k alone, the same on every page.
 
@@ -243,7 +228,11 @@ class SearchOptions(TypedDict, total=False):
     where: Sequence[str] | None
     explain: bool
     collapse: bool
-    source: bool
+    source: bool | Sequence[str]
+    facets: Sequence[str]
+    total: bool
+    sort: Sequence[str]
+    boost: Sequence[str]
     tuning: Tuning
 
 

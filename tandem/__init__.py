@@ -98,6 +98,8 @@ if TYPE_CHECKING:
         AnswerError,
         AsyncSearcher,
         Bm25,
+        Facet,
+        FacetValue,
         FilterError,
         Hit,
         Knn,
@@ -111,6 +113,7 @@ if TYPE_CHECKING:
         Searcher,
         TargetError,
         TextError,
+        Total,
         Tuning,
         answer_json,
         make_filter,
@@ -148,10 +151,10 @@ _NAMES = {
         Fusion MappingError SearchSettings Shape
     """,
     "query": """
-        Answer AnswerError AsyncSearcher Bm25 FilterError Hit Knn PassageScorer Query
-        QueryEncoder QueryError Rerank Result Roles Searcher TargetError TextError Tuning
-        answer_json make_filter put_pipeline put_search_settings
-        remove_search_settings result_json trec_lines
+        Answer AnswerError AsyncSearcher Bm25 Facet FacetValue FilterError Hit Knn PassageScorer
+        Query QueryEncoder QueryError Rerank Result Roles Searcher TargetError TextError Total
+        Tuning answer_json make_filter put_pipeline put_search_settings remove_search_settings
+        result_json trec_lines
     """,
 }
 _ROOMS = {name: room for room, names in _NAMES.items() for name in names.split()}
@@ -177,6 +180,8 @@ __all__ = [
     "Enrichment",
     "Evaluation",
     "EvaluationError",
+    "Facet",
+    "FacetValue",
     "FilterError",
     "Fusion",
     "Grid",
@@ -225,6 +230,7 @@ __all__ = [
     "TargetError",
     "TextError",
     "TooManyRejectsError",
+    "Total",
     "Trained",
     "Training",
     "Tuned",

@@ -20,7 +20,8 @@ _PORT = re.compile(
     r"^((?:\w[\w+.-]*://)?(?:\[[^\]]*\]|[^/:\[]*)):(?!//|\d*(?:/|$))[^/]*", re.DOTALL
 )
 _QUERY = re.compile(r"([?#]).*$", re.DOTALL)
-_URLS = re.compile(r"\b\w[\w+.-]*://[^\s'\"<>|]+")
+# Without the mark of the sentence that may follow it.
+_URLS = re.compile(r"\b\w[\w+.-]*://[^\s'\"<>|]*[^\s'\"<>|:;,.]")
 
 
 class Secret:

@@ -9,15 +9,16 @@ from typing import Any, Generic, TypeVar
 
 from cluster.client.shards import shard_reason, silent_shards
 from cluster.error_body import reason_of
-from mappings import Fusion
 from mappings.existing import values_at
-from query.answer.explain import explain_hit
+from query.answer.counts import counted
+from query.answer.explain import AGREEMENT, doubts, explain_hit, fusion_told
 from query.answer.fusion import Leg, Raw, fuse, make_leg
 from query.answer.results import Hit, Result
-from query.body.hybrid import LEGS, MOST_SHARDS_APART
+from query.body.order import raised
 from query.body.request import failure, hits_of
 from query.body.search_plan import INNER, SearchPlan
-from query.question import BM25, HYBRID, KNN
+from query.question import HYBRID, KNN
+from query.target import Patterns
 
 T = TypeVar("T")
 
@@ -41,8 +42,6 @@ def collapsed(found: Iterable[T], document_of: Callable[[T], str]) -> list[Group
     return [Group(each, count[document] - 1) for document, each in best.items()]
 
 
-# How far the cluster's fused score may be from ours: it computes in float32.
-AGREEMENT = 1e-4
 # No engine's score of a cosine is above 1 (query/body/knn.py), but for its rounding.
 TOO_HIGH = 1 + AGREEMENT
 
@@ -51,10 +50,14 @@ Responses = Sequence[Mapping[str, Any]]
 
 @dataclass(frozen=True)
 class Scored:
-    """One hit before its rank is known: its score to order by, and what the cluster gave."""
+    """One hit before its rank is known: its score to order by, and what the cluster gave.
+
+    unboosted: the score before fields raised it.
+    """
 
     score: float
     hit: Raw
+    unboosted: float
 
 
 @dataclass(frozen=True)
@@ -77,23 +80,24 @@ def read(plan: SearchPlan, responses: Responses) -> PlanResult:
     plan = _without_false_cosines(plan, responses)
     question = plan.question
     legs = _legs(plan, responses)
-    found = _found(plan, responses, legs)
+    found = _boosted(plan, _found(plan, responses, legs))
     groups = _groups(plan, found)
-    page = groups
-    if question.collapse and question.mode != BM25:
-        page = groups[question.start : question.end]
+    page = groups[question.start : question.end] if plan.pages else groups
     hits = [
         _hit(plan, group, rank, legs) for rank, group in enumerate(page, start=question.start + 1)
     ]
-    used = [responses[0]] if plan.main is not None else responses
+    used = [responses[0]] if plan.main is not None else responses[: plan.counting]
+    counts = (None, ()) if plan.counting is None else counted(plan, responses[plan.counting])
     result = Result(
         mode=question.mode,
         hits=tuple(hits),
         took_ms=max(int(each.get("took", 0)) for each in responses),
-        fusion=_fusion(plan, legs),
+        fusion=fusion_told(plan, legs),
         partial=_partial(plan, responses),
-        notes=(*plan.notes, *_notes(plan, groups), *_doubts(plan, hits)),
+        notes=(*plan.notes, *_notes(plan, groups), *doubts(plan, hits)),
         collapsed=question.collapse,
+        total=counts[0],
+        facets=counts[1],
     )
     short = len(page) < question.k and _might_have_more(plan, used)
     return PlanResult(result, short, frozenset(each.hit["_index"] for each in found))
@@ -123,7 +127,7 @@ def _might_have_more(plan: SearchPlan, responses: Responses) -> bool:
 def _legs(plan: SearchPlan, responses: Responses) -> list[Leg]:
     legs = []
     for name, positions in plan.legs.items():
-        if plan.fusion and plan.question.mode == HYBRID:
+        if plan.fusion and plan.question.fuses:
             shards = _shard_hits([responses[position] for position in positions])
             legs.append(make_leg(name, shards, plan.fusion))
     return legs
@@ -144,6 +148,7 @@ def _partial(plan: SearchPlan, responses: Responses) -> str | None:
         reasons.append("the cluster's search timeout ended it before all passages were seen")
     parts = [responses[:1]] if plan.main is not None else []
     parts += [[responses[position] for position in places] for places in plan.legs.values()]
+    parts += [] if plan.counting is None else [[responses[plan.counting]]]
     told = (_silent(part) for part in parts)
     return "; ".join([*reasons, *islice(filter(None, told), 1)]) or None
 
@@ -160,17 +165,32 @@ def _silent(part: Responses) -> str | None:
 
 
 def _found(plan: SearchPlan, responses: Responses, legs: Sequence[Leg]) -> list[Scored]:
-    """The hits of the page, or all candidates where we page or collapse them; best first.
+    """The hits of the page, or all candidates where we page; best first, or as they are sorted.
 
     Of equal scores, the lower id comes first on a page.
     """
     question = plan.question
     if plan.main is not None:
-        found = [Scored(_shown(plan, hit), hit) for hit in hits_of(responses[plan.main])]
-        return sorted(found, key=lambda each: (-each.score, each.hit["_id"]))
+        shown = ((_shown(plan, hit), hit) for hit in hits_of(responses[plan.main]))
+        found = [Scored(score, hit, score) for score, hit in shown]
+        return found if question.sort else sorted(found, key=_best_first)
     fusion = plan.fusion or question.tuning.effective_fusion
-    fused = [Scored(each.score, each.hit) for each in fuse(legs, fusion)]
-    return fused if question.collapse else fused[question.start : question.end]
+    fused = [Scored(each.score, each.hit, each.score) for each in fuse(legs, fusion)]
+    return fused if plan.pages else fused[question.start : question.end]
+
+
+def _best_first(each: Scored) -> tuple[float, str]:
+    return -each.score, each.hit["_id"]
+
+
+def _boosted(plan: SearchPlan, found: list[Scored]) -> list[Scored]:
+    """The candidates in the order of their raised scores, where fields raise them."""
+    if not plan.boosts:
+        return found
+    hits = [each.hit for each in found]
+    scores = raised([each.unboosted for each in found], hits, plan.boosts)
+    both = zip(found, scores, strict=True)
+    return sorted((replace(each, score=score) for each, score in both), key=_best_first)
 
 
 def _shown(plan: SearchPlan, hit: Raw) -> float:
@@ -182,10 +202,10 @@ def _shown(plan: SearchPlan, hit: Raw) -> float:
 
 
 def _groups(plan: SearchPlan, found: list[Scored]) -> list[Group[Scored]]:
-    """The hits as documents where they are collapsed; BM25's are collapsed by the cluster."""
+    """The hits as documents where they are collapsed, which the cluster does for BM25."""
     if not plan.question.collapse:
         return [Group(each, None) for each in found]
-    if plan.question.mode == BM25:
+    if not plan.collapses:
         return [Group(each, _counted_others(each.hit)) for each in found]
     field = plan.target.fields.document_id
     return collapsed(found, lambda each: _first_at(each.hit["_source"], field) or each.hit["_id"])
@@ -200,16 +220,17 @@ def _counted_others(hit: Raw) -> int | None:
 
 def _hit(plan: SearchPlan, group: Group[Scored], rank: int, legs: Sequence[Leg]) -> Hit:
     hit, score, mode = group.best.hit, group.best.score, plan.question.mode
-    source = hit.get("_source", {})
+    source, wanted, before = hit.get("_source", {}), plan.question.source, group.best.unboosted
     found = Hit(
         rank=rank,
         id=hit["_id"],
         score=score,
         text=_text(source, plan),
-        source=source,
+        source=source if isinstance(wanted, bool) else Patterns.of(wanted).keep(source),
         title=_first_at(source, plan.target.fields.title),
         raw_score=None if mode == HYBRID else float(hit["_score"]),
-        cosine=score if mode == KNN and plan.scale else None,
+        cosine=before if mode == KNN and plan.scale else None,
+        boost=score / before if plan.boosts and before else None,
         document_id=_first_at(source, plan.target.fields.document_id),
         others=group.others,
         index=hit["_index"] if len(plan.target.indexes) > 1 else None,
@@ -232,59 +253,11 @@ def _first_at(source: Mapping[str, Any], name: str) -> str | None:
     return next((str(each) for each in values_at(source, name.split("."))), None)
 
 
-def _fusion(plan: SearchPlan, legs: Sequence[Leg]) -> dict[str, Any] | None:
-    """How and where a hybrid search was fused, for people and for JSON."""
-    if plan.place is None:
-        return None
-    told: dict[str, Any] = {
-        "place": "server" if plan.place.on_server else "client",
-        "reason": plan.place.reason,
-        "depth": plan.depth,
-    }
-    if pipeline := plan.question.tuning.pipeline:
-        told["pipeline"] = pipeline
-    if plan.fusion is None:
-        return told
-    told |= describe(plan.fusion)
-    if plan.question.explain and any(leg.basis for leg in legs):
-        told["normalised_by"] = {leg.name: dict(leg.basis) for leg in legs}
-    return told
-
-
-def describe(fusion: Fusion) -> dict[str, Any]:
-    """A fusion's settings by name; rrf has a rank constant, the others a combination."""
-    told: dict[str, Any] = {"technique": fusion.technique}
-    if fusion.technique == "rrf":
-        told["rank_constant"] = fusion.rank_constant
-    else:
-        told["combination"] = fusion.combination
-    return {**told, "weights": dict(zip(LEGS, fusion.effective_weights, strict=True))}
-
-
 def _notes(plan: SearchPlan, groups: Sequence[Group[Scored]]) -> tuple[str, ...]:
     question = plan.question
-    if question.mode != HYBRID or not question.collapse or len(groups) >= question.end:
+    if not question.fuses or not question.collapse or len(groups) >= question.end:
         return ()
     return (
         f"{len(groups)} documents are among the {plan.depth} candidates of each leg: a greater "
         "`depth` may find more.",
-    )
-
-
-def _doubts(plan: SearchPlan, hits: Sequence[Hit]) -> tuple[str, ...]:
-    """Where the cluster's score is not what follows from the legs."""
-    off = [
-        hit.rank
-        for hit in hits
-        if hit.explanation and abs(hit.explanation.computed - hit.score) > AGREEMENT
-    ]
-    if not off:
-        return ()
-    ranks = ", ".join(map(str, off))
-    why = "as it does where a shard's segments are searched concurrently"
-    if (shards := plan.target.all_shards) > MOST_SHARDS_APART:
-        why = f"of each of the {shards} shards, and more than {MOST_SHARDS_APART} are not explained"
-    return (
-        f"the cluster's score of rank {ranks} differs from what its legs give: it normalised other "
-        f"candidates, {why}.",
     )

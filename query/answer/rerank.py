@@ -7,9 +7,11 @@ from dataclasses import replace
 import numpy as np
 
 from query.answer.results import Hit, Reranked, Result
-from query.body.query_syntax import plain_text
+from query.body.words.query_syntax import plain_text
 from query.errors import AnswerError
-from query.question import PassageScorer, Question
+from query.models import PassageScorer
+from query.question import Question
+from query.target import Patterns
 
 
 def reranked(result: Result, question: Question, model: PassageScorer) -> Result:
@@ -36,7 +38,15 @@ def reranked(result: Result, question: Question, model: PassageScorer) -> Result
         )
         for rank, place in enumerate(order.tolist(), start=1)
     )
-    return replace(result, hits=hits[question.start : question.end])
+    page = hits[question.start : question.end]
+    return replace(result, hits=tuple(_asked(hit, question) for hit in page))
+
+
+def _asked(hit: Hit, question: Question) -> Hit:
+    """A hit with the fields that were asked for; the model may have read others."""
+    if isinstance(question.source, bool):
+        return hit
+    return replace(hit, source=Patterns.of(question.source).keep(hit.source))
 
 
 def passage_text(hit: Hit) -> str:

@@ -48,11 +48,42 @@ class Reranked:
 
 
 @dataclass(frozen=True, slots=True)
+class FacetValue:
+    """A value of a field, and how many of what a search finds have it."""
+
+    value: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Facet:
+    """The values of a field that are met most often, the most frequent first.
+
+    Counted are passages, or documents where hits are collapsed to these. more: whether there are
+    further values; exact: whether the counts are, and not near.
+    """
+
+    field: str
+    values: tuple[FacetValue, ...]
+    more: bool
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """How many passages, or documents where hits are collapsed, a search finds in all."""
+
+    value: int
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Hit:
     """One passage found.
 
-    rank: from 1 over all pages; score: what the hits are ordered by; raw_score: the engine's, of
-    BM25 or kNN; cosine: where a vector was compared and is known; source: the stored document
+    rank: from 1 over all pages; score: what the hits are ordered by, and where they are sorted by
+    fields, the engine's; raw_score: the engine's, of BM25 or kNN; cosine: where a vector was
+    compared and is known; boost: what the score was multiplied by; source: the stored document
     without vector and content hash; others: further passages of the same document that were found,
     where hits are collapsed to documents and were counted; index: where several are searched, the
     one it is in.
@@ -66,6 +97,7 @@ class Hit:
     title: str | None = None
     raw_score: float | None = None
     cosine: float | None = None
+    boost: float | None = None
     document_id: str | None = None
     others: int | None = None
     index: str | None = None
@@ -79,7 +111,8 @@ class Result:
 
     took_ms: what the cluster says it took; fusion: how and where a hybrid search was fused;
     partial: why hits may be missing, or None where the answer is complete; notes: what else a
-    reader should know; collapsed: whether each hit is the best passage of a document.
+    reader should know; collapsed: whether each hit is the best passage of a document; total and
+    facets: what was counted, where that was asked for.
     """
 
     mode: str
@@ -89,6 +122,8 @@ class Result:
     partial: str | None = None
     notes: tuple[str, ...] = ()
     collapsed: bool = False
+    total: Total | None = None
+    facets: tuple[Facet, ...] = ()
 
     def __iter__(self) -> Iterator[Hit]:
         return iter(self.hits)

@@ -44,8 +44,12 @@ def hybrid_body(
 def leg_body(clause: dict[str, Any], depth: int, *, opensearch: bool) -> dict[str, Any]:
     """One leg alone, as deep as the hybrid query looks."""
     body = {"from": 0, "size": depth, "query": clause}
-    # The index's default pipeline must not change a leg: it does not see hybrid's legs either.
-    return {**body, "search_pipeline": "_none"} if opensearch else body
+    return without_pipeline(body) if opensearch else body
+
+
+def without_pipeline(body: dict[str, Any]) -> dict[str, Any]:
+    """A search that the index's default pipeline does not change: it sees no hybrid's legs."""
+    return {**body, "search_pipeline": "_none"}
 
 
 def only_in(index: str, clause: dict[str, Any]) -> dict[str, Any]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from mappings import Fusion
-from query.body.bm25 import search_fields
-from query.body.filters import combined_filter
+from query.body.facets import facet_fields
+from query.body.filters.dsl import combined_filter
 from query.body.hybrid import FusionPlace, place_of_fusion
 from query.body.knn import CosineScale, cosine_scale
+from query.body.order import Boost, check_order, read_boosts, sort_clauses
+from query.body.words.bm25 import search_fields
 from query.errors import QueryError, TargetError
 from query.question import BM25, DEPTH, HYBRID, KNN, Question
 from query.target import Target, VectorField
@@ -25,7 +28,8 @@ class Prepared:
     where: its filter and conditions as one; words_in: the fields whose words are looked for or
     highlighted, with their boosts; neighbours_in: the field of vectors, None for bm25; scale: of
     that field's scores; place and fusion: of a hybrid question, the fusion None where the cluster's
-    pipeline does what we cannot follow.
+    pipeline does what we cannot follow; facets: name -> field whose values are counted; sort: as
+    the cluster takes it; boosts: what raises scores.
     """
 
     question: Question
@@ -37,6 +41,9 @@ class Prepared:
     scale: CosineScale | None
     place: FusionPlace | None
     fusion: Fusion | None
+    facets: Mapping[str, str]
+    sort: Sequence[dict[str, Any]]
+    boosts: tuple[Boost, ...]
 
     def asking(self, question: Question) -> Prepared:
         """The same for a question that differs in its text alone."""
@@ -58,7 +65,7 @@ class Prepared:
     def _depth(self) -> tuple[str, ...]:
         """More hits make more candidates, by whose extremes all scores are normalised."""
         question = self.question
-        if question.mode != HYBRID or question.tuning.depth or question.depth == DEPTH:
+        if not question.fuses or question.tuning.depth or question.depth == DEPTH:
             return ()
         return (
             f"for {question.k:,} hits, {question.depth:,} candidates of each leg were fused, "
@@ -85,7 +92,8 @@ def prepare(
     fusion: what the question's pipeline does, None where that is not known. Raises QueryError and
     its kinds where the question does not fit.
     """
-    tuning, hybrid = question.tuning, question.mode == HYBRID
+    tuning = question.tuning
+    check_order(question)
     _check_window(question, target)
     where = combined_filter(question.filter, question.where or (), target.types, target.name)
     field = target.vector_field(tuning.knn.field) if question.mode != BM25 else None
@@ -97,8 +105,11 @@ def prepare(
         _words_in(question, target),
         field,
         cosine_scale(field.space, field.engine, can.version) if field else None,
-        place_of_fusion(question, target, can) if hybrid else None,
+        place_of_fusion(question, target, can) if question.fuses else None,
         _fusion(question, fusion),
+        facet_fields(question.facets, target),
+        sort_clauses(question.sort, target),
+        read_boosts(question.boost, target),
     )
 
 
@@ -126,7 +137,8 @@ def _fusion(question: Question, of_pipeline: Fusion | None) -> Fusion | None:
 def _check_window(question: Question, target: Target) -> None:
     """Refuse what lies beyond the index's window, or beyond the candidates of a leg."""
     first, last, depth = question.start + 1, question.end, question.depth
-    if max(last, depth if question.mode == HYBRID else 0) > target.window:
+    fetched = depth if question.fuses or question.boost else 0
+    if max(last, fetched) > target.window:
         far = last > target.window
         what = f"hits {first:,} to {last:,}" if far else f"{depth:,} candidates"
         cure = "page less far" if far else f"ask for `depth={target.window}` at most"
@@ -135,7 +147,7 @@ def _check_window(question: Question, target: Target) -> None:
             f"index.max_result_window is {target.window:,}: {cure}, or raise the setting."
         )
     # A first page ends where the candidates do.
-    if question.mode != BM25 and last > depth and question.start:
+    if question.of_candidates and last > depth and question.start:
         raise QueryError(
             f"hits {first:,} to {last:,} lie beyond the {depth:,} candidates of each leg: ask for "
             f"`depth={last}` or more, and for the same on every page."

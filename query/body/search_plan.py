@@ -3,20 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from mappings import Fusion
-from query.body.bm25 import bm25_clause, highlight_body, unwanted, words
-from query.body.filters import all_of
-from query.body.hybrid import LEGS, MOST_SHARDS_APART, FusionPlace, hybrid_body, leg_body, only_in
+from query.body.facets import counting_body
+from query.body.filters.dsl import all_of
+from query.body.hybrid import (
+    LEGS,
+    MOST_SHARDS_APART,
+    FusionPlace,
+    hybrid_body,
+    leg_body,
+    only_in,
+    without_pipeline,
+)
 from query.body.knn import CosineScale, check_vector, knn_clause
+from query.body.order import Boost
 from query.body.prepare import Prepared
-from query.body.query_syntax import plain_text
 from query.body.request import SubSearch, steady_copy
+from query.body.words.bm25 import bm25_clause, highlight_body, unwanted, words
+from query.body.words.query_syntax import plain_text
 from query.errors import QueryError
 from query.question import BM25, HYBRID, KNN, MOST, Question
-from query.target import Target
+from query.target import Patterns, Target
 from tandem.base.vectors import Vector
 
 INNER = "passages"
@@ -30,8 +40,9 @@ class SearchPlan:
 
     items: what to send together; legs: leg -> positions of its searches among the items, empty
     where no legs are needed; main: position of the search whose hits are the answer, None where we
-    fuse; place and fusion: of a hybrid question, the fusion None where the cluster's pipeline does
-    what we cannot follow; scale: of the vectors' scores; depth: candidates of each leg.
+    fuse; counting: position of the search that only counts, None where nothing is counted; place
+    and fusion: of a hybrid question, the fusion None where the cluster's pipeline does what we
+    cannot follow; scale: of the vectors' scores; depth: candidates of each leg.
     """
 
     question: Question
@@ -44,6 +55,20 @@ class SearchPlan:
     scale: CosineScale | None
     depth: int
     notes: tuple[str, ...] = ()
+    counting: int | None = None
+    facets: Mapping[str, str] = field(default_factory=dict)
+    boosts: tuple[Boost, ...] = ()
+
+    @property
+    def collapses(self) -> bool:
+        """Whether hits are collapsed to documents here, and not by the cluster."""
+        sorts = self.question.mode == HYBRID and self.question.sort
+        return self.question.collapse and self.question.mode != BM25 and not sorts
+
+    @property
+    def pages(self) -> bool:
+        """Whether the page is cut out here, from all candidates."""
+        return self.collapses or bool(self.boosts)
 
 
 def plan_searches(
@@ -67,33 +92,39 @@ class _Planner:
 
     def plan(self) -> SearchPlan:
         mode, place = self.question.mode, self.prepared.place
+        wanted: tuple[str, ...] = LEGS if mode == HYBRID else (mode,)
+        clauses = {leg: self._clause(leg) for leg in wanted}
         if place is None:
-            body = self._bm25_body() if mode == BM25 else self._knn_body()
-            return self._made((self._item(body),), {mode: (0,)}, 0)
-        clauses: dict[str, Any] = {leg: self._clause(leg) for leg in LEGS}
+            body = self._knn_body(clauses[KNN]) if mode == KNN else self._matching_body(clauses)
+            alone: dict[str, tuple[int, ...]] = {} if mode == HYBRID else {mode: (0,)}
+            return self._made((self._item(body),), alone, 0, clauses)
         main: list[SubSearch] = []
         if place.on_server:
             start, size = self._page(self.depth * 2 * self.target.all_shards)
             body = hybrid_body(clauses, self.question.tuning, self.depth, start, size)
             main = [self._item(body)]
-        legs: list[SubSearch] = []
+        parts: list[SubSearch] = []
         places: dict[str, tuple[int, ...]] = {}
         if self.question.explain or not place.on_server:
             for leg in LEGS:
                 found = self._leg_items(clauses[leg], bare=place.on_server)
-                first = len(main) + len(legs)
+                first = len(main) + len(parts)
                 places[leg] = tuple(range(first, first + len(found)))
-                legs += found
-        return self._made((*main, *legs), places, 0 if main else None)
+                parts += found
+        return self._made((*main, *parts), places, 0 if main else None, clauses)
 
     def _made(
-        self, items: tuple[SubSearch, ...], legs: Mapping[str, tuple[int, ...]], main: int | None
+        self,
+        items: tuple[SubSearch, ...],
+        legs: Mapping[str, tuple[int, ...]],
+        main: int | None,
+        clauses: Mapping[str, dict[str, Any]],
     ) -> SearchPlan:
-        prepared = self.prepared
+        prepared, counts = self.prepared, self._counting_items(clauses)
         return SearchPlan(
             self.question,
             self.target,
-            items,
+            (*items, *counts),
             legs,
             main,
             prepared.place,
@@ -101,12 +132,39 @@ class _Planner:
             prepared.scale,
             self.depth,
             prepared.notes,
+            len(items) if counts else None,
+            prepared.facets,
+            prepared.boosts,
         )
 
-    def _page(self, collapsed: int) -> tuple[int, int]:
-        """(from, size): the page, or all candidates where we collapse them ourselves."""
-        if self.question.collapse:
-            return 0, min(self.target.window, MOST, collapsed)
+    def _counting_items(self, clauses: Mapping[str, dict[str, Any]]) -> list[SubSearch]:
+        """What counts all that the clauses find, where anything is counted."""
+        question, facets = self.question, self.prepared.facets
+        if not (question.total or facets):
+            return []
+        document_id = self.target.fields.document_id if question.collapse else None
+        body = counting_body(
+            self._any_of(clauses), facets, total=question.total, document_id=document_id
+        )
+        return [SubSearch(self.target.name, self._unpiped(body), None, self.prefer)]
+
+    def _unpiped(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Of a hybrid question, a search that the index's default pipeline does not change.
+
+        It does not see hybrid's legs either.
+        """
+        opensearch = self.prepared.can.distribution == "opensearch"
+        return without_pipeline(body) if self.question.mode == HYBRID and opensearch else body
+
+    def _any_of(self, clauses: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+        """What at least one leg finds."""
+        several = list(clauses.values())
+        return several[0] if len(several) == 1 else {"bool": {"should": several}}
+
+    def _page(self, candidates: int) -> tuple[int, int]:
+        """(from, size): the page, or all candidates where we cut it out of them ourselves."""
+        if self.question.collapse or self.prepared.boosts:
+            return 0, min(self.target.window, MOST, candidates)
         return self.question.start, self.question.k
 
     def _clause(self, leg: str) -> dict[str, Any]:
@@ -143,19 +201,20 @@ class _Planner:
             scale=self.prepared.scale,
         )
 
-    def _bm25_body(self) -> dict[str, Any]:
+    def _matching_body(self, clauses: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
+        """All that matches, by words alone or sorted, of which the cluster gives one page."""
         question = self.question
-        body: dict[str, Any] = {"from": question.start, "size": question.k}
-        body["query"] = self._clause(BM25)
+        start, size = (0, self.depth) if self.prepared.boosts else (question.start, question.k)
+        body: dict[str, Any] = {"from": start, "size": size, "query": self._any_of(clauses)}
         if question.collapse:
             body["collapse"] = {"field": self.target.fields.document_id}
-            if question.k <= MOST_COUNTED:
+            if size <= MOST_COUNTED:
                 body["collapse"]["inner_hits"] = {"name": INNER, "size": 0}
-        return body
+        return self._unpiped(body)
 
-    def _knn_body(self) -> dict[str, Any]:
+    def _knn_body(self, clause: dict[str, Any]) -> dict[str, Any]:
         start, size = self._page(self.depth * self.target.all_shards)
-        return {"from": start, "size": size, "query": self._clause(KNN)}
+        return {"from": start, "size": size, "query": clause}
 
     def _leg_items(self, clause: dict[str, Any], *, bare: bool) -> list[SubSearch]:
         """A leg's searches: one a shard, so that each gives as many candidates as to the server."""
@@ -181,6 +240,10 @@ class _Planner:
         """Complete a body; bare: only ids and scores are wanted."""
         body["_source"] = False if bare else self._source()
         body["track_total_hits"] = False
+        if self.prepared.sort:
+            body |= {"sort": list(self.prepared.sort), "track_scores": True}
+        if self.prepared.boosts and not bare:
+            body["docvalue_fields"] = [boost.asked() for boost in self.prepared.boosts]
         fields = self.prepared.words_in
         if self.question.explain and not bare and fields:
             looked_for = words(plain_text(self.question), self.question.tuning.bm25, fields)
@@ -188,7 +251,12 @@ class _Planner:
         return SubSearch(self.target.name, body, None, self.prefer)
 
     def _source(self) -> Any:
-        fields = self.target.fields
-        if not self.question.source:
+        fields, wanted = self.target.fields, self.question.source
+        if not wanted:
             return [fields.document_id] if self.question.collapse else False
-        return {"excludes": list(self.target.hidden_fields)}
+        source: dict[str, Any] = {"excludes": list(self.target.hidden_fields)}
+        if wanted is not True and (named := Patterns.of(wanted).wanted):
+            # What a hit always has, whichever fields it carries beside that.
+            own = (*self.target.shown_text, fields.title, fields.document_id)
+            source["includes"] = list(dict.fromkeys((*named, *own)))
+        return source

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from query.body.filters import combined_filter
+from query.body.filters.dsl import combined_filter
 from query.errors import QueryError
 from query.target import read_target
 from tandem.base.arguments import checked_arguments

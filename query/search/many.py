@@ -9,9 +9,10 @@ from numbers import Integral
 from query.answer.hits import Responses, read
 from query.answer.rerank import reranked
 from query.answer.results import Answer, Result
-from query.body.query_syntax import plain_text
+from query.body.order import check_rerank
 from query.body.request import request_of, responses_of
 from query.body.search_plan import SearchPlan, plan_searches
+from query.body.words.query_syntax import plain_text
 from query.errors import QueryError, TextError
 from query.question import Query, Question
 from query.search.steps import Flows, Rerank, Steps, Work
@@ -147,6 +148,7 @@ def _question(query: Query, many: Many) -> Question:
     question = replace(many.like, text=query.text)
     if many.rerank is None:
         return question
+    check_rerank(question)
     return replace(question, start=0, k=max(many.rerank.depth, question.end), source=True)
 
 

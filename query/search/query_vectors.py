@@ -13,7 +13,7 @@ import numpy as np
 
 from mappings import EncoderRecord
 from query.errors import QueryError, TargetError
-from query.question import QueryEncoder
+from query.models import QueryEncoder
 from query.target import Target
 from tandem.base.vectors import Vector
 

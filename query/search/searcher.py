@@ -12,7 +12,8 @@ from mappings import SearchSettings
 from query.answer.results import Answer, Result
 from query.body.request import Request
 from query.errors import QueryError, explained, raise_explained
-from query.question import QueryEncoder, Question, SearchOptions
+from query.models import QueryEncoder
+from query.question import Question, SearchOptions
 from query.search.many import IN_FLIGHT, Many, answers, batches, check_queries
 from query.search.query_vectors import SIZE, Encoders
 from query.search.steps import Flows, Rerank, Steps, Work

@@ -19,8 +19,8 @@ from query.answer.hits import PlanResult, read
 from query.answer.rerank import reranked
 from query.answer.results import Result
 from query.body.hybrid import hybrid_obstacle
+from query.body.order import check_rerank
 from query.body.prepare import Prepared, prepare
-from query.body.query_syntax import plain_text
 from query.body.request import (
     PAST_THE_END,
     Request,
@@ -31,8 +31,10 @@ from query.body.request import (
     sample_of,
 )
 from query.body.search_plan import SearchPlan, plan_searches
+from query.body.words.query_syntax import plain_text
 from query.errors import QueryError, TargetError
-from query.question import HYBRID, MOST, PassageScorer, QueryEncoder, Question
+from query.models import PassageScorer, QueryEncoder
+from query.question import HYBRID, MOST, Question
 from query.search.misfit import misfit, pairs_in, sample_request
 from query.search.query_vectors import Encoders
 from query.target import Roles, Target, read_target
@@ -112,6 +114,7 @@ class Flows:
             vector = _as_vector(vector)
         if rerank is None:
             return (yield from self._search(question, vector))
+        check_rerank(question)
         if rerank.depth < question.end:
             raise QueryError(
                 f"hits up to number {question.end} are asked for and {rerank.depth} are reranked: "

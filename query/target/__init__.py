@@ -1,19 +1,32 @@
 """What is searched: an index's fields, its vectors and who made them."""
 
 from mappings.existing import VECTOR_TYPES, Roles, Types, VectorField, nested_in
-from query.target.fields import DATES, INTEGERS, NUMBERS, known_type
+from query.target.fields import (
+    DATES,
+    INTEGERS,
+    NUMBERS,
+    VALUED,
+    exact_part,
+    known_type,
+    valued_field,
+)
+from query.target.source import Patterns
 from query.target.target import Target, read_target
 
 __all__ = [
     "DATES",
     "INTEGERS",
     "NUMBERS",
+    "VALUED",
     "VECTOR_TYPES",
+    "Patterns",
     "Roles",
     "Target",
     "Types",
     "VectorField",
+    "exact_part",
     "known_type",
     "nested_in",
     "read_target",
+    "valued_field",
 ]

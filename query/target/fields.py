@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import difflib
 
-from mappings.existing import Types
+from mappings.existing import Types, nested_in
 from query.errors import FilterError
 
 INTEGERS = ("byte", "short", "integer", "long", "unsigned_long")
 NUMBERS = (*INTEGERS, "half_float", "float", "double", "scaled_float")
 DATES = ("date", "date_nanos")
+EXACT = ("keyword", "constant_keyword", "wildcard", "ip", "version")
+# Types whose values can be compared, counted and sorted by.
+VALUED = (*EXACT, *NUMBERS, *DATES, "boolean")
 
 
 def known_type(name: str, types: Types, index: str) -> str:
@@ -26,3 +29,32 @@ def known_type(name: str, types: Types, index: str) -> str:
     known = ", ".join(sorted(types)) or "none"
     hint = f"did you mean {' or '.join(near)}?" if near else f"it has {known}."
     raise FilterError(f"index {index!r} has no field {name!r}: {hint}")
+
+
+def exact_part(name: str, types: Types) -> str | None:
+    """The keyword under a field of full text that has its values as they are, or None."""
+    parts = (sub for sub, kind in types.items() if kind == "keyword")
+    return next((sub for sub in parts if sub.startswith(f"{name}.")), None)
+
+
+def valued_field(name: str, types: Types, index: str, use: str) -> tuple[str, str]:
+    """The field that has the values of `name`, and its type.
+
+    use: what they are wanted for. Raises FilterError where the index lacks the field, and where it
+    has no values to count or to sort by.
+    """
+    kind = known_type(name, types, index)
+    if path := nested_in(name, types):
+        raise FilterError(
+            f"field {name!r} is inside the nested field {path!r}, whose values cannot be {use}: "
+            "name another field."
+        )
+    if kind == "text" and (exact := exact_part(name, types)):
+        return exact, "keyword"
+    if kind not in VALUED:
+        what = "full text" if kind == "text" else f"of type {kind}"
+        raise FilterError(
+            f"field {name!r} is {what}, whose values cannot be {use}: name a field of keywords, "
+            "numbers or dates."
+        )
+    return name, kind

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from query.body.filters import parse_dsl
+from query.body.filters.dsl import parse_dsl
 from query.errors import QueryError
 from query.question import BM25, DEPTH, HYBRID, KNN, MODES, MOST, PLACES, Bm25, Knn, Tuning
 from query.target import Roles
@@ -46,7 +46,47 @@ _ASKING = [
         help="One hit a document: its best passage; in hybrid, of those among --depth candidates.",
     ),
     click.option("--explain", is_flag=True, help="Show where each score comes from."),
+    click.option(
+        "--facet",
+        "facets",
+        type=WORDS,
+        multiple=True,
+        metavar="FIELD",
+        help="Count a field's most frequent values among all passages that match the words and "
+        "filters, and in kNN and hybrid the candidates; with --collapse, documents are counted "
+        "once. A pattern as '*' stands for fields of keywords; repeat for more.",
+    ),
+    click.option(
+        "--total", is_flag=True, help="Say how many there are in all, counted as by --facet."
+    ),
+    click.option(
+        "--sort",
+        type=WORDS,
+        multiple=True,
+        metavar="FIELD[:desc]",
+        help="Order all that matches by this field and not by relevance; repeat for a second "
+        "field. Narrow what matches by --operator and, --min-cosine or --where.",
+    ),
+    click.option(
+        "--boost",
+        type=WORDS,
+        multiple=True,
+        metavar="FIELD[:SCALE][^WEIGHT]",
+        help="Raise the scores of the first --depth candidates, of each by score x WEIGHT x share: "
+        "published:30d, 2^(-age/30d) of a date; likes:100, v/(v+100) of a number, which without "
+        "a scale is the candidates' geometric mean. WEIGHT is 1.",
+    ),
+    click.option(
+        "--fields",
+        "source",
+        type=WORDS,
+        multiple=True,
+        metavar="PATTERN",
+        help="Fields of the stored document that --json shows: title, meta.*, or -body for all "
+        "but that; repeat for more.",
+    ),
 ]
+_ASKED = ("k", "mode", "where", "collapse", "explain", "facets", "total", "sort", "boost")
 
 
 def asking_options(command: Command) -> Command:
@@ -58,7 +98,8 @@ def asking_options(command: Command) -> Command:
         start, page = options.pop("start"), options.pop("page")
         if start is not None and page is not None:
             raise click.UsageError("--from and --page say the same thing: give one of them.")
-        asked = {name: options.pop(name) for name in ("k", "mode", "where", "collapse", "explain")}
+        asked = {name: options.pop(name) for name in _ASKED}
+        asked["source"] = options.pop("source") or True
         dsl = options.pop("filter")
         asked["filter"] = None if dsl is None else parse_dsl(dsl)
         asked["start"] = (page - 1) * asked["k"] if page else start or 0
@@ -73,8 +114,8 @@ _OPTIONS = [
     click.option(
         "--depth",
         type=click.IntRange(1, MOST),
-        help="kNN and hybrid: candidates of each leg and shard, which hybrid's ranking depends on; "
-        f"keep it the same on every page (default: {DEPTH}, or -k where that is more).",
+        help="kNN, hybrid and --boost: candidates of each leg and shard, which hybrid's ranking "
+        f"depends on; keep it the same on every page (default: {DEPTH}, or -k where that is more).",
     ),
     click.option(
         "--fusion-at",
@@ -179,10 +220,14 @@ _IDLE = {
 }
 
 
-def _refuse_idle(context: click.Context, mode: str) -> None:
+def _refuse_idle(context: click.Context, asked: dict[str, Any]) -> None:
     """Refuse what was typed and would change nothing; a default set beforehand may stay."""
+    mode = asked["mode"]
+    idle = dict(_IDLE[mode])
+    if asked["boost"]:
+        idle.pop("depth", None)  # so many hits are raised
     for option in context.command.params:
-        purpose = _IDLE[mode].get(str(option.name))
+        purpose = idle.get(str(option.name))
         if purpose and typed(context, str(option.name)):
             raise click.UsageError(
                 f"--{long_name(option)} is for {purpose} and changes nothing in --mode {mode}: "
@@ -199,7 +244,7 @@ def tuning_options(command: Command) -> Command:
 
     @functools.wraps(every)
     def wrapped(*args: Any, **options: Any) -> Any:
-        _refuse_idle(click.get_current_context(), options["asked"]["mode"])
+        _refuse_idle(click.get_current_context(), options["asked"])
         return every(*args, **options)
 
     return wrapped  # type: ignore[return-value]

@@ -54,6 +54,24 @@ def show_result(result: Result, text: str, index: str, conditions: Sequence[str]
     out.print(_table(result, text, index))
     if result.hits[0].explanation:
         _show_explanations(out, result)
+    _show_counts(out, result)
+
+
+def _show_counts(out: Any, result: Result) -> None:
+    """The total and the facets, of what was counted: passages or documents."""
+    from rich.text import Text
+
+    what = "documents" if result.collapsed else "passages"
+    if result.total:
+        about = "" if result.total.exact else "about "
+        out.print(Text(f"In all {about}{result.total.value:,} {what}."))
+    for facet in result.facets:
+        counts = [f"{one_line(each.value)} {each.count:,}" for each in facet.values]
+        line = Text(f"{one_line(facet.field)}: ", style="cyan")
+        line.append(", ".join(counts) or "no values", style="default")
+        line.append(", and more" if facet.more else "", style="default")
+        line.append("" if facet.exact else " (counts are near, not exact)", style="dim")
+        out.print(line)
 
 
 def _table(result: Result, text: str, index: str) -> Any:

@@ -55,7 +55,7 @@ def command(
     """
     from ingest import remove
     from query import make_filter
-    from query.body.filters import parse_dsl
+    from query.body.filters.dsl import parse_dsl
 
     if bool(ids) == bool(where or filter):
         raise click.UsageError("Say which documents: either --id, or --where and --filter.")

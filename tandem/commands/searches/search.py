@@ -147,7 +147,8 @@ def _many(
     if queries is None and typed(context, "batch"):
         raise click.UsageError("--batch is for --queries.")
     _check_usage(text, queries)
-    _check_run(queries, run, as_json, explain=typed(context, "explain"))
+    idle = [name for name in ("explain", "facets", "total", "source") if typed(context, name)]
+    _check_run(queries, run, as_json, idle)
     return None if queries is None else ManyQueries(queries, run, as_json)
 
 
@@ -160,14 +161,16 @@ def _check_usage(text: str | None, queries: str | None) -> None:
         raise click.UsageError("The query is empty: say what to look for.")
 
 
-def _check_run(queries: str | None, run: Path | None, as_json: bool, *, explain: bool) -> None:
+def _check_run(queries: str | None, run: Path | None, as_json: bool, told: list[str]) -> None:
+    """told: options that were typed and that a TREC run has no place for."""
     if queries is None:
         if run is not None:
             raise click.UsageError("--run is for --queries.")
         return
-    if explain and is_trec(run):
+    if told and is_trec(run):
+        flag = {"facets": "facet", "source": "fields"}.get(told[0], told[0])
         raise click.UsageError(
-            "A TREC run has no place for --explain: leave it out, or add --run FILE.jsonl."
+            f"A TREC run has no place for --{flag}: leave it out, or add --run FILE.jsonl."
         )
     if is_same(run, queries):
         raise click.UsageError(f"--run would write over the queries {queries}: name another file.")

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from mappings import Fusion
 from mappings.pipelines.pipeline import Technique
 from query import Bm25, Knn, QueryError, Rerank, Tuning, result_json
-from query.body.filters import parse_dsl
+from query.body.filters.dsl import parse_dsl
 from query.question import MOST
 from tandem.service.parts import Parts
 
@@ -32,6 +32,19 @@ class SearchRequest(BaseModel):
     where: list[str] = Field(default=[], description="Conditions, such as year>=2019.")
     collapse: bool = Field(False, description="One hit a document: its best passage.")
     explain: bool = Field(False, description="Where each score comes from.")
+    facets: list[str] = Field(
+        default=[],
+        description="Fields whose values are counted, over all passages that match the words and "
+        "filters and kNN's candidates; documents, each once, where collapsed. `*` for any.",
+    )
+    total: bool = Field(False, description="How many there are in all, counted as for facets.")
+    sort: list[str] = Field(default=[], description="Order by fields, such as year:desc.")
+    boost: list[str] = Field(
+        default=[], description="What raises scores, such as published:30d, likes or likes:100^0.5."
+    )
+    source: bool | list[str] = Field(
+        True, description="Fields of the stored document, such as title, meta.* or -body."
+    )
     rerank: bool = Field(False, description="Order the first hits by the cross-encoder.")
     rerank_depth: int = Field(50, ge=1, le=MOST)
     depth: int | None = Field(None, ge=1, le=MOST)
@@ -59,12 +72,18 @@ class SearchRequest(BaseModel):
             if parts.reranker is None:
                 raise QueryError("this service has no cross-encoder: start it with --rerank MODEL.")
             rerank = Rerank(parts.reranker, depth=self.rerank_depth)
-        kept = ("mode", "k", "start", "filter", "where", "collapse", "explain")
         return {
-            **{name: getattr(self, name) for name in kept},
+            **{name: getattr(self, name) for name in _KEPT},
             "tuning": tuning,
             "rerank": rerank,
         }
+
+
+# What a search takes by the same name.
+_KEPT = (
+    *("mode", "k", "start", "filter", "where", "collapse", "explain"),
+    *("facets", "total", "sort", "boost", "source"),
+)
 
 
 class InAddress(BaseModel):
@@ -81,12 +100,18 @@ class InAddress(BaseModel):
     where: list[str] = []
     collapse: bool = False
     explain: bool = False
+    facets: list[str] = []
+    total: bool = False
+    sort: list[str] = []
+    boost: list[str] = []
+    source: list[str] = Field(default=[], description="All fields where none is named.")
     rerank: bool = False
 
     def whole(self) -> SearchRequest:
         """As a body says it; raises FilterError for a filter that is no JSON."""
         given = self.model_dump()
-        found = {**given, "filter": parse_dsl(self.filter) if self.filter else None}
+        dsl = parse_dsl(self.filter) if self.filter else None
+        found = {**given, "filter": dsl, "source": self.source or True}
         return SearchRequest.model_validate({"query": found.pop("q"), **found})
 
 
@@ -102,6 +127,28 @@ class SearchHit(BaseModel):
     source: dict[str, Any]
 
 
+class FacetValue(BaseModel):
+    """A value, and how many have it."""
+
+    value: str
+    count: int
+
+
+class Facet(BaseModel):
+    """A field's most frequent values; more: there are others; exact: the counts are."""
+
+    values: list[FacetValue]
+    more: bool
+    exact: bool
+
+
+class Total(BaseModel):
+    """How many there are in all; exact: not about so many."""
+
+    value: int
+    exact: bool
+
+
 class SearchAnswer(BaseModel):
     """The object that `tandem search --json` prints."""
 
@@ -112,6 +159,8 @@ class SearchAnswer(BaseModel):
     hits: list[SearchHit]
     partial: str | None
     notes: list[str]
+    total: Total | None = Field(None, description="Where it was asked for.")
+    facets: dict[str, Facet] | None = Field(None, description="Where any was asked for.")
 
 
 def router(parts: Parts) -> APIRouter:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from query.body.bm25 import search_fields
+from query.body.words.bm25 import search_fields
 from query.errors import QueryError, TextError
 from query.question import Bm25, Knn, Question, Tuning
 from query.search.many import batches

@@ -11,7 +11,7 @@ from opensearchpy import OpenSearch
 
 from mappings import MappingError, Shape
 from query import AsyncSearcher, Bm25, Fusion, Knn, QueryError, Rerank, Searcher, Tuning
-from query.body.filters import combined_filter
+from query.body.filters.dsl import combined_filter
 from query.question import MODES, Mode, Question, SearchOptions
 from query.search.many import batches
 from tandem import TandemError
@@ -33,7 +33,7 @@ LIKE = Question("text")
     ("wrong", "told"),
     [
         (lambda: Question("a", filtr={}), r"a search has no option 'filtr': did you mean filter\?"),
-        (lambda: Question("a", top=3), "a search has no option 'top': it has text, mode, k, "),
+        (lambda: Question("a", xyz=3), "a search has no option 'xyz': it has text, mode, k, "),
         (lambda: Question(["a", "b"]), r"the query is \['a', 'b'\]: give a text, and several to"),
         (lambda: Question("a", where="lang=en"), "`where` is 'lang=en': give a list of texts"),
         (lambda: Question("a", where=[1]), "`where` has 1 at position 0"),

@@ -1,5 +1,7 @@
 """What the service answers for an error of the cluster."""
 
+from dataclasses import replace
+
 import pytest
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
@@ -7,6 +9,27 @@ from fastapi.testclient import TestClient
 from cluster import connect
 from tandem.service.door import problems
 from tests.servers.wrong import Reply, answering, cluster_like
+
+
+def test_a_cluster_that_went_away_is_told_without_its_password():
+    app = FastAPI()
+    problems.install(app)
+    answer = cluster_like(lambda request: Reply({}))
+    closing = {"connection": "close"}
+    with answering(lambda request: replace(answer(request), headers=closing)) as (url, _):
+        cluster = connect(url, user="reader", password="open-sesame", timeout=2)
+
+    @app.get("/search")
+    def search() -> None:
+        with cluster.explaining():
+            cluster.client.search(index="books")
+
+    with cluster:
+        told = TestClient(app).get("/search")
+    assert (told.status_code, told.json()["status"]) == (503, 503)
+    assert url in told.json()["detail"]
+    assert "open-sesame" not in told.text
+    assert "\n" not in told.json()["detail"]
 
 
 @pytest.mark.parametrize("asked", ["7", None])

@@ -65,6 +65,29 @@ def test_a_search_is_that_of_the_command_line(service, opensearch, mode):
     assert [hit["id"] for hit in late["hits"]] == ["seine"]
 
 
+def test_counts_order_and_fields_are_those_of_the_command_line(service, opensearch):
+    flags = ["--facet=year", "--total", "--fields=year", "--fields=document_id", "--collapse"]
+    asked = {"facets": ["year"], "total": True, "source": ["year", "document_id"], "collapse": True}
+    for more, named in (
+        ("--sort=year:desc", {"sort": ["year:desc"]}),
+        ("--boost=year:9^2", {"boost": ["year:9^2"]}),
+    ):
+        words = ("search", "Paris", "--index", INDEX, "-k", 3, "--json", *flags, more)
+        expected = json.loads(tandem(*words, TANDEM_URL=opensearch.url).out)
+        body = {"query": "Paris", "k": 3, **asked, **named}
+        posted = service.asked("POST", "/search", READ, json=body).json()
+        params = {**body, "q": body["query"]}
+        del params["query"]
+        got = service.asked("GET", "/search", READ, params=params).json()
+        assert {**posted, "took_ms": 0} == {**got, "took_ms": 0} == {**expected, "took_ms": 0}
+        assert posted["total"] == {"value": 3, "exact": True}
+        assert {"value": "1990", "count": 1} in posted["facets"]["year"]["values"]
+        assert [hit["source"]["year"] for hit in posted["hits"]][:1] == [
+            2015 if "sort" in named else 2005
+        ]
+        assert all(hit["source"].keys() == {"year", "document_id"} for hit in posted["hits"])
+
+
 def test_the_official_client_gets_the_encoders_vectors(service):
     texts = ["Paris is the capital of France.", "snow", 'Ünïcode ${parameters.x} \u2028 "quoted"']
     with openai.OpenAI(base_url=f"{service.url}/v1", api_key=READ) as client:

@@ -40,8 +40,8 @@ def test_a_url_is_shown_without_what_may_be_secret(url, shown):
 
 
 def test_urls_within_a_text_are_redacted():
-    said = "tried 'https://ann:hunter2@host/x?sig=hunter2' and http://other:9200"
-    assert redacted_urls(said) == "tried 'https://***@host/x?***' and http://other:9200"
+    said = "tried 'https://ann:hunter2@host/x?sig=hunter2' and http://other:9200: nothing"
+    assert redacted_urls(said) == "tried 'https://***@host/x?***' and http://other:9200: nothing"
 
 
 @pytest.mark.parametrize(

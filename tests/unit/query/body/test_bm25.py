@@ -1,6 +1,6 @@
 """Which words of a text matched."""
 
-from query.body.bm25 import highlight_body, highlights
+from query.body.words.bm25 import highlight_body, highlights
 from tests.unit.query.targets import target
 
 

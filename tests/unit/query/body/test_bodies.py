@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mappings import Fusion, pipeline_body
-from query.body.bm25 import bm25_clause, search_fields
 from query.body.knn import knn_clause
+from query.body.words.bm25 import bm25_clause, search_fields
 from query.errors import QueryError, TargetError
 from query.question import Bm25, Knn, Question, Tuning
 from query.target import VectorField, read_target

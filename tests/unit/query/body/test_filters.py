@@ -2,8 +2,8 @@
 
 import pytest
 
-from query.body.conditions import condition
-from query.body.filters import check_dsl, combined_filter, parse_dsl
+from query.body.filters.conditions import condition
+from query.body.filters.dsl import check_dsl, combined_filter, parse_dsl
 from query.errors import FilterError
 from tests.unit.query.targets import target
 

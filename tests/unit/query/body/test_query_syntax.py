@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from query.body.bm25 import bm25_clause, unwanted
-from query.body.query_syntax import Written, plain_text, taken_apart
+from query.body.words.bm25 import bm25_clause, unwanted
+from query.body.words.query_syntax import Written, plain_text, taken_apart
 from query.question import Bm25, Question
 from tests.unit.query.targets import OPENSEARCH, planned, target
 

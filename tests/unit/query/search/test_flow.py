@@ -9,7 +9,7 @@ import pytest
 
 from cluster import ClusterError, UnreachableError, connect
 from query import AsyncSearcher, QueryError, Searcher, TargetError
-from query.body.filters import combined_filter
+from query.body.filters.dsl import combined_filter
 from query.question import Query, Question
 from query.search.many import batches
 from tests.support.stubs import StubEncoder

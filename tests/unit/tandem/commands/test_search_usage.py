@@ -41,6 +41,7 @@ def tandem(capsys, monkeypatch, tmp_path):
         (("--pipeline", "p", "--combination", "harmonic_mean"), "--combination would do nothing"),
         (("--pipeline", "p", "--rank-constant", "9"), "--rank-constant would do nothing"),
         (("--batch", "4"), "--batch is for --queries"),
+        (("--mode", "bm25", "--depth", "9"), "--depth is for kNN"),
     ],
 )
 def test_options_that_cannot_be_meant(tandem, words, said):
@@ -57,9 +58,10 @@ def test_a_fusion_of_the_config_file_does_not_forbid_a_pipeline(tandem, tmp_path
 
 
 @pytest.mark.parametrize("run", [(), ("--run", "x.run"), ("--run", "-")])
-def test_a_trec_run_explains_nothing(tandem, run):
-    code, err = tandem("search", "--index", "books", "--queries", "q", "--explain", *run)
-    assert "no place for --explain" in err
+@pytest.mark.parametrize("told", ["--explain", "--facet=lang", "--total", "--fields=title"])
+def test_a_trec_run_explains_and_counts_nothing(tandem, run, told):
+    code, err = tandem("search", "--index", "books", "--queries", "q", told, *run)
+    assert f"no place for {told.partition('=')[0]}" in err
     assert code == 2
 
 

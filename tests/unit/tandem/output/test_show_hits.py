@@ -1,8 +1,19 @@
 """What the terminal shows: tables that fit, and no text that the terminal obeys."""
 
+from dataclasses import replace
+
 import pytest
 
-from query.answer.results import Explanation, Hit, LegScore, Reranked, Result
+from query.answer.results import (
+    Explanation,
+    Facet,
+    FacetValue,
+    Hit,
+    LegScore,
+    Reranked,
+    Result,
+    Total,
+)
 from tandem.output.hits import show_result, without_vectors
 
 
@@ -82,6 +93,19 @@ def test_columns_name_what_the_numbers_are(capsys):
     assert "up 3, was 4" in shown("hybrid", before=Reranked(4, 0.1))
     assert "d1  in maps" in shown("bm25", raw_score=1.0, index="maps")
     assert "and 3 more of this document" in shown("bm25", raw_score=1.0, others=3)
+
+
+def test_counts_are_told_and_whether_they_are_exact(capsys):
+    values = (FacetValue("en", 1200), FacetValue("[b]de", 7))
+    facets = (Facet("lang", values, more=True, exact=False), Facet("kind", (), False, True))
+    result = Result("bm25", (hit(raw_score=1.0),), 1, total=Total(1234, True), facets=facets)
+    show_result(result, "q", "books")
+    show_result(replace(result, total=Total(50_000, False), collapsed=True), "q", "books")
+    out = " ".join(capsys.readouterr().out.split())
+    assert "In all 1,234 passages." in out
+    assert "lang: en 1,200, [b]de 7, and more (counts are near, not exact)" in out
+    assert "kind: no values" in out
+    assert "In all about 50,000 documents." in out
 
 
 def test_nothing_found_names_the_filter(capsys):

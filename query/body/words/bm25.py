@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from query.body.query_syntax import taken_apart
+from query.body.words.query_syntax import taken_apart
 from query.errors import QueryError, TargetError
 from query.question import Bm25
 from query.target import DATES, NUMBERS, VECTOR_TYPES, Target, nested_in

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from query.body.conditions import condition
+from query.body.filters.conditions import condition
 from query.errors import FilterError
 from query.question import is_text
 from query.target import Types, known_type, nested_in

@@ -9,9 +9,8 @@ from ipaddress import ip_address, ip_network
 from typing import Any, NamedTuple
 
 from query.errors import FilterError
-from query.target import DATES, INTEGERS, NUMBERS, Types, known_type, nested_in
+from query.target import DATES, INTEGERS, NUMBERS, VALUED, Types, exact_part, known_type, nested_in
 
-EXACT = ("keyword", "constant_keyword", "wildcard", "ip", "version")
 _RANGES = {">=": "gte", "<=": "lte", ">": "gt", "<": "lt"}
 _CONDITION = re.compile(r"\s*([^\s=!<>]+)\s*(!=|>=|<=|=|>|<)\s*(.*?)\s*", re.S)
 # Latitude, longitude, and how far away at most.
@@ -207,14 +206,13 @@ def _exact_field(name: str, types: Types, index: str) -> tuple[str, str]:
             f'use `filter={{"nested": {{"path": "{path}", "query": {inner}}}}}`.'
         )
     if kind == "text":
-        exact = [sub for sub, t in types.items() if sub.startswith(f"{name}.") and t == "keyword"]
-        if exact:
-            return exact[0], "keyword"
+        if exact := exact_part(name, types):
+            return exact, "keyword"
         raise FilterError(
             f"field {name!r} is full text, which is searched and not compared: put its words in "
             f'the query, or use `filter={{"match": {{"{name}": "..."}}}}`.'
         )
-    if kind not in EXACT + NUMBERS + DATES + ("boolean", "_id"):
+    if kind not in (*VALUED, "_id"):
         inside = [sub for sub in types if sub.startswith(f"{name}.")]
         cure = f"name a field in it, such as {inside[0]}" if inside else "use `filter`"
         raise FilterError(f"field {name!r} is of type {kind}, which has no single value: {cure}.")

@@ -1,0 +1,1 @@
+"""Filters: written in query DSL, and as everyday conditions."""

@@ -1,0 +1,1 @@
+"""What looks for words: the syntax of a query, and its clause."""
