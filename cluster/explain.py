@@ -117,6 +117,11 @@ def _answered(
         return AccessError(_who(where))
     if kind == "resource_already_exists_exception" or "already exists as alias" in reason:
         return ClusterError(_taken(reason, where))
+    if "creates data streams only" in reason:
+        return ClusterError(
+            f"{where.url} makes data streams alone under such a name ({reason}): choose a name "
+            "that the index template does not match."
+        )
     if kind == "index_not_found_exception":
         return _missing_index(reason, where, index_names)
     if kind == "index_closed_exception":

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ingest.errors import IndexRefusedError
 from ingest.index.aliases.generations import record_of
-from ingest.index.describe import aliases, check_name
+from ingest.index.describe import aliases, check_name, kind_of
 from mappings import path_of
 from tandem.base.arguments import checked_arguments
 
@@ -33,7 +33,7 @@ def check_deletable(
     name: str, found: Mapping[str, dict[str, Any]], with_alias: str | Collection[str]
 ) -> None:
     """Raise IndexRefusedError where what GET /INDEX says of an index forbids to delete it."""
-    check_no_alias(name, list(found))
+    check_no_alias(name, found)
     record = record_of(name, found[name])
     if record is None or record.adopted:
         why = "its mapping has no record of an encoder" if record is None else "it was adopted"
@@ -49,10 +49,10 @@ def check_deletable(
         )
 
 
-def check_no_alias(name: str, behind: list[str]) -> None:
+def check_no_alias(name: str, found: Mapping[str, dict[str, Any]]) -> None:
     """Raise IndexRefusedError where other indexes than the one of that name stand behind it."""
-    if behind != [name]:
+    if list(found) != [name]:
         raise IndexRefusedError(
-            f"{name!r} is an alias of {', '.join(behind)}, so nothing was deleted: name an index "
-            f"itself, such as {behind[0]}."
+            f"{name!r} is {kind_of(name, found)} of {', '.join(found)}, so nothing was deleted: "
+            f"name an index itself, such as {next(iter(found))}."
         )

@@ -53,6 +53,13 @@ def check_name(name: str, *, new: bool = False) -> None:
         raise IndexRefusedError(f"{name!r} cannot be the name of an index: {fault}.")
 
 
+def kind_of(name: str, found: Mapping[str, Mapping[str, Any]]) -> str:
+    """What a name is, of what GET /NAME found behind it, with its article."""
+    if any(each.get("data_stream") == name for each in found.values()):
+        return "a data stream"
+    return "an index" if name in found else "an alias"
+
+
 def uuid_of(cluster: Cluster, name: str) -> str:
     """What tells an index from a later one of the same name; raises ClusterError."""
     # As for the look before the load: so one permission is enough.
@@ -133,29 +140,32 @@ def _size(stats: Mapping[str, Any], name: str) -> Any:
 
 @checked_arguments(IndexRefusedError, "describe_index")
 def describe(cluster: Cluster, name: str) -> dict[str, Any]:
-    """Who encoded an index, or the one behind an alias, how it is laid out and what it holds.
+    """Who encoded an index, or those behind a name, how it is laid out and what it holds.
 
-    Raises ClusterError, and MappingError for a damaged record.
+    Of several, all that they hold together, and the rest as of the first. Raises ClusterError, and
+    MappingError for a damaged record.
     """
     from mappings import read_record, read_search
     from mappings.types import stored_types, type_of
 
-    (index, found), *others = cluster.get_index(name).items()
+    behind = dict(sorted(cluster.get_index(name).items()))
+    (index, found), *others = behind.items()
     with cluster.explaining():
-        stats = _stats(cluster, index)
+        stats = _stats(cluster, ",".join(behind))
     record, settings = read_record(found["mappings"], index), found["settings"]["index"]
-    sizes, missing = _size(stats, index), _missing(found, stats, index)
+    sizes = [_size(stats, each) for each in behind]
+    missing = sum(_missing(each, stats, of) for of, each in behind.items())
     return {
-        "index": index if not others else sorted([index, *(o for o, _ in others)]),
+        "index": list(behind) if others else index,
         "model": record.encoder.model if record else None,
         "fingerprint": record.encoder.fingerprint if record else None,
         "dimension": record.encoder.dimension if record else None,
         "settings": dict(record.encoder.settings) if record else {},
-        "documents": sizes["docs"]["count"],
+        "documents": sum(each["docs"]["count"] for each in sizes),
         # Of a part, the count would not tell how many lack a vector.
-        "with_vector": None if missing else _vectors(cluster, index, found["mappings"], record),
-        "bytes": sizes["store"]["size_in_bytes"],
-        "shards": int(settings["number_of_shards"]),
+        "with_vector": None if missing or record is None else _vectors(cluster, behind),
+        "bytes": sum(each["store"]["size_in_bytes"] for each in sizes),
+        "shards": sum(int(e["settings"]["index"]["number_of_shards"]) for e in behind.values()),
         "missing_shards": missing,
         "replicas": int(settings["number_of_replicas"]),
         "aliases": sorted(aliases(found)),
@@ -165,14 +175,17 @@ def describe(cluster: Cluster, name: str) -> dict[str, Any]:
     }
 
 
-def _vectors(
-    cluster: Cluster, index: str, mapping: Mapping[str, Any], record: IndexRecord | None
-) -> int | None:
-    if record is None:
-        return None
-    query = {"query": has_vector(record.fields.vector, resolved(mapping))}
-    with cluster.explaining():
-        return int(cluster.client.count(index=index, body=query)["count"])
+def _vectors(cluster: Cluster, found: Mapping[str, dict[str, Any]]) -> int:
+    """Documents that have a vector, of those indexes that have a record."""
+    from mappings import read_record
+
+    count = 0
+    for index, each in found.items():
+        if record := read_record(each["mappings"], index):
+            query = {"query": has_vector(record.fields.vector, resolved(each["mappings"]))}
+            with cluster.explaining():
+                count += int(cluster.client.count(index=index, body=query)["count"])
+    return count
 
 
 def _layout(description: Mapping[str, Any], record: IndexRecord | None) -> dict[str, Any]:

@@ -53,7 +53,7 @@ class OpenIndex:
     name: the concrete index, never an alias; uuid: of this index and no later one of that name;
     created: by this run; token: of this run; lease: what it writes through, None where others may
     write too; settings: to be restored, None where the run has no part in the note; template: what
-    its record says is encoded.
+    its record says is encoded; pipelines: of the cluster, through which documents go.
     """
 
     name: str
@@ -65,6 +65,7 @@ class OpenIndex:
     settings: Mapping[str, str | None] | None = None
     warnings: tuple[str, ...] = ()
     template: str | None = None
+    pipelines: tuple[str, ...] = ()
 
 
 def enter(
@@ -234,6 +235,15 @@ def mark_whole(cluster: Cluster, index: OpenIndex) -> None:
         put_note(cluster, index.name, description, replace(note, whole=True))
 
 
+def is_live(description: Description, note: Note) -> bool:
+    """Whether an alias came to an index at the end of its load, or by its owner's hand.
+
+    Those that an index template gives are there from the start, as the lease of who fills it is.
+    """
+    names = aliases(description)
+    return bool(names) and (note.alias is None or note.alias in names or not leases(description))
+
+
 def leave(cluster: Cluster, index: OpenIndex) -> None:
     """Restore the settings, and forget the note unless others need it; may be done twice.
 
@@ -244,10 +254,11 @@ def leave(cluster: Cluster, index: OpenIndex) -> None:
     description = find_index(cluster, index.name).get(index.name)
     if description is None or description["settings"]["index"]["uuid"] != index.uuid:
         return
-    note, live = read_note(index.name, description), bool(aliases(description))
+    note = read_note(index.name, description)
     if note is None:
         _restore(cluster, index.name, description, Note(settings=index.settings or {}))
         return
+    live = is_live(description, note)
     lost = index.lease is not None and index.lease not in leases(description)
     if index.token not in note.loaders and (lost or not index.settings):
         return
@@ -269,7 +280,7 @@ def end_half_ended(cluster: Cluster, name: str) -> None:
     """
     for index, description in find_index(cluster, name).items():
         note = read_note(index, description)
-        if note is None or not aliases(description) or busy(note):
+        if note is None or not is_live(description, note) or busy(note):
             continue
         _restore(cluster, index, description, note)
         stale = [{"remove": {"index": index, "alias": each}} for each in leases(description)]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from cluster.errors import ClusterError
 from ingest.errors import IndexRefusedError
+from ingest.index.aliases.written import check_own_fields, check_takes_documents, writable
 from ingest.index.describe import check_name, find_index
 from ingest.index.loading import OpenIndex, end_half_ended, lease_of
 from ingest.index.note import Note, mark
@@ -113,7 +114,7 @@ def open_index(
             f"index {name!r} was deleted as soon as it was made: find out by whom, and run the "
             "same command again."
         )
-    concrete, description, record = found
+    concrete, description, record = found.name, found.description, found.record
     return OpenIndex(
         concrete,
         description["settings"]["index"]["uuid"],
@@ -121,8 +122,9 @@ def open_index(
         created,
         token,
         lease_of(concrete, token) if alias else None,
-        warnings=_warnings(concrete, description),
+        warnings=(*found.warnings, *_warnings(concrete, description)),
         template=record.template,
+        pipelines=_pipelines(description),
     )
 
 
@@ -145,18 +147,34 @@ def _created(
     return True
 
 
-def existing(
-    cluster: Cluster, name: str, encoder: PassageEncoder, shape: Shape
-) -> tuple[str, dict[str, Any], IndexRecord] | None:
-    """An index that is there: its own name, its description and its record; None without one.
+@dataclass(frozen=True)
+class Existing:
+    """An index that is there: its own name, its description, its record, and what to say of it."""
 
-    Raises IndexRefusedError where these vectors must not go into it, and where the shape asks for
-    what it is not.
+    name: str
+    description: dict[str, Any]
+    record: IndexRecord
+    warnings: tuple[str, ...]
+
+
+def existing(cluster: Cluster, name: str, encoder: PassageEncoder, shape: Shape) -> Existing | None:
+    """An index that is there; None without one.
+
+    Raises IndexRefusedError where these vectors must not go into it, where no ingestion can, and
+    where the shape asks for what it is not.
     """
     found = writable(cluster, name)
     if found is None:
         return None
-    concrete, description = found
+    concrete, description, warnings = found
+    check_takes_documents(concrete, description)
+    if name != concrete and read_record(description["mappings"], concrete) is None:
+        raise IndexRefusedError(
+            f"{name!r} is an alias whose write index {concrete!r} has no record of an encoder, as "
+            f"one that a rollover made: `adopt_index(cluster, {concrete!r}, encoder)` makes a "
+            "record where it holds the vectors of this encoder, else make another one the write "
+            f"index of the alias, as `create_index(cluster, {_next(concrete)!r}, encoder)` makes."
+        )
     record = check_record(concrete, description, encoder)
     if nested := nested_in(record.fields.vector, resolved(description["mappings"])):
         raise IndexRefusedError(
@@ -164,42 +182,15 @@ def existing(
             f"no ingestion writes: index the documents as their owner does, and "
             f"`enrich(cluster, {concrete!r}, encoder)` gives them vectors."
         )
+    check_own_fields(concrete, description, record.fields)
     _check_shape(concrete, laid_out(description, record.fields), shape)
-    return concrete, description, record
+    return Existing(concrete, description, record, warnings)
 
 
-def written(found: Mapping[str, dict[str, Any]], name: str) -> str | None:
-    """Which of the indexes behind a name is written into: of an alias, the one the cluster takes.
-
-    It is the alias's write index, or its only one unless that is said to be none; else None.
-    """
-    if name in found:
-        return name
-    marks = {
-        index: each.get("aliases", {}).get(name, {}).get("is_write_index")
-        for index, each in found.items()
-    }
-    chosen = [index for index, mark in marks.items() if mark or (mark is None and len(marks) == 1)]
-    return chosen[0] if chosen else None
-
-
-def writable(cluster: Cluster, name: str) -> tuple[str, dict[str, Any]] | None:
-    """The index that is written through a name, and its description; None where there is none.
-
-    Raises IndexRefusedError for an alias of several without a write index.
-    """
-    found = find_index(cluster, name)
-    if not found:
-        return None
-    if (concrete := written(found, name)) is None:
-        raise IndexRefusedError(
-            f"{name!r} is an alias of {len(found)} indexes ({', '.join(sorted(found))}) and has no "
-            "write index: name one of them, or make one of them its write index."
-            if len(found) > 1
-            else f"{name!r} is an alias of {next(iter(found))} that is not to be written through "
-            "(is_write_index is false): name the index."
-        )
-    return concrete, found[concrete]
+def _next(index: str) -> str:
+    """The name that a rollover gives the index after this one."""
+    series, _, number = index.rpartition("-")
+    return f"{series}-{int(number) + 1:06}" if number.isdecimal() else f"{index}-000002"
 
 
 def check_record(name: str, description: dict[str, Any], encoder: PassageEncoder) -> IndexRecord:
@@ -268,3 +259,9 @@ def _warnings(name: str, description: dict[str, Any]) -> tuple[str, ...]:
         f"index {name!r} has index.mapping.ignore_malformed on: it stores a document whose "
         "vector it refuses without the vector; the count at the end will tell.",
     )
+
+
+def _pipelines(description: Mapping[str, Any]) -> tuple[str, ...]:
+    settings = description["settings"]["index"]
+    names = [settings.get(f"{kind}_pipeline", "_none") for kind in ("default", "final")]
+    return tuple(name for name in names if name != "_none")

@@ -37,8 +37,8 @@ class RejectsFile:
     file, before the umask.
     """
 
-    def __init__(self, path: Path, mode: int = PRIVATE) -> None:
-        self.path, self._mode = path, mode
+    def __init__(self, path: str | Path, mode: int = PRIVATE) -> None:
+        self.path, self._mode = Path(path), mode
         self.written = 0
         self._file: IO[bytes] | None = None
 

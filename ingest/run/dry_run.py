@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ingest.errors import IngestError
 from ingest.index.aliases.alias import read_alias
 from ingest.index.aliases.generations import Older, created, generations, older
-from ingest.index.open import existing, planned_body
+from ingest.index.open import Existing, existing, planned_body
 from ingest.index.types.fit import Fitter
 from ingest.index.types.plan import MOST_FIELDS, PlannedFields, planned_fields, said_of_too_many
 from ingest.passages.precomputed import check_precomputed
@@ -25,7 +25,7 @@ from ingest.run.deduplicate import Seen
 from ingest.run.plan import Plan, checked, named
 from ingest.run.removal.prune import candidates, check_prunable
 from ingest.write.client import IndexClient
-from mappings import Fields, IndexRecord
+from mappings import Fields
 from tandem.base.arguments import checked_arguments
 
 if TYPE_CHECKING:
@@ -95,21 +95,21 @@ def dry_run(
     plan = plan or Plan()
     rows, name = checked(source, plan, alias), named(cluster, encoder, index, alias, plan)
     there = existing(cluster, name, encoder, plan.shape)
-    plan = plan.as_recorded(there[2].template if there else None)
-    older = _older(cluster, alias, there[1] if there else None, plan.keep)
+    plan = plan.as_recorded(there.record.template if there else None)
+    older = _older(cluster, alias, there.description if there else None, plan.keep)
     maker, pruning = DocumentMaker(plan.reading, Fields()), _Pruning()
     made = list(maker.make(iter(rows.sample())))
     sound = [each for each in made if isinstance(each, Document)]
     check_texts(sound, plan.reading)
     check_precomputed(sound, encoder, plan.reading.vector_from)
-    found = (there[0], there[1], there[2].fields) if there else None
+    found = (there.name, there.description, there.record.fields) if there else None
     planned = planned_fields(cluster, found, plan.shape, sound)
     body = None if there else planned_body(cluster, name, encoder, planned.shape, alias)
     fitter = Fitter(planned.types, keep=plan.reading.keep_misfits)
     fitted = [fitter.fit(each) if isinstance(each, Document) else each for each in made]
     passages = _passages(encoder, plan, (each for each in fitted if isinstance(each, Document)))
     pruned: Pruned | None = None
-    notes = (*rows.warnings, *maker.warnings, *_warnings(planned), *older.notes)
+    notes = (*rows.warnings, *maker.warnings, *_warnings(planned, there), *older.notes)
     if there and not alias and plan.confirm_prune:
         for each in DocumentMaker(plan.reading, Fields()).make(iter(rows)):
             pruning.see(each)
@@ -154,10 +154,10 @@ class _Pruning:
             self._anonymous += 1
 
     def found(
-        self, cluster: Cluster, there: tuple[str, Any, IndexRecord], plan: Plan
+        self, cluster: Cluster, there: Existing, plan: Plan
     ) -> tuple[Pruned, tuple[str, ...]]:
         """What would go of an index, and why it would not, if so."""
-        name, _, record = there
+        name, record = there.name, there.record
         client = IndexClient(cluster, name, None, plan.writing.max_outage)
         with closing(sqlite3.connect("")) as database:
             each = candidates(client, record.fields, self._seen, database)
@@ -172,11 +172,11 @@ class _Pruning:
         return Pruned(each.documents, each.held, list(each.sample)), notes
 
 
-def _warnings(planned: PlannedFields) -> tuple[str, ...]:
-    """What is to be said of the types, and of too many of them, which creating would tell."""
+def _warnings(planned: PlannedFields, there: Existing | None) -> tuple[str, ...]:
+    """What is to be said of index and types, and of too many of them, which creating would tell."""
     count = len(planned.types)
     many = (f"{said_of_too_many(count, planned.shape)}.",) if count > MOST_FIELDS else ()
-    return (*planned.warnings, *many)
+    return (*(there.warnings if there else ()), *planned.warnings, *many)
 
 
 def _older(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import orjson
 
 from cluster.client.shards import SHARD_CURE
+from cluster.error_body import reason_of
 from cluster.errors import AccessError
 from ingest.errors import IncompleteError, IndexRefusedError
 from ingest.index.describe import uuid_of
@@ -44,9 +47,11 @@ def rehearse(client: IndexClient, index: OpenIndex, *, merges: bool, prunes: boo
     """Ask before the load for what its end will ask for, in a way that changes nothing.
 
     A missing permission is told at once. Raises AccessError, OutageError, and IndexRefusedError for
-    an index of which a part is missing.
+    an index of which a part is missing, or an ingest pipeline of its.
     """
     _check_whole(client, index)
+    if index.pipelines:
+        _check_pipelines(client, index)
     census(client, index.fields)
     if merges:
         # No shard has so many segments, so nothing is merged.
@@ -69,6 +74,23 @@ def _check_whole(client: IndexClient, index: OpenIndex) -> None:
         raise IndexRefusedError(
             f"index {index.name!r} is incomplete ({missing}), so not all documents could be "
             f"written there: {SHARD_CURE}; run the same command again once the index is whole."
+        )
+
+
+def _check_pipelines(client: IndexClient, index: OpenIndex) -> None:
+    """Send a document that no index takes, for no document has its version, through them."""
+    head = {"_id": f"rehearsal-{index.token}", "if_seq_no": 2**53, "if_primary_term": 1}
+    body = orjson.dumps({"index": head}) + b"\n{}\n"
+    params: dict[str, Any] = client.bulk_params
+    answer = client.ask("POST", client.bulk_path, body, **params)
+    reason = reason_of(answer["items"][0]["index"].get("error"))
+    if "pipeline with id" in reason and "does not exist" in reason:
+        path = path_of(index.name, "_settings")
+        raise IndexRefusedError(
+            f"index {index.name!r} sends each document through an ingest pipeline that is not "
+            f"there ({reason}): make it, or take it out of the index's settings, PUT {path} "
+            '{"index.default_pipeline": null, "index.final_pipeline": null}, and of the index '
+            "template that gives it."
         )
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from cluster.diagnosis.rights import require
 from cluster.errors import AccessError, ClusterError
-from ingest.errors import IngestError, OutageError
+from ingest.errors import IndexRefusedError, IngestError, OutageError
 from ingest.index.aliases.alias import claim, rehearse_switch, switch
 from ingest.index.aliases.generations import Older
 from ingest.index.describe import find_index, leases
@@ -133,11 +133,11 @@ def _discard(
             cluster.client.indices.delete(index=name, ignore=404)
 
 
-def _abandon(cluster: Cluster, name: str, token: str) -> None:
-    """Look for an index that an interrupted run may have made, and discard it."""
+def _abandon(cluster: Cluster, name: str, token: str, looks: int) -> None:
+    """Look so often for an index that a run may have made, and discard it."""
     RUNNING.discard(token)
     client = IndexClient(cluster, name, time.sleep, max_outage=0.0)
-    for _ in range(_LOOKS):  # the cluster may be making it still
+    for _ in range(looks):  # the cluster may be making it still
         found = find_index(cluster, name).get(name)
         note = read_note(name, found) if found else None
         if note and token in note.loaders:
@@ -191,9 +191,11 @@ def _begin(
     RUNNING.add(token)
     try:
         index = client.persist(lambda: open_index(cluster, name, encoder, plan.shape, token, alias))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, IndexRefusedError) as error:
+        # What was refused as it was made, by an index template, is there already.
+        looks = _LOOKS if isinstance(error, KeyboardInterrupt) else 1
         with suppress(ClusterError, IngestError):
-            _abandon(cluster, name, token)
+            _abandon(cluster, name, token, looks)
         raise
     plan = plan.as_recorded(index.template)
     relax = plan.relax or index.created or alias is not None

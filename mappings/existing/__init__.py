@@ -1,7 +1,7 @@
 """What an index that is there shows of its fields: types, vectors, and which hold what."""
 
 from mappings.existing.adding import missing_properties, with_free_names, with_record
-from mappings.existing.copying import copied_body, lost_fields
+from mappings.existing.copying import copied_body, is_lost, lost_fields
 from mappings.existing.fields import (
     VECTOR_TYPES,
     Types,
@@ -34,6 +34,7 @@ __all__ = [
     "fault_of_roles",
     "full_text",
     "has_vector",
+    "is_lost",
     "lost_fields",
     "missing_properties",
     "nested_in",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 from mappings.existing.adding import missing_properties, with_record
@@ -48,3 +49,17 @@ def lost_fields(mapping: Mapping[str, Any]) -> tuple[str, ...]:
     source = mapping.get("_source") or {}
     kept = (f"+{each}" for each in source.get("includes") or ())
     return (*(source.get("excludes") or ()), *kept)
+
+
+def is_lost(mapping: Mapping[str, Any], field: str) -> bool:
+    """Whether a mapping's `_source` has no field of this dotted name."""
+    source = mapping.get("_source") or {}
+
+    def among(patterns: Iterable[str]) -> bool:
+        return any(
+            fnmatchcase(f"{field}.", f"{each}.*") or fnmatchcase(field, each) for each in patterns
+        )
+
+    kept = source.get("includes") or ()
+    off = source.get("enabled") is False
+    return off or among(source.get("excludes") or ()) or bool(kept and not among(kept))

@@ -108,8 +108,8 @@ class Target:
             raise TargetError(self.refusal)
         if not self.vectors:
             raise TargetError(
-                f"index {self.name!r} has no field of vectors: search it with mode bm25, or "
-                "ingest its documents with Tandem."
+                f"index {self.name!r} has no field of vectors: search it with mode bm25, or give "
+                f"its documents some with `enrich(cluster, {self.name!r}, encoder)`."
             )
         names = [vector.name for vector in self.vectors]
         if wanted is None and self.record:

@@ -60,8 +60,8 @@ def recorded_encoder(cluster: Cluster, name: str) -> EncoderRecord | None:
     Raises ClusterError, IndexRefusedError for a name that no index can have, and MappingError for
     a damaged record.
     """
+    from ingest.index.aliases.written import written
     from ingest.index.describe import find_index
-    from ingest.index.open import written
     from mappings import read_record
 
     found = find_index(cluster, name)

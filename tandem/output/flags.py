@@ -103,6 +103,7 @@ FLAGS = {
 COMMANDS = {
     "ingest": "tandem ingest",
     "adopt_index": "tandem index adopt",
+    "create_index": "tandem index create",
     "enrich": "tandem enrich",
     "describe_index": "tandem index show",
     "delete_index": "tandem index delete",

@@ -20,8 +20,8 @@ from ingest.index.aliases.generations import (
     older,
     record_of,
 )
-from ingest.index.describe import aliases, check_name, find_index, leases
-from ingest.index.loading import OpenIndex, loaded_already, take_lease
+from ingest.index.describe import aliases, check_name, find_index, kind_of, leases
+from ingest.index.loading import OpenIndex, is_live, loaded_already, take_lease
 from ingest.index.note import busy, read_note
 from ingest.tally import RejectLimit, Report
 from mappings import LONGEST_NAME, Shape, laid_out
@@ -86,8 +86,8 @@ def read_alias(cluster: Cluster, alias: str) -> Alias:
     found = find_index(cluster, alias)
     if any(alias not in each.get("aliases", {}) for each in found.values()):
         raise IndexRefusedError(
-            f"{alias!r} is an index, so no alias can have its name: choose another name for "
-            f"the alias, or copy it to a new name and delete it first."
+            f"{alias!r} is {kind_of(alias, found)}, so no alias can have its name: choose another "
+            "name for the alias."
         )
     return Alias(alias, found)
 
@@ -128,7 +128,7 @@ def claim(cluster: Cluster, alias: str, index: OpenIndex) -> tuple[str, str] | N
     given_up = []
     for name in marked(found, alias) - {index.name}:
         note = read_note(name, found[name])
-        if note is None or aliases(found[name]):
+        if note is None or is_live(found[name], note):
             continue
         if who := busy(note):
             return who, name

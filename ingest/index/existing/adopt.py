@@ -11,9 +11,9 @@ import numpy as np
 from cluster.diagnosis.rights import require
 from cluster.errors import MissingIndexError
 from ingest.errors import IndexRefusedError, OtherPromptError
+from ingest.index.aliases.written import writable
 from ingest.index.existing.fit import PROMPTS, TEMPLATES, Fit, best_fit
 from ingest.index.existing.sample import Stored, random_documents
-from ingest.index.open import writable
 from ingest.records import PassageEncoder
 from mappings import EncoderRecord, Fields, IndexRecord, path_of, read_record
 from mappings.existing import (
@@ -115,7 +115,7 @@ def _found(cluster: Cluster, name: str) -> tuple[str, dict[str, Any], IndexRecor
     """The index, its description, and its record, where it was adopted before."""
     if (found := writable(cluster, name)) is None:
         raise MissingIndexError(f"no index is called {name!r}", "check the name")
-    index, description = found
+    index, description, _ = found
     record = read_record(description["mappings"], index)
     if record and not record.adopted:
         raise IndexRefusedError(

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 from cluster.diagnosis.rights import require
 from ingest.errors import IndexRefusedError, IngestError
 from ingest.index.aliases.generations import record_of
-from ingest.index.describe import check_name
+from ingest.index.aliases.written import check_whole_index
+from ingest.index.describe import check_name, kind_of
 from ingest.run.deduplicate import no_room
 from ingest.run.removal import stored
 from ingest.run.removal.listing import Listing
@@ -100,10 +101,11 @@ def _index(cluster: Cluster, name: str) -> tuple[str, Fields]:
     found = cluster.get_index(name)
     if len(found) != 1:
         raise IndexRefusedError(
-            f"{name!r} is an alias of {', '.join(sorted(found))}, so nothing was removed: name the "
-            "index itself."
+            f"{name!r} is {kind_of(name, found)} of {', '.join(sorted(found))}, so nothing was "
+            "removed: name the index itself."
         )
     ((own, description),) = found.items()
+    check_whole_index(name, own, description)
     if (record := record_of(own, description)) is None:
         raise IndexRefusedError(
             f"index {own!r} was not made by Tandem (its mapping has no record of an encoder), so "

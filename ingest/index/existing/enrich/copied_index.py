@@ -10,7 +10,7 @@ from cluster.errors import ClusterError
 from ingest.errors import IndexRefusedError, LostPlaceError
 from ingest.index.describe import aliases, check_name, find_index, leases
 from ingest.index.existing.enrich.prepare import Prepared
-from ingest.index.loading import OpenIndex, enter, lease_of, loaded_already
+from ingest.index.loading import OpenIndex, enter, is_live, lease_of, loaded_already
 from ingest.index.note import Note, busy, mark, put_note, read_note
 from ingest.index.open import check_record
 from ingest.records import PassageEncoder
@@ -85,7 +85,7 @@ def end_half_ended(cluster: Cluster, name: str) -> bool:
         path = path_of(note.alias, "_settings")
         with cluster.explaining():
             cluster.client.transport.perform_request("PUT", path, body={"index.blocks.write": None})
-    moved = bool(aliases(found))
+    moved = is_live(found, note)
     put_note(cluster, name, found, None if moved else replace(note, whole=False))
     return moved
 
@@ -122,7 +122,7 @@ class CopiedIndex:
         new, lease = self.place.name, self.place.lease
         now = self.cluster.get_index(new)[new]
         if lease not in leases(now):
-            if not aliases(now):
+            if leases(now):
                 raise LostPlaceError(new)
             return tuple(sorted(aliases(now)))  # only the answer was lost
         old = self.cluster.get_index(self.old)[self.old]

@@ -15,6 +15,7 @@ from ingest.records import PassageEncoder, wrote
 from ingest.settings import Writing
 from ingest.write.bulk import Budget
 from ingest.write.client import IndexClient
+from ingest.write.refresh import refresh
 from tandem.base.vectors import Vector
 
 if TYPE_CHECKING:
@@ -56,9 +57,10 @@ class InPlace:
             self.counts.add({"lacking": len(self._todo(page, first=True))})
 
     def all(self, query: Query) -> None:
-        """Enrich, and look again at what changed meanwhile."""
+        """Enrich, look again at what changed meanwhile, and show the vectors to searches."""
         self._pass([self._items(query, first=True)])
         self._look_again(query)
+        refresh(self.client)
 
     def follow(self, query: Query) -> None:
         """Enrich, and from then on what is new or changed, until interrupted."""

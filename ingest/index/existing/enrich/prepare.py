@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from cluster.errors import MissingIndexError
 from ingest.errors import IndexRefusedError
+from ingest.index.aliases.written import writable
 from ingest.index.existing.adopt import fields_of, put_record, record_of
-from ingest.index.open import check_record, writable
+from ingest.index.open import check_record
 from ingest.records import PassageEncoder
 from ingest.settings import Writing
-from mappings import IndexRecord, read_record
+from mappings import IndexRecord, path_of, read_record
 from mappings.existing import (
     Roles,
     has_vector,
@@ -45,7 +46,7 @@ class EnrichOptions(TypedDict, total=False):
     copy_to: str | None
     follow: bool
     writing: Writing
-    rejects: Path | None
+    rejects: str | Path | None
     dry_run: bool
 
 
@@ -66,7 +67,7 @@ class Wanted:
     copy_to: str | None = None
     follow: bool = False
     writing: Writing = field(default_factory=Writing)
-    rejects: Path | None = None
+    rejects: str | Path | None = None
     dry_run: bool = False
 
     def __post_init__(self) -> None:
@@ -115,14 +116,14 @@ def prepared(cluster: Cluster, name: str, encoder: PassageEncoder, wanted: Wante
     """
     if (found := writable(cluster, name)) is None:
         raise MissingIndexError(f"no index is called {name!r}", "check the name")
-    index, description = found
+    index, description, _ = found
     mapping, settings = description["mappings"], description["settings"]["index"]
-    notes = _check_source(index, mapping, settings, wanted)
+    notes = (*_check_source(index, mapping, settings, wanted), *_of_stream(description))
     knn = cluster.capabilities.distribution != "opensearch" or settings.get("knn") == "true"
     if not knn and not wanted.copy_to:
         raise IndexRefusedError(
             f"index {index!r} has index.knn false, which cannot be changed, so vectors in it "
-            f"cannot be searched: {_copying(index)}."
+            f"cannot be searched: {_instead(index, description)}."
         )
     shards = int(settings["number_of_shards"])
     types = resolved(mapping)
@@ -152,6 +153,16 @@ def _vector_of(wanted: Wanted, text: str) -> tuple[str, str | None]:
         path = wanted.vector_field or f"{text}_passages"
         return f"{path}.vector", path
     return wanted.vector_field or f"{text}_vector", None
+
+
+def _instead(index: str, description: Mapping[str, Any]) -> str:
+    """What to do with an index that cannot have vectors; one of a stream cannot be replaced."""
+    if stream := description.get("data_stream"):
+        return (
+            "have index.knn true in the index template of the data stream, and POST "
+            f"{path_of(stream, '_rollover')} begins an index that can"
+        )
+    return _copying(index)
 
 
 def _copying(index: str) -> str:
@@ -186,6 +197,15 @@ def _check_source(
     raise IndexRefusedError(
         f"the _source of index {index!r} {why}, so an update would destroy what it does not hold: "
         f"{_copying(index)}."
+    )
+
+
+def _of_stream(description: Mapping[str, Any]) -> tuple[str, ...]:
+    if (stream := description.get("data_stream")) is None:
+        return ()
+    return (
+        f"the next index of the data stream {stream!r} begins without vectors, as its index "
+        "template makes it: the same command for that index gives it some.",
     )
 
 
