@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from numbers import Integral, Real
 from pathlib import Path
 from types import NoneType, UnionType
@@ -78,9 +79,9 @@ def meant(annotation: Any, names: Mapping[str, Any]) -> Any:
 
 def fitted(value: Any, kind: Any) -> Any:
     """A value as its parameter takes it; raises UnfitError."""
-    origin, parts = get_origin(kind) or kind, get_args(kind)
-    if origin is Any:
+    if kind is Any or type(value) is kind:
         return value
+    origin, parts = _taken_apart(kind)
     if origin in (Union, UnionType):
         return _of_union(value, parts)
     if origin is Literal:
@@ -98,6 +99,11 @@ def fitted(value: Any, kind: Any) -> Any:
     return _checked(value, _is_a(value, origin))
 
 
+@cache
+def _taken_apart(kind: Any) -> tuple[Any, tuple[Any, ...]]:
+    return get_origin(kind) or kind, get_args(kind)
+
+
 def _checked(value: Any, fits: bool) -> Any:
     if not fits:
         raise UnfitError(value)
@@ -106,6 +112,8 @@ def _checked(value: Any, fits: bool) -> Any:
 
 def _of_union(value: Any, kinds: Sequence[Any]) -> Any:
     """As the first of several kinds that it fits; of a list, its part that does not is told."""
+    if type(value) in kinds:
+        return value
     unfit = UnfitError(value)
     for kind in kinds:
         try:

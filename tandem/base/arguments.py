@@ -72,13 +72,13 @@ def checked_arguments(
 
         @wraps(run)
         def checked(*args: Any, **options: Any) -> Any:
-            given = guard.fitted(args, options)
-            return run(*given.args, **given.kwargs)
+            placed, named = guard.fitted(args, options)
+            return run(*placed, **named)
 
         @wraps(run)
         async def checked_later(*args: Any, **options: Any) -> Any:
-            given = guard.fitted(args, options)
-            return await run(*given.args, **given.kwargs)
+            placed, named = guard.fitted(args, options)
+            return await run(*placed, **named)
 
         if not record:
             return cast("Subject", checked_later if inspect.iscoroutinefunction(run) else checked)
@@ -96,6 +96,17 @@ class _Guard:
     ) -> None:
         self._error, self._name, self._run, self._own = error, name, run, own
         self._signature = inspect.signature(run)
+        self._names = [
+            each.name
+            for each in self._signature.parameters.values()
+            if each.kind is each.POSITIONAL_OR_KEYWORD
+        ]
+        self._needed = {
+            each.name
+            for each in self._signature.parameters.values()
+            if each.default is each.empty
+            and each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
+        }
 
     @cached_property
     def _kinds(self) -> dict[str, Any]:
@@ -111,20 +122,36 @@ class _Guard:
                 kinds[parameter.name] = kind
         return {**kinds, **dict.fromkeys(self._own, Any)}
 
-    def fitted(self, args: tuple[Any, ...], options: dict[str, Any]) -> inspect.BoundArguments:
+    def fitted(
+        self, args: tuple[Any, ...], options: dict[str, Any]
+    ) -> tuple[list[Any], dict[str, Any]]:
         """The arguments as the function takes them."""
-        known = [each for each in self._kinds if each not in ("self", "cls")]
         for option in options:
-            if option not in known:
-                raise self._error(_unknown(self._name, option, known))
+            if option not in self._kinds or option in ("self", "cls"):
+                raise self._error(_unknown(self._name, option, self._known))
         options = {name: self._value(name, value) for name, value in options.items()}
-        names = list(self._signature.parameters)
+        names = self._names[: len(args)]
         placed = [self._value(name, value) for name, value in zip(names, args, strict=False)]
+        # Searches make records by the thousand: the signature itself, which is slow, explains.
+        if (
+            len(placed) < len(args)
+            or self._needed.difference(names, options)
+            or {*names} & {*options}
+        ):
+            self._explain(args, options)
+        return placed, options
+
+    @property
+    def _known(self) -> list[str]:
+        return [each for each in self._kinds if each not in ("self", "cls")]
+
+    def _explain(self, args: tuple[Any, ...], options: dict[str, Any]) -> None:
         try:
-            return self._signature.bind(*placed, *args[len(placed) :], **options)
+            self._signature.bind(*args, **options)
         except TypeError as error:
             raise self._error(
-                f"{self._name} cannot be called like this: {error}; it has {', '.join(known)}."
+                f"{self._name} cannot be called like this: {error}; it has "
+                f"{', '.join(self._known)}."
             ) from None
 
     def _value(self, name: str, value: object) -> object:
