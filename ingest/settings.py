@@ -115,13 +115,15 @@ class Writing:
     """How passages are sent.
 
     max_bytes and max_count bound one request; in_flight: requests at the same time; max_outage:
-    seconds without anything accepted before the run gives up.
+    seconds without anything accepted before the run gives up; interrupt_outage: before one gives up
+    that was interrupted. Who ends services kills after 90 seconds, and this may be waited twice.
     """
 
     max_bytes: int = 5 * MEGABYTE
     max_count: int = 500
     in_flight: int = 3
     max_outage: float = 600.0
+    interrupt_outage: float = 30.0
 
     def __post_init__(self) -> None:
         """Refuse numbers out of range."""
@@ -129,3 +131,4 @@ class Writing:
         check_number("`max_count`", self.max_count, 1)
         check_number("`in_flight`", self.in_flight, 1)
         check_number("`max_outage`", self.max_outage, 0)
+        check_number("interrupt_outage", self.interrupt_outage, 0)

@@ -21,7 +21,7 @@ from ingest.read.sources.files import shown
 from ingest.records import PassageEncoder
 from ingest.run import finish
 from ingest.run.deduplicate import Deduplicator, Seen
-from ingest.run.lease import INTERRUPT_SECONDS, Lease, take_lease
+from ingest.run.lease import Lease, take_lease
 from ingest.run.pipeline import Pipeline
 from ingest.run.plan import Plan, checked
 from ingest.run.removal.prune import check_prunable, prune
@@ -76,7 +76,7 @@ def ingest(
         run.load()
         run.finish()
     except KeyboardInterrupt:
-        most = min(most, INTERRUPT_SECONDS)
+        most = min(most, plan.writing.interrupt_outage)
         raise
     finally:
         run.close(most) if run else lease.withdraw(client)
@@ -156,7 +156,7 @@ class _Run:
             try:
                 wait_for(done, REPORT_SECONDS)
                 self._on_progress(self.report())
-                if interrupted and self._outage.seconds > INTERRUPT_SECONDS:
+                if interrupted and self._outage.seconds > self._plan.writing.interrupt_outage:
                     raise KeyboardInterrupt  # what is encoded is not taken
             except KeyboardInterrupt:
                 if interrupted:

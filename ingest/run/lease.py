@@ -44,9 +44,6 @@ _YIELD_SECONDS = 2.0
 _TRIES = 5
 # How often, and after how many seconds each, it is looked for what an interrupted run was making.
 _LOOKS, _LOOK_SECONDS = 5, 0.3
-# So long an interrupted run waits where nothing is accepted; who ends services kills after 90
-# seconds, and this may be done twice.
-INTERRUPT_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
@@ -207,7 +204,7 @@ def _begin(
         )
     except BaseException as error:
         if isinstance(error, KeyboardInterrupt):
-            client.max_outage = min(client.max_outage, INTERRUPT_SECONDS)
+            client.max_outage = min(client.max_outage, plan.writing.interrupt_outage)
         # Where the note may not be put, it may not be taken away either.
         with suppress(AccessError, OutageError):
             Lease(cluster, index, alias, plan).withdraw(client)

@@ -1,6 +1,7 @@
 """What networks and proxies do to bulk requests, done by a proxy before a real node."""
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -8,7 +9,6 @@ from cluster import ClusterError, connect
 from ingest import IngestError, OutageError, Plan, Writing
 from ingest.index.open import create_index
 from ingest.passages import skip, split
-from ingest.run import ingestion, place
 from ingest.run.pipeline import DOCUMENTS_AHEAD, PASSAGES_AHEAD, READ_AHEAD, REQUESTS_AHEAD
 from mappings import Shape
 from tests.servers.flaky import STALL_SECONDS, FlakyProxy
@@ -189,12 +189,8 @@ def test_while_nothing_is_accepted_the_report_says_so(opensearch, index_name):
 
 
 @pytest.mark.parametrize("in_the_end", [False, True])
-def test_an_interrupt_does_not_wait_for_the_end_of_an_outage(
-    opensearch, index_name, monkeypatch, in_the_end
-):
+def test_an_interrupt_does_not_wait_for_the_end_of_an_outage(opensearch, index_name, in_the_end):
     """A batch system or a closed terminal ends the run: it may not live on for ten minutes."""
-    monkeypatch.setattr(place, "INTERRUPT_SECONDS", 1.0)
-    monkeypatch.setattr(ingestion, "INTERRUPT_SECONDS", 1.0)
     interrupted, ends = [], []
 
     def interrupt(report):
@@ -216,7 +212,7 @@ def test_an_interrupt_does_not_wait_for_the_end_of_an_outage(
             cluster=cluster,
             index=index_name,
             encoder=StubEncoder(),
-            plan=Plan(writing=SMALL),
+            plan=Plan(writing=replace(SMALL, interrupt_outage=1.0)),
             on_progress=interrupt,
         )
     assert time.monotonic() - interrupted[0] < 60
