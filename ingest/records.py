@@ -19,6 +19,8 @@ _POSITION = re.compile(r"##\d+")
 _STAMP = re.compile(r"([0-9a-f]{32}):([0-9a-f]{16}):([1-9]\d{0,8})")
 # The content hash of a passage that is to be written anew, because it has no vector.
 FORGOTTEN = ""
+# Why a document is rejected whose place a stranger's has; of its id.
+TAKEN = "the id {!r} is taken by a document that Tandem did not write"
 _SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
 
 
@@ -162,11 +164,30 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
+class Version:
+    """One version of what is stored under an id: a change that names it is made to no other."""
+
+    id: str
+    seq_no: int
+    primary_term: int
+    routing: str | None
+
+    def head(self) -> dict[str, Any]:
+        """What names it in a bulk request."""
+        known: dict[str, Any] = {
+            "_id": self.id,
+            "if_seq_no": self.seq_no,
+            "if_primary_term": self.primary_term,
+        }
+        return known if self.routing is None else {**known, "routing": self.routing}
+
+
+@dataclass(frozen=True, slots=True)
 class Passage:
     """One passage: what is stored (body), what is encoded, and the stamp that tells them apart.
 
     id: the cluster's `_id`; position: from 0 within its document, of `count` passages; vector:
-    float32 [dim] once there is one.
+    float32 [dim] once there is one; replaces: what it may be written over, None for nothing.
     """
 
     document: Document
@@ -177,6 +198,7 @@ class Passage:
     body: dict[str, Any]
     stamp: str
     vector: Vector | None = None
+    replaces: Version | None = None
 
 
 @dataclass(frozen=True, slots=True)

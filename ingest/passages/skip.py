@@ -6,11 +6,20 @@ import threading
 from collections.abc import Iterator
 from dataclasses import replace
 
-from ingest.records import PAUSE, Passage, Stamp, parse_stamp, passage_id, wrote
+from ingest.records import (
+    PAUSE,
+    TAKEN,
+    Passage,
+    Stamp,
+    Version,
+    parse_stamp,
+    passage_id,
+    wrote,
+)
 from ingest.tally import Outcome, Tally
 from ingest.write import updates
 from ingest.write.client import IndexClient
-from ingest.write.lookup import Version, look_up, look_up_versions
+from ingest.write.lookup import look_up, look_up_versions
 from mappings import Fields
 from tandem.base.vectors import Vector, VectorFault, as_vector
 
@@ -91,19 +100,21 @@ class Skipper:
 
     def _changed(self, window: list[list[Passage]]) -> Iterator[Passage]:
         beyond = [passage_id(p[0].document.id, len(p)) for p in window]
-        stored, strangers = self._stamps([*(p.id for p in _flat(window)), *beyond])
+        ours, strangers = self._stored([*(p.id for p in _flat(window)), *beyond])
+        stored = {each: stamp for each, (_, stamp) in ours.items()}
         window = [passages for passages in window if not self._refused(passages, strangers)]
         for passages in window:
-            if ours := self._ours(_leftovers(passages, stored)):
-                self._leftovers.hold(passages[0].document.number, ours)
+            if left := self._ours(_leftovers(passages, stored)):
+                self._leftovers.hold(passages[0].document.number, left)
         same = [p for p in _flat(window) if _matches(p, stored.get(p.id))]
         self._tally.settle(same, Outcome.SKIPPED)
         unchanged = {p.id for p in same}
         changed = [p for p in _flat(window) if p.id not in unchanged]
         kept = self._vectors([p.id for p in changed if _encodes_same(p, stored.get(p.id))])
         for passage in changed:
-            vector = kept.get(passage.id)
-            yield passage if vector is None else replace(passage, vector=vector)
+            vector = kept.get(passage.id, passage.vector)
+            seen, _ = ours.get(passage.id, (None, ""))
+            yield replace(passage, vector=vector, replaces=seen)
 
     def _refused(self, passages: list[Passage], strangers: set[str]) -> bool:
         """Reject a document that would take the place of one that others wrote."""
@@ -111,9 +122,7 @@ class Skipper:
         if taken is None:
             return False
         for passage in passages:
-            self._tally.reject_passage(
-                passage, f"the id {taken!r} is taken by a document that Tandem did not write"
-            )
+            self._tally.reject_passage(passage, TAKEN.format(taken))
         return True
 
     def _ours(self, ids: list[str]) -> list[Version]:
@@ -121,13 +130,16 @@ class Skipper:
         found = look_up_versions(self._client, ids, fields.content_hash, fields.document_id)
         return [version for version, source in found if wrote(version.id, source, fields)]
 
-    def _stamps(self, ids: list[str]) -> tuple[dict[str, str], set[str]]:
-        """The content hashes of what Tandem wrote, and the ids of what others did."""
+    def _stored(self, ids: list[str]) -> tuple[dict[str, tuple[Version, str]], set[str]]:
+        """What Tandem wrote, each with its content hash, and the ids of what others did."""
         fields = self._fields
-        found = look_up(self._client, ids, fields.content_hash, fields.document_id)
-        ours = {each: s for each, s in found.items() if wrote(each, s, fields)}
-        stamps = {each: str(source[fields.content_hash]) for each, source in ours.items()}
-        return stamps, found.keys() - ours.keys()
+        found = look_up_versions(self._client, ids, fields.content_hash, fields.document_id)
+        ours = {
+            version.id: (version, str(source[fields.content_hash]))
+            for version, source in found
+            if wrote(version.id, source, fields)
+        }
+        return ours, {version.id for version, _ in found} - ours.keys()
 
     def _vectors(self, ids: list[str]) -> dict[str, Vector]:
         """Stored vectors, for passages of which only the metadata changed."""

@@ -13,11 +13,10 @@ from cluster.errors import AccessError
 from ingest.errors import IncompleteError, IndexRefusedError
 from ingest.index.describe import uuid_of
 from ingest.index.loading import OpenIndex
-from ingest.records import FORGOTTEN
+from ingest.records import FORGOTTEN, Version
 from ingest.run.removal.stored import census, passages, silence, without_vector
 from ingest.write import updates
 from ingest.write.client import FIRST_PAUSE, IndexClient, TransientError
-from ingest.write.lookup import Version
 from ingest.write.refresh import FIRST_LOOK, PATIENCE
 from mappings import path_of
 

@@ -60,7 +60,7 @@ class Pipeline:
         )
         self.notes.extend(said)
         largest = self.client.largest_request(plan.writing.max_bytes)
-        sender = Sender(self.client, self.tally, Budget(largest), self.sample)
+        sender = Sender(self.client, self.index.fields, self.tally, Budget(largest), self.sample)
         leftovers = Leftovers(self.client, self.tally)
 
         def deliver(group: list[Action]) -> None:

@@ -6,11 +6,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, cast
 
 import orjson
 
-from ingest.records import PAUSE, Action, Passage
+from ingest.records import PAUSE, TAKEN, Action, Passage, wrote
 from ingest.settings import Writing
 from ingest.tally import Outcome, Tally
 from ingest.write.client import (
@@ -22,8 +23,8 @@ from ingest.write.client import (
     TransientError,
     Verdict,
 )
-from ingest.write.items import Items
-from ingest.write.lookup import Sample
+from ingest.write.items import Items, verb
+from ingest.write.lookup import Sample, look_up_versions
 from mappings import Fields
 
 _NUMPY = orjson.OPT_SERIALIZE_NUMPY
@@ -34,18 +35,16 @@ LONGEST_WAIT = 1.0
 
 
 def actions(passages: Iterator[Passage], fields: Fields) -> Iterator[Action]:
-    """Each passage as the two lines that index it, the vector written straight from float32."""
+    """Each passage as the two lines that store it, the vector written straight from float32."""
     for passage in passages:
-        if passage is PAUSE:
-            yield cast(Action, PAUSE)
-            continue
-        document = {
-            **passage.body,
-            fields.content_hash: passage.stamp,
-            fields.vector: passage.vector,
-        }
-        head = orjson.dumps({"index": {"_id": passage.id}})
-        yield Action(passage, b"%b\n%b\n" % (head, orjson.dumps(document, option=_NUMPY)))
+        yield cast(Action, PAUSE) if passage is PAUSE else _action(passage, fields)
+
+
+def _action(passage: Passage, fields: Fields) -> Action:
+    document = {**passage.body, fields.content_hash: passage.stamp, fields.vector: passage.vector}
+    where = {"_id": passage.id} if passage.replaces is None else passage.replaces.head()
+    lines = orjson.dumps({verb(passage): where}), orjson.dumps(document, option=_NUMPY)
+    return Action(passage, b"%b\n%b\n" % lines)
 
 
 def requests(items: Iterator[Action], writing: Writing) -> Iterator[list[Action]]:
@@ -107,8 +106,10 @@ class Budget:
 class Sender:
     """Sends groups of actions; one Sender serves all sending threads."""
 
-    def __init__(self, client: IndexClient, tally: Tally, budget: Budget, sample: Sample) -> None:
-        self._client = client
+    def __init__(
+        self, client: IndexClient, fields: Fields, tally: Tally, budget: Budget, sample: Sample
+    ) -> None:
+        self._client, self._fields = client, fields
         self._items = Items(client)
         self._sample = sample
         self._tally = tally
@@ -166,26 +167,52 @@ class Sender:
     def _settle(
         self, batch: list[Action], answer: dict[str, Any], doubts: dict[str, int]
     ) -> tuple[list[Action], str]:
-        verdicts = self._items.verdicts([each.passage.id for each in batch], answer["items"])
+        verdicts = self._items.verdicts([each.passage for each in batch], answer["items"])
         pairs = list(zip(batch, verdicts, strict=True))
         self._written([action for action, verdict in pairs if verdict.fate is Fate.DONE])
         again: list[Action] = []
+        contested: list[Action] = []
         reason = ""
         for action, verdict in pairs:
             if verdict.fate in FATAL:
                 raise self._client.fatal(verdict)
             if verdict.fate is Fate.REJECT or self._given_up(action, verdict, doubts):
                 self._reject(action, verdict.reason)
+            elif verdict.fate is Fate.CONFLICT:
+                contested.append(action)
             elif verdict.fate is not Fate.DONE:
                 again.append(action)
                 reason = verdict.reason
         if again:
             self._budget.shrink()
-        return again, reason
+        return again + self._settled_by_look(contested), reason
+
+    def _settled_by_look(self, contested: list[Action]) -> list[Action]:
+        """Of passages whose place is not as it was looked up, those to be sent again.
+
+        An answer that was lost, or another load, may have stored the same; what is of others stays.
+        """
+        if not contested:
+            return []
+        fields, ids = self._fields, [action.passage.id for action in contested]
+        found = look_up_versions(self._client, ids, fields.content_hash, fields.document_id)
+        now = {version.id: (version, source) for version, source in found}
+        same, again = [], []
+        for action in contested:
+            version, source = now.get(action.passage.id, (None, {}))
+            if version and not wrote(version.id, source, fields):
+                self._reject(action, TAKEN.format(version.id))
+            elif source.get(fields.content_hash) == action.passage.stamp:
+                same.append(action)
+            else:
+                again.append(_action(replace(action.passage, replaces=version), fields))
+                self._client.again()
+        self._written(same)
+        return again
 
     @staticmethod
     def _given_up(action: Action, verdict: Verdict, doubts: dict[str, int]) -> bool:
-        if verdict.fate is not Fate.DOUBT:
+        if verdict.fate not in (Fate.DOUBT, Fate.CONFLICT):
             return False
         doubts[action.passage.id] = doubts.get(action.passage.id, 0) + 1
         return doubts[action.passage.id] > DOUBT_TRIES

@@ -36,6 +36,8 @@ DOUBTFUL = 500
 # How often what failed so is sent again.
 DOUBT_TRIES = 5
 TOO_LARGE = 413
+# What is stored under the id is not what a change was to be made to.
+CONFLICT = 409
 # k-NN's own breaker answers 400, as a document with a wrong field would.
 _BREAKER = "circuit breaker triggered"
 _REFUSALS = {401: "forbidden", 403: "forbidden", 404: "gone"}
@@ -51,6 +53,7 @@ class Fate(Enum):
     RETRY = "retry"
     DOUBT = "doubt"
     REJECT = "reject"
+    CONFLICT = "conflict"
     BLOCKED = "blocked"
     FORBIDDEN = "forbidden"
     GONE = "gone"
@@ -82,6 +85,8 @@ def judge(status: int, error: Any) -> Verdict:
         return Verdict(Fate.RETRY, reason)
     if kind_of(error) == _CLOSED:
         return Verdict(Fate.GONE, reason)
+    if status == CONFLICT:
+        return Verdict(Fate.CONFLICT, reason)
     if status in _REFUSALS:
         return Verdict(Fate(_REFUSALS[status]), reason)
     return Verdict(Fate.DOUBT if status == DOUBTFUL else Fate.REJECT, reason)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ingest.records import Passage
 from ingest.write.client import DONE, Fate, IndexClient, TransientError, Verdict, judge
 
 # What the cluster says of a document that is stored now.
@@ -13,22 +14,26 @@ _STORED = ("created", "updated")
 _DROPPED = "noop"
 
 
-def untied(action: str, ids: Sequence[str], items: Sequence[dict[str, Any]]) -> str | None:
+def verb(passage: Passage) -> str:
+    """How a passage is stored: where nothing is, or in place of the version that was seen."""
+    return "create" if passage.replaces is None else "index"
+
+
+def untied(sent: Sequence[str], items: Sequence[dict[str, Any]]) -> str | None:
     """Why the items of an answer are not those that were sent, or None where they may be.
 
     By number and action alone: an ingest pipeline may have changed an id.
     """
-    if len(items) != len(ids):
-        return f"the answer has {len(items):,} items and {len(ids):,} were sent"
-    if any(action not in item for item in items):
-        return f"the answer has items that are no {action!r}"
-    return None
+    if len(items) != len(sent):
+        return f"the answer has {len(items):,} items and {len(sent):,} were sent"
+    wrong = (action for action, item in zip(sent, items, strict=True) if action not in item)
+    return next((f"the answer has an item that is no {action!r}" for action in wrong), None)
 
 
 def untied_ids(action: str, ids: Sequence[str], items: Sequence[dict[str, Any]]) -> str | None:
     """The same, by id too."""
     told = (item[action].get("_id") for item in items if action in item)
-    return untied(action, ids, items) or next(
+    return untied([action] * len(ids), items) or next(
         (
             f"the answer is about {answered!r} where {sent!r} was sent"
             for sent, answered in zip(ids, told, strict=True)
@@ -45,15 +50,20 @@ class Items:
         self._client = client
         self._pipelines = ""
 
-    def verdicts(self, ids: Sequence[str], items: Sequence[dict[str, Any]]) -> list[Verdict]:
-        """One verdict an id, in their order.
+    def verdicts(
+        self, passages: Sequence[Passage], items: Sequence[dict[str, Any]]
+    ) -> list[Verdict]:
+        """One verdict a passage, in their order.
 
         Raises TransientError where this cannot be the answer to these.
         """
-        if fault := untied("index", ids, items):
+        verbs = [verb(each) for each in passages]
+        if fault := untied(verbs, items):
             raise TransientError(fault, None)
-        results = [item["index"] for item in items]
-        return [self._verdict(*each) for each in zip(ids, results, strict=True)]
+        return [
+            self._verdict(passage.id, item[action])
+            for passage, action, item in zip(passages, verbs, items, strict=True)
+        ]
 
     def _verdict(self, sent: str, result: dict[str, Any]) -> Verdict:
         place, ours = (result.get("_index"), result.get("_id")), (self._client.index, sent)
@@ -66,12 +76,15 @@ class Items:
         if place == ours and said != _DROPPED:
             raise TransientError(f"the answer says {said!r} of {sent!r}, which was indexed", None)
         pipelines = self._known_pipelines()
+        doing = f"ingest pipeline {pipelines or 'unknown'} does that"
         if not pipelines and place != ours:
             raise TransientError(f"the answer is about {place[1]!r} where {sent!r} was sent", None)
+        if verdict.fate is Fate.CONFLICT:
+            return Verdict(Fate.REJECT, f"{_moved(*place)}, and that is there already: {doing}")
         if verdict is not DONE:
             return verdict
         became = "it was not stored (result noop)" if place == ours else _moved(*place)
-        return Verdict(Fate.REJECT, f"{became}: ingest pipeline {pipelines or 'unknown'} does that")
+        return Verdict(Fate.REJECT, f"{became}: {doing}")
 
     def _known_pipelines(self) -> str:
         self._pipelines = self._pipelines or self._client.pipelines()

@@ -5,14 +5,13 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from cluster.error_body import kind_of, reason_of
 from ingest.errors import IncompleteError
-from ingest.records import Passage
+from ingest.records import Passage, Version
 from ingest.write.client import Fate, IndexClient, Verdict
 from mappings import Fields, path_of
 from tandem.base.vectors import Vector, VectorFault, as_vector, cosine
@@ -23,25 +22,6 @@ _FATES = {
     "index_closed_exception": Fate.GONE,
     "security_exception": Fate.FORBIDDEN,
 }
-
-
-@dataclass(frozen=True)
-class Version:
-    """One version of what is stored under an id: a change that names it is made to no other."""
-
-    id: str
-    seq_no: int
-    primary_term: int
-    routing: str | None
-
-    def head(self) -> dict[str, Any]:
-        """What names it in a bulk request."""
-        known: dict[str, Any] = {
-            "_id": self.id,
-            "if_seq_no": self.seq_no,
-            "if_primary_term": self.primary_term,
-        }
-        return known if self.routing is None else {**known, "routing": self.routing}
 
 
 def version_of(hit: Mapping[str, Any]) -> Version:

@@ -13,14 +13,14 @@ from typing import Any
 import orjson
 
 from ingest.errors import IncompleteError
-from ingest.write.client import FATAL, Fate, IndexClient, judge
+from ingest.records import Version
+from ingest.write.client import CONFLICT, FATAL, Fate, IndexClient, judge
 from ingest.write.items import untied_ids
-from ingest.write.lookup import Version, look_up
+from ingest.write.lookup import look_up
 
 # Items in one request: at most about half a megabyte of ids.
 PAGE = 1000
 _MISSING = 404
-_CONFLICT = 409
 _TRIES = 5
 
 
@@ -97,9 +97,9 @@ def _settle(
     again: list[tuple[_Item, str]] = []
     for item, result in zip(page, results, strict=True):
         status, error = result["status"], result.get("error")
-        if status == _CONFLICT:
+        if status == CONFLICT:
             conflicts.append(item[0])
-        if status == _CONFLICT or (error is None and status == _MISSING):
+        if status == CONFLICT or (error is None and status == _MISSING):
             continue
         verdict = judge(status, error)
         if verdict.fate in FATAL:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator
 
-from ingest.write.lookup import Version
+from ingest.records import Version
 
 _SHOWN = 3
 

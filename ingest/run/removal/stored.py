@@ -8,9 +8,9 @@ from typing import Any
 
 from cluster.client.shards import shard_reason, silent_shards
 from ingest.errors import IngestError
-from ingest.records import FORGOTTEN, wrote
+from ingest.records import FORGOTTEN, Version, wrote
 from ingest.write.client import IndexClient, TransientError
-from ingest.write.lookup import Version, version_of
+from ingest.write.lookup import version_of
 from ingest.write.refresh import refresh
 from mappings import Fields, path_of
 

@@ -15,6 +15,7 @@ from cluster.error_body import kind_of
 from ingest.index.existing.enrich.walk import StoredDocument
 from ingest.write.bulk import Budget
 from ingest.write.client import (
+    CONFLICT,
     DOUBT_TRIES,
     FATAL,
     Fate,
@@ -27,7 +28,7 @@ from ingest.write.client import (
 from ingest.write.items import untied_ids
 
 _ITEMS = "items.*.status,items.*.error,items.*._id,items.*.result"
-_CONFLICT, _ABSENT = 409, 404
+_ABSENT = 404
 _MISSING = "document_missing_exception"
 
 
@@ -146,7 +147,7 @@ def _outcome(
 ) -> tuple[Outcome | None, str]:
     """What became of one update; None where it must be sent again, with the reason."""
     status, error = result["status"], result.get("error")
-    if status == _CONFLICT:
+    if status == CONFLICT:
         return Outcome.CHANGED, ""
     absent = update.action == "delete" and status == _ABSENT and error is None
     if absent or kind_of(error or {}) == _MISSING:

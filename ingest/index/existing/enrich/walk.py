@@ -9,8 +9,9 @@ from typing import Any
 
 from cluster.client.shards import shard_reason, silent_shards
 from cluster.errors import ClusterError
+from ingest.records import Version
 from ingest.write.client import IndexClient, TransientError
-from ingest.write.lookup import Version, version_of
+from ingest.write.lookup import version_of
 from ingest.write.refresh import refresh
 from mappings import path_of
 

@@ -10,9 +10,9 @@ import pytest
 from cluster.error_body import forbidden
 from cluster.errors import MissingRightError
 from ingest import BlockedError, IngestError
+from ingest.records import Version
 from ingest.write import updates
 from ingest.write.client import IndexClient
-from ingest.write.lookup import Version
 
 BUSY = (429, {"type": "rejected_execution_exception", "reason": "queue is full"})
 BROKEN = (500, {"type": "illegal_state_exception", "reason": "engine is closed"})

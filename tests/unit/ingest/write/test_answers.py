@@ -36,7 +36,7 @@ PRESSURE = {"type": "rejected_execution_exception", "reason": "rejected executio
         (201, None, Fate.DONE),
         (400, BREAKER, Fate.RETRY),
         (400, CONFLICT, Fate.REJECT),
-        (409, {"type": "version_conflict", "reason": "newer"}, Fate.REJECT),
+        (409, {"type": "version_conflict", "reason": "newer"}, Fate.CONFLICT),
         (429, PRESSURE, Fate.RETRY),
         (429, FLOOD, Fate.BLOCKED),
         (403, {"type": "cluster_block_exception", "reason": "FORBIDDEN/5"}, Fate.BLOCKED),

@@ -56,7 +56,7 @@ def test_a_bulk_request_waits_as_long_as_the_cluster_asks(tmp_path):
     replies, slept = chain([busy(50)], repeat(None)), []
 
     def answer(asked):
-        items = [{"index": {"_index": "books", "_id": "d0", "status": 201, "result": "created"}}]
+        items = [{"create": {"_index": "books", "_id": "d0", "status": 201, "result": "created"}}]
         return next(replies) or Reply({"errors": False, "items": items})
 
     with answering(cluster_like(answer)) as (url, _), connect(url) as cluster:

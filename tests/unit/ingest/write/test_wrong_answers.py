@@ -15,12 +15,12 @@ from cluster import connect
 from ingest import IncompleteError, RejectLimit, Writing
 from ingest.errors import IngestError
 from ingest.read.rejects import RejectsFile
-from ingest.records import Document, Origin, Passage
+from ingest.records import Document, Origin, Passage, Version, stamp
 from ingest.tally import Tally
 from ingest.write import updates
 from ingest.write.bulk import Budget, Sender, actions, requests
 from ingest.write.client import IndexClient
-from ingest.write.lookup import SAMPLE, Sample, Version, look_up
+from ingest.write.lookup import SAMPLE, Sample, look_up
 from mappings import Fields
 from tests.servers.wrong import Reply, answering, cluster_like
 
@@ -38,10 +38,15 @@ SPOILT = {
     "other action": lambda items, first: items.__setitem__(0, {"update": first}),
 }
 # What becomes of the answer to one request.
-ANSWERS = ["right", "html", "nothing", "cut", "no items", "an old answer", "lost", *SPOILT]
+ANSWERS = ["right", "html", "text", "nothing", "cut", "no items", "an old answer", "lost", *SPOILT]
 ANSWERS += ["status 429", "status 503"]
 # And of one item.
 ITEMS = ["stored", "stored", "stored", "full", "failing", "refused", "dropped", "hidden error"]
+# What others do to its document just before.
+OTHERS = ["taken by a stranger", "loaded by another", "loaded by another as it is", "removed"]
+# And an ingest pipeline, where there is one.
+PIPELINE = ["moved", "renamed", "renamed to one", "dropped"]
+STRANGER = {"text": "not ours"}
 
 
 class WrongServer:
@@ -49,6 +54,7 @@ class WrongServer:
 
     def __init__(self, pipeline, answers, items):
         self.stored, self.pipeline = {}, pipeline
+        self.strangers, self.seq_nos = set(), {}
         self._answers, self._items = iter(answers), iter(items)
         self._before = {"errors": False, "items": []}
 
@@ -61,35 +67,69 @@ class WrongServer:
             return Reply({"docs": list(map(self._looked_up, json.loads(asked.body)["ids"]))})
         lines = list(map(json.loads, asked.body.splitlines()))
         pairs = zip(lines[::2], lines[1::2], strict=True)
-        items = [self._item(each["index"]["_id"], source) for each, source in pairs]
+        items = [
+            {action: self._item(action, head, next(self._items, "stored"), source)}
+            for each, source in pairs
+            for action, head in each.items()
+        ]
         return self._replied(next(self._answers, "right"), items)
 
     def _looked_up(self, name):
-        found = {"found": True, "_source": self.stored[name]} if name in self.stored else {}
-        return {"_index": "books", "_id": name, "found": False} | found
+        version = {"_seq_no": self.seq_nos.get(name), "_primary_term": 1}
+        found = version | {"found": True, "_source": self.stored.get(name)}
+        known = found if name in self.stored else {"found": False}
+        return {"_index": "books", "_id": name} | known
 
-    def _item(self, name, source):
-        fate = next(self._items, "stored")
-        told = {"_index": "books", "_id": name}
+    def _item(self, action, head, fate, source):
+        if fate in OTHERS:
+            self._others(fate, head["_id"], source)
+        told = {"_index": "books", "_id": head["_id"]}
         if fate in ("full", "failing", "refused", "hidden error"):
             status = {"full": 429, "failing": 500}.get(fate, 400)
-            return {"index": {**told, "status": status, "error": {"type": "x", "reason": fate}}}
-        if fate == "dropped":
-            return {"index": {**told, "status": 200, "result": "noop"}}
-        result = "updated" if name in self.stored else "created"
+            return {**told, "status": status, "error": {"type": "x", "reason": fate}}
+        if fate == "dropped" or (fate in PIPELINE and not self.pipeline):
+            return {**told, "status": 200, "result": "noop"}
+        if fate == "moved":
+            return {**told, "_index": "elsewhere", "status": 201, "result": "created"}
+        if fate in PIPELINE:
+            told["_id"] = "one" if fate == "renamed to one" else f"new-{head['_id']}"
+        return told | self._stored(action, head, told["_id"], source)
+
+    def _stored(self, action, head, name, source):
+        """As clusters do: a place that was empty stays others', and so does another version."""
+        there = name in self.stored
+        other = "if_seq_no" in head and head["if_seq_no"] != self.seq_nos.get(name)
+        if other or (action == "create" and there):
+            return {"status": 409, "error": {"type": "version_conflict_engine_exception"}}
+        self._put(name, source)
+        return {"status": 200 if there else 201, "result": "updated" if there else "created"}
+
+    def _put(self, name, source):
         self.stored[name] = source
-        return {"index": {**told, "status": 201, "result": result}}
+        self.seq_nos[name] = 1 + max(self.seq_nos.values(), default=0)
+
+    def _others(self, fate, name, source):
+        if fate == "removed":
+            if name not in self.strangers:
+                self.stored.pop(name, None)
+            return
+        if fate == "taken by a stranger":
+            self.strangers.add(name)
+        if fate == "loaded by another" and name not in self.strangers:
+            source = {**source, FIELDS.content_hash: f"{'f' * 32}:{'e' * 16}:1"}
+        self._put(name, STRANGER if name in self.strangers else source)
 
     def _replied(self, fault, items):
         before, answer = self._before, {"errors": False, "items": items}
         self._before = json.loads(json.dumps(answer))
         data = json.dumps(answer).encode()
         if fault in SPOILT:
-            SPOILT[fault](items, items[0]["index"])
+            SPOILT[fault](items, next(iter(items[0].values())))
         replies = {
             "status 429": Reply({"error": "busy"}, status=429),
             "status 503": Reply({"error": "busy"}, status=503),
             "html": Reply(b"<html>", kind="text/html"),
+            "text": Reply(b"upstream connect error", kind="text/plain"),
             "nothing": Reply(b""),
             "cut": Reply(data[: len(data) // 2]),
             "no items": Reply({"took": 3, "errors": False}),
@@ -104,7 +144,8 @@ def passages(documents):
         name, vector = f"d{number}", np.array([1, number], dtype=np.float32)
         origin = Origin("memory", number)
         document = Document(number, name, name, None, {}, "", "", origin, {"id": name})
-        yield Passage(document, name, 0, 1, name, {"text": name}, f"{name}:a:1", vector)
+        body = {"text": name, FIELDS.document_id: name}
+        yield Passage(document, name, 0, 1, name, body, stamp("a", name, body, 1), vector)
 
 
 class Load:
@@ -118,7 +159,7 @@ class Load:
         self.tally.on_stored(self.written.append)
         self.sample = Sample()
         self.client = IndexClient(cluster, "books", lambda seconds: None, 60.0)
-        self.sender = Sender(self.client, self.tally, Budget(1_000_000), self.sample)
+        self.sender = Sender(self.client, FIELDS, self.tally, Budget(1_000_000), self.sample)
 
     def deliver(self, documents, at_once):
         for passage in passages(documents):
@@ -149,7 +190,7 @@ def wrong():
     at_once=st.integers(1, 6),
     pipeline=st.booleans(),
     answers=st.lists(st.sampled_from(ANSWERS), max_size=8),
-    items=st.lists(st.sampled_from(ITEMS), max_size=20),
+    items=st.lists(st.sampled_from([*ITEMS, *OTHERS, *PIPELINE]), max_size=20),
 )
 def test_what_is_called_written_is_there(wrong, documents, at_once, pipeline, answers, items):
     cluster, give = wrong
@@ -161,8 +202,11 @@ def test_what_is_called_written_is_there(wrong, documents, at_once, pipeline, an
         assert report.read == documents
         assert report.read == report.written + report.skipped + report.rejected
         assert len(load.written) == report.written
-        assert {f"d{number}" for number in load.written} <= server.stored.keys()
+        written = {f"d{number}" for number in load.written}
+        assert written <= server.stored.keys() - server.strangers
         load.sample.check(load.client, FIELDS)
+        # Nothing was written over what is not ours.
+        assert all(server.stored[each] == STRANGER for each in server.strangers)
         load.rejects.close()
 
 
