@@ -14,6 +14,7 @@ from cluster.node import artifacts, process
 from cluster.node.artifacts import LOCALES, OPENSEARCH, PLUGINS, OnDownload
 from cluster.node.home import Home
 from cluster.node.java import Java
+from tandem.base.children import environment
 
 # Measured, with a margin: what the distribution and its plugins take once unpacked.
 UNPACKED_BYTES = 350_000_000
@@ -117,7 +118,7 @@ def install_plugins(folder: Path, archives: list[Path], java: Java) -> None:
         stderr=subprocess.STDOUT,
         stdin=subprocess.DEVNULL,
         timeout=PLUGIN_SECONDS,
-        env=process.environment(OPENSEARCH_JAVA_HOME=str(java.home)),
+        env=environment(OPENSEARCH_JAVA_HOME=str(java.home)),
     )
     if done.returncode:
         lines = done.stdout.decode(errors="replace").strip().splitlines() or ["it said nothing"]

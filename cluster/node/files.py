@@ -12,6 +12,7 @@ from pathlib import Path
 from cluster.node import process
 from cluster.node.home import NodeUser
 from cluster.node.java import Java
+from tandem.base import children
 
 # Nothing listens but loopback; the disk watermarks would block writes on a laptop that is 95% full.
 BASE_SETTINGS: dict[str, str | int | bool] = {
@@ -130,7 +131,7 @@ def command(layout: Layout, identity: process.Identity, port: int) -> list[str]:
 
 def environment(layout: Layout, java: Java, heap: str) -> dict[str, str]:
     """What the node needs of variables."""
-    return process.environment(
+    return children.environment(
         HOME=str(layout.folder),
         OPENSEARCH_JAVA_HOME=str(java.home),
         OPENSEARCH_PATH_CONF=str(layout.config),

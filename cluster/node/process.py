@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import signal
 import subprocess
@@ -17,11 +16,6 @@ from filelock import FileLock, Timeout
 
 from cluster.errors import NodeError
 from cluster.node.home import NodeUser
-
-
-def environment(**variables: str) -> dict[str, str]:
-    """The environment of every process that this room starts: nothing of ours, secrets included."""
-    return {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", **variables}
 
 
 @contextmanager

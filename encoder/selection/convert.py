@@ -21,7 +21,17 @@ from encoder.batching.batches import Item, make_batch
 from encoder.engines.openvino_engine import MODEL
 from encoder.errors import EncoderError
 from encoder.model.modules import Route
+from tandem.base.children import environment
 
+# Of our environment: where libraries and temporary files are, and how many threads there may be.
+_KEPT = (
+    "HOME",
+    "TMPDIR",
+    "LD_LIBRARY_PATH",
+    "DYLD_LIBRARY_PATH",
+    "OMP_NUM_THREADS",
+    "MKL_NUM_THREADS",
+)
 _PROGRAM = """
 import pickle, sys
 sys.path[:] = pickle.load(sys.stdin.buffer)
@@ -53,7 +63,9 @@ def _apart(work: str, *given: Any) -> None:
     asked = pickle.dumps(sys.path) + pickle.dumps((work, given))
     # Files: a pipe would be waited for as long as any process has it that the libraries start.
     with TemporaryFile() as answer, TemporaryFile() as printed:
-        code = subprocess.run(words, input=asked, stdout=answer, stderr=printed).returncode
+        code = subprocess.run(
+            words, input=asked, stdout=answer, stderr=printed, env=environment(*_KEPT)
+        ).returncode
         answer.seek(0)
         printed.seek(0)
         if code:

@@ -146,6 +146,8 @@ def _partial(plan: SearchPlan, responses: Responses) -> str | None:
     reasons = []
     if any(each.get("timed_out") for each in responses):
         reasons.append("the cluster's search timeout ended it before all passages were seen")
+    if plan.target.loading and not any(hits_of(each) for each in responses if "error" not in each):
+        reasons.append(f"nothing of {plan.target.name!r} that matches can be found yet")
     parts = [responses[:1]] if plan.main is not None else []
     parts += [[responses[position] for position in places] for places in plan.legs.values()]
     parts += [] if plan.counting is None else [[responses[plan.counting]]]

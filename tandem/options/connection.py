@@ -223,12 +223,21 @@ def access_of(given: dict[str, Any]) -> dict[str, Any]:
     values = {str(option.name): given.pop(str(option.name)) for option in connection_options()}
     # Taken out of the environment even where a file wins.
     variables = {name: taken(f"TANDEM_{name.upper()}") for name in SECRETS}
+    _forget_variables("header", "proxy")
     files = {name: values.pop(f"{name}_from_file") for name in SECRETS}
     secrets = {name: files[name] or variables[name] for name in SECRETS}
     _check_tls(values)
     headers: Mapping[str, Secret] = dict((*values.pop("header_file"), *values.pop("header")))
     insecure, url = values.pop("insecure"), values.pop("url") or None
     return {**values, **secrets, "url": url, "verify": not insecure, "headers": headers}
+
+
+def _forget_variables(*names: str) -> None:
+    """Take options that may hold secrets out of the environment, as `taken` does."""
+    for option in click.get_current_context().command.params:
+        if option.name in names:
+            for variable in option.envvar or ():
+                os.environ.pop(variable, None)
 
 
 def _check_tls(values: Mapping[str, Any]) -> None:

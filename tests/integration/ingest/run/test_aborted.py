@@ -12,6 +12,7 @@ from ingest import IngestError, Plan, RejectLimit, TooManyRejectsError
 from ingest.index.note import Loader, Note
 from ingest.index.open import create_index
 from query import Searcher
+from tests.support.commands import tandem
 from tests.support.loads import ROOT, documents, ingested, stored
 from tests.support.stubs import StubEncoder
 
@@ -86,6 +87,12 @@ def test_what_a_killed_load_left_empty_is_told_and_goes_with_the_next_that_fails
     with Searcher(opensearch, index_name, encoder=StubEncoder()) as searcher:
         found = searcher.search("bees")
     assert (len(found), "a load of it was broken off" in found.notes[0]) == (0, True)
+    assert "can be found yet" in found.partial
+    done = tandem(
+        "search", "bees", "--index", index_name, "--mode", "bm25", "--url", opensearch.url
+    )
+    assert done.code == 3  # not as where nothing matches
+    assert "this answer is incomplete: nothing of" in done.err
     failed(opensearch, index=index_name)
     assert not opensearch.client.indices.exists(index=index_name)
 

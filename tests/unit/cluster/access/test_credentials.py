@@ -1,22 +1,29 @@
 """Secrets: whatever is wrong, no message, repr, traceback or child process has them."""
 
+import ast
 import base64
+import logging
 import os
+import re
 import traceback
 import warnings
+from itertools import chain
 from pathlib import Path
 
 import pytest
 
 from cluster import ClusterError, connect
+from cluster.access.certificates import Certificates
 from cluster.access.credentials import Credentials, Secret, redacted, redacted_urls, split
+from cluster.access.settings import Access
 from cluster.node.home import NodeUser
 from cluster.node.java import probe
 from tandem.options.cluster import ClusterTarget
-from tests.support.commands import tandem
+from tests.support.commands import ROOT, tandem
 from tests.unit.cluster.fakes import serving
 
 SECRET = "hunter2"
+STARTS = re.compile(r"(subprocess\.\w+|os\.(system|popen|exec\w+|spawn\w+|posix_spawn\w*))")
 ANSWERS = {"/": (200, {"version": {"number": "3.6.0", "distribution": "opensearch"}})}
 
 
@@ -72,7 +79,8 @@ def test_no_error_and_no_traceback_shows_a_secret(url, given):
     assert SECRET not in told
 
 
-def test_no_repr_shows_a_secret():
+def test_no_repr_and_no_log_shows_a_secret(caplog):
+    caplog.set_level(logging.DEBUG)
     target = ClusterTarget({"password": Secret(SECRET), "headers": {"a": Secret(SECRET)}})
     for each in (Secret(SECRET), Credentials("ann", Secret(SECRET)), target):
         assert SECRET not in f"{each!r} {each}"
@@ -82,6 +90,18 @@ def test_no_repr_shows_a_secret():
     ):
         assert repr(cluster) == f"Cluster({url!r})"
         assert SECRET not in repr(cluster.client)
+        access = Access(
+            (),
+            Credentials("ann", SECRET),
+            Certificates(client_cert="c.pem", client_key_password=SECRET),
+            f"http://ann:{SECRET}@proxy",
+            {"X-Key": SECRET},
+        )
+        assert SECRET not in f"{access!r} {access.proxy_to(split('http://far'))!r}"
+        cluster.client.info()
+    assert "GET" in caplog.text
+    assert SECRET not in caplog.text
+    assert base64.b64encode(f"ann:{SECRET}".encode()).decode() not in caplog.text
 
 
 def test_a_password_may_hold_any_letter():
@@ -134,6 +154,29 @@ def test_the_command_line_takes_secrets_out_of_the_environment(monkeypatch):
     monkeypatch.setenv("TANDEM_PASSWORD", SECRET)
     assert taken("TANDEM_PASSWORD") == Secret(SECRET)
     assert "TANDEM_PASSWORD" not in os.environ
+
+
+def test_a_header_and_a_proxy_are_taken_out_too(monkeypatch):
+    from tandem.cli import cli
+
+    monkeypatch.setenv("TANDEM_HEADER", f"X-Key:{SECRET}")
+    monkeypatch.setenv("TANDEM_INDEX_LIST_PROXY", f"http://ann:{SECRET}@127.0.0.1:1")
+    words = ["index", "list", "--url", "http://127.0.0.1:1"]
+    assert cli.main(words, standalone_mode=False) == 1
+    assert SECRET not in str(dict(os.environ))
+
+
+def test_every_process_that_we_start_gets_an_environment_of_its_own():
+    rooms = ("tandem", "ingest", "query", "encoder", "cluster", "mappings", "evaluation")
+    found = [
+        (path, node)
+        for path in chain.from_iterable(Path(ROOT, room).rglob("*.py") for room in rooms)
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call) and STARTS.fullmatch(ast.unparse(node.func))
+    ]
+    assert len(found) > 3
+    bare = [str(p) for p, node in found if "env" not in {each.arg for each in node.keywords}]
+    assert bare == []
 
 
 def test_the_command_line_shows_no_secret(tmp_path):

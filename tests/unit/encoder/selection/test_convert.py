@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from multiprocessing import spawn
 
 import pytest
 
@@ -30,6 +31,19 @@ def test_importing_openvino_reports_to_nobody(tmp_path):
     )
     assert done.stdout.split() == ["openvino.tools.ovc.telemetry_stub", "False"], done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_other_process_gets_no_secret(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_TOKEN", "hunter2")
+    program, python = tmp_path / "python", spawn.get_executable()
+    program.write_text("#!/bin/sh\necho $(env | grep -c hunter2) secrets >&2\nexit 3\n")
+    program.chmod(0o755)
+    spawn.set_executable(str(program))
+    try:
+        with pytest.raises(EncoderError, match=r"ended with 3 \(0 secrets\)"):
+            quantise(tmp_path, [], tmp_path)
+    finally:
+        spawn.set_executable(python)
 
 
 def test_what_goes_wrong_elsewhere_is_one_sentence(tmp_path):
