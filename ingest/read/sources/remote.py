@@ -13,21 +13,30 @@ from cluster.access.certificates import trusted
 from ingest.errors import SourceError
 
 _ADDRESS = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+)://")
-_ARROW = ("s3", "gs", "gcs", "hdfs", "viewfs")
 _OF_BUCKETS = ("s3", "gs", "gcs")
+_HADOOP = ("hdfs", "viewfs")
 _HTTP = ("http", "https")
-SCHEMES = (*_ARROW, *_HTTP, "hf")
+SCHEMES = (*_OF_BUCKETS, *_HADOOP, *_HTTP, "hf")
+# Of packages that are not always there, the extra that brings them.
+_EXTRAS = {"hdfs_native": "hdfs"}
 # Not ?, which begins options of an address.
 _GLOB_MARKS = "*["
-# Without it, Google's library tries for a quarter of an hour.
+# Without it, Google's library tries for a quarter of an hour, and Hadoop's for three minutes.
 _GS_SECONDS = "retry_limit_seconds=60"
+_HADOOP_PATIENCE = {"dfs.client.failover.max.attempts": "4"}
+# What a NameNode answers, with the trace of its own program behind it.
+_ANSWERED = re.compile(r'RPCError\("[\w.$]+", "(.*?)(?:\\n.*)?"\)', re.S)
+# Host and port, or the name of a service of several; none for that of the configuration.
+_NAME_NODE = re.compile(r"(\[[^\]]*\]|[^:@]*)(?::(\d+))?")
 _CONNECT_SECONDS, _READ_SECONDS = 30, 60
+# What asking again may change, among HTTP's answers.
+_PASSING = (408, 425, 429)
 _LONGEST = 300
 _IN_TEXT = re.compile(r"(\w+://)(?:[^\s/'\"]*@)?([^\s?'\",)]+)(\?[^\s'\",)]*)?")
 _CREDENTIALS = (
     (("s3",), "its credentials (AWS_PROFILE, AWS_ACCESS_KEY_ID) and region (AWS_REGION)"),
     (("gs", "gcs"), "its credentials (GOOGLE_APPLICATION_CREDENTIALS)"),
-    (("hdfs", "viewfs"), "HADOOP_HOME, JAVA_HOME and CLASSPATH, which Hadoop's library goes by"),
+    (_HADOOP, "Hadoop's configuration (HADOOP_CONF_DIR) and user (HADOOP_USER_NAME, kinit)"),
     (("hf",), "its token (HF_TOKEN)"),
     (_HTTP, "that the server gives it to you"),
 )
@@ -140,19 +149,47 @@ def _connected(scheme: str, address: str) -> tuple[Any, str, str]:
             address.partition("://")[2].rstrip("/"),
             "hf://",
         )
+    rest, _, options = address.partition("://")[2].partition("?")
+    place, _, path = rest.partition("/")
+    of = _of_hadoop if scheme in _HADOOP else _of_bucket
+    return of(scheme, place, path.rstrip("/"), options)
+
+
+def _of_bucket(scheme: str, place: str, path: str, options: str) -> tuple[Any, str, str]:
     from fsspec.implementations.arrow import ArrowFSWrapper
     from pyarrow.fs import FileSystem
 
-    rest, _, options = address.partition("://")[2].partition("?")
-    place, _, path = rest.partition("/")
-    if not place and scheme in _OF_BUCKETS:
-        raise SourceError(f"{address} names no bucket: write {scheme}://BUCKET/PATH.")
+    if not place:
+        raise SourceError(f"{scheme}:///{path} names no bucket: write {scheme}://BUCKET/PATH.")
     if scheme in ("gs", "gcs") and "retry_limit_seconds" not in options:
         options = "&".join(filter(None, (options, _GS_SECONDS)))
     system, root = FileSystem.from_uri(f"{scheme}://{place}{'?' if options else ''}{options}")
     prefix = f"{scheme}://" if root.strip("/") else f"{scheme}://{place}"
     wrapped = ArrowFSWrapper(system, skip_instance_cache=True, use_listings_cache=False)
-    return wrapped, f"{root.rstrip('/')}/{path.rstrip('/')}".rstrip("/"), prefix
+    return wrapped, f"{root.rstrip('/')}/{path}".rstrip("/"), prefix
+
+
+def _of_hadoop(scheme: str, place: str, path: str, options: str) -> tuple[Any, str, str]:
+    from hdfs_native import fsspec
+
+    match = _NAME_NODE.fullmatch(place)
+    if options or match is None:
+        raise SourceError(
+            f"{bare(f'{scheme}://{place}/{path}')} takes neither a user nor options: write "
+            f"{scheme}://HOST:PORT/PATH, and set them in Hadoop's configuration (HADOOP_CONF_DIR) "
+            "and in HADOOP_USER_NAME."
+        )
+    made = fsspec.HdfsFileSystem if scheme == "hdfs" else fsspec.ViewfsFileSystem
+
+    class System(made):  # type: ignore[misc, valid-type]
+        @classmethod
+        def _strip_protocol(cls, path: str) -> str:
+            # What stands behind # or ? is a part of a name here.
+            return path.rstrip("/") or "/"
+
+    host, port = match.groups()
+    system = System(host or None, port and int(port), skip_instance_cache=True, **_HADOOP_PATIENCE)
+    return system, f"/{path}", f"{scheme}://{place}"
 
 
 def _of_http() -> Any:
@@ -168,7 +205,7 @@ def _of_http() -> Any:
 
 
 def _version(info: dict[str, Any]) -> str | None:
-    for name in ("ETag", "etag", "blob_id", "Last-Modified", "mtime"):
+    for name in ("ETag", "etag", "blob_id", "Last-Modified", "mtime", "modification_time"):
         if info.get(name):
             return str(info[name])
     return None
@@ -182,9 +219,11 @@ def reaching(name: str) -> Iterator[None]:
     except (SourceError, MemoryError):
         raise
     except ImportError as error:
+        package = error.name or "aiohttp"
+        extra = _EXTRAS.get(package, "remote")
         raise SourceError(
-            f"{name} needs the package {(error.name or 'aiohttp')!r}, which is not installed: "
-            "pip install 'tandem-search[remote]'."
+            f"{name} needs the package {package!r}, which is not installed: "
+            f"pip install 'tandem-search[{extra}]'."
         ) from error
     except Exception as error:  # each system has its own
         raise SourceError(
@@ -200,8 +239,18 @@ def said_by(error: BaseException) -> str:
         return f"HTTP {status} {getattr(cause, 'message', '')}".strip()
     if isinstance(cause, FileNotFoundError):
         return "there is no such file"
-    said = " ".join(str(cause).split()) or type(cause).__name__
+    answered = _ANSWERED.fullmatch(str(cause))
+    said = " ".join((answered[1] if answered else str(cause)).split()) or type(cause).__name__
     return bare(said)[:_LONGEST].rstrip(".")
+
+
+def lasts(error: BaseException) -> bool:
+    """Whether asking again does not help."""
+    if status := getattr(error.__cause__ or error, "status", None):
+        return 400 <= int(status) < 500 and status not in _PASSING
+    missing = isinstance(error, FileNotFoundError) and error.__cause__ is None
+    refused = isinstance(error, PermissionError | NotImplementedError)
+    return missing or refused or _ANSWERED.fullmatch(str(error)) is not None
 
 
 def _cure(name: str) -> str:

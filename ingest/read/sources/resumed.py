@@ -9,15 +9,13 @@ from threading import Event
 from typing import Any
 
 from ingest.errors import SourceError
-from ingest.read.sources.remote import RemoteFile, reaching, said_by
+from ingest.read.sources.remote import RemoteFile, lasts, reaching, said_by
 
 # So long a file is asked for again without getting a byte of it.
 MAX_OUTAGE = 120.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 8.0
 # Of one request: little where somebody only looks, more as they read on.
 _FIRST_BYTES, _MOST_BYTES = 1 << 18, 1 << 23
-# What asking again does not change, among HTTP's answers.
-_PASSING = (408, 425, 429)
 
 
 class Resumed(io.RawIOBase):
@@ -90,7 +88,7 @@ class Resumed(io.RawIOBase):
             except SourceError:
                 raise
             except Exception as error:  # each system has its own
-                if _lasts(error):
+                if lasts(error):
                     with reaching(self._file.name):
                         raise
                 why = said_by(error)
@@ -126,11 +124,3 @@ class Resumed(io.RawIOBase):
             if self._handle is not None:
                 self._handle.close()
         self._handle = None
-
-
-def _lasts(error: BaseException) -> bool:
-    """Whether asking again does not help."""
-    if status := getattr(error.__cause__ or error, "status", None):
-        return 400 <= int(status) < 500 and status not in _PASSING
-    missing = isinstance(error, FileNotFoundError) and error.__cause__ is None
-    return missing or isinstance(error, PermissionError | NotImplementedError)

@@ -14,7 +14,7 @@ from pyarrow import parquet
 
 from evaluation.queries import read_queries
 from query import Query, QueryError
-from tests.servers.web import WebServer
+from tests.servers.stores.web import WebServer
 from tests.support.files import put
 
 TWO = [("q1", "a cat"), ("q2", "two, dogs")]

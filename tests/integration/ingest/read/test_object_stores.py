@@ -12,7 +12,7 @@ from ingest.read.rows import Rows
 from ingest.read.sources import resumed
 from tandem.cli import main
 from tests.servers.cutting import CuttingProxy
-from tests.servers.objects import BUCKET, object_store
+from tests.servers.stores.amazon import BUCKET, object_store
 from tests.support.files import read, values
 from tests.unit.ingest.read.sources.test_remote import DOCUMENTS, FILES, LINES
 

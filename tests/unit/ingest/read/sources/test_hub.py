@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.servers.web import WebServer
+from tests.servers.stores.web import WebServer
 from tests.unit.ingest.read.sources.test_remote import DOCUMENTS, LINES
 
 ROOT = Path(__file__).parents[5]

@@ -15,7 +15,7 @@ from pyarrow import parquet
 from ingest import Reading, SourceError
 from ingest.read.rows import Rows
 from ingest.read.sources import resumed
-from tests.servers.web import WebServer
+from tests.servers.stores.web import WebServer
 from tests.support.files import read, values
 
 DOCUMENTS = [{"id": str(n), "text": f"The cat number {n} sleeps.", "year": n} for n in range(3000)]
