@@ -20,6 +20,8 @@ _NEAR = re.compile(
 )
 # The cluster's date math: years, months, weeks, days, hours, minutes, seconds; / rounds down.
 _NOW = re.compile(r"now(?:[+-]\d+[yMwdhHms])*(?:/[yMwdhHms])?")
+# A date as everybody writes it, which is read as that whatever way the field's own are written in.
+_ISO = re.compile(r"\d{4}(-\d\d(-\d\d(T[\d:.]+(Z|[+-]\d\d:?\d\d)?)?)?)?(\|\|.*)?")
 # A value in quotes may hold commas.
 _VALUE = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[^,"][^,]*)\s*(?:,|$)')
 
@@ -75,10 +77,20 @@ def _meant(value: _Written, name: str, kind: str) -> dict[str, Any]:
     if not value.quoted and kind in _ORDERED and (bounds := _BOUNDS.fullmatch(value.text)):
         ends = {"gte": bounds[1], "lte": bounds[2]}
         given = {end: _value(text, name, kind, ordered=True) for end, text in ends.items() if text}
-        return {"range": {name: given}}
+        return _between(name, kind, given)
     if not value.quoted and kind in _PATTERNED and re.search(r"[*?]", value.text):
         return {"wildcard": {name: {"value": value.text}}}
-    return {"term": {name: _value(value.text, name, kind, ordered=False)}}
+    found = _value(value.text, name, kind, ordered=False)
+    if kind in DATES:  # of a day all its hours
+        return _between(name, kind, {"gte": found, "lte": found})
+    return {"term": {name: found}}
+
+
+def _between(name: str, kind: str, bounds: dict[str, Any]) -> dict[str, Any]:
+    """A range; dates in ISO 8601 are read as such, any others as the field's own are."""
+    dates = [each for each in bounds.values() if kind in DATES and not _NOW.fullmatch(each)]
+    iso = bool(dates) and all(map(_ISO.fullmatch, dates))
+    return {"range": {name: bounds | ({"format": "strict_date_optional_time"} if iso else {})}}
 
 
 def _any_of(queries: list[dict[str, Any]]) -> dict[str, Any]:
@@ -101,7 +113,7 @@ def _range(name: str, kind: str, operator: str, values: list[Any]) -> dict[str, 
         raise FilterError(
             f"field {name!r} is of type {kind}, which has no order: use = or != for it."
         )
-    return {"range": {name: {_RANGES[operator]: values[0]}}}
+    return _between(name, kind, {_RANGES[operator]: values[0]})
 
 
 def _values(rest: str, text: str) -> list[_Written]:
@@ -155,7 +167,7 @@ def _value(value: str, name: str, kind: str, *, ordered: bool) -> Any:
         if kind in NUMBERS:
             return _finite(value)
     except ValueError as error:
-        cure = _between(name, value)
+        cure = _range_cure(name, value)
         raise FilterError(
             f"field {name!r} is of type {kind} and {value!r} is no such number{cure}."
         ) from error
@@ -183,7 +195,7 @@ def _fault_of_date(value: str, ordered: bool) -> str | None:
 _SPECIAL = {"ip": _fault_of_address, **dict.fromkeys(DATES, _fault_of_date)}
 
 
-def _between(name: str, value: str) -> str:
+def _range_cure(name: str, value: str) -> str:
     """The cure for a range written as 1902-1950 or 1902...1950, empty for anything else."""
     match = re.fullmatch(r"(\d+)(?:\.\.\.|-)(\d+)", value)
     return f": for a range write `where=['{name}={match[1]}..{match[2]}']`" if match else ""

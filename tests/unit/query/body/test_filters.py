@@ -8,6 +8,7 @@ from query.errors import FilterError
 from tests.unit.query.targets import target
 
 TYPES = target().types
+ISO = {"format": "strict_date_optional_time"}
 
 
 def made(text):
@@ -29,7 +30,10 @@ def made(text):
         ("year=2019", {"term": {"year": 2019}}),
         ("price<9.5", {"range": {"price": {"lt": 9.5}}}),
         ("open=true", {"term": {"open": True}}),
-        ("added>=2024-05-01", {"range": {"added": {"gte": "2024-05-01"}}}),
+        ("added>=2024-05-01", {"range": {"added": {"gte": "2024-05-01", **ISO}}}),
+        ("added=2024-05", {"range": {"added": {"gte": "2024-05", "lte": "2024-05", **ISO}}}),
+        ("added<=2024-05-01T10:00Z", {"range": {"added": {"lte": "2024-05-01T10:00Z", **ISO}}}),
+        ("added>31/12/2023", {"range": {"added": {"gt": "31/12/2023"}}}),
         ("added>now-7d", {"range": {"added": {"gt": "now-7d"}}}),
         ("year>=1990.5", {"range": {"year": {"gte": 1990.5}}}),
         ("open=True", {"term": {"open": True}}),
@@ -70,7 +74,7 @@ def made(text):
         ("year=1902..1950", {"range": {"year": {"gte": 1902, "lte": 1950}}}),
         ("year!=1902..", {"bool": {"must_not": [{"range": {"year": {"gte": 1902}}}]}}),
         ("price=..9.5", {"range": {"price": {"lte": 9.5}}}),
-        ("added=2024-05-01..now", {"range": {"added": {"gte": "2024-05-01", "lte": "now"}}}),
+        ("added=2024-05-01..now", {"range": {"added": {"gte": "2024-05-01", "lte": "now", **ISO}}}),
         ("lang=a..b", {"term": {"lang": "a..b"}}),
         ("seen.by=Ann", {"term": {"seen.by": "Ann"}}),
     ],
