@@ -19,6 +19,11 @@ from ingest.index.describe import list_indexes
 from ingest.index.existing.adopt import Adoption, adopt_index
 from ingest.index.existing.enrich.counts import Enrichment
 from ingest.index.existing.enrich.enrich import enrich
+from ingest.index.existing.pipeline.check import Check as PipelineCheck
+from ingest.index.existing.pipeline.check import check_pipeline
+from ingest.index.existing.pipeline.install import install_pipeline, remove_pipeline
+from ingest.index.existing.pipeline.installed import Installed as InstalledPipeline
+from ingest.index.existing.pipeline.installed import read_installed as read_installed_pipeline
 from ingest.index.open import create_index
 from ingest.records import PassageEncoder
 from ingest.run.dry_run import DryRun, dry_run
@@ -38,11 +43,13 @@ __all__ = [
     "IncompleteError",
     "IndexRefusedError",
     "IngestError",
+    "InstalledPipeline",
     "LostPlaceError",
     "Older",
     "OtherPromptError",
     "OutageError",
     "PassageEncoder",
+    "PipelineCheck",
     "Plan",
     "PruneLimit",
     "Reading",
@@ -55,6 +62,7 @@ __all__ = [
     "TooManyRejectsError",
     "Writing",
     "adopt_index",
+    "check_pipeline",
     "checked",
     "create_index",
     "delete_index",
@@ -62,7 +70,10 @@ __all__ = [
     "dry_run",
     "enrich",
     "ingest",
+    "install_pipeline",
     "list_indexes",
+    "read_installed_pipeline",
     "remove",
+    "remove_pipeline",
     "switch_alias",
 ]

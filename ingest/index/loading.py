@@ -53,7 +53,8 @@ class OpenIndex:
     name: the concrete index, never an alias; uuid: of this index and no later one of that name;
     created: by this run; token: of this run; lease: what it writes through, None where others may
     write too; settings: to be restored, None where the run has no part in the note; template: what
-    its record says is encoded; pipelines: of the cluster, through which documents go.
+    its record says is encoded; pipelines: of the cluster, through which documents go; bypass: its
+    default one is Tandem's own, and would encode all again.
     """
 
     name: str
@@ -66,6 +67,7 @@ class OpenIndex:
     warnings: tuple[str, ...] = ()
     template: str | None = None
     pipelines: tuple[str, ...] = ()
+    bypass: bool = False
 
 
 def enter(

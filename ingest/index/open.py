@@ -19,6 +19,7 @@ from mappings import (
     Generation,
     IndexRecord,
     Shape,
+    has_own_pipeline,
     index_body,
     laid_out,
     read_record,
@@ -125,6 +126,7 @@ def open_index(
         warnings=(*found.warnings, *_warnings(concrete, description)),
         template=record.template,
         pipelines=_pipelines(description),
+        bypass=has_own_pipeline(description),
     )
 
 
@@ -263,5 +265,6 @@ def _warnings(name: str, description: dict[str, Any]) -> tuple[str, ...]:
 
 def _pipelines(description: Mapping[str, Any]) -> tuple[str, ...]:
     settings = description["settings"]["index"]
-    names = [settings.get(f"{kind}_pipeline", "_none") for kind in ("default", "final")]
+    kinds = ("final",) if has_own_pipeline(description) else ("default", "final")
+    names = [settings.get(f"{kind}_pipeline", "_none") for kind in kinds]
     return tuple(name for name in names if name != "_none")

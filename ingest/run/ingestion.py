@@ -113,9 +113,9 @@ class _Run:
         self._rows, self._lease, self._flow = rows, lease, flow
         self._encoder, self._plan, self._on_progress = encoder, plan, on_progress
         self._clock, self._seen, self._sample, self._index = Clock(), Seen(), Sample(), lease.index
-        most, token = plan.writing.max_outage, lease.index.lease
+        most, to = plan.writing.max_outage, lease.index
         pause, self._caller = telling(flow.pause, self._tell_caller), threading.get_ident()
-        self._client = IndexClient(lease.cluster, lease.index.name, pause, most, token)
+        self._client = IndexClient(lease.cluster, to.name, pause, most, to.lease, to.bypass)
         self._outage = self._client.outage
         self._rejects = RejectsFile(plan.rejects or rows.rejects_path, rows.rejects_mode)
         self._tally = Tally(lease.index.name, self._rejects, plan.max_rejects)

@@ -116,7 +116,8 @@ class IndexClient:
     """Requests of one run: their retries, and for how long nothing was accepted.
 
     pause: None for a sleep that warns in an outage; max_outage: seconds; lease: an alias of the
-    index that only this run has, through which it writes; None for none.
+    index that only this run has, through which it writes; None for none; bypass: what it writes
+    goes through no default pipeline.
     """
 
     def __init__(
@@ -126,11 +127,14 @@ class IndexClient:
         pause: Pause | None,
         max_outage: float,
         lease: str | None = None,
+        bypass: bool = False,
     ) -> None:
         self.index = index
         self.bulk_path = path_of(lease or index, "_bulk")
         # Without it the cluster would make an index of that name.
         self.bulk_params = {"require_alias": "true"} if lease else {}
+        if bypass:
+            self.bulk_params["pipeline"] = "_none"
         self._lease = lease
         self._cluster = cluster
         self.max_outage = max_outage

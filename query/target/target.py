@@ -8,12 +8,14 @@ from functools import cached_property
 from typing import Any
 
 from mappings import (
+    PIPELINE,
     EncoderRecord,
     Fields,
     IndexRecord,
     MappingError,
     SearchSettings,
     load_note,
+    own_meta,
     read_record,
     read_search,
 )
@@ -198,7 +200,7 @@ def read_target(name: str, found: Mapping[str, Any]) -> Target:
         shards={i: int(_settings(found, i).get("number_of_shards", 1)) for i in sorted(found)},
         replicas=max(int(each.get("number_of_replicas", 0)) for each in settings),
         window=min(int(each.get("max_result_window", MOST)) for each in settings),
-        pipeline=next((p for each in settings if (p := _default_pipeline(each))), None),
+        pipeline=next((p for index in found if (p := _default_pipeline(found, index))), None),
         loading=any(load_note(_mapping(found, index)) is not None for index in found),
         searched=searched,
         notes=notes,
@@ -261,9 +263,11 @@ def _settings(found: Mapping[str, Any], index: str) -> Mapping[str, Any]:
     return settings
 
 
-def _default_pipeline(settings: Mapping[str, Any]) -> str | None:
-    name = (settings.get("search") or {}).get("default_pipeline")
-    return name if name and name != "_none" else None
+def _default_pipeline(found: Mapping[str, Any], index: str) -> str | None:
+    """Of somebody else's: one that Tandem installed fuses as its own searches do."""
+    name = (_settings(found, index).get("search") or {}).get("default_pipeline")
+    own = own_meta(_mapping(found, index)).get(PIPELINE)
+    return name if name not in (None, "", "_none", own) else None
 
 
 def _refusal(

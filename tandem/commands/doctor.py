@@ -42,12 +42,13 @@ def _cluster(target: ClusterTarget) -> list[Finding]:
     from cluster import ClusterError, EmbeddedNode
     from cluster.diagnosis.health import of_cluster, of_failure
     from cluster.diagnosis.node import of_node
+    from ingest.index.existing.pipeline.diagnosis import of_pipelines
 
     try:
         if target.embedded:
             return of_node(EmbeddedNode())
         with target.connect() as cluster:
-            return of_cluster(cluster)
+            return [*of_cluster(cluster), *of_pipelines(cluster)]
     except ClusterError as error:
         return of_failure(error)
 

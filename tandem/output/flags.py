@@ -45,6 +45,9 @@ FLAGS = {
     "copy_to": "--copy-to",
     "passages": "--passages",
     "query": "--query",
+    # the cluster's own pipeline
+    "service": "--service",
+    "service_key": "TANDEM_SERVICE_KEY or --service-key-file",
     # an ingestion
     "index": "--index",
     "alias": "--alias",
@@ -107,6 +110,7 @@ COMMANDS = {
     "enrich": "tandem enrich",
     "describe_index": "tandem index show",
     "delete_index": "tandem index delete",
+    "install_pipeline": "tandem pipeline install",
     "put_pipeline": "tandem index pipeline",
     "remove_search_settings": "tandem index untune",
     "EmbeddedNode.start": "tandem node start",

@@ -1,20 +1,24 @@
-"""The versions that only the matrix needs, each started by itself: OpenSearch and Elasticsearch."""
+"""The versions that only the matrix needs, and ML Commons, each started by itself."""
 
 from __future__ import annotations
 
+import shutil
+import tempfile
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 from cluster import Home
 from cluster.node import artifacts, process
-from cluster.node.artifacts import Artifact
+from cluster.node.artifacts import PLUGINS, Artifact
+from cluster.node.artifacts import OPENSEARCH as EMBEDDED
 from cluster.node.distribution import LOCK_SECONDS, building, install_plugins, unpack
 from cluster.node.files import environment, program
 from cluster.node.home import node_user
 from cluster.node.java import Java, find_java
 from tests.servers import distributions
 from tests.servers.distributions import PAINLESS, add_painless
-from tests.servers.servers import ElasticsearchServer, JavaServer, Settings
+from tests.servers.servers import ElasticsearchServer, JavaServer, SecuredServer, Settings
 
 _CORE = "org.opensearch.distribution.integ-test-zip"
 _PLUGIN = "org.opensearch.plugin"
@@ -197,4 +201,64 @@ def _put_together(parts: Parts, home: Home, java: Java) -> Path:
                 if jars := others[len(parts.plugins) :]:
                     add_painless(folder, jars, parts.core.version)
                 install_plugins(folder, others[: len(parts.plugins)], java)
+    return target
+
+
+# By the version of OpenSearch. Of either, 300 MB are for GPUs, which remote models do not need.
+ML_COMMONS = {
+    "3.6.0": _zip(
+        "opensearch-ml-plugin",
+        "3.6.0.0",
+        390_566_619,
+        "c051d436fe1936da1477bb999db829eb2bc92b12989e376c300d0a874fb90f9d",
+    ),
+    "2.19.1": _zip(
+        "opensearch-ml-plugin",
+        "2.19.1.0",
+        362_924_991,
+        "2324234d81109dcb2c488da5a6b2034cc0f78d9d08e40ce49ba59fc423a5df5f",
+    ),
+}
+_OF_GPUS = "onnxruntime_gpu"
+# What an administrator must allow, so that the cluster calls a service of this machine.
+TRUSTED = "plugins.ml_commons.trusted_connector_endpoints_regex"
+PRIVATE = "plugins.ml_commons.connector.private_ip_enabled"
+
+
+class NeuralServer(OpenSearchVersion):
+    """The embedded node's OpenSearch with ML Commons."""
+
+    def __init__(self) -> None:
+        JavaServer.__init__(self)
+        self.parts = Parts(EMBEDDED, PLUGINS)
+
+    def distribution(self) -> Path:
+        return _with_ml_commons(super().distribution(), self.home, self.java(), "3.6.0")
+
+
+class SecuredNeuralServer(SecuredServer):
+    """The secured OpenSearch 2.19.1 with ML Commons."""
+
+    def distribution(self) -> Path:
+        return _with_ml_commons(super().distribution(), self.home, self.java(), "2.19.1")
+
+
+def _with_ml_commons(plain: Path, home: Home, java: Java, version: str) -> Path:
+    """A copy of a distribution with the plugin, made once."""
+    target = home.distributions / f"{plain.name}-ml"
+    with process.hold(home.distributions / "lock", LOCK_SECONDS):
+        if not target.is_dir():
+            archive = artifacts.fetch(ML_COMMONS[version], home.downloads)
+            with building(target) as folder, tempfile.TemporaryDirectory() as lean:
+                shutil.copytree(plain, folder, dirs_exist_ok=True)
+                install_plugins(folder, [_without_gpus(archive, Path(lean))], java)
+    return target
+
+
+def _without_gpus(archive: Path, folder: Path) -> Path:
+    target = folder / archive.name
+    with zipfile.ZipFile(archive) as source, zipfile.ZipFile(target, "w") as lean:
+        for member in source.infolist():
+            if _OF_GPUS not in member.filename:
+                lean.writestr(member, source.read(member))
     return target

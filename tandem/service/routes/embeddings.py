@@ -55,8 +55,9 @@ def router(parts: Parts) -> APIRouter:
 
     @routes.get("/v1/models")
     async def models() -> dict[str, Any]:
-        """The one model."""
+        """The one model, with the fingerprint that indexes know it by."""
         found = {"id": encoder.name, "object": "model", "created": 0, "owned_by": "tandem"}
+        found["fingerprint"] = encoder.fingerprint
         return {"object": "list", "data": [found]}
 
     return routes

@@ -1,0 +1,1 @@
+"""The cluster's own pipeline: it asks a Tandem service for the vectors of plain documents."""

@@ -1,0 +1,124 @@
+"""Try a pipeline: what the cluster makes of texts, beside what Tandem and the service make."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from cluster.access.credentials import Secret
+from ingest.errors import IndexRefusedError
+from ingest.index.existing.pipeline.installed import Installed, read_installed
+from ingest.index.existing.pipeline.ml_commons import MlCommons
+from ingest.index.existing.pipeline.service import ServiceClient
+from ingest.records import stamp
+from mappings import PASSAGE, QUERY, InstalledIngest, Service, path_of
+from tandem.base.vectors import Vector, cosine
+
+if TYPE_CHECKING:
+    from cluster import Cluster
+
+# Texts that something on the way could change.
+TEXTS = (
+    "A detective keeps bees.",
+    "What stands for ${parameters.model} and for ${parameters.nosuch} stays as it is.",
+    'Quotes "so", \\ backslashes, \u2028, \a, a\nline, \u00e9, \u6f22, \U0001f41d and \\u0024.',
+)
+TITLE = "The ${parameters.input} \u201cBeekeeper\u201d"
+LEAST_COSINE = 0.9999
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was tried; fault: what is wrong, None where it is right."""
+
+    name: str
+    fault: str | None = None
+
+
+def check_pipeline(
+    cluster: Cluster, name: str, *, service_key: Secret | str | None = None
+) -> list[Check]:
+    """Send texts through a pipeline, and store nothing.
+
+    service_key: of the service, to ask it for the same texts. Raises IndexRefusedError where there
+    is no such pipeline, or its service cannot be asked, and ClusterError.
+    """
+    installed = read_installed(cluster, name)
+    if not installed.whole or installed.ingest is None:
+        missing = "is no pipeline" if installed.empty else "are only parts of a pipeline"
+        raise IndexRefusedError(
+            f"there {missing} {name!r} of Tandem's in this cluster: install it with "
+            f"`install_pipeline(cluster, {name!r})`."
+        )
+    key = Secret(service_key) if isinstance(service_key, str) else service_key
+    urls = installed.to_json()["services"]
+    client = ServiceClient(urls[0].removesuffix("/v1/embeddings"), key)
+    service = client.look()
+    return [
+        _same_model(installed.ingest, service),
+        *_documents(cluster, name, installed.ingest, client),
+        _queries(cluster, installed, client),
+    ]
+
+
+def _same_model(ingest: InstalledIngest, service: Service) -> Check:
+    if service.fingerprint == ingest.fingerprint:
+        return Check("the service's model")
+    return Check(
+        "the service's model",
+        f"fingerprint {service.fingerprint}, and {ingest.fingerprint} when it was installed",
+    )
+
+
+def _documents(
+    cluster: Cluster, name: str, ingest: InstalledIngest, client: ServiceClient
+) -> Iterator[Check]:
+    """Of each text, whether hash and vector are those of an ingestion."""
+    fields = ingest.fields
+    sources = [{fields.title: TITLE, fields.text: text} for text in TEXTS]
+    encoded = [f"{TITLE}\n{text}" for text in TEXTS]
+    docs = [
+        {"_index": "rehearsal", "_id": str(number), "_source": each}
+        for number, each in enumerate(sources)
+    ]
+    path = path_of("_ingest", "pipeline", name, "_simulate")
+    with cluster.explaining():
+        answer = cluster.client.transport.perform_request("POST", path, body={"docs": docs})
+    wanted = client.embed(encoded, PASSAGE)
+    for number, found in enumerate(answer["docs"]):
+        what = f"document {number + 1} of {len(TEXTS)}"
+        if "doc" not in found:
+            yield Check(what, str((found.get("error") or {}).get("reason", "it was refused")))
+            continue
+        stored = found["doc"]["_source"]
+        body = {**sources[number], fields.document_id: str(number)}
+        mark = stamp(ingest.fingerprint, encoded[number], body, 1)
+        if stored.get(fields.content_hash) != mark:
+            yield Check(what, "its content hash is not that of an ingestion")
+        else:
+            yield _alike(what, stored.get(fields.vector), wanted[number])
+
+
+def _queries(cluster: Cluster, installed: Installed, client: ServiceClient) -> Check:
+    """Whether the texts of queries get the service's vectors of queries."""
+    model = next(p for p in installed.models.values() if p.id == installed.query_model)
+    vectors = MlCommons(cluster).predict(model, TEXTS, QUERY)
+    wanted = client.embed(TEXTS, QUERY)
+    for vector, right in zip(vectors, wanted, strict=False):
+        check = _alike("queries", vector, right)
+        if check.fault:
+            return check
+    return Check("queries", None if len(vectors) == len(TEXTS) else f"{len(vectors)} vectors")
+
+
+def _alike(what: str, found: Any, wanted: Vector) -> Check:
+    vector = np.asarray(found or [], np.float32)
+    if vector.shape != wanted.shape:
+        return Check(what, f"its vector has {vector.size} dimensions and not {wanted.size}")
+    near = cosine(vector, wanted)
+    if near < LEAST_COSINE:
+        return Check(what, f"its vector has the cosine {near:.4f} to the service's")
+    return Check(what)

@@ -1,0 +1,217 @@
+"""Connectors and models of ML Commons, by their names; only those of Tandem's are touched."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import re
+import socket
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+from urllib.parse import urlsplit
+
+from cluster.errors import ClusterError, MissingIndexError
+from ingest.errors import IndexRefusedError
+from mappings import is_marked
+
+if TYPE_CHECKING:
+    from cluster import Cluster
+
+Kind = Literal["connectors", "models"]
+_ROOT = "/_plugins/_ml"
+_REGEX = "plugins.ml_commons.trusted_connector_endpoints_regex"
+_PRIVATE = "plugins.ml_commons.connector.private_ip_enabled"
+# A model of a service is there at once, but for a busy cluster.
+_DEPLOY_SECONDS = 60.0
+# What a model or a connector does not tell, or in other words.
+_UNTOLD = ("credential", "function_name", "connector_id")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A connector or a model: its id, its name, and what the cluster tells of it."""
+
+    id: str
+    name: str
+    told: Mapping[str, Any]
+
+
+class MlCommons:
+    """ML Commons of one cluster; raises IndexRefusedError where it has none."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self._cluster = cluster
+        can = cluster.capabilities
+        if can.distribution != "opensearch":
+            raise self._missing()
+
+    def _missing(self) -> IndexRefusedError:
+        can = self._cluster.capabilities
+        return IndexRefusedError(
+            f"the cluster ({can.distribution} {can.version_text}) has no ML Commons, without which "
+            "it cannot ask a service for vectors itself: "
+            "`enrich(cluster, index, encoder, follow=True)` gives documents theirs as they come."
+        )
+
+    def ask(self, method: str, path: str, body: Any = None, **params: Any) -> Any:
+        """One request below its root; raises ClusterError."""
+        from opensearchpy.exceptions import RequestError
+
+        with self._cluster.explaining():
+            try:
+                return self._cluster.client.transport.perform_request(
+                    method, _ROOT + path, params=params, body=body
+                )
+            except RequestError as error:
+                if "no handler found" in str(error.info) or "no handler found" in str(error):
+                    raise self._missing() from None
+                raise
+
+    def find(self, kind: Kind, name: str) -> Part | None:
+        """The one of a name, None where there is none.
+
+        Raises IndexRefusedError where others made it.
+        """
+        try:
+            query = {"query": {"term": {"name.keyword": name}}, "size": 10}
+            found = self.ask("POST", f"/{kind}/_search", query)["hits"]["hits"]
+        except MissingIndexError:
+            return None  # nobody has made any
+        # A large model's chunks have its name too.
+        hits = [each for each in found if each["_source"].get("name") == name]
+        if not hits:
+            return None
+        if not is_marked(hits[0]["_source"]):
+            raise IndexRefusedError(
+                f"ML Commons has {kind} called {name!r} that Tandem did not make: choose another "
+                "name for the pipeline."
+            )
+        return Part(hits[0]["_id"], name, hits[0]["_source"])
+
+    def model(self, connector: Mapping[str, Any], body: Mapping[str, Any]) -> str:
+        """Make a connector and its model, or bring those of their names up to date; its id.
+
+        What is as it should be is left alone, so that nobody's request meets a model that is away.
+        The credential is not told: whether it is right, an answer tells.
+        """
+        there = self.find("models", body["name"])
+        made = self.find("connectors", connector["name"])
+        if there and (made is None or there.told.get("connector_id") != made.id):
+            self.delete_model(there)
+            there = None
+        if made is None:
+            created = self.ask("POST", "/connectors/_create", dict(connector))["connector_id"]
+            return self._model(None, {**body, "connector_id": created})
+        if there and _same(made.told, connector) and _same(there.told, body) and self._works(there):
+            return there.id
+        if there:
+            self.ask("POST", f"/models/{there.id}/_undeploy")
+            if not _same(there.told, body):
+                self.delete_model(there)
+                there = None
+        self.ask("PUT", f"/connectors/{made.id}", dict(connector))
+        return self._model(there, {**body, "connector_id": made.id})
+
+    def predict(self, part: Part, texts: Sequence[str], kind: str) -> list[list[float]]:
+        """The vectors of texts; kind: what they are, for a model of both. Raises ClusterError."""
+        if "model_config" in part.told:
+            quoted = json.dumps(list(texts)).replace("$", "\\u0024")
+            asked: dict[str, Any] = {"parameters": {"texts": quoted, "content_type": kind}}
+            path = f"/models/{part.id}/_predict"
+        else:
+            asked, path = {"text_docs": list(texts)}, f"/_predict/text_embedding/{part.id}"
+        results = self.ask("POST", path, asked)["inference_results"]
+        return [each["data"] for result in results for each in result["output"]]
+
+    def _works(self, part: Part) -> bool:
+        try:
+            return bool(self.predict(part, ["ready"], "passage"))
+        except ClusterError:
+            return False
+
+    def _model(self, there: Part | None, body: Mapping[str, Any]) -> str:
+        if there is None:
+            made = self.ask("POST", "/models/_register", dict(body), deploy="true")
+            return self._deployed(made["model_id"])
+        self.ask("POST", f"/models/{there.id}/_deploy")
+        return self._deployed(there.id)
+
+    def _deployed(self, model: str) -> str:
+        end = time.monotonic() + _DEPLOY_SECONDS
+        while (state := self.ask("GET", f"/models/{model}").get("model_state")) != "DEPLOYED":
+            if time.monotonic() > end or state == "DEPLOY_FAILED":
+                raise IndexRefusedError(
+                    f"the cluster does not deploy its model {model} (state {state}): look at the "
+                    "log of its nodes, and run the same again."
+                )
+            time.sleep(0.2)
+        return model
+
+    def delete_model(self, part: Part) -> None:
+        """Take a model away."""
+        self.ask("POST", f"/models/{part.id}/_undeploy")
+        self.ask("DELETE", f"/models/{part.id}")
+
+    def delete_connector(self, part: Part) -> None:
+        """Take a connector away."""
+        self.ask("DELETE", f"/connectors/{part.id}")
+
+    def check_allowed(self, url: str) -> None:
+        """Raise IndexRefusedError where the cluster may not call a URL, with what allows it.
+
+        Where its settings may not be read, it will tell itself.
+        """
+        try:
+            found = self._settings()
+        except ClusterError:
+            return
+        host, patterns = urlsplit(url).hostname or "", found.get(_REGEX) or []
+        wanted: dict[str, Any] = {}
+        if not any(_matches(pattern, url) for pattern in patterns):
+            parts = urlsplit(url)
+            root = re.escape(f"{parts.scheme}://{parts.netloc}/")
+            wanted[_REGEX] = [*patterns, f"^{root}.*$"]
+        if _is_private(host) and str(found.get(_PRIVATE)).lower() != "true":
+            wanted[_PRIVATE] = True
+        if wanted:
+            raise IndexRefusedError(
+                f"the cluster may not call {url} until an administrator allows it: "
+                f"PUT /_cluster/settings {json.dumps({'persistent': wanted})}."
+            )
+
+    def _settings(self) -> dict[str, Any]:
+        params = {"include_defaults": "true", "flat_settings": "true"}
+        with self._cluster.explaining():
+            told = self._cluster.client.transport.perform_request(
+                "GET", "/_cluster/settings", params=params
+            )
+        return {**told.get("defaults", {}), **told["persistent"], **told["transient"]}
+
+
+def _same(told: Any, wanted: Any) -> bool:
+    """Whether all that is wanted is told, but for the credential, which never is."""
+    if isinstance(wanted, Mapping):
+        told = told if isinstance(told, Mapping) else {}
+        return all(_same(told.get(k), v) for k, v in wanted.items() if k not in _UNTOLD)
+    if isinstance(wanted, list):
+        pairs = zip(told or [], wanted, strict=False)
+        return len(told or []) == len(wanted) and all(_same(*each) for each in pairs)
+    return str(told).lower() == str(wanted).lower()
+
+
+def _matches(pattern: str, url: str) -> bool:
+    try:
+        return re.fullmatch(pattern, url) is not None
+    except re.error:
+        return False
+
+
+def _is_private(host: str) -> bool:
+    """Whether a name stands for an address of a network of one's own, as far as is known here."""
+    try:
+        found = {each[4][0] for each in socket.getaddrinfo(host, None)}
+    except OSError:
+        return False
+    return any(not ipaddress.ip_address(str(each).split("%")[0]).is_global for each in found)

@@ -1,0 +1,236 @@
+"""The cluster's own pipeline: real ML Commons that asks a real `tandem serve`.
+
+What others write through it, and what they search by it, beside what Tandem itself does.
+"""
+
+import json
+
+import numpy as np
+import pytest
+from opensearchpy import OpenSearch
+
+from cluster import connect
+from encoder import Encoder
+from ingest import (
+    IndexRefusedError,
+    Plan,
+    Shape,
+    create_index,
+    ingest,
+    install_pipeline,
+    remove_pipeline,
+)
+from mappings import Fusion
+from query import Searcher, SearchSettings, put_search_settings
+from tests.servers.served import MODEL, Served
+from tests.servers.versions import PRIVATE, TRUSTED, NeuralServer, SecuredNeuralServer
+from tests.support.commands import tandem
+from tests.support.searches import corpus
+
+pytestmark = pytest.mark.long
+
+KEY = "key-of-readers"
+PROMPTS = {"query_prompt": "query: ", "passage_prompt": "passage: "}
+ALLOWED = {TRUSTED: [r"^http://127\.0\.0\.1:[0-9]+/.*$"], PRIVATE: True}
+QUESTIONS = ("What is the capital of France?", "Why do cats purr?", "bees ${parameters.model}")
+# What connectors, JSON and painless could change on the way.
+ODD = [
+    "What ${parameters.x}, ${parameters.model} and ${parameters.input} stand for",
+    'Quotes " and \\ backslashes, \\u0024, \u2028 and \a \b \t \n \x1f controls </b> 100 %',
+    "Accents é, 漢字 and emoji 🐝 👩‍🔬",
+]
+DOCUMENTS = [
+    *({k: v for k, v in row.items() if k != "subject"} for row in corpus()[:150]),
+    *(
+        {"_id": f"odd-{n}", "title": f" On ${{parameters.x}} {n} ", "text": t}
+        for n, t in enumerate(ODD)
+    ),
+    {"_id": "sentences", "text": ["Bees make honey.", "", "They dance."], "title": 7},
+    {"_id": "alone", "title": "A title alone", "text": "  "},
+    {
+        "_id": "nested",
+        "text": "Sheep.",
+        "of": {"c": True, "b": [1, 2.5, None], "a": {"\u20ac": "\x07"}},
+    },
+    {"_id": "numbers", "text": "Wool.", "f": [0.1, 1e16, 1e22, 1.5e-7, -0.0, 3.0, 1 / 3, 2**40]},
+]
+
+
+@pytest.fixture(scope="module")
+def neural():
+    server = NeuralServer()
+    try:
+        server.start()
+        with connect(server.url, timeout=100) as cluster:
+            yield cluster
+    finally:
+        server.close()
+
+
+@pytest.fixture(scope="module", params=[{}, PROMPTS], ids=["without prompts", "with prompts"])
+def service(request, neural):
+    """A service, and the encoder that it has."""
+    words = [w for n, v in request.param.items() for w in (f"--{n.replace('_', '-')}", v)]
+    served = Served(neural.url, *words, TANDEM_SERVE_KEY=KEY)
+    encoder = Encoder.load(MODEL, **request.param)
+    yield served, encoder
+    served.close()
+
+
+def allow(cluster):
+    cluster.client.cluster.put_settings(body={"persistent": ALLOWED})
+
+
+def install(cluster, service, name, *words, **environ):
+    """By the command line; what it says as JSON."""
+    given = ("pipeline", "install", name, "--service", service.url, "--json", *words)
+    return tandem(*given, TANDEM_URL=cluster.url, TANDEM_SERVICE_KEY=KEY, **environ)
+
+
+def write_plainly(client, index, documents):
+    lines = []
+    for each in documents:
+        source = {name: value for name, value in each.items() if name != "_id"}
+        lines += [{"index": {"_id": each["_id"]}}, source]
+    answer = client.bulk(index=index, body=lines, refresh=True, request_timeout=100)
+    assert [each for each in answer["items"] if "error" in each["index"]] == []
+
+
+def encoded(document):
+    """As an ingestion encodes it."""
+    title, text = str(document.get("title", "")).strip(), document["text"]
+    text = "\n".join(filter(None, text)) if isinstance(text, list) else text.strip() and text
+    return f"{title}\n{text}" if title and text else title or text
+
+
+def check_vectors(client, index, encoder, documents):
+    ids = [each["_id"] for each in documents]
+    found = client.mget(index=index, body={"ids": ids})["docs"]
+    stored = np.array([each["_source"]["vector"] for each in found], np.float32)
+    wanted = encoder.encode_passages([encoded(each) for each in documents])
+    cosines = (stored * wanted).sum(1) / np.linalg.norm(stored, axis=1)
+    assert cosines.min() >= 0.9999
+    for document, hit in zip(documents, found, strict=True):
+        if isinstance(document["text"], str) and document["text"].strip():
+            assert hit["_source"]["text"] == document["text"]
+
+
+def neural_query(text, k):
+    return {"neural": {"vector": {"query_text": text, "k": k}}}
+
+
+def words_query(text):
+    match = {"query": text, "fields": ["text", "title"], "operator": "or"}
+    return {"multi_match": {**match, "type": "best_fields", "tie_breaker": 0.3}}
+
+
+def check_searches(client, cluster, index, encoder):
+    """That a client without vectors gets the first ten of Tandem, by kNN and by both."""
+    with Searcher(cluster, index, encoder=encoder) as searcher:
+        for text in QUESTIONS:
+            hybrid = {"queries": [words_query(text), neural_query(text, 100)]}
+            for mode, query in (
+                ("knn", neural_query(text, 10)),
+                ("hybrid", {"hybrid": {**hybrid, "pagination_depth": 100}}),
+            ):
+                body = {"query": query, "size": 10, "_source": False}
+                hits = client.search(index=index, body=body, request_timeout=100)["hits"]["hits"]
+                ours = [hit.id for hit in searcher.search(text, mode=mode, k=10)]
+                assert [hit["_id"] for hit in hits] == ours, (mode, text)
+
+
+def embeddings_asked(service):
+    """How many requests for vectors the service has had."""
+    lines = service.asked("GET", "/metrics", KEY).text.splitlines()
+    found = [x for x in lines if "/v1/embeddings" in x and "_count" in x]
+    return sum(float(line.rsplit(" ", 1)[1]) for line in found)
+
+
+def test_what_is_not_allowed_is_told_with_the_request_that_allows_it(neural, service):
+    served, _ = service
+    neural.client.cluster.put_settings(body={"persistent": dict.fromkeys(ALLOWED)})
+    done = install(neural, served, "asking")
+    assert done.code == 1
+    assert "until an administrator allows it: PUT /_cluster/settings" in done.err
+    body = json.loads(done.err[done.err.index("{") : done.err.rindex("}") + 1])
+    neural.client.cluster.put_settings(body=body)
+    assert install(neural, served, "asking").code == 0
+    remove_pipeline(neural, "asking")
+    allow(neural)
+
+
+def test_others_write_and_search_as_tandem_does(neural, service):
+    served, encoder = service
+    allow(neural)
+    index = "books"
+    create_index(neural, index, encoder, shape=Shape(shards=2, replicas=0))
+    done = install(neural, served, "shop", "--index", index)
+    assert done.code == 0, done.err
+    assert KEY not in done.out + done.err
+    installed = json.loads(done.out)
+    assert installed["whole"]
+    assert installed["indexes"] == installed["searched"] == [index]
+    assert json.loads(install(neural, served, "shop", "--index", index).out) == installed
+    with OpenSearch(neural.url) as plain:
+        write_plainly(plain, index, DOCUMENTS)
+        check_vectors(plain, index, encoder, DOCUMENTS)
+        check_searches(plain, neural, index, encoder)
+        # Other weights, once the pipeline is installed again.
+        put_search_settings(neural, index, SearchSettings(Fusion(weights=(0.8, 0.2))))
+        assert install(neural, served, "shop", "--index", index).code == 0
+        check_searches(plain, neural, index, encoder)
+        skips_and_bypasses(neural, served, encoder, index)
+        auto = plain.index(index=index, body={"text": "Whoever has no id gets one."})["_id"]
+        assert plain.get(index=index, id=auto)["_source"]["document_id"] == auto
+        tested = tandem("pipeline", "test", "shop", TANDEM_URL=neural.url, TANDEM_SERVICE_KEY=KEY)
+        assert tested.code == 0, tested.out
+        gone = tandem("pipeline", "remove", "shop", TANDEM_URL=neural.url)
+        assert gone.code == 0, gone.err
+        plain.index(index=index, id="later", body={"text": "No pipeline any more."})
+        assert "vector" not in plain.get(index=index, id="later")["_source"]
+    settings = neural.client.indices.get_settings(index=index)[index]["settings"]["index"]
+    assert "default_pipeline" not in {*settings, *settings.get("search", {})}
+    neural.client.indices.delete(index=index)
+
+
+def skips_and_bypasses(cluster, service, encoder, index):
+    """Tandem skips what the cluster wrote, and encodes itself what it writes."""
+    before = embeddings_asked(service)
+    report = ingest(DOCUMENTS, index=index, cluster=cluster, encoder=encoder)
+    assert (report.skipped, report.written) == (len(DOCUMENTS), 0)
+    long = {"_id": "long", "text": "Bees dance in the hive. " * 200, "title": "Long"}
+    report = ingest([long], index=index, cluster=cluster, encoder=encoder, plan=Plan())
+    assert report.written > 1
+    assert embeddings_asked(service) == before
+    # A passage that goes through it, as where others installed it by hand, stays what it is.
+    found = cluster.client.get(index=index, id="long##1")["_source"]
+    cluster.client.index(index=index, id="long##1", body=found, refresh=True)
+    assert embeddings_asked(service) > before
+    report = ingest([long], index=index, cluster=cluster, encoder=encoder)
+    assert report.written == 0
+
+
+def test_what_others_made_is_left_alone(neural):
+    """And no service is asked."""
+    put = neural.client.transport.perform_request
+    theirs = {"description": "theirs", "processors": []}
+    put("PUT", "/_ingest/pipeline/theirs", body=theirs)
+    for change in (
+        lambda: install_pipeline(neural, "theirs", "http://127.0.0.1:9"),
+        lambda: remove_pipeline(neural, "theirs"),
+    ):
+        with pytest.raises(IndexRefusedError, match="Tandem did not write it"):
+            change()
+    assert put("GET", "/_ingest/pipeline/theirs") == {"theirs": theirs}
+    with pytest.raises(IndexRefusedError, match="no pipeline 'nosuch' of Tandem's"):
+        remove_pipeline(neural, "nosuch")
+
+
+@pytest.fixture(scope="module")
+def secured_neural():
+    server = SecuredNeuralServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
