@@ -10,8 +10,8 @@ from pathlib import Path
 
 from cluster import Home
 from cluster.node import artifacts, process
-from cluster.node.artifacts import PLUGINS, Artifact
 from cluster.node.artifacts import OPENSEARCH as EMBEDDED
+from cluster.node.artifacts import PLUGINS, Artifact
 from cluster.node.distribution import LOCK_SECONDS, building, install_plugins, unpack
 from cluster.node.files import environment, program
 from cluster.node.home import node_user
@@ -220,6 +220,58 @@ ML_COMMONS = {
     ),
 }
 _OF_GPUS = "onnxruntime_gpu"
+# The processors of ingest pipelines, a module that the core zip of 2.19.1 lacks.
+INGEST_COMMON = (
+    _jar(
+        "ingest-common",
+        "2.19.1",
+        154_112,
+        "8baa5b133f3693265555fb6467deb105877d329e42d2c6a2d496239b8e406461",
+    ),
+    Artifact(
+        "org.opensearch",
+        "opensearch-grok",
+        "2.19.1",
+        "jar",
+        49_558,
+        "33f7fb192c89ebdea39184f73a3edcab00419cac5e6c53c6f48d9028ac0e8647",
+    ),
+    Artifact(
+        "org.opensearch",
+        "opensearch-dissect",
+        "2.19.1",
+        "jar",
+        23_627,
+        "25cf8949ac696c389119fe6dd2039241f522abdd46955108f86952f99fced68d",
+    ),
+    Artifact(
+        "org.jruby.joni",
+        "joni",
+        "2.2.1",
+        "jar",
+        230_217,
+        "b3e4b657a3ed1d8f684114f6baa462d553a5932a865c1574695498dda8577748",
+    ),
+    Artifact(
+        "org.jruby.jcodings",
+        "jcodings",
+        "1.0.58",
+        "jar",
+        1_739_960,
+        "e2f85def67d6848a7a41c648248645689e3990d17ab8f253ab2fd7e69407df67",
+    ),
+)
+INGEST_COMMON_DESCRIPTOR = """\
+description=Processors of ingest pipelines
+name=ingest-common
+version=2.19.1
+opensearch.version=2.19.1
+java.version=11
+classname=org.opensearch.ingest.common.IngestCommonPlugin
+custom.foldername=
+extended.plugins=lang-painless
+has.native.controller=false
+"""
 # What an administrator must allow, so that the cluster calls a service of this machine.
 TRUSTED = "plugins.ml_commons.trusted_connector_endpoints_regex"
 PRIVATE = "plugins.ml_commons.connector.private_ip_enabled"
@@ -240,19 +292,32 @@ class SecuredNeuralServer(SecuredServer):
     """The secured OpenSearch 2.19.1 with ML Commons."""
 
     def distribution(self) -> Path:
-        return _with_ml_commons(super().distribution(), self.home, self.java(), "2.19.1")
+        plain, java = super().distribution(), self.java()
+        return _with_ml_commons(plain, self.home, java, "2.19.1", INGEST_COMMON)
 
 
-def _with_ml_commons(plain: Path, home: Home, java: Java, version: str) -> Path:
+def _with_ml_commons(
+    plain: Path, home: Home, java: Java, version: str, processors: tuple[Artifact, ...] = ()
+) -> Path:
     """A copy of a distribution with the plugin, made once."""
     target = home.distributions / f"{plain.name}-ml"
     with process.hold(home.distributions / "lock", LOCK_SECONDS):
         if not target.is_dir():
             archive = artifacts.fetch(ML_COMMONS[version], home.downloads)
+            jars = [artifacts.fetch(each, home.downloads) for each in processors]
             with building(target) as folder, tempfile.TemporaryDirectory() as lean:
                 shutil.copytree(plain, folder, dirs_exist_ok=True)
+                if jars:
+                    _add_processors(folder / "modules" / "ingest-common", jars)
                 install_plugins(folder, [_without_gpus(archive, Path(lean))], java)
     return target
+
+
+def _add_processors(module: Path, jars: list[Path]) -> None:
+    module.mkdir()
+    for jar in jars:
+        shutil.copy(jar, module)
+    (module / "plugin-descriptor.properties").write_text(INGEST_COMMON_DESCRIPTOR)
 
 
 def _without_gpus(archive: Path, folder: Path) -> Path:

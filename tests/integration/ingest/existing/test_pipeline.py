@@ -31,6 +31,18 @@ pytestmark = pytest.mark.long
 
 KEY = "key-of-readers"
 PROMPTS = {"query_prompt": "query: ", "passage_prompt": "passage: "}
+PASSWORD = "Few-rights-2026!"
+PREDICT = ["cluster:admin/opensearch/ml/models/get", "cluster:admin/opensearch/ml/predict"]
+READER = {"cluster": PREDICT, "index": ["indices:admin/mappings/get", "indices:data/read/search"]}
+WRITER = {
+    "cluster": [*PREDICT, "indices:data/write/bulk"],
+    "index": [
+        "indices:admin/mapping/put",
+        "indices:admin/refresh*",
+        "indices:data/write/bulk*",
+        "indices:data/write/index",
+    ],
+}
 ALLOWED = {TRUSTED: [r"^http://127\.0\.0\.1:[0-9]+/.*$"], PRIVATE: True}
 QUESTIONS = ("What is the capital of France?", "Why do cats purr?", "bees ${parameters.model}")
 # What connectors, JSON and painless could change on the way.
@@ -50,7 +62,7 @@ DOCUMENTS = [
     {
         "_id": "nested",
         "text": "Sheep.",
-        "of": {"c": True, "b": [1, 2.5, None], "a": {"\u20ac": "\x07"}},
+        "of": {"c": True, "b": [1, 2.5], "d": None, "a": {"\u20ac": "\x07"}},
     },
     {"_id": "numbers", "text": "Wool.", "f": [0.1, 1e16, 1e22, 1.5e-7, -0.0, 3.0, 1 / 3, 2**40]},
 ]
@@ -130,7 +142,7 @@ def check_searches(client, cluster, index, encoder):
         for text in QUESTIONS:
             hybrid = {"queries": [words_query(text), neural_query(text, 100)]}
             for mode, query in (
-                ("knn", neural_query(text, 10)),
+                ("knn", neural_query(text, 100)),
                 ("hybrid", {"hybrid": {**hybrid, "pagination_depth": 100}}),
             ):
                 body = {"query": query, "size": 10, "_source": False}
@@ -139,11 +151,10 @@ def check_searches(client, cluster, index, encoder):
                 assert [hit["_id"] for hit in hits] == ours, (mode, text)
 
 
-def embeddings_asked(service):
-    """How many requests for vectors the service has had."""
+def encoded_by(service):
+    """How many texts the service has encoded."""
     lines = service.asked("GET", "/metrics", KEY).text.splitlines()
-    found = [x for x in lines if "/v1/embeddings" in x and "_count" in x]
-    return sum(float(line.rsplit(" ", 1)[1]) for line in found)
+    return sum(float(x.split()[1]) for x in lines if x.startswith("tandem_batch_texts_sum"))
 
 
 def test_what_is_not_allowed_is_told_with_the_request_that_allows_it(neural, service):
@@ -195,17 +206,17 @@ def test_others_write_and_search_as_tandem_does(neural, service):
 
 def skips_and_bypasses(cluster, service, encoder, index):
     """Tandem skips what the cluster wrote, and encodes itself what it writes."""
-    before = embeddings_asked(service)
+    before = encoded_by(service)
     report = ingest(DOCUMENTS, index=index, cluster=cluster, encoder=encoder)
     assert (report.skipped, report.written) == (len(DOCUMENTS), 0)
     long = {"_id": "long", "text": "Bees dance in the hive. " * 200, "title": "Long"}
     report = ingest([long], index=index, cluster=cluster, encoder=encoder, plan=Plan())
-    assert report.written > 1
-    assert embeddings_asked(service) == before
+    assert report.passages_written > 1
+    assert encoded_by(service) == before
     # A passage that goes through it, as where others installed it by hand, stays what it is.
     found = cluster.client.get(index=index, id="long##1")["_source"]
     cluster.client.index(index=index, id="long##1", body=found, refresh=True)
-    assert embeddings_asked(service) > before
+    assert encoded_by(service) > before
     report = ingest([long], index=index, cluster=cluster, encoder=encoder)
     assert report.written == 0
 
@@ -234,3 +245,43 @@ def secured_neural():
         yield server
     finally:
         server.close()
+
+
+def user_with(cluster, server, name, index, permissions):
+    """Make a user who may do no more, and connect as him."""
+    put, api = cluster.client.transport.perform_request, "/_plugins/_security/api"
+    role = {
+        "cluster_permissions": permissions["cluster"],
+        "index_permissions": [{"index_patterns": [index], "allowed_actions": permissions["index"]}],
+    }
+    put("PUT", f"{api}/roles/{name}", body=role)
+    put("PUT", f"{api}/internalusers/{name}", body={"password": PASSWORD})
+    put("PUT", f"{api}/rolesmapping/{name}", body={"users": [name]})
+    return server.connect(user=name, password=PASSWORD, timeout=100)
+
+
+def test_a_reader_of_few_rights_on_an_older_cluster_with_prompts(secured_neural):
+    """Two models, for a model of 2.19 encodes all its texts in one way."""
+    server, index, environ = secured_neural, "books", {"TANDEM_USER": "admin"}
+    environ |= {"TANDEM_PASSWORD": "admin", "TANDEM_CA_CERTS": str(server.ca_certs)}
+    words = [w for n, v in PROMPTS.items() for w in (f"--{n.replace('_', '-')}", v)]
+    served = Served(server.url, *words, TANDEM_SERVE_KEY=KEY, **environ)
+    try:
+        with server.connect(timeout=100) as admin:
+            allow(admin)
+            encoder = Encoder.load(MODEL, **PROMPTS)
+            create_index(admin, index, encoder, shape=Shape(shards=1, replicas=0))
+            done = install(admin, served, "shop", "--index", index, **environ)
+            assert done.code == 0, done.err
+            assert KEY not in done.out + done.err
+            assert len(json.loads(done.out)["models"]) == 2
+            assert install(admin, served, "shop", "--index", index, **environ).out == done.out
+            with user_with(admin, server, "writer", index, WRITER) as writer:
+                write_plainly(writer.client, index, DOCUMENTS)
+            check_vectors(admin.client, index, encoder, DOCUMENTS)
+            report = ingest(DOCUMENTS, index=index, cluster=admin, encoder=encoder)
+            assert (report.skipped, report.written) == (len(DOCUMENTS), 0)
+            with user_with(admin, server, "reader", index, READER) as reader:
+                check_searches(reader.client, reader, index, encoder)
+    finally:
+        served.close()
