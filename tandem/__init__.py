@@ -72,7 +72,6 @@ if TYPE_CHECKING:
         OtherPromptError,
         OutageError,
         PassageEncoder,
-        PipelineCheck,
         Plan,
         PruneLimit,
         Reading,
@@ -152,7 +151,7 @@ _NAMES = {
         PassageEncoder Plan PruneLimit Reading RejectLimit Removal Report SourceError Splitting
         TooManyRejectsError Writing create_index delete_index describe_index dry_run ingest
         list_indexes remove switch_alias
-        InstalledPipeline PipelineCheck check_pipeline install_pipeline read_installed_pipeline
+        InstalledPipeline check_pipeline install_pipeline read_installed_pipeline
         remove_pipeline
     """,
     "mappings": """
@@ -216,7 +215,6 @@ __all__ = [
     "OutageError",
     "PassageEncoder",
     "PassageScorer",
-    "PipelineCheck",
     "Plan",
     "PruneLimit",
     "Query",

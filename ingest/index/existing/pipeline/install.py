@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cluster.access.credentials import Secret
 from cluster.errors import MissingIndexError
 from ingest.errors import IndexRefusedError
+from ingest.index.aliases.written import writable
 from ingest.index.existing.pipeline.installed import (
     ASYMMETRIC_SINCE,
     DEFAULT,
@@ -18,7 +19,6 @@ from ingest.index.existing.pipeline.installed import (
 )
 from ingest.index.existing.pipeline.ml_commons import MlCommons
 from ingest.index.existing.pipeline.service import ServiceClient
-from ingest.index.open import writable
 from mappings import (
     PASSAGE,
     PIPELINE,
@@ -83,7 +83,7 @@ def _target(
     """An index's own name, its record, and how it fuses; refused where it cannot be written so."""
     if (found := writable(cluster, index)) is None:
         raise MissingIndexError(f"no index is called {index!r}", "check the name")
-    concrete, description = found
+    concrete, description, _ = found
     mapping = description["mappings"]
     record = read_record(mapping, concrete)
     if record is None or record.adopted or record.template:

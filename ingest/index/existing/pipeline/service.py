@@ -40,8 +40,8 @@ class ServiceClient:
         model, fingerprint = listed[0].get("id"), listed[0].get("fingerprint")
         if not isinstance(model, str) or not isinstance(fingerprint, str):
             raise IndexRefusedError(
-                f"what answers at {self.url} is no Tandem service, or an older one: start one of this "
-                "version, or correct `service`."
+                f"what answers at {self.url} is no Tandem service, or an older one: start one of "
+                "this version, or correct `service`."
             )
         (passage,), (query,) = self.embed([_PROBE], PASSAGE), self.embed([_PROBE], QUERY)
         # Also by what runs them alone, as int8 for passages: of near ties it decides the order.
