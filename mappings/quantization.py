@@ -95,25 +95,33 @@ _SIZES: Mapping[str, Callable[[int], float]] = {
     "binary": lambda d: d / 8,
     "on-disk": lambda d: d / 8,
 }
-_CORRECTIONS = {"int8": 4, "int4": 4, "binary": 14}
+CORRECTIONS = {"int8": 4, "int4": 4, "binary": 14}
+# Where each formula of `bytes_in_graph` stands.
+SOURCES = {
+    "opensearch": 'OpenSearch\'s documentation, "k-NN methods and engines", memory estimation',
+    "elasticsearch": 'Elastic\'s production guidance, "Tune approximate kNN search"',
+}
+
+
+def bytes_in_graph(store: Store, size: float, m: int) -> float:
+    """Bytes of memory for a vector of so many bytes in a graph of m edges a node; see SOURCES.
+
+    Source: 1.1 * (size + 8 * m) of OpenSearch's documentation, size + 4 * m of Elastic's.
+    """
+    return size + 4 * m if store == "elasticsearch" else 1.1 * (size + 8 * m)
 
 
 def needs(passages: int, dimension: int, m: int = 16) -> list[Need]:
     """What so many passages take under each quantization of each store.
 
-    Engines of OpenSearch: 1.1 * (bytes of a vector + 8 * m) * passages, of its documentation ("k-NN
-    methods and engines", memory estimation). Elasticsearch: bytes of a vector + 4 * m a passage, of
-    its production guidance ("Tune approximate kNN search"). Disk: what is in memory, and the whole
-    vector of 4 bytes a dimension where a smaller one, or faiss's own file, stands beside it. No
-    passages need nothing.
+    Memory: `bytes_in_graph` a passage. Disk: what is in memory, and the whole vector of 4 bytes a
+    dimension where a smaller one, or faiss's own file, stands beside it. No passages need nothing.
     """
     return [_need(store, way, passages, dimension, m) for store in STORES for way in ways_of(store)]
 
 
 def _need(store: Store, way: str, passages: int, dimension: int, m: int) -> Need:
-    if store == "elasticsearch":
-        memory = _SIZES[way](dimension) + _CORRECTIONS.get(way, 0) + 4 * m
-    else:
-        memory = 1.1 * (_SIZES[way](dimension) + 8 * m)
+    beside_vector = CORRECTIONS.get(way, 0) if store == "elasticsearch" else 0
+    memory = bytes_in_graph(store, _SIZES[way](dimension) + beside_vector, m)
     beside = 4 * dimension if way != "none" or store == "faiss" else 0
     return Need(store, way, round(memory * passages), round((memory + beside) * passages))

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from cluster.connection import Cluster
-from cluster.errors import ClusterError, MissingRightError
+from cluster.errors import MissingRightError
+from tandem.base.errors import TandemError
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,6 @@ def seen(section: str, name: str, look: Callable[[], list[Finding]]) -> list[Fin
         return look()
     except MissingRightError as error:
         hidden = f"not seen: {' and '.join(error.permissions)} is not permitted to this user"
-    except ClusterError as error:
+    except TandemError as error:
         hidden = f"not seen: {error}"
     return [Finding(section, name, hidden, used=False)]

@@ -7,8 +7,10 @@ from typing import Any
 
 from cluster.client.shards import SHARD_CURE
 from cluster.connection import Cluster
+from cluster.diagnosis.account import of_account
 from cluster.diagnosis.disk import of_disk
 from cluster.diagnosis.finding import Finding, ask, seen
+from cluster.diagnosis.templates import of_templates
 from cluster.errors import ClusterError
 
 # Indexes that are named in one finding.
@@ -22,8 +24,11 @@ _BLOCK_CURES = {
 }
 
 
-def of_cluster(cluster: Cluster) -> list[Finding]:
-    """What a cluster that answered can do, and how it is."""
+def of_cluster(cluster: Cluster, index: str | None = None) -> list[Finding]:
+    """What a cluster that answered can do, and how it is, and what it lets us do.
+
+    index: a name for which it is asked what we may do.
+    """
     can = cluster.capabilities
     no_knn = None if can.knn else "install the k-NN plugin on every node, or use a newer version"
     return [
@@ -35,6 +40,12 @@ def of_cluster(cluster: Cluster) -> list[Finding]:
         *seen(_SECTION, "blocks", lambda: _blocks(cluster)),
         *seen(_SECTION, "disk", lambda: of_disk(cluster)),
         *seen(_SECTION, "circuit breakers", lambda: _breakers(cluster)),
+        *(
+            seen(_SECTION, "templates", lambda: of_templates(cluster, _SECTION))
+            if not index
+            else ()
+        ),
+        *seen("rights", "account", lambda: of_account(cluster, index)),
     ]
 
 
@@ -58,7 +69,8 @@ def _fusion(cluster: Cluster) -> str:
 def _health(cluster: Cluster) -> list[Finding]:
     found = ask(cluster, "/_cluster/health")
     status, away = found.get("status"), int(found.get("unassigned_shards", 0))
-    value = f"{status}, {found.get('number_of_nodes')} nodes, {found.get('active_shards')} shards"
+    nodes = int(found.get("number_of_nodes", 0))
+    value = f"{status}, {nodes} node{'s' * (nodes != 1)}, {found.get('active_shards')} shards"
     if waiting := int(found.get("number_of_pending_tasks", 0)):
         value += f", {waiting} tasks pending"
     rows = [Finding(_SECTION, "health", value + (f", {away} without a node" if away else ""))]

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from cluster.connection import Cluster
-from cluster.errors import AccessError, ClusterError, UnreachableError
+from cluster.errors import AccessError, ClusterError, MissingRightError, UnreachableError
 
 NDJSON = {"content-type": "application/x-ndjson"}
 SECURITY = "security_exception"
@@ -26,6 +26,7 @@ _WRITES: Mapping[str, tuple[dict[str, Any], ...]] = {
     "indices:data/write/update": ({"update": _NO_VERSION}, {"doc": {}}),
     "indices:data/write/delete": ({"delete": _NO_VERSION},),
 }
+_NAMES_ALONE = (("filter_path", "*.name"),)
 _NOTHING = {"size": 0, "query": {"match_none": {}}}
 _NO_ALIAS = {"actions": [{"remove": {"index": "{}", "alias": "{}-rehearsal", "must_exist": True}}]}
 
@@ -86,9 +87,10 @@ _PROBES = (
     _Probe(("indices:admin/create",), "PUT", "/{}", {"settings": {"index.number_of_shards": 0}}),
     _Probe(("indices:admin/mapping/put",), "PUT", "/{}/_mapping", {"properties": {}}),
     _Probe(("indices:admin/settings/update",), "PUT", "/{}/_settings", {"index.rehearsal": 1}),
-    _Probe(("indices:admin/block/add",), "PUT", "/{}-rehearsal/_block/write"),
+    _Probe(("indices:admin/block/add",), "PUT", "/{}-REHEARSAL/_block/write"),
     _Probe(("indices:admin/aliases",), "POST", "/_aliases", _NO_ALIAS),
-    _Probe(("indices:admin/delete",), "DELETE", "/{}-rehearsal"),
+    # No index has a name with capitals.
+    _Probe(("indices:admin/delete",), "DELETE", "/{}-REHEARSAL"),
     _Probe(("indices:admin/refresh", "indices:admin/refresh[s]"), "POST", "/{}/_refresh"),
     _Probe(("indices:data/read/search",), "POST", "/{}/_search", _NOTHING),
     _Probe(("indices:data/read/msearch",), "POST", "/{}/_msearch", [{}, _NOTHING]),
@@ -101,6 +103,23 @@ _PROBES = (
     _Probe(("indices:data/read/scroll",), "POST", "/_search/scroll", {"scroll_id": "none"}),
     _Probe(("indices:data/read/scroll/clear",), "DELETE", "/_search/scroll", {"scroll_id": "none"}),
     _Probe(("indices:monitor/stats",), "GET", "/{}/_stats/docs"),
+    _Probe(("cluster:monitor/health",), "GET", "/_cluster/health"),
+    _Probe(("cluster:monitor/state",), "GET", "/_cluster/state/blocks"),
+    _Probe(("cluster:monitor/nodes/stats",), "GET", "/_nodes/stats/breaker"),
+    _Probe(("indices:admin/template/get",), "GET", "/_template", params=_NAMES_ALONE),
+    _Probe(("indices:admin/index_template/get",), "GET", "/_index_template", params=_NAMES_ALONE),
+    _Probe(("cluster:admin/component_template/get",), "GET", "/_component_template/rehearsal"),
+    _Probe(
+        ("cluster:admin/knn_stats_action",), "GET", "/_plugins/_knn/stats/circuit_breaker_triggered"
+    ),
+    _Probe(("cluster:admin/ingest/pipeline/get",), "GET", "/_ingest/pipeline/rehearsal"),
+    _Probe(("cluster:admin/search/pipeline/get",), "GET", "/_search/pipeline/rehearsal"),
+    _Probe(
+        ("cluster:admin/search/pipeline/put",),
+        "PUT",
+        "/_search/pipeline/rehearsal",
+        {"phase_results_processors": [{"rehearsal": {}}]},
+    ),
 )
 _BULK = ("indices:data/write/bulk", "indices:data/write/bulk[s]", *_WRITES)
 _POINT = ("indices:data/read/point_in_time/create", "indices:data/read/point_in_time/delete")
@@ -112,14 +131,29 @@ def require(cluster: Cluster, role: str, index: str, *, but: Collection[str] = (
     but: permissions that are not needed this time. An index that is not there yet hides what is
     asked of its shards: ask again once it is made. Without credentials nothing is asked.
     """
-    for error in refusals(cluster, set(roles()[role].permissions) - set(but), index):
+    if not cluster.has_credentials:
+        return
+    for _, error in _refusals(cluster, set(roles()[role].permissions) - set(but), index):
         raise error
 
 
-def refusals(cluster: Cluster, needed: Collection[str], index: str) -> Iterator[AccessError]:
-    """An AccessError for each request that was refused; raises UnreachableError."""
-    if not cluster.has_credentials:
-        return
+def lacking(cluster: Cluster, needed: Collection[str], index: str) -> set[str]:
+    """Which of these permissions we lack for an index, be it there or not; UnreachableError.
+
+    What a cluster calls by other names stands for all that its request needs.
+    """
+    found: set[str] = set()
+    for needs, error in _refusals(cluster, needed, index):
+        named = set(error.permissions) if isinstance(error, MissingRightError) else set()
+        found |= (named & set(needed)) or (set(needs) & set(needed))
+    return found
+
+
+Refusals = Iterator[tuple[tuple[str, ...], AccessError]]
+
+
+def _refusals(cluster: Cluster, needed: Collection[str], index: str) -> Refusals:
+    """What a request needs, and its error, for each that was refused; raises UnreachableError."""
     probes = [each for each in _PROBES if set(needed) & set(each.needs)]
     for each in probes:
         yield from _refused(cluster, each, index)
@@ -133,13 +167,21 @@ def _bulk(cluster: Cluster, writes: list[str], index: str) -> _Probe:
     """Writes that conflict with every version; into no index, which they would make."""
     lines = [line for name, lines in _WRITES.items() if name in writes for line in lines]
     there = (("pipeline", "_none"),)
-    if _ask(cluster, _Probe((), "HEAD", "/{}"), index) is True:
+    if _is_there(cluster, index):
         return _Probe(_BULK, "POST", "/{}/_bulk", lines, there)
     only = [{"index": {"_id": "rehearsal"}}, {}]
     return _Probe(_BULK, "POST", "/{}/_bulk", only, (("require_alias", "true"),))
 
 
-def _point_in_time(cluster: Cluster, index: str) -> Iterator[AccessError]:
+def _is_there(cluster: Cluster, index: str) -> bool:
+    """Whether an index is known to be there; where that may not be asked, it is not."""
+    try:
+        return _ask(cluster, _Probe((), "HEAD", "/{}"), index) is True
+    except AccessError:
+        return False
+
+
+def _point_in_time(cluster: Cluster, index: str) -> Refusals:
     elastic = cluster.capabilities.distribution == "elasticsearch"
     path = "/_pit" if elastic else "/_search/point_in_time"
     try:
@@ -149,18 +191,17 @@ def _point_in_time(cluster: Cluster, index: str) -> Iterator[AccessError]:
             body = {"id": found} if elastic else {"pit_id": [found]}
             _ask(cluster, _Probe(_POINT, "DELETE", path, body), index)
     except AccessError as error:
-        yield error
+        yield _POINT, error
 
 
-def _refused(cluster: Cluster, probe: _Probe, index: str) -> Iterator[AccessError]:
+def _refused(cluster: Cluster, probe: _Probe, index: str) -> Refusals:
     try:
         answer = _ask(cluster, probe, index)
     except AccessError as error:
-        yield error
+        yield probe.needs, error
         return
     for reason in _reasons(answer):
-        yield cluster.refusal(reason)
-        return
+        yield probe.needs, cluster.refusal(reason)
 
 
 def _ask(cluster: Cluster, probe: _Probe, index: str) -> Any:

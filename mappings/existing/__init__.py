@@ -12,6 +12,7 @@ from mappings.existing.fields import (
     types_of,
     vectors,
 )
+from mappings.existing.memory import GraphMemory, graph_memory
 from mappings.existing.roles import (
     SAMPLE,
     Assignment,
@@ -26,6 +27,7 @@ __all__ = [
     "SAMPLE",
     "VECTOR_TYPES",
     "Assignment",
+    "GraphMemory",
     "Roles",
     "Types",
     "VectorField",
@@ -33,6 +35,7 @@ __all__ = [
     "copied_body",
     "fault_of_roles",
     "full_text",
+    "graph_memory",
     "has_vector",
     "is_lost",
     "lost_fields",

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 _BY_LENGTH = ("l2", "l2_norm", "innerproduct", "dot_product", "max_inner_product")
 _UNIT = 0.01
 # What reads titles and texts as Tandem's own template does.
-_USUAL = "{title}\n{text}"
+USUAL = "{title}\n{text}"
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,7 @@ def adopt_index(
     vector = _vector_of(index, description, vector_field, encoder.dim)
     fields, notes = fields_of(cluster, index, types, roles or Roles())
     fields = replace(fields, vector=vector.name)
-    sample = random_documents(cluster, index, fields)
+    sample = random_documents(cluster, index, fields, types)
     counts = _counts(cluster, index, fields)
     _check_sample(index, fields, sample, vector)
     fit = best_fit(encoder, sample, template)
@@ -128,7 +128,7 @@ def _found(cluster: Cluster, name: str) -> tuple[str, dict[str, Any], IndexRecor
 def record_of(encoder: PassageEncoder, fields: Fields, template: str | None) -> IndexRecord:
     """The record of an index that others made; template: None for Tandem's own."""
     made = EncoderRecord(encoder.name, encoder.fingerprint, encoder.dim, encoder.settings)
-    own = None if template == _USUAL else template
+    own = None if template == USUAL else template
     return IndexRecord(made, fields, template=own, adopted=True)
 
 

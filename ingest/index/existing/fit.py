@@ -102,18 +102,25 @@ def _fit(encoder: PassageEncoder, sample: Sequence[Stored], template: str, promp
     for each in sample:
         before, after = made.around(each.row)
         texts.append(prompt + before + each.text + after)
-    cosines = np.array(
-        [
-            _compared(vector, each.vector, encoder.dim)
-            for vector, each in zip(encoder.stream_passages(texts), sample, strict=True)
-        ]
-    )
+    return compared(encoder, texts, [each.vector for each in sample], template, prompt)
+
+
+def compared(
+    encoder: PassageEncoder,
+    texts: Sequence[str],
+    stored: Sequence[Vector],
+    template: str,
+    prompt: str = "",
+) -> Fit:
+    """How near an encoder's vectors of texts are to those that are stored, one for each text."""
+    pairs = zip(encoder.stream_passages(texts), stored, strict=True)
+    cosines = np.array([_cosine(made, vector, encoder.dim) for made, vector in pairs])
     fitting = cosines >= SAME
     said = float(np.median(cosines[fitting] if fitting.any() else cosines))
-    return Fit(template, prompt, said, int(fitting.sum()), len(sample))
+    return Fit(template, prompt, said, int(fitting.sum()), len(texts))
 
 
-def _compared(made: Vector, stored: Vector, dim: int) -> float:
+def _cosine(made: Vector, stored: Vector, dim: int) -> float:
     """The cosine, 0 for what has none."""
     one, other = as_vector(made, dim), as_vector(stored, dim)
     if isinstance(one, VectorFault) or isinstance(other, VectorFault):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mappings import Fields, path_of
-from mappings.existing import values_at
+from mappings.existing import Types, has_vector, nested_in, values_at
 from tandem.base.vectors import Vector
 
 if TYPE_CHECKING:
@@ -43,22 +43,26 @@ def row_of(source: Mapping[str, Any], fields: Fields) -> dict[str, Any]:
     return {**source, **{name: value for name, value in said.items() if value}}
 
 
-def random_documents(cluster: Cluster, index: str, fields: Fields) -> list[Stored]:
+def random_documents(cluster: Cluster, index: str, fields: Fields, types: Types) -> list[Stored]:
     """At most SIZE documents that have a vector and a text, each with the same chance.
 
-    Raises ClusterError.
+    types: dotted name -> type of the index's fields; of vectors in nested objects a document has
+    several, one after the other. Raises ClusterError.
     """
-    elastic = cluster.capabilities.distribution == "elasticsearch"
+    can = cluster.capabilities
     query = {
         "function_score": {
-            "query": {"bool": {"filter": [{"exists": {"field": fields.vector}}]}},
+            "query": {"bool": {"filter": [has_vector(fields.vector, types)]}},
             "random_score": {},
             "boost_mode": "replace",
         }
     }
     body: dict[str, Any] = {"size": SIZE, "query": query}
-    if elastic:
-        body["fields"] = [fields.vector]  # since 9.2 vectors are no part of what `_source` shows
+    # Since 9.2 vectors are no part of what `_source` shows unasked, which older ones cannot be.
+    if can.distribution == "elasticsearch" and nested_in(fields.vector, types):
+        body |= {"_source": {"exclude_vectors": False}} if can.version >= (9, 2) else {}
+    elif can.distribution == "elasticsearch":
+        body["fields"] = [fields.vector]
     with cluster.explaining():
         answer = cluster.client.transport.perform_request(
             "POST", path_of(index, "_search"), body=body

@@ -9,7 +9,11 @@ import uuid
 
 import pytest
 
+from cluster.diagnosis.account import of_account
+from cluster.diagnosis.finding import seen
+from cluster.diagnosis.health import of_cluster
 from cluster.diagnosis.rights import require, roles
+from cluster.diagnosis.templates import of_templates
 from cluster.errors import MissingRightError
 from ingest import (
     Plan,
@@ -24,6 +28,7 @@ from ingest import (
     remove,
     switch_alias,
 )
+from ingest.index.existing.diagnosis.judge import diagnose_index
 from mappings import Fusion
 from query import (
     Searcher,
@@ -43,6 +48,8 @@ ROWS = [
     {"id": "b1", "title": "The Beekeeper", "text": "A detective keeps bees.", "year": 1917},
     {"id": "b2", "title": "Wool", "text": "How sheep are shorn.", "year": 2001},
 ]
+# What it cannot see it says, and goes on.
+WITHOUT_ANY = ("doctor",)
 FEWER = [(name, each) for name, role in roles().items() for each in role.permissions]
 
 
@@ -167,7 +174,7 @@ def prefix(secured):
     patch(secured, "rolesmapping", {"own_index": {"users": ["*"]}})
 
 
-@pytest.mark.parametrize("name", roles())
+@pytest.mark.parametrize("name", [name for name in roles() if name not in WITHOUT_ANY])
 def test_its_role_is_enough_and_one_permission_less_is_told_before_any_work(
     name, prefix, secured, secured_server, tmp_path, monkeypatch
 ):
@@ -213,5 +220,67 @@ def state(cluster, name):
 
 
 def test_all_commands_are_listed():
-    assert set(WORK) == set(roles())
+    assert {*WORK, *WITHOUT_ANY} == set(roles())
     assert json.dumps([role.body("books") for role in roles().values()])
+
+
+def doctor(cluster, name):
+    """What `tandem doctor --index` looks at, and whether a model fits."""
+    stub = StubEncoder()
+    rows = [*of_cluster(cluster, name), *diagnose_index(cluster, name, lambda record: stub)]
+    return [*rows, *seen("name", "templates", lambda: of_templates(cluster, "name", name))]
+
+
+def unseen(rows):
+    return {each.value for each in rows if each.value.startswith("not seen")}
+
+
+def test_doctor_says_what_it_could_not_see(prefix, secured, secured_server):
+    index = f"{prefix}-doctor"
+    load(secured, StubEncoder(), index=index)
+    component = {"template": {"settings": {"index.default_pipeline": f"{index}-pipe"}}}
+    template = {"index_patterns": [f"{index}*"], "composed_of": [f"{index}-part"], "priority": 7}
+    ask = secured.client.transport.perform_request
+    ask("PUT", f"/_component_template/{index}-part", body=component)
+    ask("PUT", f"/_index_template/{index}", body=template)
+    put_pipeline(secured, f"{index}-found", Fusion())
+    pipes = {"default_pipeline": f"{index}-pipe", "search.default_pipeline": f"{index}-found"}
+    secured.client.indices.put_settings(index=index, body={"index": pipes})
+    try:
+        with secured_server.connect(user=index, password=PASSWORD, timeout=60) as cluster:
+            assert unseen(doctor(cluster, index)) == set()
+        for number, (name, permission) in enumerate(FEWER):
+            if name != "doctor":
+                continue
+            user = f"{index}-{number}"
+            with secured_server.connect(user=user, password=PASSWORD, timeout=60) as cluster:
+                rows = doctor(cluster, index)
+            hidden = unseen(rows)
+            assert hidden == {f"not seen: {permission} is not permitted to this user"}, permission
+            (told,) = [each.value for each in rows if "doctor --index, all of it" in each.value]
+            assert told == f"doctor --index, all of it: lacks {permission}"
+    finally:
+        ask("DELETE", f"/_index_template/{index}")
+        ask("DELETE", f"/_component_template/{index}-part")
+        secured.client.indices.delete(index=index)
+        ask("DELETE", f"/_search/pipeline/{index}-found")
+
+
+def test_doctor_tells_what_each_role_lets_its_user_do(prefix, secured, secured_server):
+    for name, role in roles().items():
+        index = f"{prefix}-{name}"
+        load(secured, StubEncoder(), index=index)
+        with secured_server.connect(user=index, password=PASSWORD, timeout=60) as cluster:
+            rows = of_account(cluster, index)
+        secured.client.indices.delete(index=index)
+        assert f"user {index!r} with {index}" in rows[0].value
+        allowed = {*role.permissions}
+        may = [
+            command
+            for each in roles().values()
+            if allowed.issuperset(each.permissions) and set(role.patterns) >= set(each.patterns)
+            for command in each.commands
+        ]
+        told = {each for row in rows if row.name == "may" for each in row.value.split("; ")}
+        assert {each.partition(":")[0] for each in told} >= set(may), name
+        assert any(f"tandem-{each}" in str(row.cure) for row in rows for each in roles()), name

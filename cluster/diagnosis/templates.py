@@ -1,0 +1,186 @@
+"""What others have set up that touches an index: templates when it is made, pipelines from then on.
+
+Of composable templates the one of the highest priority holds; only where there is none, all of the
+older kind do, one over the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import partial
+from typing import Any
+from urllib.parse import quote
+
+from cluster.connection import Cluster
+from cluster.diagnosis.finding import Finding, ask, seen
+
+# As an alias's load calls its indexes.
+_GENERATION = "-20260101000000"
+
+
+@dataclass(frozen=True)
+class _Template:
+    """One template; rank: its priority, or its order; components: what its body is laid over."""
+
+    name: str
+    kind: str
+    patterns: tuple[str, ...]
+    rank: int
+    streams: bool
+    body: Mapping[str, Any]
+    components: tuple[str, ...] = ()
+
+    def touches(self, index: str | None) -> bool:
+        """Whether an index of this name is touched; None: whether every index is."""
+        # A star alone is special in such a pattern.
+        plain = (each.replace("[", "[[]").replace("?", "[?]") for each in self.patterns)
+        return any(fnmatchcase(index, p) if index else not p.strip("*") for p in plain)
+
+
+def of_templates(cluster: Cluster, section: str, index: str | None = None) -> list[Finding]:
+    """Templates that touch an index of this name, or of an alias's loads, when it is made.
+
+    index: None for those that touch every index. Raises ClusterError.
+    """
+    every = [*_composable(cluster), *_older(cluster)]
+    names = [index] if index is None else [index, index + _GENERATION]
+    found = {
+        (each.kind, each.name): (each, name) for name in names for each in _holding(every, name)
+    }
+    if not found:
+        of = "every index" if index is None else f"{index}, or {index}-TIME of an alias's load"
+        more = "; give `index` to see those of one" if index is None else ""
+        return [Finding(section, "templates", f"none touches {of}{more}")]
+    return [row for each, name in found.values() for row in _told(cluster, section, each, name)]
+
+
+def _composable(cluster: Cluster) -> Iterator[_Template]:
+    for found in ask(cluster, "/_index_template").get("index_templates") or ():
+        each = found["index_template"]
+        patterns, rank = tuple(each["index_patterns"]), int(each.get("priority") or 0)
+        body, of = each.get("template") or {}, tuple(each.get("composed_of") or ())
+        yield _Template(found["name"], "template", patterns, rank, "data_stream" in each, body, of)
+
+
+def _component(cluster: Cluster, name: str) -> Mapping[str, Any]:
+    """What a component sets, nothing where it is not there."""
+    found = _defined(cluster, f"/_component_template/{quote(name, safe='')}") or {}
+    parts = found.get("component_templates") or ()
+    return next((each["component_template"].get("template") or {} for each in parts), {})
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Two bodies, the second laid over the first."""
+    both = (name for name in above if isinstance(above[name], Mapping))
+    over = {
+        name: _merged(found, above[name])
+        for name in both
+        if isinstance(found := below.get(name), Mapping)
+    }
+    return {**below, **above, **over}
+
+
+def _older(cluster: Cluster) -> Iterator[_Template]:
+    for name, each in ask(cluster, "/_template").items():
+        patterns, rank = tuple(each["index_patterns"]), int(each.get("order") or 0)
+        yield _Template(name, "legacy template", patterns, rank, False, each)
+
+
+def _holding(every: list[_Template], index: str | None) -> list[_Template]:
+    """Those that hold for an index, the first one last to be overruled."""
+    found = sorted((each for each in every if each.touches(index)), key=lambda each: -each.rank)
+    composable = [each for each in found if each.kind == "template"]
+    return composable[:1] or found
+
+
+def _told(
+    cluster: Cluster, section: str, template: _Template, index: str | None
+) -> Iterator[Finding]:
+    """What a template does to an index, and to its documents."""
+    body: Mapping[str, Any] = {}
+    for component in template.components:
+        body = _merged(body, _component(cluster, component))
+    body = _merged(body, template.body)
+    settings = (body.get("settings") or {}).get("index") or {}
+    what = [*sorted(_leaves(settings)), *_of_mappings(body.get("mappings") or {})]
+    what += [f"alias {name}" for name in body.get("aliases") or {}]
+    told = f"{template.name} ({', '.join(template.patterns)}) sets {', '.join(what) or 'nothing'}"
+    yield Finding(section, template.kind, told, *_harm(template, body, index))
+    yield from of_pipelines(cluster, section, settings)
+
+
+def _leaves(settings: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    for name, value in settings.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{name}.")
+        else:
+            yield f"{prefix}{name} {value}"
+
+
+def _of_mappings(mappings: Mapping[str, Any]) -> Iterator[str]:
+    yield from (f"field {name}" for name in mappings.get("properties") or {})
+    yield from (name for name in mappings if name != "properties" and mappings[name])
+
+
+def _harm(
+    template: _Template, body: Mapping[str, Any], index: str | None
+) -> tuple[str | None, bool]:
+    """(the cure for what hinders a load, whether none can be had without it)."""
+    if template.streams and index:
+        return "no index of this name can be made, only a data stream: choose another name", True
+    source = (body.get("mappings") or {}).get("_source") or {}
+    if source.get("enabled") is False or source.get("includes") or source.get("excludes"):
+        return (
+            "have `_source` left whole: what a load skips and a search shows is read there",
+            False,
+        )
+    return None, False
+
+
+def of_pipelines(cluster: Cluster, section: str, settings: Mapping[str, Any]) -> list[Finding]:
+    """The pipelines that an index's settings name: of its documents, and of its searches."""
+    named = {f"{kind} ingest": settings.get(f"{kind}_pipeline") for kind in ("default", "final")}
+    named["default search"] = (settings.get("search") or {}).get("default_pipeline")
+    rows: list[Finding] = []
+    for kind, name in named.items():
+        if name and name != "_none":
+            label = f"{kind} pipeline"
+            rows += seen(section, label, partial(_pipeline, cluster, section, label, str(name)))
+    return rows
+
+
+def _pipeline(cluster: Cluster, section: str, label: str, name: str) -> list[Finding]:
+    """One pipeline: what its processors are, or that it is not there."""
+    of_searches = label == "default search pipeline"
+    kind = "search" if of_searches else "ingest"
+    found = (_defined(cluster, f"/_{kind}/pipeline/{quote(name, safe='')}") or {}).get(name)
+    if found is None:
+        what = "no search" if of_searches else "no document"
+        cure = f"make the pipeline {name!r}, or take it out of the settings that name it"
+        return [Finding(section, label, f"{name} is not there: {what} gets through", cure)]
+    told = f"{name} ({', '.join(_processors(found)) or 'without processors'})"
+    if of_searches:
+        return [Finding(section, label, f"{told}; hybrid searches go through Tandem's own instead")]
+    cure = "see that it keeps ids and Tandem's fields: a document that it changes so is rejected"
+    return [Finding(section, label, told, cure, needed=False)]
+
+
+def _defined(cluster: Cluster, path: str) -> Mapping[str, Any] | None:
+    """What is defined there, None where nothing is; raises ClusterError."""
+    from opensearchpy.exceptions import NotFoundError
+
+    with cluster.explaining():
+        try:
+            found: Mapping[str, Any] = cluster.client.transport.perform_request("GET", path)
+        except NotFoundError:
+            return None
+    return found
+
+
+def _processors(pipeline: Mapping[str, Any]) -> Iterator[str]:
+    """The kinds of its processors, in their order."""
+    for name, each in pipeline.items():
+        if name.endswith("processors") and isinstance(each, list):
+            yield from (kind for processor in each for kind in processor)
