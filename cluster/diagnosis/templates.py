@@ -133,7 +133,7 @@ def _harm(
     source = (body.get("mappings") or {}).get("_source") or {}
     if source.get("enabled") is False or source.get("includes") or source.get("excludes"):
         return (
-            "have `_source` left whole: what a load skips and a search shows is read there",
+            "have _source left whole: what a load skips and a search shows is read there",
             False,
         )
     return None, False

@@ -127,7 +127,10 @@ def described(cluster: Cluster, name: str) -> dict[str, dict[str, Any]]:
     """
     try:
         return find_index(cluster, name)
-    except MissingRightError:
-        with cluster.explaining():
-            found: dict[str, dict[str, Any]] = cluster.client.indices.get_mapping(index=name)
+    except MissingRightError as error:
+        try:
+            with cluster.explaining():
+                found: dict[str, dict[str, Any]] = cluster.client.indices.get_mapping(index=name)
+        except MissingRightError:
+            raise error from None
         return found

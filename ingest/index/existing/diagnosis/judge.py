@@ -41,13 +41,22 @@ def diagnose_index(
 
     load: gives the encoder that is compared with what is stored; roles, vector_field: fields of an
     index without a record, which are found where they are not named. What may not be looked at is
-    a finding. Raises ClusterError where not even its mapping may be read.
+    a finding.
     """
+    section = f"index {name}"
+    return seen(
+        section, "index", lambda: _of_all(cluster, name, load, roles or Roles(), vector_field)
+    )
+
+
+def _of_all(
+    cluster: Cluster, name: str, load: LoadEncoder, roles: Roles, vector_field: str | None
+) -> list[Finding]:
     rows: list[Finding] = []
     found = described(cluster, name)
     for index, description in sorted(found.items()):
         place = name if len(found) == 1 else index
-        one = Index(cluster, index, place, description, roles or Roles(), vector_field)
+        one = Index(cluster, index, place, description, roles, vector_field)
         for what, look in _LOOKS.items():
             rows += seen(one.section, what, partial(look, one))
         rows += seen(one.section, "model fit", partial(of_fit, one, load))

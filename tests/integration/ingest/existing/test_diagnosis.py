@@ -172,7 +172,7 @@ def test_templates_and_pipelines_that_would_touch_an_index(either, index_name, a
     assert low == [("template", f"{index_name}-low ({index_name}*) sets nothing", None)]
     (high,) = [row for row in rows if row[1].startswith(f"{index_name}-high (")]
     assert f"default_pipeline {index_name}-none" in high[1]
-    assert high[2].startswith("have `_source` left whole")
+    assert high[2].startswith("have _source left whole")
     (pipeline,) = [row for row in rows if row[0] == "default ingest pipeline"]
     assert pipeline[1] == f"{index_name}-none is not there: no document gets through"
     assert len(rows) == 3
