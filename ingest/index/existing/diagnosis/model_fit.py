@@ -11,8 +11,7 @@ from ingest.index.existing.enrich.texts import Texts
 from ingest.index.existing.enrich.walk import StoredDocument
 from ingest.index.existing.fit import Fit, best_fit, compared
 from ingest.index.existing.sample import Stored, random_documents
-from ingest.records import PassageEncoder
-from ingest.write.lookup import Version
+from ingest.records import PassageEncoder, Version
 from mappings import EncoderRecord, IndexRecord
 from mappings.existing import VectorField
 
