@@ -42,7 +42,8 @@ def make_app(parts: Parts, doors: Doors, version: str) -> FastAPI:
         app.include_router(make(parts))
     app.include_router(page.router())
     _watch(app, parts)
-    routes = frozenset(path for each in app.routes if (path := getattr(each, "path", None)))
+    # What a router brings is not among the app's own routes.
+    routes = frozenset(app.openapi()["paths"])
     # The last that is added is the first that is asked.
     app.add_middleware(Limits, bounds=doors.bounds)
     app.add_middleware(Guard, access=doors.access)

@@ -140,6 +140,7 @@ def test_many_small_callers_share_batches(service):
         for name in ("tandem_batch_texts_sum", "tandem_batch_texts_count")
     )
     assert texts / batches > 1.5
+    assert 'tandem_requests_total{method="POST",route="/v1/embeddings",status="200"}' in metrics
 
 
 def test_documents_come_and_go(service):
