@@ -1,9 +1,12 @@
 // The page's state is its address: what is asked stands there, and everything follows from it.
 
 import { Problem, keep, search } from "./api.js";
+import { condition, drawFacets } from "./facets.js";
 import { column, element } from "./hits.js";
 
 const K = 10;
+// Candidates of kNN, beyond which there are no pages.
+const DEPTH = 100;
 const MODES = ["hybrid", "knn", "bm25"];
 const BALANCE = 70;
 const $ = (id) => document.getElementById(id);
@@ -37,7 +40,12 @@ function go(changes) {
   show();
 }
 
-function question(state, mode) {
+function narrow(wanted, on = true) {
+  const others = read().where.filter((each) => each !== wanted);
+  go({ where: on ? [...others, wanted] : others });
+}
+
+function question(state, mode, counting = false) {
   const meaning = state.weight / 100;
   return {
     query: state.q,
@@ -47,6 +55,7 @@ function question(state, mode) {
     where: state.where,
     collapse: state.collapse,
     explain: true,
+    ...(counting ? { facets: ["*"], total: true } : {}),
     ...(mode === "hybrid" ? { weights: [Number((1 - meaning).toFixed(2)), meaning] } : {}),
     ...(state.index ? { index: state.index } : {}),
   };
@@ -58,8 +67,7 @@ async function show() {
   underWay?.abort();
   $("trouble").hidden = true;
   if (!state.q) {
-    $("results").replaceChildren();
-    $("pages").hidden = true;
+    clear();
     $("status").textContent = "";
     document.title = "Tandem search";
     return;
@@ -69,7 +77,7 @@ async function show() {
   const slow = setTimeout(() => { $("status").textContent = "Searching…"; }, 300);
   const modes = state.mode === "compare" ? MODES : [state.mode];
   try {
-    const results = await Promise.all(modes.map((mode) => search(question(state, mode), mine.signal)));
+    const results = await Promise.all(modes.map((mode, n) => search(question(state, mode, n === 0), mine.signal)));
     if (mine === underWay) draw(state, modes, results);
   } catch (error) {
     if (mine === underWay && error.name !== "AbortError") trouble(error);
@@ -78,15 +86,28 @@ async function show() {
   }
 }
 
+function clear() {
+  $("results").replaceChildren();
+  $("facets").hidden = $("pages").hidden = true;
+}
+
+// The other passages of a hit's document, which the same question finds.
+async function others(state, mode, hit) {
+  const [field] = Object.entries(hit.source).find(([, value]) => value === hit.document_id);
+  const where = [...state.where, condition(field, hit.document_id)];
+  const found = await search({ ...question({ ...state, page: 1, where }, mode), collapse: false, k: 20 });
+  return found.hits.filter((each) => each.id !== hit.id);
+}
+
 function fill(state) {
   $("q").value = state.q;
   document.querySelectorAll("#modes input").forEach((each) => { each.checked = each.value === state.mode; });
   $("weight").value = state.weight;
   $("balance").hidden = !["hybrid", "compare"].includes(state.mode);
   $("collapse").checked = state.collapse;
-  $("chips").replaceChildren(...state.where.map((condition, number) => element("li", {},
-    element("button", { type: "button", "aria-label": `Remove filter ${condition}`,
-      onclick: () => go({ where: state.where.filter((_, other) => other !== number) }) }, `${condition} ×`))));
+  $("chips").replaceChildren(...state.where.map((each) => element("li", {},
+    element("button", { type: "button", "aria-label": `Remove filter ${each}`,
+      onclick: () => narrow(each, false) }, `${each} ×`))));
 }
 
 function draw(state, modes, results) {
@@ -94,17 +115,21 @@ function draw(state, modes, results) {
   const places = compared
     ? Object.fromEntries(modes.map((mode, n) => [mode, new Map(results[n].hits.map((hit) => [hit.id, hit.rank]))]))
     : null;
-  const narrow = (condition) => go({ where: [...new Set([...state.where, condition])] });
-  $("results").replaceChildren(...modes.map((mode, n) => column(mode, results[n], places, narrow)));
+  $("results").replaceChildren(...modes.map((mode, n) => column(mode, results[n], places,
+    { narrow: (field, value) => narrow(condition(field, value)), others: (hit) => others(state, mode, hit) })));
+  const { facets, total } = results[0];
+  drawFacets($("facets"), facets ?? {}, state.where, narrow);
   const hits = Math.max(...results.map((each) => each.hits.length));
   const notes = [...new Set(results.flatMap((each) => [each.partial, ...each.notes].filter(Boolean)))];
   const took = Math.max(...results.map((each) => each.took_ms));
-  const found = hits ? `Hits ${(state.page - 1) * K + 1} to ${(state.page - 1) * K + hits}, ${took} ms in the cluster.` : "No hits.";
+  const last = (state.page - 1) * K + hits;
+  const all = `${total.exact ? "" : "about "}${total.value.toLocaleString("en")}`;
+  const found = hits ? `Hits ${(state.page - 1) * K + 1} to ${last} of ${all}, ${took} ms in the cluster.` : "No hits.";
   $("status").textContent = [found, ...notes].join(" ");
   $("pages").hidden = state.page === 1 && hits < K;
   $("page").textContent = `Page ${state.page}`;
   $("before").disabled = state.page === 1;
-  $("after").disabled = hits < K;
+  $("after").disabled = hits < K || last >= total.value || (state.mode !== "bm25" && last >= DEPTH);
 }
 
 function trouble(error) {
@@ -114,8 +139,7 @@ function trouble(error) {
     return;
   }
   const said = error instanceof Problem ? error.message : `This page failed: ${error.message}`;
-  $("results").replaceChildren();
-  $("pages").hidden = true;
+  clear();
   $("trouble").replaceChildren(said, element("button", { type: "button", onclick: show }, "Try again"));
   $("trouble").hidden = false;
 }
@@ -134,9 +158,9 @@ function keys(event) {
 $("ask").addEventListener("submit", (event) => { event.preventDefault(); go({ q: $("q").value.trim() }); });
 $("narrow").addEventListener("submit", (event) => {
   event.preventDefault();
-  const condition = $("condition").value.trim();
+  const wanted = $("condition").value.trim();
   $("condition").value = "";
-  if (condition) go({ where: [...new Set([...read().where, condition])] });
+  if (wanted) narrow(wanted);
 });
 $("modes").addEventListener("change", (event) => go({ mode: event.target.value }));
 $("weight").addEventListener("change", () => go({ weight: Number($("weight").value) }));

@@ -16,24 +16,42 @@ export function element(name, attributes = {}, ...inside) {
   return made;
 }
 
-export function column(mode, result, places, narrow) {
-  const list = element("ol", { class: "hits" }, ...result.hits.map((hit) => card(hit, mode, places, narrow)));
+// actions: narrow(field, value) and others(hit), the further passages of a hit's document.
+export function column(mode, result, places, actions) {
+  const list = element("ol", { class: "hits" }, ...result.hits.map((hit) => card(hit, mode, places, actions)));
   return element("section", { class: "column", "aria-label": NAMES[mode] },
     places ? element("h2", {}, NAMES[mode]) : null, list);
 }
 
-function card(hit, mode, places, narrow) {
+function card(hit, mode, places, actions) {
   const title = hit.source.title || hit.document_id || hit.id;
   const made = element("li", { class: "hit", tabindex: "0", "data-id": hit.id },
     element("h3", {}, element("span", { class: "rank" }, `${hit.rank}`), `${title}`),
     element("p", { class: "text" }, ...passage(hit)),
     places ? moved(hit, mode, places) : why(hit, mode),
-    facts(hit.source, narrow),
+    facts(hit.source, actions.narrow),
+    hit.others ? further(hit, actions) : null,
   );
   const unfold = () => made.classList.toggle("open");
   made.addEventListener("click", (event) => event.target.closest("button") || unfold());
   made.addEventListener("keydown", (event) => event.target === made && event.key === "Enter" && unfold());
   return made;
+}
+
+// The other passages of a document, fetched when they are asked for.
+function further(hit, actions) {
+  const list = element("ol", { class: "others" });
+  const name = `${hit.others} more of this document`;
+  const button = element("button", { type: "button", "aria-expanded": "false" }, name);
+  button.addEventListener("click", async () => {
+    const open = button.getAttribute("aria-expanded") === "false";
+    button.setAttribute("aria-expanded", `${open}`);
+    if (!open) return list.replaceChildren();
+    const found = await actions.others(hit).catch((error) => error);
+    if (found instanceof Error) list.replaceChildren(element("li", {}, found.message));
+    else list.replaceChildren(...found.map((each) => element("li", {}, ...passage(each))));
+  });
+  return element("div", { class: "further" }, button, list);
 }
 
 // The whole passage with the words that matched marked, as far as the cluster told them.
@@ -86,7 +104,7 @@ function facts(source, narrow) {
     if (SHOWN.has(name) || value === null || typeof value === "object") continue;
     const shown = `${value}`;
     if (shown.length > LONGEST_FACT || row.childElementCount >= MOST_FACTS) continue;
-    row.append(element("button", { type: "button", onclick: () => narrow(`${name}=${shown}`),
+    row.append(element("button", { type: "button", onclick: () => narrow(name, shown),
       "aria-label": `Only ${name} ${shown}` }, `${name}: ${shown}`));
   }
   return row.childElementCount ? row : null;

@@ -13,6 +13,7 @@ _FILES = {
     "page.css": "text/css; charset=utf-8",
     "app.js": "text/javascript; charset=utf-8",
     "api.js": "text/javascript; charset=utf-8",
+    "facets.js": "text/javascript; charset=utf-8",
     "hits.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }

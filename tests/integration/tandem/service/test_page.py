@@ -18,6 +18,11 @@ CORPUS = [
     {"id": "paris", "text": "Paris is the capital of France.", "year": 1990, "kind": "city"},
     {"id": "seine", "text": "The Seine flows through Paris.", "year": 2005, "kind": "river"},
     {"id": "odd", "title": MARKUP, "text": "<b>Paris</b> in markup.", "kind": "odd"},
+    {
+        "id": "long",
+        "text": " ".join(f"Leaf {n} lay in the wood." for n in range(200)),
+        "kind": "odd",
+    },
     *({"id": f"n{n}", "text": f"Paris, street number {n}.", "kind": "street"} for n in range(20)),
 ]
 SECONDS = 60_000.0
@@ -101,6 +106,38 @@ def test_filters_are_chips_that_go_again(page):
     page.locator('.hit[data-id="seine"]').get_by_role("button", name="Only kind river").click()
     expect(page.locator(".hit")).to_have_count(1)
     assert "where=kind%3Driver" in page.url
+
+
+def test_values_of_fields_are_counted_narrow_and_widen_again(page):
+    search(page, "Paris")
+    facets = page.get_by_role("complementary", name="Values to narrow by")
+    street = facets.get_by_role("button", name="street 20")
+    expect(street).to_have_attribute("aria-pressed", "false")
+    expect(page.locator("#status")).to_contain_text("Hits 1 to 10 of ")
+    street.click()
+    expect(page.locator("#status")).to_contain_text("of 20,")
+    assert "where=kind%3Dstreet" in page.url
+    expect(page.get_by_role("button", name="Remove filter kind=street")).to_be_visible()
+    page.get_by_role("button", name="Next").click()
+    expect(page.locator("#page")).to_have_text("Page 2")
+    expect(page.get_by_role("button", name="Next")).to_be_disabled()
+    page.go_back()
+    page.go_back()
+    expect(page.get_by_role("button", name="Remove filter")).to_have_count(0)
+    expect(street).to_have_attribute("aria-pressed", "false")
+
+
+def test_the_best_passage_of_a_document_and_its_others(page):
+    search(page, "leaf in the wood")
+    page.get_by_label("One hit a document").check()
+    hit = page.locator('.hit[data-id^="long"]')
+    expect(hit).to_have_count(1)
+    more = hit.get_by_role("button", name="more of this document")
+    more.click()
+    expect(hit.locator(".others li").first).to_contain_text("lay in the wood")
+    assert hit.locator(".others li").count() > 1
+    more.click()
+    expect(hit.locator(".others li")).to_have_count(0)
 
 
 def test_modes_stand_side_by_side(page):
