@@ -30,5 +30,7 @@ function group(field, facet, chosen, change) {
       { type: "button", "aria-pressed": `${pressed}`, onclick: () => change(wanted, !pressed) },
       element("span", {}, value), element("span", { class: "count" }, `${about}${count.toLocaleString("en")}`)));
   });
-  return element("details", { open: "" }, element("summary", {}, field), element("ul", {}, ...rows));
+  // On a phone they would push the hits away.
+  const open = matchMedia("(min-width: 40.01rem)").matches ? { open: "" } : {};
+  return element("details", open, element("summary", {}, field), element("ul", {}, ...rows));
 }
