@@ -32,6 +32,8 @@ _KEPT = (
     "OMP_NUM_THREADS",
     "MKL_NUM_THREADS",
 )
+# Minutes are what the largest models take, on a busy machine; what takes longer hangs.
+MOST_SECONDS = 3600.0
 _PROGRAM = """
 import pickle, sys
 sys.path[:] = pickle.load(sys.stdin.buffer)
@@ -40,12 +42,12 @@ main()
 """
 
 
-def convert(route: Route, folder: Path) -> None:
+def convert(route: Route, folder: Path, most: float = MOST_SECONDS) -> None:
     """Write a route's network into `folder` as an OpenVINO model of float32 weights.
 
-    Raises EncoderError, and OSError where there is no room for it.
+    most: seconds that it may take. Raises EncoderError, and OSError where there is no room for it.
     """
-    _apart("convert", route, folder)
+    _apart(most, "convert", route, folder)
 
 
 def quantise(source: Path, ids: Sequence[Sequence[int]], folder: Path) -> None:
@@ -54,18 +56,24 @@ def quantise(source: Path, ids: Sequence[Sequence[int]], folder: Path) -> None:
     ids: token ids of sample texts, from which the ranges of activations are learnt. Raises
     EncoderError, and OSError where there is no room for it.
     """
-    _apart("quantise", source, ids, folder)
+    _apart(MOST_SECONDS, "quantise", source, ids, folder)
 
 
-def _apart(work: str, *given: Any) -> None:
-    """Have the work done by `main` in another process."""
+def _apart(most: float, work: str, *given: Any) -> None:
+    """Have the work done by `main` in another process, which has so many seconds."""
     words = [os.fsdecode(get_executable() or ""), "-c", _PROGRAM]
     asked = pickle.dumps(sys.path) + pickle.dumps((work, given))
     # Files: a pipe would be waited for as long as any process has it that the libraries start.
     with TemporaryFile() as answer, TemporaryFile() as printed:
-        code = subprocess.run(
-            words, input=asked, stdout=answer, stderr=printed, env=environment(*_KEPT)
-        ).returncode
+        options: dict[str, Any] = {"stdout": answer, "stderr": printed, "timeout": most}
+        try:
+            done = subprocess.run(words, input=asked, env=environment(*_KEPT), **options)
+        except subprocess.TimeoutExpired:
+            raise EncoderError(
+                f"the process that makes the model's form for OpenVINO was stopped after {most:,g} "
+                "seconds: use `backend='torch'`."
+            ) from None
+        code = done.returncode
         answer.seek(0)
         printed.seek(0)
         if code:

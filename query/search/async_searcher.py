@@ -7,7 +7,6 @@ import os
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 from weakref import WeakKeyDictionary
@@ -17,6 +16,7 @@ from query.body.request import Request
 from query.errors import QueryError, explained, raise_explained
 from query.question import Question, SearchOptions
 from query.search.many import IN_FLIGHT, Many, answers, batches, check_queries
+from query.search.query_vectors import ProcessLock
 from query.search.searcher import BaseSearcher, headers_of
 from query.search.steps import Rerank, Steps, Work
 from tandem.base.arguments import checked_arguments
@@ -39,24 +39,29 @@ class _Clients:
     def __init__(self, make: Callable[[], AsyncOpenSearch]) -> None:
         self._make = make
         self._open: WeakKeyDictionary[asyncio.AbstractEventLoop, _Opened] = WeakKeyDictionary()
+        self._lock = ProcessLock()  # loops run in threads
 
     async def get(self) -> AsyncOpenSearch:
         """The client of the running loop."""
         loop = asyncio.get_running_loop()
-        opened = self._open.get(loop)
-        if opened is None or opened.process != os.getpid():
+        with self._lock:
+            opened = self._open.get(loop)
+            if opened is not None and opened.process == os.getpid():
+                return opened.client
             client = self._make()
             opened = self._open[loop] = _Opened(client, _kept_open(client), os.getpid())
-            await anext(opened.life)
-        return opened.client
+        await anext(opened.life)
+        return client
 
     async def close(self) -> None:
         """Close the clients of this process."""
         here = asyncio.get_running_loop()
-        for loop, opened in list(self._open.items()):
+        with self._lock:
+            found = list(self._open.items())
+            self._open.clear()
+        for loop, opened in found:
             if opened.process != os.getpid():
                 continue
-            del self._open[loop]
             if loop is here:
                 await opened.life.aclose()
             elif loop.is_running():
@@ -91,9 +96,8 @@ class AsyncSearcher(BaseSearcher):
     it, or use it with `async with`; those of a loop that asyncio.run has run are closed with it.
     """
 
-    @cached_property
-    def _clients(self) -> _Clients:
-        return _Clients(self._cluster.async_client)
+    def _prepare(self) -> None:
+        self._clients = _Clients(self._cluster.async_client)
 
     async def __aenter__(self) -> AsyncSearcher:
         return self

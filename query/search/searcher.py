@@ -53,6 +53,10 @@ class BaseSearcher:
             lambda error: explained(error, cluster),
             roles,
         )
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """What a kind of searcher has beside that, made before threads can share it."""
 
     def __reduce__(self) -> NoReturn:
         name = type(self).__name__

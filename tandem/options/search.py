@@ -114,7 +114,7 @@ _OPTIONS = [
     click.option(
         "--depth",
         type=click.IntRange(1, MOST),
-        help="kNN, hybrid and --boost: candidates of each leg and shard, which hybrid's ranking "
+        help="kNN, hybrid and boosts: candidates of each leg and shard, which hybrid's ranking "
         f"depends on; keep it the same on every page (default: {DEPTH}, or -k where that is more).",
     ),
     click.option(

@@ -1,6 +1,7 @@
 """Rooms name parameters, the command line flags, and every flag that is named is there."""
 
 import ast
+import inspect
 import re
 from pathlib import Path
 
@@ -25,9 +26,8 @@ OF_OTHERS = {"--list-modules", "--add-modules", "--help"}
 COMMAND_OF_PIP = re.compile(r"`pip [^`]*`")
 
 
-def strings(path):
+def strings(tree):
     """(line, text) of every string that is no docstring; an f-string has {} for its values."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
     parts = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
     for node in ast.walk(tree):
         if isinstance(node, ast.JoinedStr):
@@ -38,10 +38,16 @@ def strings(path):
             yield node.lineno, node.value if isinstance(node.value, str) else ""
 
 
+def parsed(path):
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
 def said_in(*rooms):
     files = (path for room in rooms for path in sorted((ROOT / room).rglob("*.py")))
     return [
-        (f"{path.relative_to(ROOT)}:{line}", text) for path in files for line, text in strings(path)
+        (f"{path.relative_to(ROOT)}:{line}", text)
+        for path in files
+        for line, text in strings(parsed(path))
     ]
 
 
@@ -97,3 +103,74 @@ def test_every_flag_that_the_command_line_names_is_there(options):
         meant = named | {file[1]} if file and file[1] in options else set(options)
         known = set().union(of_program, OF_OTHERS, _MEANT, *(options[name] for name in meant))
         assert set(FLAG.findall(COMMAND_OF_PIP.sub("", text))) <= known, (where, text)
+
+
+def definitions():
+    """What stands at the top of each file of the command line, by module and name.
+
+    Each with what it uses of them, and its texts that name flags.
+    """
+    found = {}
+    for path in sorted((ROOT / "tandem").rglob("*.py")):
+        module = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        tree = parsed(path)
+        known = {
+            alias.asname or alias.name: (node.module, alias.name)
+            for node in ast.walk(tree)
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("tandem")
+            for alias in node.names
+        }
+        own = {name: node for node in tree.body for name in named_by(node)}
+        known |= {name: (module, name) for name in own}
+        for name, node in own.items():
+            used = {key for each in ast.walk(node) if (key := meant_by(each, known))}
+            found[module, name] = used, [text for _, text in strings(node) if FLAG.search(text)]
+    return found
+
+
+def named_by(node):
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return [node.name]
+    targets = getattr(node, "targets", None) or [getattr(node, "target", None)]
+    return [each.id for each in targets if isinstance(each, ast.Name)]
+
+
+def meant_by(node, known):
+    """What a name, or an attribute of an imported module, is of the command line's own."""
+    if isinstance(node, ast.Name):
+        return known.get(node.id)
+    if isinstance(node, ast.Attribute) and getattr(node.value, "id", None) in known:
+        return ".".join(known[node.value.id]), node.attr
+    return None
+
+
+def leaves(command, name, flags):
+    """Every command that does something, with its flags and those before it."""
+    flags = flags | {flag for each in command.params for flag in (*each.opts, *each.secondary_opts)}
+    if not isinstance(command, click.Group):
+        yield name, command, flags
+        return
+    for each in command.list_commands(context := click.Context(command)):
+        yield from leaves(command.get_command(context, each), f"{name} {each}".strip(), flags)
+
+
+def test_whichever_command_says_it_has_the_flag(options):
+    """Of what several commands share, too: each that can come to a text has the flags in it."""
+    everything, wrong, texts = definitions(), [], 0
+    for name, command, flags in leaves(cli, "", {"--help", "--version"}):
+        function = inspect.unwrap(command.callback)
+        seen, todo = set(), [(function.__module__, function.__name__)]
+        assert todo[0] in everything, name
+        while todo:
+            key = todo.pop()
+            if key in seen or key not in everything or key[1] in ("FLAGS", "_MEANT"):
+                continue
+            seen.add(key)
+            todo += everything[key][0]
+            for text in everything[key][1]:
+                others = (options[each] for each in COMMANDS if re.search(rf"\b{each}\b", text))
+                lacking = set(FLAG.findall(COMMAND_OF_PIP.sub("", text))) - flags.union(*others)
+                texts += 1
+                wrong += [(name, key, text)] if lacking else []
+    assert texts > 100
+    assert not wrong

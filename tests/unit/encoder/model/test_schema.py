@@ -3,8 +3,10 @@
 import json
 
 import pytest
+from transformers import PreTrainedModel
 
 from encoder import CrossEncoder, Encoder, EncoderError, ModelDamagedError, ModelRefusedError
+from encoder.engines.network import build
 from encoder.model.folder import read_model_spec
 from encoder.model.locate import canonical, locate
 from encoder.model.modules import max_length
@@ -168,6 +170,18 @@ def test_what_computes_attention_is_not_the_models_choice(folder, name):
     merged(folder, "config.json", {name: "somebody/kernels"})
     merged(folder, "sentence_bert_config.json", {"config_args": {name: "somebody/others"}})
     assert (ours(folder).encode_queries(["fox"]) == expected).all()
+
+
+def test_no_kernels_of_the_hub_take_the_place_of_a_models_layers(folder):
+    """With kernels on, transformers would ask for a package, and that one the hub."""
+    merged(folder, "config.json", {"use_kernels": True})
+    asked = {"use_kernels": True, "kernel_config": {"kernel_mapping": {}}}
+    merged(folder, "sentence_bert_config.json", {"config_args": asked, "model_args": asked})
+    route = read_model_spec(folder).passages
+    network = build(route)
+    loaded = [each for each in network.modules() if isinstance(each, PreTrainedModel)]
+    assert loaded
+    assert not any(each.use_kernels for each in loaded)
 
 
 def test_options_of_the_loader_are_not_the_models_choice(folder):

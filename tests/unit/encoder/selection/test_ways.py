@@ -13,7 +13,9 @@ from safetensors.torch import load_file, save_file
 from encoder import Encoder, EncoderError
 from encoder.batching.batches import Item, make_batch
 from encoder.engines.openvino_engine import OpenVinoEngine
+from encoder.model.folder import read_model_spec
 from encoder.selection.candidates import Candidate, EngineOptions, Measured, choose
+from encoder.selection.convert import convert
 from tests.support import models
 from tests.support.parity import TEXTS, theirs
 
@@ -77,6 +79,13 @@ def test_openvino_with_a_prompt_left_out_of_pooling(home, tmp_path):
     encoder = Encoder.load(folder, backend="openvino", precision="float32")
     expected = theirs(folder).encode(TEXTS, prompt_name="query", normalize_embeddings=True)
     assert np.abs(encoder.encode_queries(TEXTS) - expected).max() < 5e-6
+
+
+def test_a_conversion_that_hangs_is_stopped(home, tmp_path):
+    route = read_model_spec(models.old_layout(tmp_path / "model", "bert")).passages
+    with pytest.raises(EncoderError, match=r"stopped after 0\.1 seconds: use `backend='torch'`"):
+        convert(route, tmp_path, most=0.1)
+    assert not list(tmp_path.glob("*.xml"))
 
 
 def test_what_was_converted_and_measured_is_kept(home, tmp_path):

@@ -111,3 +111,37 @@ def test_pickling_says_what_to_do_instead(cluster):
             pickle.dumps(each)
     with pytest.raises(TypeError, match="call connect in the process that uses it"):
         pickle.dumps(cluster)
+
+
+def test_loops_that_begin_and_end_at_once_leave_no_connection_open(cluster):
+    """Each thread's loop has a client of its own, though all begin together, and are all closed."""
+    made, start = [], threading.Barrier(8)
+    make = cluster.async_client
+
+    class Counting:
+        capabilities, client = cluster.capabilities, cluster.client
+        explain, has_credentials = cluster.explain, cluster.has_credentials
+
+        def async_client(self):
+            made.append(make())
+            return made[-1]
+
+    searcher = AsyncSearcher(Counting(), "books", encoder=encoder())
+
+    async def one():
+        found.append(ids(await searcher.search("x", mode="knn")))
+
+    def work():
+        start.wait(60)
+        asyncio.run(one())
+
+    found = []
+    threads = [threading.Thread(target=work) for _ in range(8)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join(120)
+    assert found == [["a"]] * 8
+    assert len(made) == 8
+    sessions = [each.transport.connection_pool.connections[0].session for each in made]
+    assert sessions == [None] * len(made)
