@@ -26,17 +26,19 @@ from ingest.index.existing.pipeline.installed import Installed as InstalledPipel
 from ingest.index.existing.pipeline.installed import read_installed as read_installed_pipeline
 from ingest.index.open import create_index
 from ingest.records import PassageEncoder
+from ingest.run.batch.batch import Batch, load_batch
 from ingest.run.dry_run import DryRun, dry_run
 from ingest.run.ingestion import ingest
 from ingest.run.plan import Plan, checked
 from ingest.run.removal.prune import PruneLimit
 from ingest.run.removal.remove import Removal, remove
-from ingest.settings import Reading, Splitting, Writing
-from ingest.tally import RejectLimit, Report
+from ingest.settings import Reading, RejectLimit, Splitting, Writing
+from ingest.tally import Report
 from mappings import Shape
 
 __all__ = [
     "Adoption",
+    "Batch",
     "BlockedError",
     "DryRun",
     "Enrichment",
@@ -72,6 +74,7 @@ __all__ = [
     "ingest",
     "install_pipeline",
     "list_indexes",
+    "load_batch",
     "read_installed_pipeline",
     "remove",
     "remove_pipeline",

@@ -132,3 +132,27 @@ class Writing:
         check_number("`in_flight`", self.in_flight, 1)
         check_number("`max_outage`", self.max_outage, 0)
         check_number("interrupt_outage", self.interrupt_outage, 0)
+
+
+@checked_arguments(IngestError)
+@dataclass(frozen=True, kw_only=True)
+class RejectLimit:
+    """How many rejects are too many: a fixed number, or a share of what was read, at least 100."""
+
+    share: float | None = 0.01
+    number: int = 100
+
+    def __post_init__(self) -> None:
+        """Refuse a number below 0 and a share that is none."""
+        check_number("the number of `max_rejects`", self.number, 0)
+        if self.share is not None:
+            check_number("the share of `max_rejects`", self.share, 0, 1)
+
+    def allows(self, rejected: int, read: int) -> bool:
+        """Whether the run may go on."""
+        share = self.share * read if self.share is not None else 0
+        return rejected <= max(self.number, share)
+
+    def allows_in_the_end(self, rejected: int, read: int) -> bool:
+        """Whether so many of all may be missing: the share exactly, where one was given."""
+        return rejected <= (self.number if self.share is None else self.share * read)

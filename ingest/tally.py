@@ -5,17 +5,16 @@ from __future__ import annotations
 import re
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, Protocol
 
-from ingest.errors import IngestError, TooManyRejectsError
-from ingest.read.rejects import RejectsFile
+from ingest.errors import TooManyRejectsError
 from ingest.read.sources.files import shown
 from ingest.records import Document, Passage, Reject
-from ingest.settings import check_number
-from tandem.base.arguments import checked_arguments
+from ingest.settings import RejectLimit
 
 # In the order in which a document passes them.
 Stage = Literal["read", "split", "skip", "encode", "pack", "write"]
@@ -113,7 +112,17 @@ _REASONS_SHOWN = 3
 # Passages that others count here, each by its name in the Report.
 PassageCount = Literal["encoded", "truncated", "removed", "pruned"]
 _Fate = Literal["written", "skipped", "rejected"]
-_Count = PassageCount | _Fate | Literal["taken", "stored", "passages_written"]
+_Count = PassageCount | _Fate | Literal["taken", "stored", "passages_written", "retries"]
+# Of a report, what another's is added to.
+_ADDED: tuple[_Count, ...] = (
+    "written",
+    "skipped",
+    "encoded",
+    "truncated",
+    "removed",
+    "passages_written",
+    "retries",
+)
 
 
 class Outcome(Enum):
@@ -130,28 +139,14 @@ class _Pending:
     rejected: bool = False
 
 
-@checked_arguments(IngestError)
-@dataclass(frozen=True, kw_only=True)
-class RejectLimit:
-    """How many rejects are too many: a fixed number, or a share of what was read, at least 100."""
+class Rejects(Protocol):
+    """Where rejects go; path: what a sentence calls it."""
 
-    share: float | None = 0.01
-    number: int = 100
+    path: Path
+    written: int
 
-    def __post_init__(self) -> None:
-        """Refuse a number below 0 and a share that is none."""
-        check_number("the number of `max_rejects`", self.number, 0)
-        if self.share is not None:
-            check_number("the share of `max_rejects`", self.share, 0, 1)
-
-    def allows(self, rejected: int, read: int) -> bool:
-        """Whether the run may go on."""
-        share = self.share * read if self.share is not None else 0
-        return rejected <= max(self.number, share)
-
-    def allows_in_the_end(self, rejected: int, read: int) -> bool:
-        """Whether so many of all may be missing: the share exactly, where one was given."""
-        return rejected <= (self.number if self.share is None else self.share * read)
+    def write(self, reject: Reject) -> None:
+        """Take one more."""
 
 
 class Tally:
@@ -161,7 +156,7 @@ class Tally:
     written if any was, else skipped.
     """
 
-    def __init__(self, index: str, rejects: RejectsFile, limit: RejectLimit) -> None:
+    def __init__(self, index: str, rejects: Rejects, limit: RejectLimit) -> None:
         self._rejects = rejects
         self._limit = limit
         self._lock = threading.RLock()
@@ -227,6 +222,16 @@ class Tally:
             self._write_out(reject)
             self._check_limit()
 
+    def add(self, report: Report, rejects: Iterable[Reject], stored: int) -> None:
+        """Add what became of a batch: its report, its rejects, and the passages that are stored."""
+        with self._lock:
+            for name in _ADDED:
+                self._counts[name] += getattr(report, name)
+            self._counts["taken"] += report.read + report.unfinished
+            self._counts["stored"] += stored
+        for reject in rejects:
+            self.reject(reject)
+
     def _one_less(self, document: Document, pending: _Pending) -> None:
         pending.left -= 1
         if pending.left:
@@ -277,6 +282,7 @@ class Tally:
             encoded=counts["encoded"],
             passages_written=counts["passages_written"],
             truncated=counts["truncated"],
+            retries=counts["retries"],
             removed=counts["removed"],
             pruned=counts["pruned"],
             rejects=shown(self._rejects.path) if self._rejects.written else None,

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from threading import Event
+from typing import Protocol
 
 from ingest.errors import IngestError, SourceError
 from ingest.index.types.fit import Fitter
 from ingest.read.documents import DocumentMaker
 from ingest.read.fields import content_id
-from ingest.read.rows import Rows
 from ingest.records import Document, Origin, Reject, Row
 from ingest.settings import Reading
 from ingest.tally import Tally
@@ -24,6 +24,16 @@ _INSERT = """
     INSERT INTO seen VALUES (?, ?)
     ON CONFLICT (hash) DO UPDATE SET place = excluded.place WHERE place IS NULL
 """
+
+
+class Ids(Protocol):
+    """Which ids were there before."""
+
+    def add(self, document_id: str, origin: Origin) -> Origin | None:
+        """Remember an id; where it was seen before, the place of the first one."""
+
+    def note(self, document_id: str) -> None:
+        """Remember an id that is in the source, but whose document was refused."""
 
 
 class Seen:
@@ -43,8 +53,11 @@ class Seen:
 
     def add(self, document_id: str, origin: Origin) -> Origin | None:
         """Remember an id; where it was seen before, the place of the first one."""
+        return self.add_key(key_of(document_id), origin)
+
+    def add_key(self, key: int, origin: Origin) -> Origin | None:
+        """The same of an id's key."""
         file = self._files.setdefault(origin.file, len(self._files))
-        key = _key(document_id)
         place = file << _LINE_BITS | origin.line
         if self._execute(_INSERT, (key, place)).rowcount:
             return None
@@ -53,10 +66,14 @@ class Seen:
 
     def note(self, document_id: str) -> None:
         """Remember an id that is in the source, but whose document was refused."""
-        self._execute("INSERT OR IGNORE INTO seen VALUES (?, NULL)", (_key(document_id),))
+        self.note_key(key_of(document_id))
+
+    def note_key(self, key: int) -> None:
+        """The same of an id's key."""
+        self._execute("INSERT OR IGNORE INTO seen VALUES (?, NULL)", (key,))
 
     def __contains__(self, document_id: str) -> bool:
-        found = self._execute("SELECT 1 FROM seen WHERE hash = ?", (_key(document_id),))
+        found = self._execute("SELECT 1 FROM seen WHERE hash = ?", (key_of(document_id),))
         return found.fetchone() is not None
 
     def _execute(self, statement: str, values: tuple[int, ...]) -> sqlite3.Cursor:
@@ -78,7 +95,8 @@ def no_room(error: sqlite3.OperationalError) -> IngestError:
     )
 
 
-def _key(document_id: str) -> int:
+def key_of(document_id: str) -> int:
+    """An id's hash of 64 bits, signed."""
     digest = hashlib.blake2b(document_id.encode(), digest_size=8).digest()
     return int.from_bytes(digest, "big", signed=True)
 
@@ -92,10 +110,10 @@ class Deduplicator:
 
     def __init__(
         self,
-        rows: Rows,
+        rows: Iterable[Row | Reject],
         reading: Reading,
         fields: Fields,
-        seen: Seen,
+        seen: Ids,
         tally: Tally,
         stopping: Event,
     ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -28,6 +29,17 @@ _NO_SHARD = "all shards failed"
 _MANY = 1_000_000
 # Seconds for which a merge is waited for before the cluster is asked whether it goes on.
 LONGEST_LOOK = 300.0
+
+
+@dataclass
+class Ending:
+    """What a run's report says beside the counts, once it is known."""
+
+    seconds: float | None = None
+    held: int | None = None
+    finishing: str | None = None
+    alias: str | None = None
+    deleted: tuple[str, ...] = ()
 
 
 def check_same(cluster: Cluster, index: OpenIndex) -> None:

@@ -6,8 +6,8 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from contextlib import nullcontext, suppress
+from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -20,12 +20,13 @@ from ingest.read.rows import Rows, Source
 from ingest.read.sources.files import shown
 from ingest.records import PassageEncoder
 from ingest.run import finish
+from ingest.run.batch.pipeline import Job, Pipeline
+from ingest.run.batch.runner import Runner
+from ingest.run.batch.stages import Clock, Flow, wait_for
 from ingest.run.deduplicate import Deduplicator, Seen
 from ingest.run.lease import Lease, take_lease
-from ingest.run.pipeline import Pipeline
-from ingest.run.plan import Plan, checked
+from ingest.run.plan import Plan, checked, fitter_for
 from ingest.run.removal.prune import check_prunable, prune
-from ingest.run.stages import Clock, Flow, wait_for
 from ingest.tally import Report, Tally
 from ingest.write.client import IndexClient
 from ingest.write.lookup import Sample
@@ -52,13 +53,14 @@ def ingest(
     shape: Shape | None = None,
     plan: Plan | None = None,
     on_progress: OnReport | None = None,
+    runner: Runner | None = None,
 ) -> Report:
     """Encode documents and write them into an index, which is created where it is not there.
 
     source: a path, `-`, a glob, a BEIR folder, several of these, an iterable of dicts, data classes
     or pydantic models, or a table of pandas, polars, Arrow or `datasets`; no documents give zeros.
     index: where to write; or alias: fill a new index and point it there at the end. shape: of a new
-    index. on_progress: gets the Report so far about five times a second, and once more at the end.
+    index. on_progress: gets the Report five times a second and at the end; runner: loads elsewhere.
 
     Running it again writes and encodes only what is new or changed. Raises IngestError, the
     encoder's and the cluster's errors; KeyboardInterrupt after what was encoded is written.
@@ -69,33 +71,22 @@ def ingest(
     flow, most, tell = Flow(), plan.writing.max_outage, on_progress or (lambda report: None)
     client = IndexClient(cluster, str(index or alias), flow.pause, most)
     client.pause = telling(flow.pause, lambda: tell(_begun(client)))
-    lease = take_lease(cluster, client, encoder, plan, index, alias)
-    run = None
-    try:
-        run = _Run(rows, lease, flow, encoder, lease.plan, tell)
-        run.load()
-        run.finish()
-    except KeyboardInterrupt:
-        most = min(most, plan.writing.interrupt_outage)
-        raise
-    finally:
-        run.close(most) if run else lease.withdraw(client)
-    return run.report()
+    with runner.ready(rows, encoder) if runner else nullcontext():
+        lease, run = take_lease(cluster, client, encoder, plan, index, alias), None
+        try:
+            run = _Run(rows, lease, flow, encoder, lease.plan, tell, runner)
+            run.load()
+            run.finish()
+        except KeyboardInterrupt:
+            most = min(most, plan.writing.interrupt_outage)
+            raise
+        finally:
+            run.close(most) if run else lease.withdraw(client)
+        return run.report()
 
 
 def _begun(client: IndexClient) -> Report:
     return Report(client.index, outage=client.outage.told())
-
-
-@dataclass
-class _Ending:
-    """What the report says beside the counts, once it is known."""
-
-    seconds: float | None = None
-    held: int | None = None
-    finishing: str | None = None
-    alias: str | None = None
-    deleted: tuple[str, ...] = ()
 
 
 class _Run:
@@ -109,7 +100,9 @@ class _Run:
         encoder: PassageEncoder,
         plan: Plan,
         on_progress: OnReport,
+        runner: Runner | None,
     ) -> None:
+        self._runner = runner
         self._rows, self._lease, self._flow = rows, lease, flow
         self._encoder, self._plan, self._on_progress = encoder, plan, on_progress
         self._clock, self._seen, self._sample, self._index = Clock(), Seen(), Sample(), lease.index
@@ -119,7 +112,7 @@ class _Run:
         self._outage = self._client.outage
         self._rejects = RejectsFile(plan.rejects or rows.rejects_path, rows.rejects_mode)
         self._tally = Tally(lease.index.name, self._rejects, plan.max_rejects)
-        self._ending = _Ending()
+        self._ending = finish.Ending()
         self._notes: list[str] = []
         self._deduplicator = Deduplicator(
             rows, plan.reading, lease.index.fields, self._seen, self._tally, self._flow.stopping
@@ -128,21 +121,17 @@ class _Run:
         # Nothing is left to be done in the index.
         self._ended = False
 
-    def _pipeline(self) -> Pipeline:
-        return Pipeline(
-            cluster=self._lease.cluster,
-            index=self._index,
-            rows=self._rows,
-            plan=self._plan,
-            encoder=self._encoder,
-            client=self._client,
-            flow=self._flow,
-            clock=self._clock,
-            tally=self._tally,
-            deduplicator=self._deduplicator,
-            sample=self._sample,
-            notes=self._notes,
-        )
+    def _work(self) -> None:
+        lease, index, plan, stopping = self._lease, self._index, self._plan, self._flow.stopping
+        fitter, said = fitter_for(lease.cluster, index, self._encoder, self._rows, plan, stopping)
+        self._notes.extend(said)
+        clock, tally, sample = self._clock, self._tally, self._sample
+        encoder, flow = self._encoder, self._flow
+        job = Job(lease.cluster, index, plan, encoder, fitter, flow, clock, tally, sample)
+        if self._runner:
+            self._runner.load(job, self._rows, self._seen)
+        else:
+            Pipeline(job, self._client, self._deduplicator).run()
 
     def load(self) -> None:
         """Read, split, skip, encode and write until the source ends.
@@ -150,7 +139,7 @@ class _Run:
         Ctrl-C writes what is encoded and raises KeyboardInterrupt; a second one ends at once.
         """
         self._lease.rehearse(self._client)
-        done = self._flow.background(self._pipeline().run)
+        done = self._flow.background(self._work)
         interrupted = False
         while not done.is_set():
             try:
@@ -274,7 +263,8 @@ class _Run:
 
     def report(self) -> Report:
         """The counts so far."""
-        share, counts, ending = self._rows.position.share, self._tally.report(), self._ending
+        counts, ending = self._tally.report(), self._ending
+        share = self._runner.share if self._runner else self._rows.position.share
         finished = counts.read / max(1, counts.read + counts.unfinished)
         sayings = (
             self._index.warnings,
@@ -286,7 +276,7 @@ class _Run:
             counts,
             unfinished=counts.unfinished + self._rows.waiting,
             seconds=self._clock.seconds if ending.seconds is None else ending.seconds,
-            retries=self._client.retries,
+            retries=counts.retries + self._client.retries,
             outage=self._outage.told(),
             # Reading is ahead of writing, by minutes where encoding is slow.
             done=None if share is None else share * finished,

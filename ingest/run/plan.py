@@ -19,8 +19,7 @@ from ingest.read.rejects import RejectsFile
 from ingest.read.rows import Rows, Source
 from ingest.records import Document, PassageEncoder
 from ingest.run.removal.prune import Confirm, PruneLimit
-from ingest.settings import Reading, Splitting, Writing
-from ingest.tally import RejectLimit
+from ingest.settings import Reading, RejectLimit, Splitting, Writing
 from mappings import Fields, Shape
 from tandem.base.arguments import checked_arguments
 

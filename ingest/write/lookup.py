@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -79,6 +80,14 @@ SAMPLE = 32
 _SAME_VECTOR = 0.99
 
 
+@dataclass(frozen=True)
+class Sampled:
+    """written: passages, of which those that were kept are a sample: id, stamp, vector."""
+
+    written: int = 0
+    kept: Sequence[tuple[str, str, Vector]] = ()
+
+
 class Sample:
     """Some of what was written, each passage with the same chance; safe to use from threads.
 
@@ -102,6 +111,23 @@ class Sample:
                     # A copy, for a view would keep its whole batch in memory.
                     vector = np.array(passage.vector, dtype=np.float32)
                     self._kept[place : place + 1] = [(passage.id, passage.stamp, vector)]
+
+    def taken(self) -> Sampled:
+        """What is in it, to be joined to another."""
+        with self._lock:
+            return Sampled(self._written, list(self._kept))
+
+    def join(self, other: Sampled) -> None:
+        """Take in the sample of what else was written."""
+        with self._lock:
+            sources = [self._kept, list(other.kept)]
+            kept: list[tuple[str, str, Vector]] = []
+            self._written += other.written
+            while len(kept) < SAMPLE and any(sources):
+                theirs = random.random() * self._written < other.written
+                source = sources[theirs] or sources[not theirs]
+                kept.append(source.pop(random.randrange(len(source))))
+            self._kept = kept
 
     def check(self, client: IndexClient, fields: Fields) -> None:
         """Read the sample back; raises IncompleteError where it is not what was written."""

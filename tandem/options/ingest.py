@@ -13,8 +13,7 @@ from ingest.errors import IngestError
 from ingest.read.sources.format import FORMATS
 from ingest.read.template import Template
 from ingest.run.removal.prune import PruneLimit
-from ingest.settings import LARGEST, MEGABYTE, Reading, Splitting, Writing
-from ingest.tally import RejectLimit
+from ingest.settings import LARGEST, MEGABYTE, Reading, RejectLimit, Splitting, Writing
 from tandem.config import WORDS, Number
 from tandem.options.cluster import Command
 from tandem.output.flags import in_flags

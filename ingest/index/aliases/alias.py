@@ -23,7 +23,8 @@ from ingest.index.aliases.generations import (
 from ingest.index.describe import aliases, check_name, find_index, kind_of, leases
 from ingest.index.loading import OpenIndex, is_live, loaded_already, take_lease
 from ingest.index.note import busy, read_note
-from ingest.tally import RejectLimit, Report
+from ingest.settings import RejectLimit
+from ingest.tally import Report
 from mappings import LONGEST_NAME, Shape, laid_out
 from tandem.base.arguments import checked_arguments
 

@@ -7,7 +7,8 @@ import pytest
 from ingest.errors import TooManyRejectsError
 from ingest.read.rejects import RejectsFile
 from ingest.records import Reject
-from ingest.tally import Outcome, RejectLimit, Report, Tally
+from ingest.settings import RejectLimit
+from ingest.tally import Outcome, Report, Tally
 from tests.unit.ingest.documents import HERE, passages
 
 
@@ -99,3 +100,25 @@ def test_the_report_keeps_the_promised_names():
     assert [found[name] for name in promised] == [3, 1, 1, 1, 2.0, 1.5, "i"]
     assert Report("i").docs_per_second == 0
     assert Report("i", stages={"read": 0.1, "encode": 0.9}).slowest == "encode"
+
+
+def test_a_batch_adds_to_the_counts_and_to_the_rejects(tally, tmp_path):
+    tally.took()
+    tally.skip()
+    report = Report("i", read=5, written=3, skipped=1, rejected=1, encoded=4, retries=2)
+    tally.add(report, [Reject("odd", HERE)], stored=6)
+    tally.add(report, [Reject("odd", HERE)], stored=6)
+    found = tally.report()
+    assert (found.read, found.written, found.skipped, found.rejected) == (11, 6, 3, 2)
+    assert (found.encoded, found.retries, found.unfinished, tally.stored) == (8, 4, 0, 12)
+    assert found.reasons == {"odd": 2}
+    lines = (tmp_path / "r.jsonl").read_text().splitlines()
+    assert [json.loads(line)["reason"] for line in lines] == ["odd", "odd"]
+
+
+def test_rejects_of_all_batches_are_held_to_one_limit(tally):
+    rejects = [Reject("odd", HERE)] * 6
+    report = Report("i", read=6, rejected=6)
+    tally.add(report, rejects, stored=0)
+    with pytest.raises(TooManyRejectsError, match="11 of 12 documents were rejected"):
+        tally.add(report, rejects, stored=0)

@@ -9,7 +9,7 @@ from cluster import ClusterError, connect
 from ingest import IngestError, OutageError, Plan, Writing
 from ingest.index.open import create_index
 from ingest.passages import skip, split
-from ingest.run.pipeline import DOCUMENTS_AHEAD, PASSAGES_AHEAD, READ_AHEAD, REQUESTS_AHEAD
+from ingest.run.batch.pipeline import DOCUMENTS_AHEAD, PASSAGES_AHEAD, READ_AHEAD, REQUESTS_AHEAD
 from mappings import Shape
 from tests.servers.flaky import STALL_SECONDS, FlakyProxy
 from tests.support.loads import documents, ingested, stored

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from ingest.passages.encode import encode
 from ingest.read.rejects import RejectsFile
-from ingest.tally import RejectLimit, Tally
+from ingest.settings import RejectLimit
+from ingest.tally import Tally
 from tests.support.stubs import StubEncoder
 from tests.unit.ingest.documents import passages
 

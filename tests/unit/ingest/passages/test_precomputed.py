@@ -8,7 +8,8 @@ import pytest
 from ingest.passages.precomputed import with_precomputed
 from ingest.read.rejects import RejectsFile
 from ingest.records import Document, Origin, Passage
-from ingest.tally import RejectLimit, Tally
+from ingest.settings import RejectLimit
+from ingest.tally import Tally
 
 
 def passages(vector):

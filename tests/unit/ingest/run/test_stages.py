@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from ingest.run.stages import HEAVIEST, CancelledError, Clock, Flow
+from ingest.run.batch.stages import HEAVIEST, CancelledError, Clock, Flow
 
 
 def test_items_by_a_short_cut_are_bounded_too():

@@ -13,7 +13,7 @@ from ingest.index.aliases.alias import switch
 from ingest.index.loading import new_token
 from ingest.index.note import SILENT_SECONDS, Note, busy, mark
 from ingest.index.open import create_index
-from ingest.tally import RejectLimit
+from ingest.settings import RejectLimit
 from mappings import LOADING, Shape
 from tests.support.loads import documents, ingested, meta_of, stored, write_jsonl
 from tests.support.stubs import StubEncoder

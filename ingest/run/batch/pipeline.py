@@ -7,15 +7,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ingest.index.loading import OpenIndex
+from ingest.index.types.fit import Fitter
 from ingest.passages.encode import encode
 from ingest.passages.precomputed import with_precomputed
 from ingest.passages.skip import Leftovers, Skipper
 from ingest.passages.split import Splitter
-from ingest.read.rows import Rows
 from ingest.records import Action, Passage, PassageEncoder
+from ingest.run.batch.stages import Clock, Flow
 from ingest.run.deduplicate import Deduplicator
-from ingest.run.plan import Plan, fitter_for
-from ingest.run.stages import Clock, Flow
+from ingest.run.plan import Plan
 from ingest.tally import Tally
 from ingest.write.bulk import Budget, Sender, actions, requests
 from ingest.write.client import IndexClient
@@ -35,39 +35,45 @@ def _characters(passage: Passage) -> int:
     return len(passage.encoded)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pipeline:
-    """Read, split, skip, encode, write; notes: gets what is to be said of the first documents."""
+@dataclass(frozen=True)
+class Job:
+    """What all batches of a run have in common, and what keeps account of them.
+
+    fitter: by the types of the index; tally, sample and clock: of the run, or of one batch.
+    """
 
     cluster: Cluster
     index: OpenIndex
-    rows: Rows
     plan: Plan
     encoder: PassageEncoder
-    client: IndexClient
+    fitter: Fitter
     flow: Flow
     clock: Clock
     tally: Tally
-    deduplicator: Deduplicator
     sample: Sample
-    notes: list[str]
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Split, skip, encode and write the documents of a deduplicator."""
+
+    job: Job
+    client: IndexClient
+    deduplicator: Deduplicator
 
     def run(self) -> None:
-        """Until the source ends, or the run does."""
-        plan, clock, flow = self.plan, self.clock, self.flow
-        self.deduplicator.fitter, said = fitter_for(
-            self.cluster, self.index, self.encoder, self.rows, plan, flow.stopping
-        )
-        self.notes.extend(said)
+        """Until the rows end, or the run does."""
+        plan, clock, flow, tally = self.job.plan, self.job.clock, self.job.flow, self.job.tally
+        self.deduplicator.fitter = self.job.fitter
         largest = self.client.largest_request(plan.writing.max_bytes)
-        sender = Sender(self.client, self.index.fields, self.tally, Budget(largest), self.sample)
-        leftovers = Leftovers(self.client, self.tally)
+        sender = Sender(self.client, self.job.index.fields, tally, Budget(largest), self.job.sample)
+        leftovers = Leftovers(self.client, tally)
 
         def deliver(group: list[Action]) -> None:
             sender.deliver(group)
             leftovers.sweep()
 
-        packed = actions(clock.waited(self._encoded(leftovers), "pack"), self.index.fields)
+        packed = actions(clock.waited(self._encoded(leftovers), "pack"), self.job.index.fields)
         groups = clock.timed("pack", requests(packed, plan.writing))
         groups = flow.buffered(groups, REQUESTS_AHEAD, drains=True)
         threads = plan.writing.in_flight
@@ -79,14 +85,14 @@ class Pipeline:
 
     def _encoded(self, leftovers: Leftovers) -> Iterator[Passage]:
         """What is to be written, with its vectors."""
-        clock, flow = self.clock, self.flow
+        job, clock, flow = self.job, self.job.clock, self.job.flow
         changed = flow.buffered(
             self._changed(leftovers), PASSAGES_AHEAD, drains=False, weigh=_characters
         )
         changed = clock.waited(changed, "encode")
         return flow.joined(
             lambda pass_by: clock.timed(
-                "encode", encode(changed, self.encoder, self.tally, flow.stopping, pass_by)
+                "encode", encode(changed, job.encoder, job.tally, flow.stopping, pass_by)
             ),
             PASSAGES_AHEAD,
             drains=True,
@@ -96,11 +102,11 @@ class Pipeline:
 
     def _changed(self, leftovers: Leftovers) -> Iterator[Passage]:
         """Read, split, and skip what is stored."""
-        clock, fields = self.clock, self.index.fields
-        splitter = Splitter(self.encoder, self.plan.splitting, fields, self._count_truncated)
-        fresh, dim = self.index.created, self.encoder.dim
-        skipper = Skipper(self.client, self.tally, leftovers, fields, fresh=fresh, dim=dim)
-        documents = self.flow.buffered(
+        job, clock, fields = self.job, self.job.clock, self.job.index.fields
+        splitter = Splitter(job.encoder, job.plan.splitting, fields, self._count_truncated)
+        fresh, dim = job.index.created, job.encoder.dim
+        skipper = Skipper(self.client, job.tally, leftovers, fields, fresh=fresh, dim=dim)
+        documents = job.flow.buffered(
             clock.timed("read", self.deduplicator.documents()),
             READ_AHEAD,
             drains=False,
@@ -108,12 +114,12 @@ class Pipeline:
             pauses=True,
         )
         documents = clock.waited(documents, "split")
-        split = with_precomputed(splitter.split(documents), dim, self.tally)
+        split = with_precomputed(splitter.split(documents), dim, job.tally)
         split = clock.timed("split", split)
-        split = self.flow.buffered(
+        split = job.flow.buffered(
             split, DOCUMENTS_AHEAD, drains=False, weigh=lambda each: sum(map(_characters, each))
         )
         return clock.timed("skip", skipper.skip(clock.waited(split, "skip")))
 
     def _count_truncated(self, by: int) -> None:
-        self.tally.count("truncated", by)
+        self.job.tally.count("truncated", by)

@@ -1,0 +1,63 @@
+"""A batch of rows by itself does what a run does with them, and what came of it adds up."""
+
+import pickle
+
+import pytest
+
+from ingest import Plan, ingest, load_batch
+from ingest.index.loading import new_token
+from ingest.index.open import open_index
+from ingest.records import Origin, Reject, Row
+from mappings import Shape
+from tests.support.loads import documents, stored
+from tests.support.stubs import StubEncoder
+
+
+def rows(found, first=1):
+    return [Row(Origin("here", n), each) for n, each in enumerate(found, first)]
+
+
+@pytest.fixture
+def load(either, index_name):
+    index = open_index(either, index_name, StubEncoder(), Shape(), new_token(), None)
+
+    def load(found, **given):
+        encoder, plan = StubEncoder(), Plan()
+        made = load_batch(found, cluster=either, encoder=encoder, index=index, plan=plan, **given)
+        # It comes from another process.
+        return pickle.loads(pickle.dumps(made))
+
+    return load
+
+
+def test_batches_leave_what_one_run_leaves(load, either, index_name):
+    source = documents(300)
+    bad = Reject("no row", Origin("here", 301), raw="{")
+    first, second = load(rows(source[:200])), load([*rows(source[200:], 201), bad])
+    assert (first.report.read, first.report.written, first.stored) == (200, 200, 200)
+    assert (second.report.read, second.report.written, second.report.rejected) == (101, 100, 1)
+    assert second.rejects == (bad,)
+    there = stored(either, index_name)
+    assert there.keys() == {each["id"] for each in source}
+    # A run over the same finds all of it as it would have written it.
+    report = ingest(source, cluster=either, encoder=StubEncoder(), index=index_name)
+    assert (report.written, report.skipped) == (0, 300)
+    assert stored(either, index_name) == there
+
+
+def test_ids_of_batches_before_are_refused(load):
+    class Before:
+        def add(self, document_id, origin):
+            return Origin("there", 7) if document_id == "d1" else None
+
+        def note(self, document_id):
+            pass
+
+    made = load(rows(documents(3)), ids=Before())
+    assert (made.report.written, made.report.rejected) == (2, 1)
+    assert made.rejects[0].reason == "the id is taken by line 7 of there"
+
+
+def test_no_rows_give_zeros(load):
+    made = load([])
+    assert (made.report.read, made.stored, made.rejects) == (0, 0, ())
