@@ -61,7 +61,6 @@ if TYPE_CHECKING:
     )
     from ingest import (
         Adoption,
-        Batch,
         BlockedError,
         DryRun,
         Enrichment,
@@ -93,7 +92,6 @@ if TYPE_CHECKING:
         ingest,
         install_pipeline,
         list_indexes,
-        load_batch,
         read_installed_pipeline,
         remove,
         remove_pipeline,
@@ -148,11 +146,11 @@ _NAMES = {
     """,
     "ingest": """
         Adoption Enrichment adopt_index enrich OtherPromptError
-        Batch BlockedError DryRun IncompleteError IndexRefusedError IngestError
+        BlockedError DryRun IncompleteError IndexRefusedError IngestError
         LostPlaceError OutageError
         PassageEncoder Plan PruneLimit Reading RejectLimit Removal Report SourceError Splitting
         TooManyRejectsError Writing create_index delete_index describe_index dry_run ingest
-        list_indexes load_batch remove switch_alias
+        list_indexes remove switch_alias
         InstalledPipeline check_pipeline install_pipeline read_installed_pipeline
         remove_pipeline
     """,
@@ -174,7 +172,6 @@ __all__ = [
     "Answer",
     "AnswerError",
     "AsyncSearcher",
-    "Batch",
     "BlockedError",
     "Bm25",
     "Capabilities",
@@ -262,7 +259,6 @@ __all__ = [
     "ingest",
     "install_pipeline",
     "list_indexes",
-    "load_batch",
     "make_filter",
     "measure",
     "mine",
