@@ -82,6 +82,11 @@ def test_the_main_commands(server, run, tmp_path):
     loaded = run("ingest", first, "--alias", alias, *MODEL)
     assert (loaded["read"], loaded["written"], loaded["rejected"]) == (4, 4, 0)
     old = loaded["index"]
+    judged = run("doctor", "--index", alias)["findings"]
+    rows = {each["name"]: each["value"] for each in judged if each["section"] == f"index {old}"}
+    assert rows["documents"] == "4 with a vector, 0 without"
+    assert rows["model fit"].startswith("4 of 4 sampled documents have")
+    assert not [each for each in rows.values() if each.startswith("not seen")]
     for mode in ("bm25", "knn", "hybrid"):
         found = run("search", "the capital of France", "--index", alias, "--mode", mode)
         assert found["hits"][0]["id"] == "paris", mode
