@@ -38,14 +38,15 @@ class TargetError(QueryError):
     """The index cannot be searched like this, or not by this encoder."""
 
 
-# What the cluster says -> what it means for the one who searches.
-_SIGNS = (
-    (
-        r"maxClauseCount|[Tt]oo many (nested )?clauses",
-        "the query has more words than the cluster matches at once: shorten it, or search with "
-        "mode knn.",
-    ),
+# Elasticsearch may find such a query too large for its memory before it counts the clauses.
+_TOO_MANY_WORDS = re.compile(
+    r"maxClauseCount|[Tt]oo many (nested )?clauses|Data too large, data for \[query\]"
 )
+
+
+def is_too_many_words(error: Exception) -> bool:
+    """Whether the cluster refused a query of more clauses than its indices.query.bool allows."""
+    return _TOO_MANY_WORDS.search(str(getattr(error, "info", ""))) is not None
 
 
 def explained(error: Exception, cluster: Cluster) -> Exception:
@@ -54,10 +55,11 @@ def explained(error: Exception, cluster: Cluster) -> Exception:
 
     if not isinstance(error, OpenSearchException):
         return error
-    text = str(getattr(error, "info", ""))
-    for pattern, sentence in _SIGNS:
-        if re.search(pattern, text):
-            return QueryError(sentence)
+    if is_too_many_words(error):
+        return QueryError(
+            "the filter has more values, or a field's pattern more fields, than the cluster "
+            "matches at once: give fewer."
+        )
     return cluster.explain(error)
 
 

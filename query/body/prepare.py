@@ -12,8 +12,8 @@ from query.body.filters.dsl import combined_filter
 from query.body.hybrid import FusionPlace, place_of_fusion
 from query.body.knn import CosineScale, cosine_scale
 from query.body.order import Boost, check_order, read_boosts, sort_clauses
-from query.body.words.bm25 import search_fields
-from query.errors import QueryError, TargetError
+from query.body.words.bm25 import MOST_TELLING, search_fields
+from query.errors import QueryError, TargetError, is_too_many_words
 from query.question import BM25, DEPTH, HYBRID, KNN, Question
 from query.target import Target, VectorField
 
@@ -29,7 +29,8 @@ class Prepared:
     highlighted, with their boosts; neighbours_in: the field of vectors, None for bm25; scale: of
     that field's scores; place and fusion: of a hybrid question, the fusion None where the cluster's
     pipeline does what we cannot follow; facets: name -> field whose values are counted; sort: as
-    the cluster takes it; boosts: what raises scores.
+    the cluster takes it; boosts: what raises scores; telling: the most telling words alone are
+    looked for.
     """
 
     question: Question
@@ -44,6 +45,23 @@ class Prepared:
     facets: Mapping[str, str]
     sort: Sequence[dict[str, Any]]
     boosts: tuple[Boost, ...]
+    telling: bool = False
+
+    def with_fewer_words(self, error: Exception) -> Prepared:
+        """The same, for the most telling words alone, where the cluster says there are too many.
+
+        Raises the error where that is not what it says, or they are few already; QueryError where
+        it is the likeness of words that makes them many.
+        """
+        if self.telling or not is_too_many_words(error):
+            raise error
+        fuzziness = self.question.tuning.bm25.fuzziness
+        if fuzziness not in (None, "0"):
+            raise QueryError(
+                f"the words that are like the query's by `fuzziness={fuzziness!r}` are more than "
+                "the cluster matches at once: leave it out, or shorten the query."
+            ) from error
+        return replace(self, telling=True)
 
     def asking(self, question: Question) -> Prepared:
         """The same for a question that differs in its text alone."""
@@ -52,7 +70,17 @@ class Prepared:
     @property
     def notes(self) -> tuple[str, ...]:
         """What people should know of the answer, whatever it is."""
-        return (*self.target.notes, *self._loading(), *self._depth(), *self._pipeline())
+        own = (*self._loading(), *self._depth(), *self._pipeline(), *self._telling())
+        return (*self.target.notes, *own)
+
+    def _telling(self) -> tuple[str, ...]:
+        if not self.telling:
+            return ()
+        return (
+            "the query has more words than the cluster matches at once: its "
+            f"{MOST_TELLING} most telling ones were looked for, and its quotes and minus signs "
+            "taken as text.",
+        )
 
     def _loading(self) -> tuple[str, ...]:
         if not self.target.loading:

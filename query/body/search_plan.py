@@ -22,7 +22,7 @@ from query.body.knn import CosineScale, check_vector, knn_clause
 from query.body.order import Boost
 from query.body.prepare import Prepared
 from query.body.request import SubSearch, steady_copy
-from query.body.words.bm25 import bm25_clause, highlight_body, unwanted, words
+from query.body.words.bm25 import bm25_clause, highlight_body, telling_words, unwanted, words
 from query.body.words.query_syntax import plain_text
 from query.errors import QueryError
 from query.question import BM25, HYBRID, KNN, MOST, Question
@@ -172,8 +172,11 @@ class _Planner:
 
     def _words_clause(self) -> dict[str, Any]:
         question = self.question
-        bm25, fields = question.tuning.bm25, self.prepared.words_in
-        clause = bm25_clause(question.text, bm25, fields, self.prepared.where)
+        bm25, fields, where = question.tuning.bm25, self.prepared.words_in, self.prepared.where
+        if self.prepared.telling:
+            clause = telling_words(question.text, bm25, fields, where, self.target)
+        else:
+            clause = bm25_clause(question.text, bm25, fields, where)
         if question.mode != HYBRID or question.tuning.knn.min_cosine is None:
             return clause
         # Else a passage far below the bound comes in by its words. The filter is inside the search
@@ -182,7 +185,7 @@ class _Planner:
 
     def _neighbours_clause(self) -> dict[str, Any]:
         question, where = self.question, self.prepared.where
-        if question.mode == HYBRID:
+        if question.mode == HYBRID and not self.prepared.telling:
             where = all_of(where, unwanted(question.text, self.prepared.words_in))
         return self._near(self.depth, where)
 
@@ -246,7 +249,12 @@ class _Planner:
             body["docvalue_fields"] = [boost.asked() for boost in self.prepared.boosts]
         fields = self.prepared.words_in
         if self.question.explain and not bare and fields:
-            looked_for = words(plain_text(self.question), self.question.tuning.bm25, fields)
+            text, bm25 = plain_text(self.question), self.question.tuning.bm25
+            looked_for = (
+                telling_words(text, bm25, fields, None, self.target)
+                if self.prepared.telling
+                else words(text, bm25, fields)
+            )
             body["highlight"] = highlight_body(looked_for, self.target)
         return SubSearch(self.target.name, body, None, self.prefer)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from numbers import Integral
+from typing import Any
 
 from query.answer.hits import Responses, read
 from query.answer.rerank import reranked
@@ -13,7 +14,7 @@ from query.body.order import check_rerank
 from query.body.request import request_of, responses_of
 from query.body.search_plan import SearchPlan, plan_searches
 from query.body.words.query_syntax import plain_text
-from query.errors import QueryError, TextError
+from query.errors import QueryError, TextError, is_too_many_words
 from query.question import Query, Question
 from query.search.steps import Flows, Rerank, Steps, Work
 from query.target import Target
@@ -111,16 +112,24 @@ def answers(flows: Flows, batch: Sequence[Query] | Exception, many: Many) -> Ste
         try:
             responses = responses_of(items, (yield request_of(items)))
         except Exception as error:
-            if len(plans) == 1 or not timed_out(error):
+            if is_too_many_words(error):
+                responses = _refused(error, len(items))
+            elif len(plans) == 1 or not timed_out(error):
                 raise
-            found |= yield from _one_by_one(flows, plans, many)
-            return [found[query] for query in batch]
+            else:
+                found |= yield from _one_by_one(flows, plans, many)
+                return [found[query] for query in batch]
         at = 0
         for query, plan in plans.items():
             own = responses[at : at + len(plan.items)]
             at += len(plan.items)
             found[query] = yield from _answer(flows, query, plan, own, many)
     return [found[query] for query in batch]
+
+
+def _refused(error: Exception, count: int) -> list[Mapping[str, Any]]:
+    """The refusal of a search alone, as `_msearch` tells it of one among several."""
+    return [error.info] * count  # type: ignore[attr-defined]
 
 
 def _one_by_one(
@@ -135,6 +144,10 @@ def _one_by_one(
         try:
             own = responses_of(plan.items, (yield request_of(plan.items)))
         except Exception as error:
+            if is_too_many_words(error):
+                own = _refused(error, len(plan.items))
+                found[query] = yield from _answer(flows, query, plan, own, many)
+                continue
             late = [answer.error for answer in found.values()]
             if not timed_out(error) or (len(late) == MOST_LATE - 1 and all(late)):
                 raise
@@ -176,14 +189,23 @@ def _plans(
     return plans
 
 
+def _result(flows: Flows, plan: SearchPlan, responses: Responses) -> Steps[Result]:
+    """The result of a plan, searched for again, alone, where these responses cannot be it."""
+    try:
+        reading = read(plan, responses)
+        if not reading.short and reading.indexes <= plan.target.indexes:
+            return reading.result
+    except Exception as error:
+        if not is_too_many_words(error):
+            raise
+    return (yield from flows.search(plan.question))
+
+
 def _answer(
     flows: Flows, query: Query, plan: SearchPlan, responses: Responses, many: Many
 ) -> Steps[Answer]:
     try:
-        reading = read(plan, responses)
-        result: Result = reading.result
-        if reading.short or not reading.indexes <= plan.target.indexes:
-            result = yield from flows.search(plan.question)
+        result = yield from _result(flows, plan, responses)
     except QueryError as error:
         return Answer(query, None, str(error))
     except Exception as error:

@@ -149,7 +149,11 @@ class Flows:
             prepared = yield from self.compared(prepared)
         depth = question.depth
         while True:
-            reading = yield from _answered(plan_searches(prepared, vector, depth))
+            try:
+                reading = yield from _answered(plan_searches(prepared, vector, depth))
+            except Exception as error:
+                prepared = prepared.with_fewer_words(error)
+                continue
             if not reading.short or depth >= MOST:
                 return reading
             depth = min(MOST, depth * DEEPER)

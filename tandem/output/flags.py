@@ -96,6 +96,7 @@ FLAGS = {
     "facets": "--facet",
     "sort": "--sort",
     "boost": "--boost",
+    "fuzziness": "--fuzziness",
     "fields": "-f",
     "text_field": "--text-field",
     "title_field": "--title-field",

@@ -24,6 +24,8 @@ _LEAVES = (
 _OCCURRENCES = ("must", "should", "filter", "must_not")
 # What the client writes as JSON; times as ISO 8601.
 _KEPT = (str, int, float, date, np.generic, np.ndarray)
+# Of long and unsigned_long.
+_LEAST, _GREATEST = -(2**63), 2**64 - 1
 # Keys beside the field's name.
 _NOT_FIELDS = ("boost", "_name")
 
@@ -126,6 +128,11 @@ def _check_values(value: Any) -> None:
     if isinstance(value, float) and not math.isfinite(value):
         raise FilterError(
             f"the filter has the number {value}, which JSON lacks: give a finite one."
+        )
+    if isinstance(value, int) and not _LEAST <= value <= _GREATEST:
+        raise FilterError(
+            f"the filter has a whole number of {value.bit_length()} bits, and 64 is the most that "
+            "a cluster's have: give a smaller one."
         )
     if isinstance(value, Mapping):
         for name, each in value.items():

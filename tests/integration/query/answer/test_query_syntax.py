@@ -4,7 +4,7 @@ import pytest
 
 from ingest import ingest
 from mappings import Shape
-from query import Knn, Searcher, Tuning
+from query import Bm25, Knn, QueryError, Searcher, Tuning
 from tests.support.stubs import StubEncoder
 
 TEXTS = {
@@ -92,3 +92,34 @@ def test_a_minimum_cosine_holds_for_all_hits_of_a_hybrid_search(searcher, place)
         hit.id for hit in found for leg in hit.explanation.legs if leg.leg == "bm25" and leg.rank
     }
     assert ranked == words & near
+
+
+# More than any cluster of the tests takes, which is 1,024 words or, by its heap, some thousands.
+PASTED = "steam engine sea " + " ".join(f"said{n}" for n in range(20_000))
+MANY = "has more words than the cluster matches at once: its 100 most telling ones"
+
+
+@pytest.mark.parametrize(
+    ("mode", "place"), [("bm25", "auto"), ("hybrid", "auto"), ("hybrid", "client")]
+)
+def test_a_pasted_page_is_answered_by_its_most_telling_words(searcher, mode, place):
+    asked = {"mode": mode, "tuning": Tuning(place=place), "where": ["year>=1700"], "explain": True}
+    result = searcher.search(PASTED, **asked)
+    (note,) = [each for each in result.notes if "words" in each]
+    assert MANY in note
+    found = {
+        hit.id for hit in result for leg in hit.explanation.legs if leg.leg == "bm25" and leg.rank
+    }
+    assert found == {"engine", "apart", "ship"}
+    for queries in ([("1", PASTED)], [("1", PASTED), ("2", "wool")]):
+        first, *rest = searcher.search_many(queries, **asked)
+        assert ids(first.result) == ids(result)
+        assert MANY in " ".join(first.result.notes)
+        assert all(MANY not in " ".join(each.result.notes) for each in rest)
+
+
+def test_likeness_of_words_is_named_where_it_is_too_much(searcher):
+    tuning = Tuning(bm25=Bm25(fuzziness="AUTO"))
+    with pytest.raises(QueryError, match="by `fuzziness='AUTO'` are more than"):
+        searcher.search(PASTED, mode="bm25", tuning=tuning)
+    assert searcher.search(PASTED, mode="knn").notes == ()

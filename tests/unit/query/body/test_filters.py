@@ -224,3 +224,15 @@ def test_a_whole_request_and_what_is_no_dict():
         check_dsl({"query": {"term": {"lang": "en"}}}, TYPES, "books")
     with pytest.raises(FilterError, match="'lang=en' and must be a dict"):
         check_dsl("lang=en", TYPES, "books")
+
+
+@pytest.mark.parametrize("number", [2**64, -(2**63) - 1, 10**200])
+def test_whole_numbers_beyond_64_bits_are_one_sentence(number):
+    types = target().types
+    said = f"a whole number of {number.bit_length()} bits, and 64 is the most"
+    with pytest.raises(FilterError, match=said):
+        combined_filter(None, [f"year>={number}"], types, "books")
+    with pytest.raises(FilterError, match=said):
+        combined_filter({"range": {"year": {"lt": number}}}, (), types, "books")
+    near = 2**64 - 1 if number > 0 else -(2**63)
+    assert combined_filter({"term": {"year": near}}, (), types, "books")
