@@ -5,12 +5,15 @@ from __future__ import annotations
 import hashlib
 import logging
 import math
+import random
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from encoder.model.locate import canonical, locate
 from evaluation.errors import EvaluationError
@@ -50,9 +53,9 @@ def train(
     if record := finished(folder, settings):
         return _trained(folder, record)
     examples, held_out = split(read_examples(mined, training), training.holdout)
-    with open_workplace(folder, settings) as place:
+    with open_workplace(folder, settings) as place, _seeded(training.seed):
         make = cross_encoder if as_cross_encoder else bi_encoder
-        with _prepared(training.seed):
+        with _silent():
             subject = make(locate(model), training, examples, held_out, device)
         on_told(f"training on {len(examples):,} queries, measuring {len(held_out):,} others")
         record = {
@@ -68,18 +71,33 @@ def train(
 
 
 @contextmanager
-def _prepared(seed: int) -> Iterator[None]:
-    """For the loading of a model: what it draws at random follows the seed, and nothing is said."""
+def _seeded(seed: int) -> Iterator[None]:
+    """What is drawn at random follows the seed; afterwards all is as the program had it."""
+    import torch
     from transformers import set_seed
 
+    python, arrays = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng(devices=range(torch.cuda.device_count())):
+            set_seed(seed)
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(arrays)
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """For the loading of a model, of which its library tells what is no news to us."""
     from encoder.model.quiet import quiet
 
     logger = logging.getLogger("sentence_transformers")
     level = logger.level
-    set_seed(seed)
-    with quiet():
-        logger.setLevel(logging.ERROR)
-        yield
+    try:
+        with quiet():
+            logger.setLevel(logging.ERROR)
+            yield
+    finally:
         logger.setLevel(level)
 
 
@@ -166,9 +184,11 @@ def _reading(model: Any, length: int) -> Iterator[None]:
     limited = before is not None and length < before < math.inf
     if limited:
         model.max_seq_length = length
-    yield
-    if limited:
-        model.max_seq_length = before
+    try:
+        yield
+    finally:
+        if limited:
+            model.max_seq_length = before
 
 
 def _save(subject: Subject, place: Workplace, page: str) -> None:

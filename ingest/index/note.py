@@ -100,10 +100,15 @@ def read_note(index: str, description: Mapping[str, Any]) -> Note | None:
         ) from error
 
 
+def meta_with(mapping: Mapping[str, Any], note: Note | None) -> dict[str, Any]:
+    """The `_meta` of a mapping with a note, of an index that is there or is to be made."""
+    return with_load_note(mapping, asdict(note) if note else None)
+
+
 def put_note(
     cluster: Cluster, index: str, description: Mapping[str, Any], note: Note | None
 ) -> None:
     """Put another note into an index that was described a moment ago, or none; ClusterError."""
-    meta = with_load_note(description["mappings"], asdict(note) if note else None)
+    meta = meta_with(description["mappings"], note)
     with cluster.explaining():
         cluster.client.indices.put_mapping(index=index, body={"_meta": meta})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from cluster.errors import ClusterError
@@ -11,7 +11,7 @@ from ingest.errors import IndexRefusedError
 from ingest.index.aliases.written import check_own_fields, check_takes_documents, writable
 from ingest.index.describe import check_name, find_index
 from ingest.index.loading import OpenIndex, end_half_ended, lease_of
-from ingest.index.note import Note, mark
+from ingest.index.note import Note, mark, meta_with
 from ingest.index.types.plan import telling_of_fields
 from ingest.records import PassageEncoder
 from mappings import (
@@ -23,7 +23,6 @@ from mappings import (
     index_body,
     laid_out,
     read_record,
-    with_load_note,
 )
 from mappings.existing import nested_in, resolved, vectors
 from tandem.base.arguments import checked_arguments
@@ -50,7 +49,7 @@ def create_index(
     alias = note.alias if note else None
     body = planned_body(cluster, name, encoder, shape or Shape(), alias)
     if note is not None:
-        body["mappings"]["_meta"] = with_load_note(body["mappings"], asdict(note))
+        body["mappings"]["_meta"] = meta_with(body["mappings"], note)
         if alias:
             body["aliases"] = {lease_of(name, token): {"is_hidden": True} for token in note.loaders}
     with telling_of_fields(shape or Shape()), cluster.explaining():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from cluster.errors import ClusterError
@@ -11,10 +11,10 @@ from ingest.errors import IndexRefusedError, LostPlaceError
 from ingest.index.describe import aliases, check_name, find_index, leases
 from ingest.index.existing.enrich.prepare import Prepared
 from ingest.index.loading import OpenIndex, enter, is_live, lease_of, loaded_already
-from ingest.index.note import Note, busy, mark, put_note, read_note
+from ingest.index.note import Note, busy, mark, meta_with, put_note, read_note
 from ingest.index.open import check_record
 from ingest.records import PassageEncoder
-from mappings import path_of, with_load_note
+from mappings import path_of
 from mappings.existing import copied_body
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def _made(cluster: Cluster, ready: Prepared, name: str, token: str) -> bool:
     distribution = cluster.capabilities.distribution
     body = copied_body(ready.description, ready.record, distribution, ready.nested)
     note = Note(ready.index, loaders={token: mark()})
-    body["mappings"]["_meta"] = with_load_note(body["mappings"], asdict(note))
+    body["mappings"]["_meta"] = meta_with(body["mappings"], note)
     body["aliases"] = {lease_of(name, token): {"is_hidden": True}}
     try:
         with cluster.explaining():

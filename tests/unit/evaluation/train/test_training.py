@@ -12,6 +12,7 @@ from evaluation import EvaluationError, Training, train
 from evaluation.train.examples import pairs, read_examples, split, triples
 from tests.support import models
 from tests.support.loads import ROOT
+from tests.support.processes.state import state
 
 COLOURS = ("black", "brown", "quartz", "lazy", "five", "quick", "vow", "jump", "box", "sphinx")
 
@@ -179,6 +180,30 @@ def test_other_ways_to_train(tmp_path, start, changes):
         folder, start, tmp_path / "model", training=quick(epochs=1, **changes), device="cpu"
     )
     assert found.steps == 4
+
+
+def test_a_program_finds_everything_global_as_it_left_it(trained, tmp_path, start):
+    """Also where it fails: a library that sets the level of its log is imported by now."""
+    _, folder, _ = trained
+    before = state()
+    train(folder / "mined", start, tmp_path / "again", training=quick(epochs=1), device="cpu")
+    after = state()
+    assert {name: after[name] for name in after if after[name] != before[name]} == {}
+
+    def failing(said):
+        raise KeyError("a caller's own")
+
+    with pytest.raises(KeyError):
+        train(
+            folder / "mined",
+            start,
+            tmp_path / "failed",
+            training=quick(epochs=1),
+            device="cpu",
+            on_told=failing,
+        )
+    after = state()
+    assert {name: after[name] for name in after if after[name] != before[name]} == {}
 
 
 def test_a_judge_from_the_same_data(tmp_path, start):
