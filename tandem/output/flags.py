@@ -14,6 +14,8 @@ import shlex
 
 import click
 
+from mappings.types import FLAT
+
 # Parameter -> what sets it on the command line; with its record where two share a name.
 FLAGS = {
     # the cluster
@@ -185,8 +187,13 @@ def _given(flag: str, value: str) -> str | None:
         return None
     if isinstance(read, bool):
         return flag
-    values = read if isinstance(read, list) else [read]
-    words = [json.dumps(each) if isinstance(each, dict) else str(each) for each in values]
-    if not all(word.isprintable() for word in words):
+    if flag == FLAGS["field_types"] and isinstance(read, dict):
+        given = [
+            ("--flatten", n) if kind == FLAT else (flag, f"{n}={kind}") for n, kind in read.items()
+        ]
+    else:
+        values = read if isinstance(read, list) else [read]
+        given = [(flag, json.dumps(e) if isinstance(e, dict) else str(e)) for e in values]
+    if not all(word.isprintable() for _, word in given):
         return None
-    return " ".join(f"{flag} {shlex.quote(word)}".strip() for word in words)
+    return " ".join(f"{flag} {shlex.quote(word)}".strip() for flag, word in given)

@@ -20,10 +20,13 @@ _NAMES = {BM25: "BM25", KNN: "kNN"}
 
 
 def without_vectors(found: Any) -> Any:
-    """What is printed as JSON, with how many numbers a vector has in its place."""
+    """What is printed as JSON, with how many numbers a vector has in its place.
+
+    A vector is a list of numbers, or the text of one, as tables have it.
+    """
     if isinstance(found, dict):
         return {name: without_vectors(each) for name, each in found.items()}
-    if isinstance(found, list) and (length := vector_length(found)) is not None:
+    if isinstance(found, list | str) and (length := vector_length(found)) is not None:
         several = f"{len(found)} vectors of " if isinstance(found[0], list) else ""
         return f"{several}{length} numbers"
     return [without_vectors(each) for each in found] if isinstance(found, list) else found

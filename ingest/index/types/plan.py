@@ -15,7 +15,7 @@ from ingest.index.types.infer import infer_types, leaves
 from ingest.records import Document
 from mappings import Fields, Shape
 from mappings.body import metadata_properties
-from mappings.types import field_mapping, stored_types, type_of
+from mappings.types import FLAT, field_mapping, stored_types, type_of
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -160,7 +160,8 @@ def said_of_too_many(count: int, shape: Shape) -> str:
     """What is wrong with so many fields, and the cure that fits them."""
     tops = Counter(name.split(".")[0] for name in shape.field_types if "." in name)
     largest = tops.most_common(1)
-    cure = f"`field_types` {largest[0][0]}=flat makes the largest a flat object" if largest else ""
+    flat = {name: FLAT for name, _ in largest}
+    cure = f"`field_types={flat}` makes the largest a flat object" if flat else ""
     cure = cure or "leave some out with `drop_fields`, by a pattern such as 'emb_*'"
     return (
         f"the documents have {count:,} fields of metadata, which is more than an index takes "

@@ -163,6 +163,7 @@ class _Request:
         """Show what would be done."""
         from ingest import Plan, checked
         from ingest.run.dry_run import dry_run
+        from tandem.output.hits import without_vectors
 
         confirm = (lambda count, sample: False) if prune else None
         plan = Plan(confirm_prune=confirm, **self.settings)
@@ -181,7 +182,7 @@ class _Request:
         for warning in found.warnings:
             click.echo(f"Warning: {warning}", err=True)
         if as_json:
-            print_json(found.to_json())
+            print_json(without_vectors(found.to_json()))
         else:
             show_passages(found)
         return 0

@@ -86,10 +86,12 @@ def test_rejected_documents_make_exit_code_3_and_the_same_command_the_same_sourc
 def test_a_dry_run_shows_passages_and_mapping_and_touches_nothing(
     tandem, opensearch, index_name, tmp_path
 ):
-    source = write_jsonl(tmp_path / "a.jsonl", documents(5))
+    rows = [{**each, "emb": [0.25] * 300} for each in documents(5)]
+    source = write_jsonl(tmp_path / "a.jsonl", rows)
     words = (source, "--index", index_name, "--dry-run", "--template", "{title}: {text}")
     code, out, _ = tandem(*words)
     assert code == 0
+    assert "0.25" not in out
     assert "{title}: {text}" in out
     assert "Title 2: Document number 2" in " ".join(out.split())
     assert "Document number 3" not in out
@@ -97,6 +99,8 @@ def test_a_dry_run_shows_passages_and_mapping_and_touches_nothing(
     code, out, _ = tandem(*words, "--json")
     found = json.loads(out)
     assert [each["id"] for each in found["passages"]] == ["d0", "d1", "d2"]
+    assert (found["types"]["emb"], "0.25" in out) == ("unindexed", False)
+    assert found["passages"][0]["stored"]["emb"] == "300 numbers"
     assert all(5 < each["tokens"] < 40 for each in found["passages"])
     assert found["body"]["mappings"]["properties"]["vector"]["dimension"] == 384
     assert found["template"] == "{title}: {text}"

@@ -20,6 +20,10 @@ def command(name):
         ("leave it out with `drop_fields=['']`", "leave it out with --drop-field ''"),
         ("(`Reading.max_bytes`)", "(--max-document-mb)"),
         (
+            "`field_types={'a': 'flat', 'b c': 'date'}`",
+            "--flatten a --field-type 'b c=date'",
+        ),
+        (
             "give `user` with `password`.",
             "give --user with TANDEM_PASSWORD or --password-file.",
         ),

@@ -122,9 +122,15 @@ def test_nothing_found_and_incomplete_are_said(capsys):
 
 
 def test_vectors_are_counted_where_they_would_be_printed():
-    source = {"emb": [0.5] * 384, "many": [[0.5] * 128] * 3, "stars": [4.5, 3], "names": ["a"]}
+    source = {
+        "emb": [0.5] * 384,
+        "cell": str([0.5] * 300),
+        "many": [[0.5] * 128] * 3,
+        "stars": [4.5, 3],
+        "names": ["a"],
+    }
     printed = {"hits": [{"rank": 1, "source": source}]}
     shown = without_vectors(printed)["hits"][0]["source"]
-    assert shown["emb"] == "384 numbers"
+    assert (shown["emb"], shown["cell"]) == ("384 numbers", "300 numbers")
     assert shown["many"] == "3 vectors of 128 numbers"
     assert (shown["stars"], shown["names"]) == ([4.5, 3], ["a"])

@@ -173,9 +173,9 @@ def test_more_fields_than_an_index_takes_are_told_with_the_cure_that_works(opens
     rows = [{"id": "1", "text": "x", "scores": {f"s{n}": n for n in range(1100)}}]
     given = {"cluster": opensearch, "encoder": StubEncoder(), "index": index_name}
     (warning,) = dry_run(rows, **given).warnings
-    for said in ("1,100 fields", "`field_types` scores=flat"):
+    for said in ("1,100 fields", "`field_types={'scores': 'flat'}`"):
         assert said in warning
-    with pytest.raises(IndexRefusedError, match="`field_types` scores=flat"):
+    with pytest.raises(IndexRefusedError, match=r"`field_types={'scores': 'flat'}`"):
         ingested(rows, **given)
     flat = Plan(shape=Shape(field_types={"scores": "flat"}))
     assert ingested(rows, plan=flat, **given).written == 1
