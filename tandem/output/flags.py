@@ -118,6 +118,8 @@ COMMANDS = {
     "remove_search_settings": "tandem index untune",
     "EmbeddedNode.start": "tandem node start",
 }
+# Of `field_types`, what has a flag of its own.
+_OF_TYPES = {FLAT: "--flatten"}
 _MARKED = re.compile(r"`([A-Za-z_.]+)(?:=([^`]+)|(\([^`]*\)))?`")
 _FLAG = re.compile(r"(?<![\w-])--?[a-z][a-z-]*")
 
@@ -189,7 +191,8 @@ def _given(flag: str, value: str) -> str | None:
         return flag
     if flag == FLAGS["field_types"] and isinstance(read, dict):
         given = [
-            ("--flatten", n) if kind == FLAT else (flag, f"{n}={kind}") for n, kind in read.items()
+            (_OF_TYPES[kind], name) if kind in _OF_TYPES else (flag, f"{name}={kind}")
+            for name, kind in read.items()
         ]
     else:
         values = read if isinstance(read, list) else [read]

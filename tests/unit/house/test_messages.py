@@ -23,6 +23,8 @@ MARKED = re.compile(r"`([A-Za-z_.]+)(?:=[^`]+)?`")
 CALLED = re.compile(r"`([A-Za-z_.]+)\(")
 # Of Java, and of every program.
 OF_OTHERS = {"--list-modules", "--add-modules", "--help"}
+# Tables of which `in_flags` takes what the running command has; --flatten comes with --field-type.
+OF_TABLES = ("FLAGS", "_MEANT", "_OF_TYPES")
 COMMAND_OF_PIP = re.compile(r"`pip [^`]*`")
 
 
@@ -163,7 +165,7 @@ def test_whichever_command_says_it_has_the_flag(options):
         assert todo[0] in everything, name
         while todo:
             key = todo.pop()
-            if key in seen or key not in everything or key[1] in ("FLAGS", "_MEANT"):
+            if key in seen or key not in everything or key[1] in OF_TABLES:
                 continue
             seen.add(key)
             todo += everything[key][0]
