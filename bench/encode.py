@@ -27,9 +27,8 @@ from rich.progress import track
 from rich.table import Table
 from sentence_transformers import SentenceTransformer
 
-from bench.memory import peak_megabytes
 from bench.products import needed_operations, rates
-from bench.report import verdict
+from bench.report import peak_megabytes, verdict
 from encoder import Encoder
 from encoder.batching.batches import Item, Pool
 from encoder.batching.streams import POOL_TEXTS

@@ -1,6 +1,36 @@
-"""How every benchmark says whether it reached what it should."""
+"""What benchmarks share: whether they reached what they should, and the peak memory of a way."""
 
 from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+from encoder.model.locate import locate
+
+ROOT = Path(__file__).resolve().parents[1]
+CHILD = """
+import json, re, sys
+from pathlib import Path
+way, model, texts = sys.argv[1], sys.argv[2], json.loads(sys.stdin.read())
+if way == "theirs":
+    from sentence_transformers import SentenceTransformer
+    SentenceTransformer(model, device="cpu", model_kwargs={"dtype": "float32"}).encode(texts)
+else:
+    from encoder import Encoder
+    Encoder.load(model, precision=way, device="cpu").encode_passages(texts)
+print(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1])
+"""
+
+
+def peak_megabytes(way: str, model: str, texts: list[str]) -> float:
+    """Peak resident memory of a process that does nothing else."""
+    command = [sys.executable, "-c", CHILD, way, str(locate(model))]
+    done = subprocess.run(
+        command, input=json.dumps(texts), capture_output=True, text=True, cwd=ROOT, check=True
+    )
+    return int(done.stdout.split()[-1]) / 1e3
 
 
 def verdict(what: str, value: float, target: float, *, at_least: bool) -> None:
