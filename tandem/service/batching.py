@@ -19,27 +19,38 @@ WAIT_SECONDS = 0.002
 MOST_TEXTS = 256
 
 
+class Encoded(NamedTuple):
+    """Of each text its vector, float32 [n, dim], and how many tokens it has."""
+
+    vectors: Vectors
+    tokens: Sequence[int]
+
+
 class _Asked(NamedTuple):
     texts: Sequence[str]
-    answer: Future[Vectors]
+    answer: Future[Encoded]
 
 
 class Batcher:
     """One thread that encodes what callers of any thread ask for.
 
-    encode: texts -> float32 [n, dim]; seen: called with the number of texts of each batch.
+    encode: texts -> float32 [n, dim]; count: texts -> tokens of each; seen: called with the number
+    of texts of each batch.
     """
 
     def __init__(
-        self, encode: Callable[[Sequence[str]], Vectors], seen: Callable[[int], None]
+        self,
+        encode: Callable[[Sequence[str]], Vectors],
+        count: Callable[[Sequence[str]], Sequence[int]],
+        seen: Callable[[int], None],
     ) -> None:
-        self._encode, self._seen = encode, seen
+        self._encode, self._count, self._seen = encode, count, seen
         self._asked: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
-    def submit(self, texts: Sequence[str]) -> Future[Vectors]:
-        """The vectors of the texts, float32 [n, dim], when they are there; none give none."""
+    def submit(self, texts: Sequence[str]) -> Future[Encoded]:
+        """The vectors of the texts, and their tokens, when they are there; none give none."""
         asked = _Asked(texts, Future())
         self._asked.put(asked)
         return asked.answer
@@ -77,7 +88,7 @@ class Batcher:
         texts = [text for each in together for text in each.texts]
         self._seen(len(texts))
         try:
-            vectors = self._encode(texts)
+            found = Encoded(self._encode(texts), self._count(texts))
         except Exception as error:
             if len(together) == 1:
                 together[0].answer.set_exception(error)
@@ -88,5 +99,6 @@ class Batcher:
             return
         start = 0
         for each in together:
-            each.answer.set_result(vectors[start : start + len(each.texts)])
-            start += len(each.texts)
+            end = start + len(each.texts)
+            each.answer.set_result(Encoded(found.vectors[start:end], found.tokens[start:end]))
+            start = end

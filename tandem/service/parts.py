@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from cluster import Cluster
 from encoder import CrossEncoder, Encoder
 from query import Searcher
-from tandem.service.batching import Batcher
+from tandem.service.batching import Batcher, Encoded
 from tandem.service.door.observe import Metrics
 
 T = TypeVar("T")
@@ -36,7 +36,7 @@ class BatchedQueries:
 
     def encode_queries(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Unit vectors, float32 [n, dim]."""
-        return self._batcher.submit(texts).result()
+        return self._batcher.submit(texts).result().vectors
 
 
 @dataclass
@@ -52,8 +52,9 @@ class Parts:
     def __post_init__(self) -> None:
         """Start the threads that encode."""
         seen = self.metrics.batch.observe
-        self.queries = Batcher(self.encoder.encode_queries, seen)
-        self.passages = Batcher(self.encoder.encode_passages, seen)
+        count = self.encoder.count_tokens
+        self.queries = Batcher(self.encoder.encode_queries, count, seen)
+        self.passages = Batcher(self.encoder.encode_passages, count, seen)
         self._searchers: dict[str, Searcher] = {}
         self._lock = threading.Lock()
 
@@ -73,8 +74,8 @@ class Parts:
         """Do it in a thread; a request that is given up does not wait for it."""
         return await anyio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=self._limiter)
 
-    async def encoded(self, batcher: Batcher, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Unit vectors, float32 [n, dim], encoded with what others ask for at the same time."""
+    async def encoded(self, batcher: Batcher, texts: Sequence[str]) -> Encoded:
+        """Unit vectors and tokens, encoded with what others ask for at the same time."""
         return await asyncio.wrap_future(batcher.submit(texts))
 
     @cached_property

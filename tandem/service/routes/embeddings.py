@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
+import orjson
 from fastapi import APIRouter
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
 
 from tandem.service.parts import Parts
 
@@ -34,24 +35,28 @@ def router(parts: Parts) -> APIRouter:
     routes = APIRouter(tags=["embeddings"])
     encoder = parts.encoder
 
-    @routes.post("/v1/embeddings")
-    async def embeddings(asked: EmbeddingsRequest) -> dict[str, Any]:
+    @routes.post("/v1/embeddings", response_model=None)
+    async def embeddings(asked: EmbeddingsRequest) -> Response:
         """Unit vectors of texts, in their order; cosine is their product."""
         texts = _texts(asked.input)
         _check_model(asked.model, encoder.name)
         dim = _dimensions(asked.dimensions, encoder.dim)
         batcher = parts.queries if asked.input_type == "query" else parts.passages
-        vectors = await parts.encoded(batcher, texts)
-        tokens = sum(await parts.run(lambda: encoder.count_tokens(texts)))
-        return {
+        found = await parts.encoded(batcher, texts)
+        tokens = sum(found.tokens)
+        answer = {
             "object": "list",
             "data": [
                 {"object": "embedding", "index": n, "embedding": _shown(row, asked.encoding_format)}
-                for n, row in enumerate(_cut(vectors, dim))
+                for n, row in enumerate(_cut(found.vectors, dim))
             ],
             "model": encoder.name,
             "usage": {"prompt_tokens": tokens, "total_tokens": tokens},
         }
+        # Of many small answers, making JSON of their numbers is a great part.
+        return Response(
+            orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY), media_type="application/json"
+        )
 
     @routes.get("/v1/models")
     async def models() -> dict[str, Any]:
@@ -109,6 +114,7 @@ def _cut(vectors: NDArray[np.float32], dim: int) -> NDArray[np.float32]:
     return cut / lengths
 
 
-def _shown(row: Sequence[float] | NDArray[np.float32], form: str) -> list[float] | str:
-    array = np.asarray(row, dtype="<f4")
-    return array.tolist() if form == "float" else base64.b64encode(array.tobytes()).decode()
+def _shown(row: NDArray[np.float32], form: str) -> NDArray[np.float32] | str:
+    if form == "float":
+        return np.ascontiguousarray(row)
+    return base64.b64encode(row.astype("<f4").tobytes()).decode()

@@ -29,7 +29,7 @@ def slow():
 
 @pytest.fixture
 def batcher(slow):
-    made = Batcher(slow, lambda count: None)
+    made = Batcher(slow, lambda texts: [1] * len(texts), lambda count: None)
     yield made
     slow.may.set()
     made.close()
@@ -41,9 +41,9 @@ def test_who_gave_up_stops_nobody(slow, batcher):
     gone, stays = batcher.submit(["bb"]), batcher.submit(["ccc", "dddd"])
     assert gone.cancel()
     slow.may.set()
-    assert first.result(60).tolist() == [[1]]
-    assert stays.result(60).tolist() == [[3], [4]]
-    assert batcher.submit(["e"]).result(60).tolist() == [[1]]
+    assert first.result(60).vectors.tolist() == [[1]]
+    assert stays.result(60).vectors.tolist() == [[3], [4]]
+    assert batcher.submit(["e"]).result(60).vectors.tolist() == [[1]]
 
 
 def test_a_text_that_fails_costs_its_caller_alone(slow, batcher):
@@ -51,7 +51,7 @@ def test_a_text_that_fails_costs_its_caller_alone(slow, batcher):
     assert slow.begun.wait(60)
     bad, good = batcher.submit([""]), batcher.submit(["bb"])
     slow.may.set()
-    assert first.result(60).tolist() == [[1]]
-    assert good.result(60).tolist() == [[2]]
+    assert first.result(60).vectors.tolist() == [[1]]
+    assert good.result(60).vectors.tolist() == [[2]]
     with pytest.raises(ValueError, match="empty"):
         bad.result(60)
