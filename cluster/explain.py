@@ -99,7 +99,7 @@ def _unanswered(error: BaseException, where: ErrorContext) -> ClusterError:
     if sentence := sentence_of(text, where.url, where.access.proxies):
         return UnreachableError(sentence)
     last = causes[-1]
-    said = redacted_urls(f"{type(last).__name__}: {last}")
+    said = redacted_urls(f"{type(last).__name__}: {last}".removesuffix(": "))
     return UnreachableError(f"{where.url} cannot be reached: {said}.")
 
 

@@ -21,6 +21,7 @@ from encoder.selection.build import SMALLEST_NORM, OnStep
 from encoder.selection.candidates import INT8, EngineOptions, SelectedEngine
 from encoder.selection.measure import Model, ModelRunner
 from tandem.base.arguments import as_list, checked_arguments
+from tandem.base.errors import one_line
 from tandem.base.memory import lacks_memory
 from tandem.base.running import Backend, Precision
 from tandem.base.vectors import Vector
@@ -187,7 +188,7 @@ def _width(runner: ModelRunner, probe: Batch, model_spec: ModelSpec) -> int:
     except RuntimeError as error:
         if lacks_memory(error):
             raise
-        said = " ".join(str(error).split())[:200].rstrip(".")
+        said = one_line(error)
         raise ModelDamagedError(
             f"the modules of the model in {model_spec.folder} do not fit together ({said}): fetch "
             "the model again, or correct its settings."

@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
 from cluster.errors import AccessError, ClusterError
+from tandem.base.errors import one_line
 
 # Managed clusters, and Serverless.
 SERVICES = ("es", "aoss")
@@ -85,7 +86,7 @@ class Signer:
 
 
 def _no_credentials(error: Exception) -> AccessError:
-    said = " ".join(str(error).split()).rstrip(".")
+    said = one_line(error)
     return AccessError(f"no credentials for Amazon's services are to be had ({said}): {_CURE}.")
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from cluster.access.credentials import redacted_urls
 from cluster.errors import DownloadError
+from tandem.base.errors import one_line
 
 # Called with (what, done, total or None), in bytes.
 # To tell how far it is: (what, bytes done, bytes in all or None).
@@ -157,7 +158,7 @@ def _download(
         with _system_trust():
             return Path(component.artifact(packaging=artifact.packaging).resolve())
     except (requests.RequestException, RuntimeError, OSError) as error:
-        said = redacted_urls(_first_line(error))
+        said = redacted_urls(one_line(error, 500))
         raise DownloadError(
             f"{artifact.filename} ({artifact.size:,} bytes) could not be fetched into "
             f"{folder.parent}: {said}; check the network and run the command again, "
@@ -193,10 +194,6 @@ def _reporter(artifact: Artifact, on_progress: OnDownload | None) -> Any:
         yield update
 
     return reporter
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 def _verify(artifact: Artifact, path: Path) -> None:

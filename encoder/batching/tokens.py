@@ -18,6 +18,7 @@ from encoder.model.modules import (
     TransformerSpec,
     max_length,
 )
+from tandem.base.errors import one_line
 
 # Any of these, or transformers makes a tokenizer that knows no words.
 # The largest vocabularies of models have a tenth of it.
@@ -120,7 +121,7 @@ def load_tokenizer(spec: InputSpec) -> Tokenizer:
         tokenizer: Tokenizer = Tokenizer.from_str(loaded.backend_tokenizer.to_str())
     except Exception as error:  # tokenizers raises plain Exception
         raise ModelDamagedError(
-            f"the tokenizer in {spec.folder} cannot be loaded ({_short(error)}): fetch the model "
+            f"the tokenizer in {spec.folder} cannot be loaded ({one_line(error)}): fetch the model "
             "again."
         ) from error
     if spec.lower_case and not _lowers(json.loads(tokenizer.to_str())["normalizer"]):
@@ -140,12 +141,8 @@ def read_tokenizer(path: Path) -> Tokenizer:
         return Tokenizer.from_file(str(path))
     except Exception as error:  # tokenizers raises plain Exception
         raise ModelDamagedError(
-            f"the tokenizer {path} cannot be read ({_short(error)}): fetch the model again."
+            f"the tokenizer {path} cannot be read ({one_line(error)}): fetch the model again."
         ) from error
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
 
 
 def _lowers(normalizer: dict[str, Any] | None) -> bool:

@@ -13,6 +13,7 @@ from encoder.engines.openvino_engine import require
 from encoder.engines.scoring import Ints, Scoring, log_odds, sigmoid
 from encoder.errors import ModelDamagedError, ModelNotFoundError, ModelRefusedError
 from encoder.forks import check_process
+from tandem.base.errors import one_line
 
 # Inputs by the names that exporters give them.
 _IDS, _MASK, _KINDS = "input_ids", "attention_mask", "token_type_ids"
@@ -34,8 +35,7 @@ def build(file: Path) -> Scoring:
         compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     except RuntimeError as error:
         raise ModelDamagedError(
-            f"{file} cannot be run ({' '.join(str(error).split())[:200]}): fetch it again, or "
-            "export it anew."
+            f"{file} cannot be run ({one_line(error)}): fetch it again, or export it anew."
         ) from error
     names = [each.get_any_name() for each in model.inputs]
     process = os.getpid()

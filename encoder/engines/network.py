@@ -25,6 +25,7 @@ from encoder.model.modules import (
 )
 from encoder.model.quiet import quiet
 from encoder.model.schema import Config
+from tandem.base.errors import one_line
 
 # Weights of heads that no pooling uses; their lack changes nothing.
 _UNUSED = ("pooler.", "cls.", "lm_head.", "position_ids")
@@ -221,7 +222,7 @@ def _refusal(folder: Path, described: Config, error: Exception) -> EncoderError:
             "version of transformers does not know: use a newer one, or another model."
         )
     return ModelDamagedError(
-        f"{folder / 'config.json'} is wrong ({_short(error)}): fetch the model again, or correct "
+        f"{folder / 'config.json'} is wrong ({one_line(error)}): fetch the model again, or correct "
         "the file."
     )
 
@@ -242,7 +243,7 @@ def load_pretrained(kind: Any, folder: Path, config: Any) -> nn.Module:
             Exception
         ) as error:  # safetensors, pickle, torch and transformers each have their own
             raise ModelDamagedError(
-                f"the weights in {folder} cannot be loaded ({_short(error)}): fetch the model "
+                f"the weights in {folder} cannot be loaded ({one_line(error)}): fetch the model "
                 "again, as safetensors where there is a choice."
             ) from error
     missing = sorted(each for each in info["missing_keys"] if not any(u in each for u in _UNUSED))
@@ -252,7 +253,3 @@ def load_pretrained(kind: Any, folder: Path, config: Any) -> nn.Module:
             "them: fetch the model again."
         )
     return model  # type: ignore[no-any-return]
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__

@@ -16,6 +16,7 @@ import numpy as np
 from encoder.batching.batches import MOST_THREADS, Batch, Vectors
 from encoder.errors import EncoderError
 from encoder.forks import in_each_child
+from tandem.base.errors import one_line
 from tandem.base.memory import NO_MEMORY, lacks_memory
 
 BUDGET = 1024
@@ -144,7 +145,7 @@ class OpenVinoEngine:
         except RuntimeError as error:
             if lacks_memory(error):
                 raise EncoderError(NO_MEMORY) from error
-            said = " ".join(str(error).split())[:200]
+            said = one_line(error)
             raise EncoderError(
                 f"OpenVINO cannot run {self._path} ({said}): delete that folder to convert the "
                 "model again, or use `backend='torch'`."

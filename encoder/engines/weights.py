@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from encoder.errors import ModelDamagedError
+from tandem.base.errors import one_line
 
 SAFETENSORS = "model.safetensors"
 PICKLE = "pytorch_model.bin"
@@ -34,7 +35,7 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
             f"{folder} has no weights ({SAFETENSORS}): fetch the whole model again."
         ) from error
     except Exception as error:  # safetensors, pickle and torch each have their own
-        said = " ".join(str(error).split())[:200]
+        said = one_line(error)
         raise ModelDamagedError(
             f"the weights {path} cannot be read ({said}): fetch the model again."
         ) from error

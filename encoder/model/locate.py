@@ -9,6 +9,7 @@ from pathlib import Path
 
 from encoder.errors import ModelNotFoundError, ModelRefusedError
 from encoder.model.folder import MODULES
+from tandem.base.errors import one_line
 from tandem.base.folders import expanded
 
 # Packages that carry a model with its weights: name -> (package, folder in it).
@@ -141,7 +142,7 @@ def _fetched(name: str, *, local: bool = False) -> Path:
         # Its causes are pages of the hub's client, and say nothing more than this.
         raise _not_found(name, _why_unreachable(error)) from None
     except (OSError, ValueError) as error:
-        said = (" ".join(str(error).split()) or type(error).__name__)[:160].rstrip(".")
+        said = one_line(error, 160)
         raise _not_found(name, said) from None
 
 

@@ -22,6 +22,7 @@ from encoder.engines.openvino_engine import MODEL
 from encoder.errors import EncoderError
 from encoder.model.modules import Route
 from tandem.base.children import environment
+from tandem.base.errors import one_line
 
 # Of our environment: where libraries and temporary files are, and how many threads there may be.
 _KEPT = (
@@ -119,7 +120,7 @@ def _convert(route: Route, folder: Path) -> None:
             )
             converted = openvino.convert_model(exported)
     except Exception as error:  # torch.export and OpenVINO raise many kinds
-        said = " ".join(str(error).split())[:200]
+        said = one_line(error)
         raise EncoderError(
             f"the model cannot be converted to OpenVINO ({said}): use `backend='torch'`."
         ) from error
@@ -156,7 +157,7 @@ def _save(model: Any, folder: Path) -> None:
     try:
         openvino.save_model(model, str(folder / MODEL), compress_to_fp16=False)
     except RuntimeError as error:  # what a full disk is to OpenVINO
-        raise OSError(f"OpenVINO cannot write there: {error}") from error
+        raise OSError(f"OpenVINO cannot write there: {one_line(error)}") from error
 
 
 def _after_gelu(model: Any) -> list[str]:

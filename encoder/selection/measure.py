@@ -26,6 +26,7 @@ from encoder.selection.candidates import (
     from_notes,
     to_notes,
 )
+from tandem.base.errors import one_line
 
 ROUNDS = 2
 _NOTES = "measured.json"
@@ -172,7 +173,7 @@ def _measure(factory: EngineFactory, candidate: Candidate) -> Measured:
     except EncoderError as error:
         return Measured(candidate, fault=str(error))
     except (RuntimeError, MemoryError) as error:
-        said = " ".join(str(error).split())[:200]
+        said = one_line(error)
         cpu = candidate.device == "cpu"
         cure = "name another `backend` or `precision`" if cpu else "use `device='cpu'`"
         return Measured(candidate, fault=f"{candidate} fails here ({said}): {cure}.")

@@ -12,3 +12,8 @@ TandemError
 
 class TandemError(Exception):
     """Base of every error of every room: one sentence with what was wrong, where, and the cure."""
+
+
+def one_line(error: BaseException, most: int = 200) -> str:
+    """What an error says, on one line and without a full stop; its name where it says nothing."""
+    return " ".join(str(error).split())[:most].rstrip(".") or type(error).__name__

@@ -5,6 +5,7 @@ The distributions are shared with the product's own cache, so a second run fetch
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import os
 import shutil
@@ -124,10 +125,14 @@ class JavaServer:
         user, java, folder = node_user(), self.java(), self.distribution()
         prepare(self.layout, folder, user, java, {**self.own_settings(), **self.settings})
         os.replace(self.layout.config / "opensearch.yml", self.layout.config / self.config_file)
+        self.configure(self.layout.config)
         self.identity = process.new_identity(user.uid, self.program(folder))
         words = command(self.layout, self.identity, self.port)
         self.pid = process.spawn(words, self.layout.log, user, self.variables(java), folder)
         self.port = int(self._published().rsplit(":", 1)[1])
+
+    def configure(self, folder: Path) -> None:
+        """Change what else is configured, in files that are there and stay their user's."""
 
     def _published(self) -> str:
         deadline = time.monotonic() + START_SECONDS
@@ -197,10 +202,15 @@ class ElasticsearchServer(JavaServer):
 
 
 class SecuredServer(JavaServer):
-    """OpenSearch 2.19.1 with TLS and users: admin/admin, and readall/readall who may only read."""
+    """OpenSearch 2.19.1 with TLS and users: admin/admin, and readall/readall who may only read.
+
+    Also those of tokens (JWT) that token_key signs, by their claim `roles`, and of certificates of
+    its authority, by their organizational unit.
+    """
 
     user = "admin"
     password = "admin"
+    token_key = b"of the tests alone, and long enough for any algorithm of HMAC: sixty-four"
 
     @property
     def url(self) -> str:
@@ -229,10 +239,28 @@ class SecuredServer(JavaServer):
             f"{security}.ssl.http.enabled": True,
             f"{security}.ssl.http.keystore_filepath": "node.p12",
             f"{security}.ssl.http.keystore_type": "PKCS12",
+            f"{security}.ssl.http.truststore_filepath": "trust.p12",
+            f"{security}.ssl.http.truststore_type": "PKCS12",
+            f"{security}.ssl.http.clientauth_mode": "OPTIONAL",
             f"{security}.allow_default_init_securityindex": True,
             # Lets the admin make users.
             f"{security}.restapi.roles_enabled": "all_access",
         }
+
+    def configure(self, folder: Path) -> None:
+        """Let tokens and certificates say who somebody is."""
+        file = folder / "opensearch-security" / "config.yml"
+        text = file.read_text("utf-8")
+        for domain in ("jwt_auth_domain", "clientcert_auth_domain"):
+            before, after = text.split(f"{domain}:", 1)
+            text = f"{before}{domain}:" + after.replace(
+                "http_enabled: false", "http_enabled: true", 1
+            )
+        key = base64.b64encode(self.token_key).decode()
+        text = text.replace("base64 encoded HMAC key or public RSA/ECDSA pem key", key)
+        text = text.replace("roles_key: null", "roles_key: roles", 1)
+        unit = "username_attribute: cn\n            roles_attribute: ou #"
+        file.write_text(text.replace("username_attribute: cn #", unit, 1), "utf-8")
 
     def program(self, folder: Path) -> Path:
         return program(folder)

@@ -18,6 +18,7 @@ from ingest.read.formats.jsonl import AHEAD, RowStream, Text, read_jsonl
 from ingest.read.values import ID_FIELDS, MOST_LEVELS, TEXT_FIELDS, TITLE_FIELDS, is_odd, kind_of
 from ingest.records import Origin, Reject, Row
 from ingest.settings import Reading
+from tandem.base.errors import one_line
 
 _ITEM = ".item"
 # What the answer of a search says of its shards is no list of documents.
@@ -120,7 +121,7 @@ def _elements(text: Text, path: str, most: int) -> Iterator[Row | Reject]:
         try:
             value = next(found, _END)
         except (ijson.JSONError, UnicodeDecodeError) as error:
-            said = " ".join(str(error).split())[:100]
+            said = one_line(error, 100)
             raise SourceError(
                 f"{text.name} is broken JSON after document {source.documents} ({said}): write it "
                 "again, and run the same command; what was stored is kept."

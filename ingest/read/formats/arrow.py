@@ -13,6 +13,7 @@ from ingest.errors import SourceError
 from ingest.read.sources.files import Position, SourceFile, at_random
 from ingest.read.values import Unfit, column_twice, fault_of, is_odd, repeated
 from ingest.records import Origin, Row
+from tandem.base.errors import one_line
 
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 # What Arrow raises for a value that Python cannot hold; its own errors are among these.
@@ -85,7 +86,7 @@ def _cell(scalar: Any) -> Any:
     except _UNREADABLE as error:
         if isinstance(error, OverflowError) and types.is_temporal(scalar.type):
             return Unfit("a date outside the years 1 to 9999", f"{scalar.type} {scalar.value}")
-        said = " ".join(str(error).split())[:200].rstrip(".")
+        said = one_line(error)
         return Unfit(f"a value that cannot be read as {scalar.type} ({said})", "unreadable")
 
 
@@ -181,7 +182,7 @@ def read_columnar(source: SourceFile, kind: str, position: Position) -> Iterator
     except FileNotFoundError as error:
         raise SourceError(f"{source.name} cannot be read: it was removed meanwhile.") from error
     except (pyarrow.ArrowException, OSError, EOFError) as error:
-        said = " ".join(str(error).split())[:200].rstrip(".")
+        said = one_line(error)
         raise SourceError(
             f"{source.name} is damaged or no {kind} file after row {number} ({said}): "
             "fetch or write it again, and run the same command; what was stored is kept."

@@ -13,6 +13,7 @@ from typing import IO, Any, cast
 from ingest.errors import SourceError
 from ingest.read.sources.files import BEIR_CORPUS, SourceFile, at_random, chosen
 from ingest.read.sources.streams import DAMAGE, Stream, decompressed
+from tandem.base.errors import one_line
 
 # What an office document holds, and what it is.
 _OFFICE = {
@@ -38,7 +39,7 @@ def members(source: SourceFile, kind: str, main: str = BEIR_CORPUS) -> Members:
         with at_random(source, kind) as file:
             yield from _of_zip(file, source.name, main) if kind == "zip" else _of_tar(file, main)
     except _DAMAGE as error:
-        said = " ".join(str(error).split())[:200].rstrip(".")
+        said = one_line(error)
         raise SourceError(f"{source.name} cannot be read ({said}): unpack it first.") from error
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 from ingest.errors import SourceError
+from tandem.base.errors import one_line
 
 
 class Stream(Protocol):
@@ -91,6 +92,6 @@ def bounded_lines(stream: Stream, name: str, most: int) -> Iterator[Line]:
 def damaged(name: str, line: int, error: Exception) -> SourceError:
     """The sentence for a source that cannot be read on after a line."""
     return SourceError(
-        f"{name} is damaged or cut short after line {line} ({error}): fetch or write it "
+        f"{name} is damaged or cut short after line {line} ({one_line(error)}): fetch or write it "
         "again, and run the same command; what was stored is kept."
     )

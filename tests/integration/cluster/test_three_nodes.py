@@ -1,4 +1,4 @@
-"""Three nodes: loads and searches go on, and lose nothing, when any one of them is killed."""
+"""Three nodes: all work goes on, and loses nothing, when any one of them is killed."""
 
 import threading
 import time
@@ -6,10 +6,11 @@ import time
 import pytest
 
 from cluster import connect
-from ingest import Plan, Writing, ingest
+from ingest import Plan, Writing, enrich, ingest
 from mappings import Shape
 from query import Searcher
 from tests.integration.cluster.nodes import three_nodes
+from tests.integration.ingest.existing.books import make_index
 from tests.support.loads import documents, stored
 from tests.support.stubs import StubEncoder
 
@@ -90,3 +91,50 @@ def test_a_load_and_searches_go_on(nodes, killed):
             victim.wait()
         assert (report.written, report.rejected, len(found)) == (DOCUMENTS, 0, 3)
         assert len(stored(cluster, name)) == DOCUMENTS
+
+
+class Slow(StubEncoder):
+    """Encodes slowly until the victim is back."""
+
+    def __init__(self, victim):
+        super().__init__(batch=8)
+        self._victim = victim
+
+    def stream_passages(self, texts, stopping=None):
+        for number, vector in enumerate(super().stream_passages(texts, stopping)):
+            time.sleep(0 if number % 8 or self._victim.back.is_set() else 0.1)
+            yield vector
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(("killed", "copied"), [(0, False), (1, False), (2, False), (0, True)])
+def test_an_enrichment_goes_on(nodes, killed, copied):
+    """Of more than one page a shard, so that a point in time is lost with its node."""
+    name, many = f"enriched-{killed}-{copied}", 3 * DOCUMENTS
+    place = f"{name}-2" if copied else name
+    texts = [{"body": f"Text number {number}."} for number in range(many)]
+    with connect(nodes[0].url, timeout=60) as cluster:
+        green(cluster)
+        shape = {"number_of_shards": 2, "number_of_replicas": 1}
+        make_index(cluster, name, {"body": {"type": "text"}}, texts, **shape)
+        green(cluster)
+        victim = Victim(nodes[killed])
+        encoder = Slow(victim)
+        try:
+            report = enrich(
+                cluster,
+                name,
+                encoder,
+                text_field="body",
+                copy_to=place if copied else None,
+                writing=Writing(max_outage=PATIENCE),
+                on_progress=lambda report: victim.strike(report.written),
+            )
+        finally:
+            victim.wait()
+        assert (report.read, report.rejected, report.changed) == (many, 0, 0)
+        found = stored(cluster, place).values()
+        assert len(found) == many
+        for each in found:
+            assert each["body_vector"] == pytest.approx(encoder.vector(each["body"]), abs=1e-5)

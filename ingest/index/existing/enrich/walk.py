@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from cluster.client.shards import shard_reason, silent_shards
-from cluster.errors import ClusterError
+from cluster.errors import AccessError, ClusterError
 from ingest.records import Version
 from ingest.write.client import IndexClient, TransientError
 from ingest.write.lookup import version_of
@@ -18,6 +19,8 @@ from mappings import path_of
 PAGE = 256
 EVERYTHING: Mapping[str, Any] = {"match_all": {}}
 _KEEP_ALIVE = "10m"
+# So often a point in time is asked before another one is opened.
+_TRIES = 4
 # Shard -> the sequence number up to which every change is known.
 Checkpoints = Mapping[int, int]
 _OF_SHARDS = "indices.*.shards.*.seq_no.global_checkpoint,indices.*.shards.*.routing.primary"
@@ -43,7 +46,9 @@ def walk(
 
     source: what `_source` of a search takes; since: only what changed after these. Each shard has a
     point of its own: the order of documents within a shard is cheap, and of several together it
-    would lose those at the same place. Raises OutageError and ClusterError.
+    would lose those at the same place. A point that is lost with its node is opened anew, and what
+    was given of its shard is not given again, for which eight bytes a document are kept. Raises
+    OutageError and ClusterError.
     """
     refresh(client)
     for shard in range(shards):
@@ -78,13 +83,7 @@ def _of_shard(
     query: Mapping[str, Any],
     source: Any,
 ) -> Iterator[list[StoredDocument]]:
-    elastic = distribution == "elasticsearch"
-    opening = ("_pit",) if elastic else ("_search", "point_in_time")
-    # A replica by segments lags behind.
-    copy = f"_shards:{shard}" if elastic else f"_shards:{shard}|_primary"
-    path = path_of(client.index, *opening)
-    opened = client.ask("POST", path, keep_alive=_KEEP_ALIVE, preference=copy)
-    point = opened["id" if elastic else "pit_id"]
+    point = _Point(client, distribution == "elasticsearch", shard)
     body: dict[str, Any] = {
         "size": PAGE,
         "query": query,
@@ -93,20 +92,87 @@ def _of_shard(
         "seq_no_primary_term": True,
         "track_total_hits": False,
     }
+    seen, known, opened = array("q"), frozenset[int](), 0
     try:
-        while True:
-            body["pit"] = {"id": point, "keep_alive": _KEEP_ALIVE}
-            answer = client.ask("POST", "/_search", body, doubt=silence)
-            hits = answer["hits"]["hits"]
-            if not hits:
-                return
-            yield [StoredDocument(version_of(hit), hit.get("_source") or {}) for hit in hits]
-            point = answer.get("pit_id", point)
+        while hits := point.page(body):
+            if opened != point.opened:  # another one, whose documents stand in another order
+                opened, known = point.opened, frozenset(seen)
             body["search_after"] = hits[-1]["sort"]
+            new = [hit for hit in hits if hash(hit["_id"]) not in known]
+            seen.extend(hash(hit["_id"]) for hit in new)
+            if new:
+                yield [StoredDocument(version_of(hit), hit.get("_source") or {}) for hit in new]
     finally:
-        path = "/_pit" if elastic else "/_search/point_in_time"
-        with suppress(TransientError, ClusterError):  # it ends by itself too
-            client.once("DELETE", path, {"id": point} if elastic else {"pit_id": [point]})
+        point.close()
+
+
+class _Point:
+    """A point in time of one shard, opened anew where it was lost with its node.
+
+    opened: how often.
+    """
+
+    def __init__(self, client: IndexClient, elastic: bool, shard: int) -> None:
+        self._client, self._elastic = client, elastic
+        # A replica by segments lags behind.
+        self._copy = f"_shards:{shard}" if elastic else f"_shards:{shard}|_primary"
+        self._id: str | None = None
+        self.opened = 0
+
+    def page(self, body: dict[str, Any]) -> list[dict[str, Any]]:
+        """The hits of one search, from the first on where the point is a new one.
+
+        Raises OutageError once nothing was answered for too long, and ClusterError where new points
+        are refused too.
+        """
+        attempt = refused = 0
+        while True:
+            failure = None
+            try:
+                if self._id is None:
+                    body.pop("search_after", None)
+                    self._open()
+                answer = self._search(body)
+                reason = silence(answer)
+            except TransientError as error:
+                reason, failure = str(error), error
+            except ClusterError as error:
+                refused += 1
+                if refused == _TRIES or isinstance(error, AccessError):
+                    raise
+                self._id = None  # its node went, or came back without it
+                continue
+            if reason is None:
+                self._client.accepted()
+                hits: list[dict[str, Any]] = answer["hits"]["hits"]
+                return hits
+            self._client.wait(attempt, reason, failure)
+            attempt += 1
+            if attempt % _TRIES == 0:
+                self._id = None
+
+    def _open(self) -> None:
+        parts = ("_pit",) if self._elastic else ("_search", "point_in_time")
+        path = path_of(self._client.index, *parts)
+        found = self._client.once("POST", path, keep_alive=_KEEP_ALIVE, preference=self._copy)
+        if reason := silence(found):
+            raise TransientError(reason, None)
+        self._id = found["id" if self._elastic else "pit_id"]
+        self.opened += 1
+
+    def _search(self, body: dict[str, Any]) -> Any:
+        point = {"id": self._id, "keep_alive": _KEEP_ALIVE}
+        answer = self._client.once("POST", "/_search", {**body, "pit": point})
+        self._id = answer.get("pit_id", self._id)
+        return answer
+
+    def close(self) -> None:
+        """Free it; it ends by itself too."""
+        path = "/_pit" if self._elastic else "/_search/point_in_time"
+        body = {"id": self._id} if self._elastic else {"pit_id": [self._id]}
+        with suppress(TransientError, ClusterError):
+            if self._id is not None:
+                self._client.once("DELETE", path, body)
 
 
 def silence(answer: Mapping[str, Any]) -> str | None:

@@ -13,6 +13,7 @@ from ingest.read.formats.tables.delimited import header_of
 from ingest.read.sources.files import Position, SourceFile, at_random
 from ingest.records import Origin, Reject, Row
 from ingest.settings import Reading
+from tandem.base.errors import one_line
 
 _WORKBOOK = "an Excel workbook"
 # So many rows are looked at for formulas that nobody has calculated yet.
@@ -57,7 +58,7 @@ def _opened(name: str, file: Any, *, values: bool) -> Iterator[Any]:
     except SourceError:
         raise
     except Exception as error:  # it raises whatever its parsers do
-        said = " ".join(str(error).split())[:200].rstrip(".") or type(error).__name__
+        said = one_line(error)
         raise SourceError(
             f"{name} is damaged or no workbook ({said}): open it in a spreadsheet and save it, or "
             "save it as CSV (UTF-8)."

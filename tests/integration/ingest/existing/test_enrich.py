@@ -151,3 +151,25 @@ def test_by_the_command_line(cluster, index_name, minilm):
     assert f"0 written, {len(BOOKS)} unchanged" in again.out, again.err
     with pytest.raises(IndexRefusedError, match="has 384 dimensions"):
         adopt_index(cluster, index_name, StubEncoder(dim=8))
+
+
+@pytest.mark.parametrize("copied", [False, True])
+def test_a_lost_point_in_time_is_opened_anew_and_nothing_is_counted_twice(
+    opensearch, index_name, copied
+):
+    many = [{"body": f"Text number {number}."} for number in range(700)]
+    make_index(opensearch, index_name, TEXTS, many)
+    lost, stub = threading.Event(), StubEncoder()
+
+    def lose(report):
+        if report.read and not lost.is_set():
+            lost.set()
+            path = "/_search/point_in_time/_all"
+            opensearch.client.transport.perform_request("DELETE", path)
+
+    place = f"{index_name}-2" if copied else index_name
+    options = {"copy_to": place} if copied else {}
+    done = enrich(opensearch, index_name, stub, text_field="body", on_progress=lose, **options)
+    assert lost.is_set()
+    assert (done.read, done.written, done.rejected) == (700, 700, 0)
+    assert all(of_its_text(stub, *found) for found in held(opensearch, place).values())
