@@ -16,4 +16,4 @@ class TandemError(Exception):
 
 def one_line(error: BaseException, most: int = 200) -> str:
     """What an error says, on one line and without a full stop; its name where it says nothing."""
-    return " ".join(str(error).split())[:most].rstrip(".") or type(error).__name__
+    return " ".join(str(error).split())[:most].rstrip(". ") or type(error).__name__

@@ -111,7 +111,7 @@ class Slow(StubEncoder):
 @pytest.mark.parametrize(("killed", "copied"), [(0, False), (1, False), (2, False), (0, True)])
 def test_an_enrichment_goes_on(nodes, killed, copied):
     """Of more than one page a shard, so that a point in time is lost with its node."""
-    name, many = f"enriched-{killed}-{copied}", 3 * DOCUMENTS
+    name, many = f"enriched-{killed}-{copied}".lower(), 3 * DOCUMENTS
     place = f"{name}-2" if copied else name
     texts = [{"body": f"Text number {number}."} for number in range(many)]
     with connect(nodes[0].url, timeout=60) as cluster:

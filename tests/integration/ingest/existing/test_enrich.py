@@ -135,6 +135,24 @@ def test_what_an_update_would_destroy_is_refused(cluster, index_name):
         enrich(cluster, index_name, StubEncoder(), text_field="body")
 
 
+def test_a_source_that_is_off_cannot_even_be_copied(cluster, index_name):
+    mapping = {"_source": {"enabled": False}, "properties": TEXTS}
+    cluster.client.indices.create(index=index_name, body={"mappings": mapping})
+    for options in ({}, {"copy_to": f"{index_name}-2"}):
+        with pytest.raises(IndexRefusedError, match=r"is off, .*from where they came"):
+            enrich(cluster, index_name, StubEncoder(), text_field="body", **options)
+
+
+def test_a_source_that_is_derived_is_copied(opensearch, index_name):
+    kept = {name: {**spec, "store": True} for name, spec in TEXTS.items()}
+    make_index(opensearch, index_name, kept, BOOKS, derived_source={"enabled": True})
+    with pytest.raises(IndexRefusedError, match=r"is derived from other fields, .*copy_to="):
+        enrich(opensearch, index_name, StubEncoder(), text_field="body")
+    copy = f"{index_name}-2"
+    done = enrich(opensearch, index_name, StubEncoder(), text_field="body", copy_to=copy)
+    assert (done.written, done.rejected) == (len(BOOKS), 0)
+
+
 def test_an_index_without_k_nn_and_vectors_of_others_are_refused(opensearch, index_name):
     make_index(opensearch, index_name, TEXTS, BOOKS, knn=False)
     with pytest.raises(IndexRefusedError, match=r"index\.knn false"):

@@ -1,6 +1,7 @@
 """Proxies: named or of the environment, for http and https, with a password, and what fails."""
 
 import asyncio
+import re
 import select
 import socket
 import socketserver
@@ -14,6 +15,7 @@ import trustme
 
 from cluster import ClusterError, UnreachableError, connect
 from cluster.access.proxy import proxy_to
+from tests.servers.wrong import Reply, answering, cluster_like
 from tests.support.commands import tandem
 from tests.unit.cluster.access.test_certificates import WELL
 from tests.unit.cluster.fakes import serving
@@ -191,3 +193,27 @@ def test_the_command_line_takes_a_password_from_the_environment_alone():
     done = tandem(*words, TANDEM_PROXY=f"http://user:{SECRET}@127.0.0.1:1")
     assert (done.code, "the proxy http://127.0.0.1:1 cannot be reached" in done.err) == (1, True)
     assert SECRET not in done.err
+
+
+PAGE = b"<html><body>Please log in</body></html>"
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (Reply(PAGE, kind="text/html"), "does not answer as|gives no such answer"),
+        (Reply(PAGE, 502, "text/html"), "HTTP 502: "),
+        (Reply(b"", 503), "HTTP 503: "),
+        (Reply({}, 301, headers={"location": "https://login.example/?t=x"}), "sends on to"),
+        (Reply(PAGE, 413, "text/html"), "takes no request of this size .HTTP 413.: have"),
+        (Reply({"error": {"type": "security_exception", "reason": None}}, 403), "forbids this to"),
+    ],
+)
+def test_what_stands_before_a_cluster_is_one_sentence_and_exit_1(reply, said):
+    with answering(cluster_like(lambda asked: reply)) as (url, _):
+        done = tandem("index", "list", "--url", url, "--timeout", 20)
+    assert done.code == 1
+    assert done.out == ""
+    assert re.search(said, done.err), done.err
+    assert done.err.startswith("Error: ")
+    assert not re.search(r"[(:] ?[).]|None", done.err), done.err
