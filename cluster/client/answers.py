@@ -57,6 +57,11 @@ def _is_search(answer: Any) -> bool:
     )
 
 
+def _is_page(answer: Any) -> bool:
+    """What a scrolled search gives: with what the next page is asked for by."""
+    return _is_search(answer) and isinstance(answer.get("_scroll_id"), str)
+
+
 def _is_msearch(answer: Any) -> bool:
     return _objects(answer, "responses") and all(
         "error" in each or _is_search(each) for each in answer["responses"]
@@ -110,6 +115,8 @@ def _shape(method: str, path: str, params: Mapping[str, Any]) -> Callable[[Any],
     kind = next((part for part in parts if part.startswith("_")), "")
     if set(parts) & set(_TEXTS):
         return _is_json if "json" in f"{path}{params.get('format')}" else lambda answer: True
+    if kind == "_search" and ("scroll" in params or parts[-1] == "scroll") and method == "POST":
+        return _is_page
     if method == "POST" and "point_in_time" not in parts:  # whose answer is but its id
         return _POSTED.get(kind, _is_object)
     if method == "GET" and parts != [""] and "filter_path" not in params:

@@ -144,10 +144,15 @@ def _journal(
 
 
 def _put_settings(
-    cluster: Cluster, index: str, description: Description, settings: Mapping[str, str | None]
+    cluster: Cluster,
+    index: str,
+    description: Description,
+    settings: Mapping[str, str | None],
+    *,
+    again: bool = False,
 ) -> None:
     now = description["settings"]["index"]
-    new = {name: value for name, value in settings.items() if now.get(name) != value}
+    new = {name: value for name, value in settings.items() if again or now.get(name) != value}
     if "auto_expand_replicas" not in now:
         new.pop("auto_expand_replicas", None)
     if new:
@@ -223,11 +228,13 @@ def own(cluster: Cluster, index: OpenIndex) -> dict[str, Any] | None:
     return description
 
 
-def _restore(cluster: Cluster, index: str, description: Description, note: Note) -> None:
+def _restore(
+    cluster: Cluster, index: str, description: Description, note: Note, *, doubtful: bool = False
+) -> None:
     now = description["settings"]["index"]
-    still = {name: note.settings[name] for name in note.settings if name in RELAXED}
-    still = {name: value for name, value in still.items() if now.get(name) == RELAXED[name]}
-    _put_settings(cluster, index, description, still)
+    owners = {n: v for n, v in note.settings.items() if n in RELAXED}
+    back = {n: v if now.get(n) == RELAXED[n] else now.get(n) for n, v in owners.items()}
+    _put_settings(cluster, index, description, back, again=doubtful)
 
 
 def mark_whole(cluster: Cluster, index: OpenIndex) -> None:
@@ -246,18 +253,17 @@ def is_live(description: Description, note: Note) -> bool:
     return bool(names) and (note.alias is None or note.alias in names or not leases(description))
 
 
-def leave(cluster: Cluster, index: OpenIndex) -> None:
+def leave(cluster: Cluster, index: OpenIndex, *, doubtful: bool = False) -> None:
     """Restore the settings, and forget the note unless others need it; may be done twice.
 
-    An alias's new index keeps it until the alias points there: by it an interrupted load is found.
-    Raises ClusterError; a place that was lost, and an index that is gone, are left as they are.
+    An alias's new index keeps it until the switch. doubtful: a request without an answer may yet
+    relax them, so they are put back anyhow, and the note stays. Raises ClusterError.
     """
     RUNNING.discard(index.token)
     description = find_index(cluster, index.name).get(index.name)
     if description is None or description["settings"]["index"]["uuid"] != index.uuid:
         return
-    note = read_note(index.name, description)
-    if note is None:
+    if (note := read_note(index.name, description)) is None:
         _restore(cluster, index.name, description, Note(settings=index.settings or {}))
         return
     live = is_live(description, note)
@@ -269,8 +275,9 @@ def leave(cluster: Cluster, index: OpenIndex) -> None:
     if lost:  # at the switch, or to another run
         left = None if note.whole and live else left
     elif index.lease or not others:
-        _restore(cluster, index.name, description, note)
-        left = replace(note, loaders=others, settings={}) if note.alias and not live else None
+        _restore(cluster, index.name, description, note, doubtful=doubtful)
+        kept = replace(note, loaders=others, settings=note.settings if doubtful else {})
+        left = kept if kept.settings or (note.alias and not live) else None
     put_note(cluster, index.name, description, left)
 
 

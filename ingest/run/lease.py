@@ -89,11 +89,11 @@ class Lease:
             )
         )
 
-    def leave(self, client: IndexClient) -> None:
-        """End the run's part in the index."""
-        client.persist(lambda: leave(self.cluster, self.index))
+    def leave(self, client: IndexClient, *, doubtful: bool = False) -> None:
+        """End the run's part in the index; doubtful: as for `loading.leave`."""
+        client.persist(lambda: leave(self.cluster, self.index, doubtful=doubtful))
 
-    def withdraw(self, client: IndexClient, *, empty: bool = True) -> None:
+    def withdraw(self, client: IndexClient, *, empty: bool = True, doubtful: bool = False) -> None:
         """As `leave`, before the load has ended; an index with nothing in it goes.
 
         empty: the run wrote nothing. Else the index is not refreshed, which may take hours.
@@ -103,7 +103,7 @@ class Lease:
         if empty:
             with suppress(AccessError):
                 client.persist(lambda: self._discard_empty(client))
-        self.leave(client)
+        self.leave(client, doubtful=doubtful)
 
     def _discard_empty(self, client: IndexClient) -> None:
         index = self.index
@@ -207,7 +207,9 @@ def _begin(
             client.max_outage = min(client.max_outage, plan.writing.interrupt_outage)
         # Where the note may not be put, it may not be taken away either.
         with suppress(AccessError, OutageError):
-            Lease(cluster, index, alias, plan).withdraw(client)
+            # Of a request that was broken off nobody knows whether it is carried out yet.
+            doubtful = isinstance(error, KeyboardInterrupt | OutageError)
+            Lease(cluster, index, alias, plan).withdraw(client, doubtful=doubtful)
         raise
     return Lease(cluster, entered, alias, plan)
 

@@ -241,6 +241,31 @@ def test_an_owners_settings_come_back_exactly_after_a_kill_too(
     assert LOADING not in meta_of(opensearch, index_name)
 
 
+def test_settings_that_are_relaxed_after_an_interrupt_come_back(opensearch, index_name):
+    """A busy cluster carries out what it was asked for when nobody waits for it any more."""
+    owned(opensearch, index_name, OWNERS)
+    late = []
+
+    def passed(path, body):
+        if not late and path.endswith("_settings") and b'"refresh_interval":"-1"' in body:
+            late.append(json.loads(body))
+            # As if it were not carried out yet.
+            opensearch.client.indices.put_settings(index=index_name, body={"index": OWNERS})
+            signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    load = {"index": index_name, "encoder": StubEncoder(), "plan": Plan(relax=True)}
+    with (
+        FlakyProxy(opensearch.url, lambda number: None, passed=passed) as proxy,
+        connect(proxy.url, timeout=PATIENCE) as busy,
+        pytest.raises(KeyboardInterrupt),
+    ):
+        ingest(documents(3), cluster=busy, **load)
+    assert settings_of(opensearch, index_name)["refresh_interval"] == OWNERS["refresh_interval"]
+    opensearch.client.indices.put_settings(index=index_name, body=late[0])
+    ingested(documents(3), cluster=opensearch, **load)
+    check_clean(opensearch, index_name, **OWNERS)
+
+
 def test_a_stale_note_relaxes_no_live_index(opensearch, index_name):
     fill = {"cluster": opensearch, "alias": index_name, "encoder": StubEncoder()}
     first, seen = ingested(documents(3), **fill).index, []

@@ -304,8 +304,11 @@ def main() -> int:
         server.start()
         with tempfile.TemporaryDirectory() as folder:
             campaign = Campaign(server, Path(folder), seed)
-            campaign.run(moments, tell=lambda text: print(text, file=sys.stderr, flush=True))  # noqa: T201
-            sys.stdout.write(campaign.table() + "\n")
+            try:
+                campaign.run(moments, tell=lambda text: print(text, file=sys.stderr, flush=True))  # noqa: T201
+            finally:  # also of one that is broken off
+                sys.stdout.write(campaign.table() + "\n")
+                sys.stdout.flush()
     finally:
         server.close()
     return 1 if campaign.faults else 0

@@ -13,7 +13,11 @@ BOOK = {"books": {"aliases": {}, "mappings": {}, "settings": {"index": {}}}}
 # (method, path) -> an answer that is one, and some that have the wrong shape.
 KINDS = {
     ("POST", "/books/_search"): (HITS, {}, {"hits": []}, {"hits": {"hits": [{"_id": 1}]}}, BOOK),
-    ("POST", "/_search/scroll"): (HITS, {"hits": {"hits": "none"}}),
+    ("POST", "/_search/scroll"): (
+        {**HITS, "_scroll_id": "s"},
+        HITS,
+        {"_scroll_id": "s", "hits": {"hits": "none"}},
+    ),
     ("POST", "/_msearch"): ({"responses": [HITS, {"error": {}}]}, HITS, {"responses": [{}]}),
     ("POST", "/books/_mget"): (
         {"docs": [{"_id": "1", "found": True}, {"_id": "2", "error": {}}]},
