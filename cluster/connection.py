@@ -123,13 +123,22 @@ class Cluster:
                 raise
             raise told from cause_of(told, error)
 
-    def get_index(self, name: str, **params: Any) -> dict[str, dict[str, Any]]:
+    def get_index(
+        self, name: str, *, missing_ok: bool = False, **params: Any
+    ) -> dict[str, dict[str, Any]]:
         """GET /INDEX, of an index, of all behind an alias, or of all that a pattern finds: by name.
 
-        Raises ClusterError, and its MissingIndexError where there is none.
+        Raises ClusterError, and its MissingIndexError where there is none, unless that is none.
         """
+        from opensearchpy.exceptions import NotFoundError
+
         with self.explaining():
-            found: dict[str, dict[str, Any]] = self.client.indices.get(index=name, **params)
+            try:
+                found: dict[str, dict[str, Any]] = self.client.indices.get(index=name, **params)
+            except NotFoundError:
+                if not missing_ok:
+                    raise
+                return {}
         return found
 
     def _index_names(self) -> list[str]:

@@ -33,15 +33,8 @@ def find_index(cluster: Cluster, name: str) -> dict[str, dict[str, Any]]:
 
     Raises ClusterError, and IndexRefusedError for a name that no index can have.
     """
-    from opensearchpy.exceptions import NotFoundError
-
     check_name(name)
-    with cluster.explaining():
-        try:
-            found: dict[str, dict[str, Any]] = cluster.client.indices.get(index=name)
-        except NotFoundError:
-            return {}
-    return found
+    return cluster.get_index(name, missing_ok=True)
 
 
 def check_name(name: str, *, new: bool = False) -> None:
