@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mappings import Fusion
 from query.body.facets import facet_fields
+from query.body.filters.doubtful import doubts_of
 from query.body.filters.dsl import combined_filter
 from query.body.hybrid import FusionPlace, place_of_fusion
 from query.body.knn import CosineScale, cosine_scale
@@ -71,6 +72,7 @@ class Prepared:
     def notes(self) -> tuple[str, ...]:
         """What people should know of the answer, whatever it is."""
         own = (*self._loading(), *self._depth(), *self._pipeline(), *self._telling())
+        own += doubts_of(self.question.filter, self.target.types)
         return (*self.target.notes, *own)
 
     def _telling(self) -> tuple[str, ...]:

@@ -65,6 +65,11 @@ def parse_dsl(text: str) -> dict[str, Any]:
             f"the filter is not valid JSON at line {error.lineno}, column {error.colno}, near "
             f'{near!r}: {error.msg}; write it as \'{{"term": {{"lang": "en"}}}}\'.'
         ) from error
+    except ValueError as error:  # Python reads no number of so many digits
+        raise FilterError(
+            "the filter has a number of thousands of digits, and a cluster's have 64 bits at most: "
+            "give a smaller one."
+        ) from error
     if not isinstance(found, dict) or not found:
         raise FilterError(
             f"the filter must be one JSON object of query DSL and is {text.strip()[:40]!r}: write "
@@ -104,7 +109,7 @@ def check_dsl(dsl: Mapping[str, Any], types: Types, index: str) -> None:
             'put them in {"bool": {"filter": [...]}}.'
         )
     _check_values(dsl)
-    for name in _fields_of(dsl):
+    for _, name, _ in leaves(dsl):
         if "*" not in name:
             known_type(name, types, index)
             _check_nested(name, types)
@@ -148,21 +153,23 @@ def _check_values(value: Any) -> None:
         )
 
 
-def _fields_of(clause: Any) -> Iterator[str]:
-    """Names of fields in the clauses that everyday filters are made of; others are left alone."""
+def leaves(clause: Any) -> Iterator[tuple[str, str, Any]]:
+    """Kind, field and value of what everyday filters are made of; other clauses are left alone."""
     if not isinstance(clause, Mapping):
         return
     for kind, body in clause.items():
         if not isinstance(body, Mapping):
             continue
         if kind in _LEAVES:
-            yield from (name for name in body if name not in _NOT_FIELDS)
+            yield from (
+                (kind, name, each) for name, each in body.items() if name not in _NOT_FIELDS
+            )
         elif kind == "exists":
-            yield str(body.get("field", "*"))
+            yield kind, str(body.get("field", "*")), None
         elif kind == "bool":
             for occurrence in _OCCURRENCES:
                 inner = body.get(occurrence) or []
                 for each in inner if isinstance(inner, list) else [inner]:
-                    yield from _fields_of(each)
+                    yield from leaves(each)
         elif kind == "constant_score":
-            yield from _fields_of(body.get("filter"))
+            yield from leaves(body.get("filter"))
