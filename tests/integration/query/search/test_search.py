@@ -92,6 +92,12 @@ def test_a_filter_holds_for_every_hit_and_costs_none(searcher, mode):
     assert set(ids(both)) <= allowed
 
 
+def test_a_filter_that_hardly_a_document_can_meet_is_told(searcher):
+    found = searcher.search("capital", filter={"term": {"text": "Capital of France"}})
+    assert ids(found) == []
+    assert any("among the single words of 'text'" in note for note in found.notes)
+
+
 def test_knn_with_a_filter_finds_the_nearest_of_those_that_meet_it(searcher):
     rows = [row for row in corpus() if row["subject"] == "law"]
     exact = cosines(ASKED, rows, encoder())
