@@ -86,7 +86,7 @@ def test_which_documents_must_be_said(loaded, index_name):
     for given in ({}, {"ids": ["d1"], "filter": {"match_all": {}}}, {"filter": {}}):
         with pytest.raises(IngestError, match="one of `ids` and `filter` is needed"):
             remove(loaded, index_name, **given)
-    with pytest.raises(IngestError, match="`ids` is .d1.: give a list of texts"):
+    with pytest.raises(IngestError, match="`ids` is 'd1': give a list of texts"):
         remove(loaded, index_name, ids="d1")
     with pytest.raises(FilterError, match="has no field 'yaer': did you mean year"):
         make_filter(loaded, index_name, ["yaer>1900"])
