@@ -46,4 +46,7 @@ def seen(section: str, name: str, look: Callable[[], list[Finding]]) -> list[Fin
         hidden = f"not seen: {' and '.join(error.permissions)} is not permitted to this user"
     except TandemError as error:
         hidden = f"not seen: {error}"
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        # What answers there is asked much, and must not end the report by one strange answer.
+        hidden = f"not seen: the answer is not the one that is asked for ({error!r:.100})"
     return [Finding(section, name, hidden, used=False)]
