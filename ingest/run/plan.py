@@ -44,7 +44,7 @@ class Plan:
     splitting: Splitting = field(default_factory=Splitting)
     writing: Writing = field(default_factory=Writing)
     max_rejects: RejectLimit = field(default_factory=RejectLimit)
-    rejects: str | Path | None = None
+    rejects: Path | None = None
     relax: bool = False
     keep_replicas: bool = False
     force_merge: bool = False
@@ -73,7 +73,7 @@ def checked(source: Source, plan: Plan, alias: str | None = None) -> Rows:
             f"with nothing else: add it to the index that is there, with `index={alias!r}`."
         )
     DocumentMaker(plan.reading, Fields())
-    rejects = Path(plan.rejects or rows.rejects_path)
+    rejects = plan.rejects or rows.rejects_path
     RejectsFile(rejects).check()
     rows.check(rejects)
     return rows

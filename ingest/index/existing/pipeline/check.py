@@ -15,6 +15,7 @@ from ingest.index.existing.pipeline.ml_commons import MlCommons
 from ingest.index.existing.pipeline.service import ServiceClient
 from ingest.records import stamp
 from mappings import PASSAGE, QUERY, InstalledIngest, Service, path_of
+from tandem.base.arguments import checked_arguments
 from tandem.base.vectors import Vector, cosine
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Check:
     fault: str | None = None
 
 
+@checked_arguments(IndexRefusedError)
 def check_pipeline(
     cluster: Cluster, name: str, *, service_key: Secret | str | None = None
 ) -> list[Check]:

@@ -37,11 +37,13 @@ from mappings import (
     read_search,
     search_pipeline_body,
 )
+from tandem.base.arguments import checked_arguments
 
 if TYPE_CHECKING:
     from cluster import Cluster
 
 
+@checked_arguments(IndexRefusedError)
 def install_pipeline(
     cluster: Cluster,
     name: str,
@@ -155,6 +157,7 @@ def _note(cluster: Cluster, index: str, name: str | None) -> None:
             cluster.client.indices.put_mapping(index=index, body=body)
 
 
+@checked_arguments(IndexRefusedError)
 def remove_pipeline(cluster: Cluster, name: str) -> Installed:
     """Take a pipeline away, and return what there was: indexes are written and searched without it.
 

@@ -18,6 +18,7 @@ from mappings import (
     read_ingest_pipeline,
     read_search_pipeline,
 )
+from tandem.base.arguments import checked_arguments
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -84,6 +85,7 @@ class Installed:
         }
 
 
+@checked_arguments(IndexRefusedError, "read_installed_pipeline")
 def read_installed(cluster: Cluster, name: str) -> Installed:
     """Look at all parts of a pipeline, and change nothing.
 

@@ -25,7 +25,10 @@ READ = {
     "CrossEncoder",
     "Enrichment",
     "Evaluation",
+    "Facet",
+    "FacetValue",
     "Hit",
+    "InstalledPipeline",
     "Judge",
     "Judgements",
     "Mined",
@@ -37,6 +40,7 @@ READ = {
     "Report",
     "Result",
     "Run",
+    "Total",
     "Trained",
     "Tuned",
 }
