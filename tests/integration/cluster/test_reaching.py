@@ -49,6 +49,8 @@ from tests.support.loads import documents, stored
 from tests.support.stubs import StubEncoder
 from tests.unit.cluster.access.amazon import ENVIRON, checking
 
+pytestmark = pytest.mark.long
+
 TEXTS = {"headline": {"type": "text"}, "body": {"type": "text"}}
 COUNT = 60
 

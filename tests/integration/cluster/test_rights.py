@@ -40,6 +40,8 @@ from query import (
 from tests.integration.ingest.existing.books import make_index, vector_spec
 from tests.support.stubs import StubEncoder
 
+pytestmark = pytest.mark.long
+
 API = "/_plugins/_security/api"
 PASSWORD = "Few-rights-2026!"
 # Its bcrypt hash of the lowest cost: a hundred users of the usual cost take minutes.

@@ -10,6 +10,8 @@ import pytest
 
 from tests.support.commands import ROOT
 
+pytestmark = pytest.mark.long
+
 SLEEPER = """
 import time
 

@@ -27,6 +27,8 @@ from query import Searcher
 from tests.servers.servers import OpenSearchServer
 from tests.support.stubs import StubEncoder
 
+pytestmark = pytest.mark.long
+
 ROOT = Path(__file__).resolve().parents[4]
 
 

@@ -23,6 +23,8 @@ from tests.support.loads import (
 )
 from tests.support.stubs import StubEncoder
 
+pytestmark = pytest.mark.long
+
 EXISTS = {"query": {"exists": {"field": "vector"}}}
 KILLS = 10
 

@@ -2,7 +2,11 @@
 
 import json
 
+import pytest
+
 from tests.support.loads import documents, start_script, write_jsonl
+
+pytestmark = pytest.mark.long
 
 FEW, MANY = 20_000, 200_000
 
