@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import KW_ONLY, dataclass, field
+from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal, NamedTuple, TypedDict
 
 from mappings import Fusion, fault_of_pipeline_name
@@ -109,8 +109,8 @@ class Tuning:
     BM25's fields, a hybrid search takes from the index's own settings where it has been tuned.
     """
 
-    bm25: Bm25 = field(default_factory=Bm25)
-    knn: Knn = field(default_factory=Knn)
+    bm25: Bm25 = Bm25()
+    knn: Knn = Knn()
     fusion: Fusion | None = None
     depth: int | None = None
     place: WhereToFuse = "auto"
@@ -166,7 +166,7 @@ class Question:
     total: bool = False
     sort: Sequence[str] = ()
     boost: Sequence[str] = ()
-    tuning: Tuning = field(default_factory=Tuning)
+    tuning: Tuning = Tuning()
 
     def __post_init__(self) -> None:
         """Refuse an empty text, an unknown mode, and numbers out of range."""

@@ -30,8 +30,8 @@ class Prepared:
     highlighted, with their boosts; neighbours_in: the field of vectors, None for bm25; scale: of
     that field's scores; place and fusion: of a hybrid question, the fusion None where the cluster's
     pipeline does what we cannot follow; facets: name -> field whose values are counted; sort: as
-    the cluster takes it; boosts: what raises scores; telling: the most telling words alone are
-    looked for.
+    the cluster takes it; boosts: what raises scores; doubts: of its filter, what hardly a document
+    can meet; telling: the most telling words alone are looked for.
     """
 
     question: Question
@@ -46,6 +46,7 @@ class Prepared:
     facets: Mapping[str, str]
     sort: Sequence[dict[str, Any]]
     boosts: tuple[Boost, ...]
+    doubts: tuple[str, ...]
     telling: bool = False
 
     def with_fewer_words(self, error: Exception) -> Prepared:
@@ -72,8 +73,7 @@ class Prepared:
     def notes(self) -> tuple[str, ...]:
         """What people should know of the answer, whatever it is."""
         own = (*self._loading(), *self._depth(), *self._pipeline(), *self._telling())
-        own += doubts_of(self.question.filter, self.target.types)
-        return (*self.target.notes, *own)
+        return (*self.target.notes, *own, *self.doubts)
 
     def _telling(self) -> tuple[str, ...]:
         if not self.telling:
@@ -140,6 +140,7 @@ def prepare(
         facet_fields(question.facets, target),
         sort_clauses(question.sort, target),
         read_boosts(question.boost, target),
+        doubts_of(question.filter, target.types),
     )
 
 

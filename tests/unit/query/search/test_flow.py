@@ -9,6 +9,7 @@ import pytest
 
 from cluster import ClusterError, UnreachableError, connect
 from query import AsyncSearcher, QueryError, Searcher, TargetError
+from query.body.filters.doubtful import doubts_of
 from query.body.filters.dsl import combined_filter
 from query.question import Query, Question
 from query.search.many import batches
@@ -75,6 +76,7 @@ class Counted(dict):
 def test_a_question_is_read_once_whatever_is_searched_for_it():
     by_hand = Counted(term={"lang": "en"})
     combined_filter(by_hand, (), target().types, "books")
+    doubts_of(by_hand, target().types)
     for mode in ("knn", "bm25", "hybrid"):
         asked_for = Counted(term={"lang": "en"})
         with searching(encoder()) as (searcher, _):
