@@ -9,6 +9,7 @@ import time
 from dataclasses import asdict
 
 import pytest
+from opensearchpy.exceptions import TransportError
 
 from cluster import connect
 from ingest import LostPlaceError, Plan, ingest
@@ -46,8 +47,13 @@ def started(**asked):
 
 
 def count(cluster, name):
-    cluster.client.indices.refresh(index=name)
-    return cluster.client.count(index=name)["count"]
+    try:
+        cluster.client.indices.refresh(index=name)
+        return cluster.client.count(index=name)["count"]
+    except TransportError as error:
+        if error.status_code != 503:
+            raise
+        return 0  # an index that is being made: its shards are not there yet
 
 
 def wait_until(true):
