@@ -20,7 +20,7 @@ from ingest.read.rows import Rows, Source
 from ingest.read.sources.files import shown
 from ingest.records import PassageEncoder
 from ingest.run import finish
-from ingest.run.batch.pipeline import Job, Pipeline
+from ingest.run.batch.pipeline import Job, Pipeline, writing_client
 from ingest.run.batch.stages import Clock, Flow, wait_for
 from ingest.run.deduplicate import Deduplicator, Seen
 from ingest.run.lease import Lease, take_lease
@@ -101,9 +101,9 @@ class _Run:
         self._rows, self._lease, self._flow = rows, lease, flow
         self._encoder, self._plan, self._on_progress = encoder, plan, on_progress
         self._clock, self._seen, self._sample, self._index = Clock(), Seen(), Sample(), lease.index
-        most, to = plan.writing.max_outage, lease.index
         pause, self._caller = telling(flow.pause, self._tell_caller), threading.get_ident()
-        self._client = IndexClient(lease.cluster, to.name, pause, most, to.lease, to.bypass)
+        most = plan.writing.max_outage
+        self._client = writing_client(lease.cluster, lease.index, pause, most)
         self._outage = self._client.outage
         self._rejects = RejectsFile(plan.rejects or rows.rejects_path, rows.rejects_mode)
         self._tally = Tally(lease.index.name, self._rejects, plan.max_rejects)

@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING
 from ingest.index.loading import OpenIndex
 from ingest.index.types.fit import Fitter
 from ingest.records import PassageEncoder, Reject, Row
-from ingest.run.batch.pipeline import Job, Pipeline
+from ingest.run.batch.pipeline import Job, Pipeline, writing_client
 from ingest.run.batch.stages import Clock, Flow, wait_for
 from ingest.run.deduplicate import Deduplicator, Ids, Seen
 from ingest.run.plan import Plan
 from ingest.settings import RejectLimit
 from ingest.tally import Rejects, Report, Stage, Tally
-from ingest.write.client import IndexClient
 from ingest.write.lookup import Sample, Sampled
 
 if TYPE_CHECKING:
@@ -89,7 +88,7 @@ def load_batch(
     tally, sample, fitter = Tally(index.name, rejects, _ANY_NUMBER), Sample(), fitter or Fitter({})
     job = Job(cluster, index, plan, encoder, fitter, flow, clock, tally, sample)
     most = plan.writing.max_outage
-    client = IndexClient(cluster, index.name, flow.pause, most, index.lease)
+    client = writing_client(cluster, index, flow.pause, most)
     first = Deduplicator(rows, plan.reading, index.fields, ids or seen, tally, flow.stopping)
     try:
         done = flow.background(Pipeline(job, client, first).run)

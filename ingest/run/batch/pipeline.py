@@ -20,6 +20,7 @@ from ingest.tally import Tally
 from ingest.write.bulk import Budget, Sender, actions, requests
 from ingest.write.client import IndexClient
 from ingest.write.lookup import Sample
+from ingest.write.outage import Pause
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -29,6 +30,13 @@ READ_AHEAD = 64
 DOCUMENTS_AHEAD = 128
 PASSAGES_AHEAD = 256
 REQUESTS_AHEAD = 2
+
+
+def writing_client(
+    cluster: Cluster, index: OpenIndex, pause: Pause, max_outage: float
+) -> IndexClient:
+    """What writes into an open index: by its lease alone, and past a pipeline that would encode."""
+    return IndexClient(cluster, index.name, pause, max_outage, index.lease, index.bypass)
 
 
 def _characters(passage: Passage) -> int:

@@ -1,6 +1,7 @@
 """A batch of rows by itself does what a run does with them, and what came of it adds up."""
 
 import pickle
+from dataclasses import replace
 
 import pytest
 
@@ -43,6 +44,28 @@ def test_batches_leave_what_one_run_leaves(load, either, index_name):
     report = ingest(source, cluster=either, encoder=StubEncoder(), index=index_name)
     assert (report.written, report.skipped) == (0, 300)
     assert stored(either, index_name) == there
+
+
+def test_a_batch_goes_past_a_pipeline_that_would_encode_as_a_run_does(opensearch, index_name):
+    index = open_index(opensearch, index_name, StubEncoder(), Shape(), new_token(), None)
+    lost = {"processors": [{"drop": {}}]}
+    opensearch.client.ingest.put_pipeline(id=index_name, body=lost)
+    settings = {"index.default_pipeline": index_name}
+    opensearch.client.indices.put_settings(index=index_name, body=settings)
+    try:
+        made = load_batch(
+            rows(documents(3)),
+            cluster=opensearch,
+            encoder=StubEncoder(),
+            index=replace(index, bypass=True),
+            plan=Plan(),
+        )
+        assert (made.report.written, len(stored(opensearch, index_name))) == (3, 3)
+    finally:
+        opensearch.client.indices.put_settings(
+            index=index_name, body={"index.default_pipeline": None}
+        )
+        opensearch.client.ingest.delete_pipeline(id=index_name)
 
 
 def test_ids_of_batches_before_are_refused(load):
