@@ -27,8 +27,8 @@ from rich.progress import track
 from rich.table import Table
 from sentence_transformers import SentenceTransformer
 
-from bench.products import needed_operations, rates
-from bench.report import peak_megabytes, verdict
+from bench.support.products import needed_operations, rates
+from bench.support.report import peak_megabytes, verdict
 from encoder import Encoder
 from encoder.batching.batches import Item, Pool
 from encoder.batching.streams import POOL_TEXTS

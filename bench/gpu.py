@@ -28,8 +28,8 @@ from sentence_transformers import SentenceTransformer
 from transformers import DistilBertConfig, DistilBertModel
 
 from bench.encode import MODEL, passages
-from bench.products import needed_operations
-from bench.report import verdict
+from bench.support.products import needed_operations
+from bench.support.report import verdict
 from encoder import Encoder
 from encoder.model.locate import locate
 from encoder.selection.candidates import best_device

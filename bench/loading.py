@@ -27,7 +27,7 @@ from opensearchpy import helpers
 from rich.console import Console
 from rich.table import Table
 
-from bench.report import verdict
+from bench.support.report import verdict
 from cluster import Cluster, connect
 from ingest import Report, Writing, enrich, ingest
 from ingest.index.open import create_index

@@ -24,7 +24,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from bench.report import verdict
+from bench.support.report import verdict
 from cluster import Cluster, connect
 from ingest import Plan, ingest
 from mappings import Shape

@@ -28,8 +28,8 @@ import httpx
 import orjson
 
 from bench.encode import passages
-from bench.report import verdict
 from bench.search import EXAMPLES, load_examples
+from bench.support.report import verdict
 from cluster import Cluster, connect
 from encoder import Encoder
 from query import Searcher

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from encoder.model.locate import locate
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 CHILD = """
 import json, re, sys
 from pathlib import Path
