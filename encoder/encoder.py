@@ -26,9 +26,6 @@ from tandem.base.memory import lacks_memory
 from tandem.base.running import Backend, Precision
 from tandem.base.vectors import Vector
 
-# So few texts are encoded at once, without threads.
-FEW = 16
-
 
 class Encoder:
     """A loaded model. Use `Encoder.load`; safe to share among threads and with forked processes.
@@ -160,7 +157,7 @@ class Encoder:
     def _encode(self, runner: ModelRunner, given: Iterable[str]) -> Vectors:
         texts = as_list("texts", given, EncoderError)
         found = np.zeros((len(texts), self._full_dim), np.float32)
-        if len(texts) <= FEW:
+        if len(texts) <= runner.engine.few:
             _encode_few(runner, texts, found)
         else:
             for row, vector in enumerate(stream(texts, runner.tokens, runner.engine)):
@@ -200,6 +197,8 @@ def _encode_few(runner: ModelRunner, texts: Sequence[str], found: Vectors) -> No
     pool = Pool(runner.engine.budget)
     for number, ids in enumerate(runner.tokens.ids(texts)):
         pool.add(Item(number, ids))
+    batches = []
     while pool:
-        batch = make_batch(pool.take(), runner.tokens.left_out)
-        found[list(batch.numbers)] = runner.engine.one(batch)
+        batches.append(make_batch(pool.take(), runner.tokens.left_out))
+    for batch, vectors in zip(batches, runner.engine.together(batches), strict=True):
+        found[list(batch.numbers)] = vectors

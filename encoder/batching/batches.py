@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, insort
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
@@ -135,6 +135,8 @@ class Pool:
 
 
 Vectors = NDArray[np.float32]
+# Texts that engines without a better way encode one batch after the other.
+FEW = 16
 # Of a processor; more do not help one short text, however many cores there are.
 MOST_THREADS = 4
 
@@ -142,14 +144,19 @@ MOST_THREADS = 4
 class Engine(Protocol):
     """A model that is ready to run; `concurrency` calls of `many` may run at the same time.
 
-    budget: tokens that a batch of `many` should have.
+    budget: tokens that a batch of `many` should have; few: so many texts are encoded sooner by
+    `together` than by workers.
     """
 
     concurrency: int
     budget: int
+    few: int
 
     def one(self, batch: Batch) -> Vectors:
         """float32 [n, dim], not made unit length, as soon as `MOST_THREADS` can."""
+
+    def together(self, batches: Sequence[Batch]) -> Iterator[Vectors]:
+        """What `one` gives of each, at the same time where the machine can."""
 
     def many(self, batch: Batch) -> Vectors:
         """float32 [n, dim], not made unit length; within `open_workers` only."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ctypes
 import sys
 import threading
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
@@ -13,13 +14,16 @@ from typing import Any
 
 import numpy as np
 
-from encoder.batching.batches import MOST_THREADS, Batch, Vectors
+from encoder.batching.batches import MOST_THREADS, Batch, Ints, Vectors
 from encoder.errors import EncoderError
 from encoder.forks import in_each_child
 from tandem.base.errors import one_line
 from tandem.base.memory import NO_MEMORY, lacks_memory
 
 BUDGET = 1024
+FEW = 256
+# Batches that are begun before the first of them is waited for.
+AHEAD = 64
 MODEL = "model.xml"
 # What OpenVINO calls our precisions. What is int8 is said in the converted model; the rest of it
 # runs in bfloat16 where the processor can.
@@ -71,7 +75,7 @@ class OpenVinoEngine:
 
     def __init__(self, folder: Path, precision: str, concurrency: int) -> None:
         self.concurrency = concurrency
-        self.budget = BUDGET
+        self.budget, self.few = BUDGET, FEW
         self._openvino = require()
         self._path = folder / MODEL
         self._precision = precision
@@ -95,6 +99,22 @@ class OpenVinoEngine:
         """See Engine."""
         return self._run(batch, latency=True)
 
+    def together(self, batches: Sequence[Batch]) -> Iterator[Vectors]:
+        """See Engine; each of several batches has one thread, as with workers."""
+        if len(batches) == 1:
+            yield self.one(batches[0])
+            return
+        running: deque[tuple[Any, list[Ints]]] = deque()
+        for batch in batches:
+            if len(running) == AHEAD:
+                yield self._waited(*running.popleft())
+            request = self._request(latency=False)
+            inputs = _inputs(batch)  # which it reads until it is done
+            request.start_async(inputs, share_inputs=True)
+            running.append((request, inputs))
+        while running:
+            yield self._waited(*running.popleft())
+
     def many(self, batch: Batch) -> Vectors:
         """See Engine."""
         return self._run(batch, latency=False)
@@ -105,15 +125,24 @@ class OpenVinoEngine:
         yield
 
     def _run(self, batch: Batch, *, latency: bool) -> Vectors:
-        free = self._free[latency]
-        try:
-            request = free.pop()
-        except IndexError:
-            request = self._model(latency).create_infer_request()
-        request.infer([batch.ids, batch.mask, batch.kept], share_inputs=True)
+        request = self._request(latency=latency)
+        request.infer(_inputs(batch), share_inputs=True)
+        return self._output(request, latency=latency)
+
+    def _waited(self, request: Any, _: list[Ints]) -> Vectors:
+        request.wait()
+        return self._output(request, latency=False)
+
+    def _output(self, request: Any, *, latency: bool) -> Vectors:
         vectors = np.array(request.get_output_tensor(0).data, np.float32)
-        free.append(request)
+        self._free[latency].append(request)
         return vectors
+
+    def _request(self, *, latency: bool) -> Any:
+        try:
+            return self._free[latency].pop()
+        except IndexError:
+            return self._model(latency).create_infer_request()
 
     def _model(self, latency: bool) -> Any:
         with self._lock:
@@ -150,6 +179,10 @@ class OpenVinoEngine:
                 f"OpenVINO cannot run {self._path} ({said}): delete that folder to convert the "
                 "model again, or use `backend='torch'`."
             ) from error
+
+
+def _inputs(batch: Batch) -> list[Ints]:
+    return [batch.ids, batch.mask, batch.kept]
 
 
 def version() -> str:

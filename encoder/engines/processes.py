@@ -5,14 +5,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from queue import SimpleQueue
 from typing import TypeVar
 
-from encoder.batching.batches import Batch, Engine, Vectors
+from encoder.batching.batches import FEW, Batch, Engine, Vectors
 from encoder.errors import EncoderError
 from encoder.forks import check_process
 from encoder.model.modules import Route
@@ -42,6 +42,7 @@ class ProcessesEngine:
             for pool, device in zip(self._pools, devices, strict=True)
         ]
         self.budget = min(self._told(n, each.result) for n, each in enumerate(opening))
+        self.few = FEW
         self.concurrency = CONCURRENCY_OF_ONE * len(devices)
         self._free: SimpleQueue[int] = SimpleQueue()
         for _ in range(CONCURRENCY_OF_ONE):
@@ -51,6 +52,10 @@ class ProcessesEngine:
     def one(self, batch: Batch) -> Vectors:
         """See Engine."""
         return self.many(batch)
+
+    def together(self, batches: Sequence[Batch]) -> Iterator[Vectors]:
+        """See Engine."""
+        return map(self.one, batches)
 
     def many(self, batch: Batch) -> Vectors:
         """See Engine."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from queue import SimpleQueue
 from typing import Any, Protocol
@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from encoder.batching.batches import MOST_THREADS, Batch, Vectors
+from encoder.batching.batches import FEW, MOST_THREADS, Batch, Vectors
 from encoder.engines.network import Network
 from encoder.errors import EncoderError, ModelDamagedError
 from encoder.forks import check_process, computed, in_each_child
@@ -225,7 +225,7 @@ class TorchEngine:
         self._network = network.to(self.device, dtype)
         self._device = device_for(self.device, concurrency)
         self.concurrency = self._device.concurrency
-        self.budget = self._device.budget(self._network)
+        self.budget, self.few = self._device.budget(self._network), FEW
 
     def one(self, batch: Batch) -> Vectors:
         """See Engine."""
@@ -234,6 +234,10 @@ class TorchEngine:
     def _alone(self, batch: Batch) -> Vectors:
         with _threads.few(MOST_THREADS):
             return self.many(batch)
+
+    def together(self, batches: Sequence[Batch]) -> Iterator[Vectors]:
+        """See Engine."""
+        return map(self.one, batches)
 
     def many(self, batch: Batch) -> Vectors:
         """See Engine; a batch that does not fit into the device's memory is halved until it does.

@@ -133,7 +133,7 @@ def _run(parts: Parts, doors: Doors, host: str, port: int) -> int:
         server_header=False,
         timeout_graceful_shutdown=GRACE_SECONDS,
     )
-    with _listening(host, port) as sock:
+    with listening(host, port) as sock:
         name, at = sock.getsockname()[:2]
         click.echo(
             f"Tandem listens at http://{f'[{name}]' if ':' in name else name}:{at}", err=True
@@ -145,12 +145,17 @@ def _run(parts: Parts, doors: Doors, host: str, port: int) -> int:
     return 0
 
 
-def _listening(host: str, port: int) -> socket.socket:
+def listening(host: str, port: int) -> socket.socket:
+    """A socket that listens; raises ServeError where it cannot."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        return socket.create_server((host, port), family=family)
+        sock = socket.create_server((host, port), family=family)
     except OSError as error:
         raise ServeError(
             f"cannot listen at {host} port {port} ({error.strerror or error}): name a free port "
             "with --port, and an address of this machine with --host."
         ) from error
+    # Connections inherit it. asyncio sets it only for sockets whose protocol is named, and without
+    # it an answer's body waits 40 ms until the caller has acknowledged the head.
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return sock

@@ -12,6 +12,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from cluster import ClusterError
 from tandem.service.door import problems
 from tandem.service.door.access import Access, Guard
+from tandem.service.door.direct import Direct
 from tandem.service.door.limits import Bounds, Limits
 from tandem.service.door.observe import Observed
 from tandem.service.parts import Parts
@@ -38,13 +39,16 @@ def make_app(parts: Parts, doors: Doors, version: str) -> FastAPI:
 
     app = FastAPI(title="Tandem", version=version, lifespan=lifespan, docs_url=None, redoc_url=None)
     problems.install(app)
-    for make in (search.router, embeddings.router, rerank.router, documents.router):
+    for make in (search.router, rerank.router, documents.router):
         app.include_router(make(parts))
+    embedded = embeddings.Embeddings(parts)
+    app.include_router(embeddings.router(embedded, parts.encoder))
     app.include_router(page.router())
     _watch(app, parts)
     # What a router brings is not among the app's own routes.
     routes = frozenset(app.openapi()["paths"])
     # The last that is added is the first that is asked.
+    app.add_middleware(Direct, answers={embeddings.PATH: embedded.of_body})
     app.add_middleware(Limits, bounds=doors.bounds)
     app.add_middleware(Guard, access=doors.access)
     app.add_middleware(Observed, metrics=parts.metrics, routes=routes)

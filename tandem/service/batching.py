@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 import threading
-import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import NamedTuple
@@ -14,13 +13,11 @@ from numpy.typing import NDArray
 
 Vectors = NDArray[np.float32]
 
-# So long a first text waits for others; what arrives while a batch is encoded waits anyway.
-WAIT_SECONDS = 0.002
 MOST_TEXTS = 256
 
 
 class Encoded(NamedTuple):
-    """Of each text its vector, float32 [n, dim], and how many tokens it has."""
+    """Of each text its vector, float32 [n, dim], and how many tokens it has, where asked for."""
 
     vectors: Vectors
     tokens: Sequence[int]
@@ -28,11 +25,15 @@ class Encoded(NamedTuple):
 
 class _Asked(NamedTuple):
     texts: Sequence[str]
+    counted: bool
     answer: Future[Encoded]
 
 
 class Batcher:
     """One thread that encodes what callers of any thread ask for.
+
+    A text is encoded at once where no other is; what comes meanwhile is the next batch. So batches
+    grow with the load, and nobody waits for a clock.
 
     encode: texts -> float32 [n, dim]; count: texts -> tokens of each; seen: called with the number
     of texts of each batch.
@@ -49,9 +50,9 @@ class Batcher:
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
-    def submit(self, texts: Sequence[str]) -> Future[Encoded]:
+    def submit(self, texts: Sequence[str], *, counted: bool = False) -> Future[Encoded]:
         """The vectors of the texts, and their tokens, when they are there; none give none."""
-        asked = _Asked(texts, Future())
+        asked = _Asked(texts, counted, Future())
         self._asked.put(asked)
         return asked.answer
 
@@ -70,10 +71,9 @@ class Batcher:
 
     def _gathered(self, first: _Asked) -> tuple[list[_Asked], bool]:
         together, count = [first], len(first.texts)
-        deadline = time.monotonic() + WAIT_SECONDS
         while count < MOST_TEXTS:
             try:
-                each = self._asked.get(timeout=max(0.0, deadline - time.monotonic()))
+                each = self._asked.get_nowait()
             except queue.Empty:
                 break
             if each is None:
@@ -88,7 +88,8 @@ class Batcher:
         texts = [text for each in together for text in each.texts]
         self._seen(len(texts))
         try:
-            found = Encoded(self._encode(texts), self._count(texts))
+            tokens = self._count(texts) if any(each.counted for each in together) else ()
+            found = Encoded(self._encode(texts), tokens)
         except Exception as error:
             if len(together) == 1:
                 together[0].answer.set_exception(error)

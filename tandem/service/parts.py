@@ -76,7 +76,7 @@ class Parts:
 
     async def encoded(self, batcher: Batcher, texts: Sequence[str]) -> Encoded:
         """Unit vectors and tokens, encoded with what others ask for at the same time."""
-        return await asyncio.wrap_future(batcher.submit(texts))
+        return await asyncio.wrap_future(batcher.submit(texts, counted=True))
 
     @cached_property
     def _limiter(self) -> CapacityLimiter:

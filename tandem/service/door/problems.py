@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -54,26 +55,30 @@ def status_of(error: TandemError) -> int:
     return next((status for kind, status in _STATUS if isinstance(error, kind)), 400)
 
 
-async def _ours(request: Request, error: Exception) -> Response:
-    if not isinstance(error, TandemError):
+def answered(error: Exception) -> Response | None:
+    """The problem that an error of the caller, the cluster or the model is; None for any other."""
+    if isinstance(error, TandemError):
+        later = getattr(error, "retry_after", None)  # the cluster's wish is ours
+        headers = {} if later is None else {"Retry-After": f"{later:.0f}"}
+        return problem(status_of(error), str(error), headers)
+    if isinstance(error, HTTPException):
+        return problem(error.status_code, str(error.detail), error.headers)
+    if isinstance(error, RequestValidationError):
+        return _malformed(error.errors()[0], error.errors()[0]["loc"][1:])
+    if isinstance(error, ValidationError):
+        return _malformed(error.errors(include_url=False)[0], error.errors()[0]["loc"])
+    return None
+
+
+def _malformed(first: Mapping[str, Any], loc: Sequence[int | str]) -> Response:
+    return problem(422, f"{'.'.join(map(str, loc)) or 'the body'}: {first['msg']}.")
+
+
+async def _expected(request: Request, error: Exception) -> Response:
+    found = answered(error)
+    if found is None:
         raise error
-    later = getattr(error, "retry_after", None)  # the cluster's wish is ours
-    headers = {} if later is None else {"Retry-After": f"{later:.0f}"}
-    return problem(status_of(error), str(error), headers)
-
-
-async def _malformed(request: Request, error: Exception) -> Response:
-    if not isinstance(error, RequestValidationError):
-        raise error
-    first: dict[str, Any] = error.errors()[0]
-    place = ".".join(map(str, first["loc"][1:])) or "the body"
-    return problem(422, f"{place}: {first['msg']}.")
-
-
-async def _http(request: Request, error: Exception) -> Response:
-    if not isinstance(error, HTTPException):
-        raise error
-    return problem(error.status_code, str(error.detail), error.headers)
+    return found
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
@@ -83,7 +88,6 @@ async def _unexpected(request: Request, error: Exception) -> Response:
 
 def install(app: FastAPI) -> None:
     """Let the app answer every error so."""
-    app.add_exception_handler(TandemError, _ours)
-    app.add_exception_handler(RequestValidationError, _malformed)
-    app.add_exception_handler(HTTPException, _http)
+    for kind in (TandemError, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, _expected)
     app.add_exception_handler(Exception, _unexpected)

@@ -13,8 +13,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from encoder import Encoder
 from tandem.service.parts import Parts
 
+PATH = "/v1/embeddings"
 MOST_INPUTS = 2048
 
 
@@ -30,14 +32,19 @@ class EmbeddingsRequest(BaseModel):
     input_type: Literal["query", "passage"] = "passage"
 
 
-def router(parts: Parts) -> APIRouter:
-    """The route, and the list of the one model."""
-    routes = APIRouter(tags=["embeddings"])
-    encoder = parts.encoder
+class Embeddings:
+    """What a request for embeddings is answered."""
 
-    @routes.post("/v1/embeddings", response_model=None)
-    async def embeddings(asked: EmbeddingsRequest) -> Response:
-        """Unit vectors of texts, in their order; cosine is their product."""
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def of_body(self, body: bytes) -> Response:
+        """The answer to the JSON of a request; raises ValidationError, HTTPException as below."""
+        return await self(EmbeddingsRequest.model_validate_json(body))
+
+    async def __call__(self, asked: EmbeddingsRequest) -> Response:
+        """Unit vectors of texts, in their order; raises HTTPException for what is not taken."""
+        parts, encoder = self._parts, self._parts.encoder
         texts = _texts(asked.input)
         _check_model(asked.model, encoder.name)
         dim = _dimensions(asked.dimensions, encoder.dim)
@@ -57,6 +64,16 @@ def router(parts: Parts) -> APIRouter:
         return Response(
             orjson.dumps(answer, option=orjson.OPT_SERIALIZE_NUMPY), media_type="application/json"
         )
+
+
+def router(answer: Embeddings, encoder: Encoder) -> APIRouter:
+    """The route, and the list of the one model."""
+    routes = APIRouter(tags=["embeddings"])
+
+    @routes.post(PATH, response_model=None)
+    async def embeddings(asked: EmbeddingsRequest) -> Response:
+        """Unit vectors of texts, in their order; cosine is their product."""
+        return await answer(asked)
 
     @routes.get("/v1/models")
     async def models() -> dict[str, Any]:

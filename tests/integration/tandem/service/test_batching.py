@@ -55,3 +55,21 @@ def test_a_text_that_fails_costs_its_caller_alone(slow, batcher):
     assert good.result(60).vectors.tolist() == [[2]]
     with pytest.raises(ValueError, match="empty"):
         bad.result(60)
+
+
+def test_what_comes_meanwhile_is_one_batch_and_counted_where_asked(slow):
+    sizes, counted = [], []
+
+    def count(texts):
+        counted.append(len(texts))
+        return [3] * len(texts)
+
+    made = Batcher(slow, count, sizes.append)
+    first = made.submit(["a"])
+    assert slow.begun.wait(60)
+    rest = [made.submit(["bb"], counted=n == 5) for n in range(60)]
+    slow.may.set()
+    assert first.result(60).tokens == ()
+    assert [each.result(60).tokens for each in rest] == [[3]] * 60
+    made.close()
+    assert (sizes, counted) == ([1, 60], [60])

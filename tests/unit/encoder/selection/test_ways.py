@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -188,3 +189,13 @@ def test_one_text_takes_no_more_threads_than_help_on_openvino(home, tmp_path):
 
     Noting(converted.parent, "float32", concurrency=16).one(make_batch([Item(0, [1, 2, 3])]))
     assert asked == [(1, 4)]
+
+
+def test_batches_together_are_as_one_by_one_from_any_thread(home, tmp_path):
+    folder = models.old_layout(tmp_path, "bert", max_length=128)
+    encoder = Encoder.load(str(folder), backend="openvino", precision="float32", device="cpu")
+    texts = [" ".join(["fox"] * (1 + n * 7 % 60)) for n in range(200)]
+    alone = np.concatenate([encoder.encode_passages([text]) for text in texts])
+    with ThreadPoolExecutor(4) as pool:
+        for found in pool.map(encoder.encode_passages, [texts] * 8):
+            assert (found * alone).sum(axis=1).min() > 0.99999
