@@ -24,7 +24,7 @@ TYPING = {"typing_extensions"}
 TOOLS = {"flask", "flask-cors", "pytest-timeout", "mypy", "ruff", "setuptools", "types-psutil"}
 
 # Taken by uvicorn where they are installed.
-BY_OTHERS = {"httptools"}
+BY_OTHERS = {"httptools", "uvloop"}
 
 
 def normal(name):
