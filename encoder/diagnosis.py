@@ -6,8 +6,8 @@ import importlib.util
 
 from encoder.encoder import Encoder
 from encoder.errors import EncoderError
-from encoder.selection.build import OnStep
 from encoder.selection.candidates import SAME, best_device
+from encoder.selection.preparation import OnStep
 
 # (what, found, cure or None)
 Row = tuple[str, str, "str | None"]
@@ -44,6 +44,9 @@ def _model(model: str, on_progress: OnStep) -> list[Row]:
         ("fingerprint", encoder.fingerprint, None),
         ("chosen", f"{taken}: the fastest of those with at least {SAME}", None),
     ]
+    if steps := encoder.preparation:
+        said = ", ".join(f"{name} {seconds:,.1f} s" for name, seconds in steps.items())
+        rows.append(("prepared", f"just now, once on this machine: {said}", None))
     for each in choice.measured:
         found = each.fault or f"{each.speed:,.0f} texts/s, least cosine {each.agreement:.5f}"
         if not each.fault and not each.same:

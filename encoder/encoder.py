@@ -17,9 +17,10 @@ from encoder.model.fingerprint import fingerprint, varied
 from encoder.model.folder import read_model_spec
 from encoder.model.locate import canonical, locate
 from encoder.model.modules import ModelSpec
-from encoder.selection.build import SMALLEST_NORM, OnStep
+from encoder.selection.build import SMALLEST_NORM
 from encoder.selection.candidates import INT8, EngineOptions, SelectedEngine
 from encoder.selection.measure import Model, ModelRunner
+from encoder.selection.preparation import OnStep, Preparation
 from tandem.base.arguments import as_list, checked_arguments
 from tandem.base.errors import one_line
 from tandem.base.memory import lacks_memory
@@ -82,7 +83,8 @@ class Encoder:
         truncate_dim: keep the first components only; query_prompt, passage_prompt: put before each
         text, None for the model's own; only_queries: open what encodes passages when it is first
         needed; recorded: an index names the model, so it must be a plain name of one that is on
-        this machine; on_progress: called with what takes longer. Raises EncoderError.
+        this machine; on_progress: called with what takes longer, which is a warning where it is
+        None. Raises EncoderError.
         """
         prompts = {"query_prompt": query_prompt, "passage_prompt": passage_prompt}
         asked = {"truncate_dim": truncate_dim, **prompts}
@@ -90,7 +92,7 @@ class Encoder:
         model_spec = replace(read_model_spec(locate(model, recorded=recorded)), **settings)
         digest = fingerprint(model_spec)
         options = EngineOptions(backend, precision, device)
-        opened = Model(model_spec, digest, options, on_progress or (lambda what: None))
+        opened = Model(model_spec, digest, options, Preparation(on_progress))
         runner = opened.queries if only_queries else opened.passages
         if precision == INT8 or (precision is not None and opened.choice.changes):
             settings["precision"] = precision
@@ -107,6 +109,11 @@ class Encoder:
     def choice(self) -> SelectedEngine:
         """What runs passages here, and what was measured."""
         return self._model.choice
+
+    @property
+    def preparation(self) -> Mapping[str, float]:
+        """What was done once a model on this machine, and the seconds of each; empty if nothing."""
+        return self._model.preparation.seconds
 
     @property
     def max_length(self) -> int:

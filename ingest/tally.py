@@ -32,8 +32,10 @@ class Report:
     passages in the index at the end, each with its vector, None before they are counted; done: the
     share of the source that is finished, None where unknown; finishing: what is done after the last
     document; outage: what to say while the cluster accepts nothing; stages: the share of the time
-    that each stage was busy; reasons: the commonest of the rejects, and how many there are of each;
-    alias: what points to the index now, and deleted: the older indexes that went for it.
+    that each stage was busy; preparation: seconds that the encoder took, before `seconds`, for what
+    is done once a model on a machine, step by step; reasons: the commonest of the rejects, and how
+    many there are of each; alias: what points to the index now, and deleted: the older indexes that
+    went for it.
     """
 
     index: str
@@ -54,6 +56,7 @@ class Report:
     finishing: str | None = None
     outage: str | None = None
     stages: Mapping[Stage, float] = field(default_factory=dict)
+    preparation: Mapping[str, float] = field(default_factory=dict)
     rejects: str | None = None
     reasons: Mapping[str, int] = field(default_factory=dict)
     alias: str | None = None
@@ -97,6 +100,7 @@ class Report:
             "retries": self.retries,
             "stages": {name: round(share, 3) for name, share in self.stages.items()},
             "slowest": self.slowest,
+            "preparation": {name: round(each, 3) for name, each in self.preparation.items()},
             "rejects": self.rejects,
             "reasons": dict(self.reasons),
             "alias": self.alias,

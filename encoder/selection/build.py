@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
 from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
@@ -23,6 +22,7 @@ from encoder.model.modules import Route, StaticSpec
 from encoder.selection.cache import building, told
 from encoder.selection.candidates import Candidate
 from encoder.selection.convert import convert, quantise
+from encoder.selection.preparation import Preparation
 from tandem.base.running import cores
 
 if TYPE_CHECKING:
@@ -36,8 +36,6 @@ SAMPLES = 300
 SAMPLE_WORDS = (8, 120)
 _TOKENIZER = "tokenizer.json"
 
-OnStep = Callable[[str], None]
-
 
 class EngineFactory:
     """Makes engines for one route; what is expensive is made once, and only when it is needed.
@@ -45,10 +43,10 @@ class EngineFactory:
     folder: where converted forms are kept.
     """
 
-    def __init__(self, route: Route, folder: Path, on_progress: OnStep) -> None:
+    def __init__(self, route: Route, folder: Path, preparation: Preparation) -> None:
         self._route = route
         self._folder = folder
-        self._say = on_progress
+        self._preparation = preparation
 
     def tokens(self, prompt: str) -> Tokens:
         """The tokenizer, with a prompt that goes before each text."""
@@ -121,13 +119,13 @@ class EngineFactory:
             return target
         with told(target), building(target) as folder:
             if kind == "float32":
-                self._say("converting the model to OpenVINO, once")
-                convert(self._route, folder)
-                self._check(folder)
+                with self._preparation.step("convert"):
+                    convert(self._route, folder)
+                    self._check(folder)
             else:
-                self._say("quantising the model to int8, once")
                 source = self._converted("float32")
-                quantise(source, self.tokens("").ids(sample_texts()), folder)
+                with self._preparation.step("quantise"):
+                    quantise(source, self.tokens("").ids(sample_texts()), folder)
             self._keep_tokenizer()
         return target
 

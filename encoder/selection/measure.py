@@ -13,7 +13,7 @@ from encoder.engines import openvino_engine
 from encoder.errors import EncoderError
 from encoder.forks import in_each_child
 from encoder.model.modules import ModelSpec, StaticSpec
-from encoder.selection.build import EngineFactory, OnStep, check_texts
+from encoder.selection.build import EngineFactory, check_texts
 from encoder.selection.cache import cache_folder, read_notes, write_notes
 from encoder.selection.candidates import (
     Candidate,
@@ -26,6 +26,7 @@ from encoder.selection.candidates import (
     from_notes,
     to_notes,
 )
+from encoder.selection.preparation import Preparation
 from tandem.base.errors import one_line
 
 ROUNDS = 2
@@ -55,9 +56,10 @@ class Model:
         model_spec: ModelSpec,
         fingerprint: str,
         options: EngineOptions,
-        on_progress: OnStep,
+        preparation: Preparation,
     ) -> None:
-        self._model_spec, self._options, self._say = model_spec, options.of_one, on_progress
+        self._model_spec, self._options = model_spec, options.of_one
+        self.preparation = preparation
         # One query keeps no more than one device busy.
         self._device = self._options.device or best_device()
         self._devices = options.devices
@@ -117,7 +119,8 @@ class Model:
             return self._runners["queries"]
 
     def _factory(self, route: str) -> EngineFactory:
-        return EngineFactory(getattr(self._model_spec, route), self._folder / route, self._say)
+        spec = getattr(self._model_spec, route)
+        return EngineFactory(spec, self._folder / route, self.preparation)
 
     def _engine(self, factory: EngineFactory, route: str, candidate: Candidate) -> Engine:
         key = (route, candidate)
@@ -153,8 +156,8 @@ class Model:
         if wanted == missing == [_REFERENCE]:
             return [Measured(_REFERENCE, 1.0, 1.0)]
         if missing:
-            self._say("measuring which way of encoding is fastest on this machine, once a model")
-            known |= {each: _measure(factory, each) for each in missing}
+            with self.preparation.step("measure"):
+                known |= {each: _measure(factory, each) for each in missing}
             # Where it cannot be kept, it is measured again. What failed may work the next time.
             with suppress(OSError):
                 write_notes(notes, to_notes([each for each in known.values() if not each.fault]))

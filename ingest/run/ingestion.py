@@ -273,6 +273,7 @@ class _Run:
             # Reading is ahead of writing, by minutes where encoding is slow.
             done=None if share is None else share * finished,
             stages=self._clock.shares(),
+            preparation=getattr(self._encoder, "preparation", {}),
             held=ending.held,
             finishing=ending.finishing,
             alias=ending.alias,

@@ -18,7 +18,7 @@ from query.target import Target
 from tandem.base.vectors import Vector
 
 if TYPE_CHECKING:
-    from encoder.selection.build import OnStep
+    from encoder.selection.preparation import OnStep
 
 SIZE = 1024
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from typing_extensions import Unpack
 
     from cluster import Cluster
-    from encoder.selection.build import OnStep
+    from encoder.selection.preparation import OnStep
 
 T = TypeVar("T")
 

@@ -223,7 +223,9 @@ def _remarks(report: Report, split: bool) -> list[str]:
     r = report
     gone = f"; deleted: {', '.join(r.deleted)}" if r.deleted else ""
     cure = "" if split else " (leave out --no-split to split them)"
+    steps = ", ".join(f"{name} {seconds:,.1f} s" for name, seconds in r.preparation.items())
     said: list[tuple[object, str]] = [
+        (steps, f"before that, once a model on this machine: {steps}"),
         (r.held is not None and not r.read, "the source has no documents"),
         (
             r.passages_written not in (0, r.written),

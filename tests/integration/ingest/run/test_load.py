@@ -400,6 +400,13 @@ def test_equal_texts_are_one_document_where_ids_are_made_of_them(either, index_n
     assert (report.skipped, report.rejected, encoded) == (152, 1, [])
 
 
+def test_the_report_holds_what_the_encoder_did_before(opensearch, index_name):
+    encoder = StubEncoder()
+    encoder.preparation = {"convert": 5.0, "measure": 9.5}
+    report = ingest(documents(2), cluster=opensearch, index=index_name, encoder=encoder)
+    assert (report.written, report.preparation) == (2, {"convert": 5.0, "measure": 9.5})
+
+
 def test_from_python_with_the_real_encoder_as_the_design_promises(either, index_name, minilm):
     encoder = Encoder.load(minilm)
     source = [{**d, "text": d["text"] * (1 + n % 7)} for n, d in enumerate(documents(300))]

@@ -4,6 +4,8 @@ import json
 import shutil
 import subprocess
 import sys
+import time
+import warnings
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -99,6 +101,21 @@ def test_what_was_converted_and_measured_is_kept(home, tmp_path):
     assert len(said) == 2
     assert again.choice == first.choice
     assert again.fingerprint == first.fingerprint
+
+
+def test_what_is_done_once_is_told_and_timed_in_python_too(home, tmp_path):
+    folder = models.old_layout(tmp_path / "model", "bert")
+    began = time.perf_counter()
+    with pytest.warns(UserWarning, match="once") as told:
+        first = Encoder.load(folder)
+    spent = time.perf_counter() - began
+    assert [str(each.message).split()[0] for each in told] == ["measuring", "converting"]
+    assert set(first.preparation) == {"measure", "convert"}
+    # What is done within a step counts once.
+    assert 0.1 < sum(first.preparation.values()) < spent
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert Encoder.load(folder).preparation == {}
 
 
 def test_notes_of_another_machine_are_not_believed(home, tmp_path):
