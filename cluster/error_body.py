@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from cluster.errors import AccessError, MissingRightError
 
@@ -53,6 +56,55 @@ def kind_of(error: Any) -> str:
 def is_block(error: Any) -> bool:
     """Whether an owner, a full disk or a start (which passes, HTTP 503) forbids the request."""
     return kind_of(error).endswith("block_exception")
+
+
+@dataclass(frozen=True)
+class Block:
+    """What forbids requests: its number in a refusal, the setting that holds it, and who sets it.
+
+    by_disk: a cluster does, whose disks are nearly full, and lifts it once they are not.
+    """
+
+    number: str
+    setting: str
+    by_disk: bool = False
+
+
+# Source: the ClusterBlock constants of IndexMetadata.java and Metadata.java, in both products.
+BLOCKS = (
+    Block("12", "index.blocks.read_only_allow_delete", by_disk=True),
+    Block("5", "index.blocks.read_only"),
+    Block("8", "index.blocks.write"),
+    Block("7", "index.blocks.read"),
+    Block("9", "index.blocks.metadata"),
+    Block("13", "cluster.blocks.read_only_allow_delete"),
+    Block("6", "cluster.blocks.read_only"),
+    Block("10", "cluster.blocks.create_index", by_disk=True),
+)
+
+
+def blocks_in(reason: str) -> list[Block]:
+    """The blocks that a refusal names, as in `blocked by: [FORBIDDEN/8/index write (api)];`."""
+    numbers = re.findall(r"\[[A-Z_]+/(\d+)/", reason)
+    return [each for each in BLOCKS if each.number in numbers]
+
+
+def lifting(blocks: Iterable[Block], index: str = "INDEX") -> str:
+    """What an owner does about blocks, as an advice without its full stop."""
+    found = list(blocks)
+    of_index, of_cluster = (
+        dict.fromkeys(each.setting for each in found if each.setting.startswith(scope))
+        for scope in ("index.", "cluster.")
+    )
+    requests = []
+    if of_index:
+        requests.append(f"PUT /{quote(index, safe='*')}/_settings {json.dumps(of_index)}")
+    if of_cluster:
+        both = {"persistent": of_cluster, "transient": of_cluster}
+        requests.append(f"PUT /_cluster/settings {json.dumps(both)}")
+    full = "free disk space, whereupon the cluster lifts it itself, or "
+    by = f" with {' and '.join(requests)}" if requests else ""
+    return f"{full if any(each.by_disk for each in found) else ''}lift the block{by}"
 
 
 def _chain(error: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:

@@ -12,7 +12,15 @@ from typing import TYPE_CHECKING, Any
 from cluster.access.credentials import redacted_urls
 from cluster.access.failures import of_proxy, sentence_of
 from cluster.access.settings import Access
-from cluster.error_body import error_in, forbidden, is_block, kind_of, reason_of
+from cluster.error_body import (
+    blocks_in,
+    error_in,
+    forbidden,
+    is_block,
+    kind_of,
+    lifting,
+    reason_of,
+)
 from cluster.errors import AccessError, ClusterError, MissingIndexError, UnreachableError
 
 if TYPE_CHECKING:
@@ -260,12 +268,10 @@ def _asked(names: Callable[[], list[str]] | None) -> list[str]:
 def _block(reason: str, where: ErrorContext) -> str:
     block = re.search(r"blocked by: \[([^\]]+)\]", reason)
     name = block[1] if block else reason
-    if "flood" in reason or "read-only / allow delete" in reason:
-        return (
-            f"{where.url} has made the index read-only because its disk is nearly full (block "
-            f"{name!r}): free disk space on the cluster, then set "
-            "index.blocks.read_only_allow_delete to null."
-        )
     if "state not recovered" in reason or "no master" in reason or "no cluster" in reason:
         return f"{where.url} is not ready yet (block {name!r}): wait and run the command again."
-    return f"{where.url} blocks this operation: lift the block {name!r} in the index's settings."
+    index = re.match(r"index \[([^\]]+)\]", reason)
+    held, of = blocks_in(reason), f" for index {index[1]}" if index else ""
+    full = ", as on a disk that is nearly full" if any(each.by_disk for each in held) else ""
+    cure = lifting(held, index[1]) if index else lifting(held)
+    return f"{where.url} forbids this{of}{full} (block {name!r}): {cure}."

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import orjson
 
 from mappings import Fields
-from tandem.base.vectors import Vector
+from tandem.base.vectors import Numbers, Vector
 
 PASSAGE_ID = r"##\d+$"
 _POSITION = re.compile(r"##\d+")
@@ -187,7 +187,8 @@ class Passage:
     """One passage: what is stored (body), what is encoded, and the stamp that tells them apart.
 
     id: the cluster's `_id`; position: from 0 within its document, of `count` passages; vector:
-    float32 [dim] once there is one; replaces: what it may be written over, None for nothing.
+    float32 [dim] once there is one, int8 for a field of bytes; replaces: what it may be written
+    over, None for nothing.
     """
 
     document: Document
@@ -197,7 +198,7 @@ class Passage:
     encoded: str
     body: dict[str, Any]
     stamp: str
-    vector: Vector | None = None
+    vector: Numbers | None = None
     replaces: Version | None = None
 
 

@@ -8,22 +8,25 @@ from typing import Any, Literal
 
 from mappings.errors import MappingError
 
-Quantization = Literal["none", "fp16", "int8", "int4", "binary", "on-disk"]
-QUANTIZATIONS = ("none", "fp16", "int8", "int4", "binary", "on-disk")
+Quantization = Literal["none", "fp16", "int8", "byte", "int4", "binary", "on-disk"]
+QUANTIZATIONS = ("none", "fp16", "int8", "byte", "int4", "binary", "on-disk")
 Store = Literal["lucene", "faiss", "elasticsearch"]
 STORES: tuple[Store, ...] = ("lucene", "faiss", "elasticsearch")
 
 # What a field of vectors says beside what it says with whole vectors. OpenSearch: "Memory-optimized
-# vectors" of its documentation, whose levels every version since 2.17 takes; the parameters of
-# encoders changed with 3.6. Elasticsearch: `index_options` of dense_vector.
+# vectors" of its documentation, whose levels and bytes every version since 2.17 takes; the
+# parameters of encoders changed with 3.6. Elasticsearch: `index_options` of dense_vector.
 _LEVELS: Mapping[Store, Mapping[str, Mapping[str, str]]] = {
-    "lucene": {"int8": {"compression_level": "4x"}},
+    "lucene": {"int8": {"compression_level": "4x"}, "byte": {"data_type": "byte"}},
     "faiss": {
         "fp16": {"compression_level": "2x"},
+        "byte": {"data_type": "byte"},
         "binary": {"mode": "in_memory", "compression_level": "32x"},
         "on-disk": {"mode": "on_disk", "compression_level": "32x"},
     },
 }
+# faiss has no cosine of bytes (Faiss.java, validateMethod), and Tandem's are all of one length.
+_SPACES = {("faiss", "byte"): "innerproduct"}
 _GRAPHS = {"none": "hnsw", "int8": "int8_hnsw", "int4": "int4_hnsw", "binary": "bbq_hnsw"}
 
 
@@ -57,6 +60,8 @@ def quantize(field: dict[str, Any], quantization: str) -> None:
         field["index_options"]["type"] = _GRAPHS[quantization]
     elif quantization != "none":
         field |= _LEVELS[store][quantization]
+        method = field["method"]
+        method["space_type"] = _SPACES.get((store, quantization), method["space_type"])
 
 
 def quantization_of(field: Mapping[str, Any]) -> str | None:
@@ -64,7 +69,11 @@ def quantization_of(field: Mapping[str, Any]) -> str | None:
     if field.get("type") == "dense_vector":
         kind = field.get("index_options", {}).get("type")
         return next((name for name, graph in _GRAPHS.items() if graph == kind), None)
-    said = {name: field[name] for name in ("mode", "compression_level") if name in field}
+    names = ("mode", "compression_level", "data_type")
+    # OpenSearch shows kinds of data in capitals, and that of whole vectors too.
+    said = {name: str(field[name]).lower() for name in names if name in field}
+    if said.get("data_type") == "float":
+        del said["data_type"]
     method = field.get("method", {})
     if "encoder" in method.get("parameters", {}):
         return None
@@ -91,6 +100,7 @@ _SIZES: Mapping[str, Callable[[int], float]] = {
     "none": lambda d: 4 * d,
     "fp16": lambda d: 2 * d,
     "int8": lambda d: d,
+    "byte": lambda d: d,
     "int4": lambda d: d / 2,
     "binary": lambda d: d / 8,
     "on-disk": lambda d: d / 8,
@@ -114,8 +124,9 @@ def bytes_in_graph(store: Store, size: float, m: int) -> float:
 def needs(passages: int, dimension: int, m: int = 16) -> list[Need]:
     """What so many passages take under each quantization of each store.
 
-    Memory: `bytes_in_graph` a passage. Disk: what is in memory, and the whole vector of 4 bytes a
-    dimension where a smaller one, or faiss's own file, stands beside it. No passages need nothing.
+    Memory: `bytes_in_graph` a passage. Disk: what is in memory, and the vector as it came, of 4
+    bytes a dimension (1 of bytes), where a smaller one, or faiss's own file, stands beside it. No
+    passages need nothing.
     """
     return [_need(store, way, passages, dimension, m) for store in STORES for way in ways_of(store)]
 
@@ -123,5 +134,6 @@ def needs(passages: int, dimension: int, m: int = 16) -> list[Need]:
 def _need(store: Store, way: str, passages: int, dimension: int, m: int) -> Need:
     beside_vector = CORRECTIONS.get(way, 0) if store == "elasticsearch" else 0
     memory = bytes_in_graph(store, _SIZES[way](dimension) + beside_vector, m)
-    beside = 4 * dimension if way != "none" or store == "faiss" else 0
+    given = _SIZES["byte" if way == "byte" else "none"](dimension)
+    beside = given if _SIZES[way](dimension) != given or store == "faiss" else 0
     return Need(store, way, round(memory * passages), round((memory + beside) * passages))

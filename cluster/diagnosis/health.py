@@ -11,17 +11,14 @@ from cluster.diagnosis.account import of_account
 from cluster.diagnosis.disk import of_disk
 from cluster.diagnosis.finding import Finding, ask, seen
 from cluster.diagnosis.templates import of_templates
+from cluster.error_body import BLOCKS, lifting
 from cluster.errors import ClusterError
 
 # Indexes that are named in one finding.
 _NAMES = 5
 _SECTION = "cluster"
-_BLOCK_CURES = {
-    "read-only / allow delete": "free disk space; the cluster lifts it itself below its high "
-    'watermark, or PUT /INDEX/_settings {"index.blocks.read_only_allow_delete": null}',
-    "create-index": "free disk space; the cluster lifts it itself, or PUT /_cluster/settings "
-    '{"persistent": {"cluster.blocks.create_index": null}}',
-}
+# The number of the block of an index that is closed.
+_CLOSED = "4"
 
 
 def of_cluster(cluster: Cluster, index: str | None = None) -> list[Finding]:
@@ -98,29 +95,30 @@ def some(names: list[str]) -> str:
 def _blocks(cluster: Cluster) -> list[Finding]:
     blocks = ask(cluster, "/_cluster/state/blocks").get("blocks") or {}
     rows = [
-        Finding(_SECTION, "block", f"of the whole cluster: {what}", _cure_of(what))
-        for what in _described(blocks.get("global") or {})
+        Finding(_SECTION, "block", f"of the whole cluster: {what}", _cure_of(number))
+        for number, what in _described(blocks.get("global") or {})
     ]
-    of_index: dict[str, list[str]] = {}
+    of_index: dict[tuple[str, str], list[str]] = {}
     for name, each in sorted((blocks.get("indices") or {}).items()):
-        for what in _described(each):
-            of_index.setdefault(what, []).append(name)
+        for block in _described(each):
+            of_index.setdefault(block, []).append(name)
     rows += [
         # Others' indexes may be blocked by intent.
-        Finding(_SECTION, "block", f"of {some(names)}: {what}", _cure_of(what), needed=False)
-        for what, names in of_index.items()
+        Finding(_SECTION, "block", f"of {some(names)}: {what}", _cure_of(number), needed=False)
+        for (number, what), names in of_index.items()
     ]
     return rows or [Finding(_SECTION, "blocks", "none, of the cluster or an index")]
 
 
-def _described(blocks: Mapping[str, Any]) -> Iterator[str]:
-    return (str(each.get("description", number)) for number, each in blocks.items())
+def _described(blocks: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """(number, what the cluster calls it)."""
+    return ((number, str(each.get("description", number))) for number, each in blocks.items())
 
 
-def _cure_of(what: str) -> str:
-    """What lifts a block, by what the cluster calls it."""
-    known = (cure for name, cure in _BLOCK_CURES.items() if name in what)
-    return next(known, "lift it in the settings, index.blocks.* or cluster.blocks.*, once meant to")
+def _cure_of(number: str) -> str:
+    if number == _CLOSED:
+        return "open what is meant to be searched with POST /INDEX/_open"
+    return lifting(each for each in BLOCKS if each.number == number)
 
 
 def _breakers(cluster: Cluster) -> list[Finding]:

@@ -24,12 +24,9 @@ from mappings import Fields
 if TYPE_CHECKING:
     from cluster import Cluster
 
+_NO_REFRESH = {"refresh_interval": "-1"}
 # While it loads. What expands by itself would undo the second.
-RELAXED = {
-    "refresh_interval": "-1",
-    "number_of_replicas": "0",
-    "auto_expand_replicas": "false",
-}
+RELAXED = {**_NO_REFRESH, "number_of_replicas": "0", "auto_expand_replicas": "false"}
 # Bytes of an index's name that a lease's name begins with; names have 255 at most.
 _LEASE_ROOM = 200
 
@@ -52,9 +49,9 @@ class OpenIndex:
 
     name: the concrete index, never an alias; uuid: of this index and no later one of that name;
     created: by this run; token: of this run; lease: what it writes through, None where others may
-    write too; settings: to be restored, None where the run has no part in the note; template: what
-    its record says is encoded; pipelines: of the cluster, through which documents go; bypass: its
-    default one is Tandem's own, and would encode all again.
+    write too; element: of its vectors, float or byte; settings: to be restored, None where the run
+    has no part in the note; template: what its record says is encoded; pipelines: of the cluster,
+    through which documents go; bypass: its default one is Tandem's own, and would encode again.
     """
 
     name: str
@@ -63,6 +60,7 @@ class OpenIndex:
     created: bool
     token: str = field(default_factory=new_token)
     lease: str | None = None
+    element: str = "float"
     settings: Mapping[str, str | None] | None = None
     warnings: tuple[str, ...] = ()
     template: str | None = None
@@ -91,7 +89,7 @@ def enter(
     if alias and (who := busy(note, but=index.token)):
         raise loaded_already(alias, who, index.name)
     note = note or Note()
-    relaxed = {"refresh_interval": "-1"} if keep_replicas else RELAXED
+    relaxed = _NO_REFRESH if keep_replicas else RELAXED
     settings = {**note.settings, **_journal(description, note, relaxed)} if relax else note.settings
     note = replace(
         note,

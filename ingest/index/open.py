@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from cluster.errors import ClusterError
 from ingest.errors import IndexRefusedError
-from ingest.index.aliases.written import check_own_fields, check_takes_documents, writable
+from ingest.index.aliases.written import (
+    check_own_fields,
+    check_takes_documents,
+    check_unblocked,
+    writable,
+)
 from ingest.index.describe import check_name, find_index
 from ingest.index.loading import OpenIndex, end_half_ended, lease_of
 from ingest.index.note import Note, mark, meta_with
@@ -24,7 +29,7 @@ from mappings import (
     laid_out,
     read_record,
 )
-from mappings.existing import nested_in, resolved, vectors
+from mappings.existing import element_of, nested_in, resolved, vectors
 from tandem.base.arguments import checked_arguments
 
 if TYPE_CHECKING:
@@ -122,6 +127,7 @@ def open_index(
         created,
         token,
         lease_of(concrete, token) if alias else None,
+        element_of(record.fields.vector, description["mappings"]),
         warnings=(*found.warnings, *_warnings(concrete, description)),
         template=record.template,
         pipelines=_pipelines(description),
@@ -169,6 +175,7 @@ def existing(cluster: Cluster, name: str, encoder: PassageEncoder, shape: Shape)
         return None
     concrete, description, warnings = found
     check_takes_documents(concrete, description)
+    check_unblocked(concrete, description)
     if name != concrete and read_record(description["mappings"], concrete) is None:
         raise IndexRefusedError(
             f"{name!r} is an alias whose write index {concrete!r} has no record of an encoder, as "

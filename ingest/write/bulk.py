@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, cast
 
+import numpy as np
 import orjson
 
 from ingest.records import PAUSE, TAKEN, Action, Passage, wrote
@@ -26,6 +27,7 @@ from ingest.write.client import (
 from ingest.write.items import Items, verb
 from ingest.write.lookup import Sample, look_up_versions
 from mappings import Fields
+from tandem.base.vectors import stored_as
 
 _NUMPY = orjson.OPT_SERIALIZE_NUMPY
 _ITEMS = ",".join(f"items.*.{name}" for name in ("status", "error", "_index", "_id", "result"))
@@ -34,10 +36,22 @@ SMALLEST_REQUEST = 64_000
 LONGEST_WAIT = 1.0
 
 
-def actions(passages: Iterator[Passage], fields: Fields) -> Iterator[Action]:
-    """Each passage as the two lines that store it, the vector written straight from float32."""
+def actions(
+    passages: Iterator[Passage], fields: Fields, element: str = "float"
+) -> Iterator[Action]:
+    """Each passage as the two lines that store it, the vector written straight from its array.
+
+    element: the numbers that the field of vectors holds.
+    """
     for passage in passages:
-        yield cast(Action, PAUSE) if passage is PAUSE else _action(passage, fields)
+        yield cast(Action, PAUSE) if passage is PAUSE else _made(passage, fields, element)
+
+
+def _made(passage: Passage, fields: Fields, element: str) -> Action:
+    if element != "float" and passage.vector is not None:
+        vector = np.asarray(passage.vector, dtype=np.float32)
+        passage = replace(passage, vector=stored_as(element, vector))
+    return _action(passage, fields)
 
 
 def _action(passage: Passage, fields: Fields) -> Action:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from cluster.error_body import error_in, is_block, kind_of, reason_of
+from cluster.error_body import blocks_in, error_in, is_block, kind_of, lifting, reason_of
 from cluster.errors import ClusterError, UnreachableError
 from ingest.errors import (
     BlockedError,
@@ -287,10 +287,8 @@ class IndexClient:
 
     def blocked(self, reason: str) -> BlockedError:
         """The sentence for an index that takes no writes."""
-        path = path_of(self.index, "_settings")
         return BlockedError(
-            f"index {self.index!r} takes no writes ({reason}): free disk space or lift the block, "
-            f'PUT {path} {{"index.blocks.read_only_allow_delete": null, '
-            '"index.blocks.read_only": null, "index.blocks.write": null}, and run the same command '
-            "again; what was written is kept."
+            f"index {self.index!r} takes no writes ({reason}): "
+            f"{lifting(blocks_in(reason), self.index)}, and run the same command again; what was "
+            "written is kept."
         )

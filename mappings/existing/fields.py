@@ -98,6 +98,11 @@ def vectors(
             yield from vectors(spec, f"{whole}.", inside)
 
 
+def element_of(name: str, mapping: Mapping[str, Any]) -> str:
+    """What numbers a field of vectors holds; float where there is none yet."""
+    return next((each.element for each in vectors(mapping) if each.name == name), "float")
+
+
 def _vector_field(name: str, spec: Mapping[str, Any], nested: str | None) -> VectorField:
     if spec["type"] == "dense_vector":
         kind = (spec.get("index_options") or {}).get("type", "")

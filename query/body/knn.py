@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from query.errors import TargetError, TextError
 from query.question import MOST, Knn
 from query.target import Target, VectorField
-from tandem.base.vectors import Vector, VectorFault, as_vector
+from tandem.base.vectors import BYTE, Vector, VectorFault, as_vector
 
 ONE_FORMULA_SINCE = (2, 19)
 COSINE_SPACES = ("cosinesimil", "cosine")
@@ -53,8 +53,6 @@ K_SINCE = (8, 15)
 # with fewer, recall@100 on SciFact was .966 instead of .991, and hybrid's nDCG@10 .7054 instead of
 # .7099.
 LEAST_EF, EF_A_HIT = 200, 2
-# The largest number that a field of bytes holds.
-_BYTE = 127
 # What to do about a vector of a query that the cluster would refuse.
 _CURES = {
     "numbers": ": give numbers",
@@ -129,8 +127,8 @@ def _as_stored(vector: Vector, field: VectorField) -> NDArray[Any]:
     if field.element != "byte":
         return vector
     whole = np.rint(vector)
-    if not (np.array_equal(whole, vector) and np.abs(vector).max() <= _BYTE):
-        whole = np.rint(vector * (_BYTE / float(np.abs(vector).max())))
+    if not (np.array_equal(whole, vector) and np.abs(vector).max() <= BYTE):
+        whole = np.rint(vector * (BYTE / float(np.abs(vector).max())))
     return whole.astype(np.int8)
 
 

@@ -10,6 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 Vector = NDArray[np.float32]
+# As a field may hold it: of bytes, int8.
+Numbers = Vector | NDArray[np.int8]
+# The largest number that a field of bytes holds, and, in standard deviations of a component of a
+# unit vector, 1 / sqrt(n), how far from 0 that is.
+BYTE, SPREAD = 127, 8.0
 # Sums of squares that float32 holds with all of its digits; beyond, cosines are 0 or no number.
 LEAST_SQUARES, MOST_SQUARES = 1e-30, 1e30
 
@@ -55,3 +60,23 @@ def cosine(one: Vector, other: Vector) -> float:
         return 0.0
     lengths = float(np.linalg.norm(one)) * float(np.linalg.norm(other))
     return float(one @ other) / lengths if lengths > 0 else 0.0
+
+
+def as_bytes(vector: Vector) -> NDArray[np.int8]:
+    """A vector that is not zero as int8 [n]; one of a field of bytes comes out as it is.
+
+    All come out of one length, but for rounding, so that inner products and distances rank them as
+    their cosines do. A component of more than SPREAD / sqrt(n) of its vector's length is cut.
+    """
+    length = float(np.linalg.norm(vector))
+    whole = np.rint(vector)
+    if length > 2.0 and np.abs(vector).max() <= BYTE + 1 and np.array_equal(whole, vector):
+        return whole.astype(np.int8)
+    scale = BYTE * max(1.0, math.sqrt(vector.size) / SPREAD) / length
+    cut: NDArray[np.int8] = np.rint(np.clip(vector * scale, -BYTE, BYTE)).astype(np.int8)
+    return cut
+
+
+def stored_as(element: str, vector: Vector) -> Numbers:
+    """A vector in the numbers that a field takes; element: float or byte, as its mapping says."""
+    return as_bytes(vector) if element == "byte" else vector

@@ -53,7 +53,8 @@ _SHAPE_OPTIONS = [
         type=click.Choice(ENGINES),
         default=_DEFAULT.engine,
         show_default=True,
-        help="k-NN engine (OpenSearch only).",
+        help="k-NN engine (OpenSearch only). faiss needs OpenSearch 2.19 or newer with k-NN's "
+        "native libraries, as official packages and images have them; the embedded node has none.",
     ),
     click.option(
         "--quantization",
@@ -61,7 +62,8 @@ _SHAPE_OPTIONS = [
         default=_DEFAULT.quantization,
         show_default=True,
         help="Keep vectors in fewer bits; `tandem plan` shows which store has which, and what each "
-        "takes.",
+        "takes. byte keeps nothing else of them, so nothing is scored again, and on faiss scores "
+        "are inner products, not cosines.",
     ),
     click.option(
         "--m",

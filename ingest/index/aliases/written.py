@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from ingest.errors import IndexRefusedError
+from cluster.error_body import BLOCKS, lifting
+from ingest.errors import BlockedError, IndexRefusedError
 from ingest.index.describe import find_index, kind_of
 from mappings import Fields
 from mappings.existing import is_lost
@@ -115,6 +116,25 @@ def check_takes_documents(name: str, description: Mapping[str, Any]) -> None:
             f"index {name!r} takes no document without a routing (_routing.required), and an "
             f"ingestion gives none: {_ELSEWHERE}, or index the documents as their owner does and "
             "give them vectors with `enrich(cluster, name, encoder)`."
+        )
+
+
+def check_unblocked(name: str, description: Mapping[str, Any], *, writes: bool = True) -> None:
+    """Raise BlockedError for an index whose settings forbid what is to be done, before any work.
+
+    writes: whether documents are written, which is more than the mapping. What blocks a whole
+    cluster stands elsewhere, and is told by the first request that it refuses.
+    """
+    settings = description.get("settings", {}).get("index", {})
+    found = settings.get("blocks") or {}
+    named = {"index.blocks." + kind for kind, value in found.items() if str(value) == "true"}
+    named -= set() if writes else {"index.blocks.write"}
+    if held := [each for each in BLOCKS if each.setting in named]:
+        told = ", ".join(each.setting for each in held)
+        what = "writes" if writes else "changes"
+        raise BlockedError(
+            f"index {name!r} takes no {what} ({told}): {lifting(held, name)}, and run the same "
+            "command again."
         )
 
 

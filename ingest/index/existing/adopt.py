@@ -11,7 +11,7 @@ import numpy as np
 from cluster.diagnosis.rights import require
 from cluster.errors import MissingIndexError
 from ingest.errors import IndexRefusedError, OtherPromptError
-from ingest.index.aliases.written import writable
+from ingest.index.aliases.written import check_unblocked, writable
 from ingest.index.existing.fit import PROMPTS, TEMPLATES, Fit, best_fit
 from ingest.index.existing.sample import Stored, random_documents
 from ingest.records import PassageEncoder
@@ -116,6 +116,7 @@ def _found(cluster: Cluster, name: str) -> tuple[str, dict[str, Any], IndexRecor
     if (found := writable(cluster, name)) is None:
         raise MissingIndexError(f"no index is called {name!r}", "check the name")
     index, description, _ = found
+    check_unblocked(index, description, writes=False)
     record = read_record(description["mappings"], index)
     if record and not record.adopted:
         raise IndexRefusedError(

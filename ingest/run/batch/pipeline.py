@@ -81,7 +81,8 @@ class Pipeline:
             sender.deliver(group)
             leftovers.sweep()
 
-        packed = actions(clock.waited(self._encoded(leftovers), "pack"), self.job.index.fields)
+        index, encoded = self.job.index, clock.waited(self._encoded(leftovers), "pack")
+        packed = actions(encoded, index.fields, index.element)
         groups = clock.timed("pack", requests(packed, plan.writing))
         groups = flow.buffered(groups, REQUESTS_AHEAD, drains=True)
         threads = plan.writing.in_flight

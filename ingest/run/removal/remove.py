@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from cluster.diagnosis.rights import require
 from ingest.errors import IndexRefusedError, IngestError
 from ingest.index.aliases.generations import record_of
-from ingest.index.aliases.written import check_whole_index
+from ingest.index.aliases.written import check_unblocked, check_whole_index
 from ingest.index.describe import check_name, kind_of
 from ingest.run.deduplicate import no_room
 from ingest.run.removal import stored
@@ -106,6 +106,7 @@ def _index(cluster: Cluster, name: str) -> tuple[str, Fields]:
         )
     ((own, description),) = found.items()
     check_whole_index(name, own, description)
+    check_unblocked(own, description)
     if (record := record_of(own, description)) is None:
         raise IndexRefusedError(
             f"index {own!r} was not made by Tandem (its mapping has no record of an encoder), so "

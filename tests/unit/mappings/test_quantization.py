@@ -19,6 +19,7 @@ def vector(distribution="opensearch", **shape):
     [
         ("lucene", "none", {}),
         ("lucene", "int8", {"compression_level": "4x"}),
+        ("lucene", "byte", {"data_type": "byte"}),
         ("faiss", "none", {}),
         ("faiss", "fp16", {"compression_level": "2x"}),
         ("faiss", "binary", {"mode": "in_memory", "compression_level": "32x"}),
@@ -40,6 +41,22 @@ def test_a_level_of_the_engine(engine, quantization, level):
     }
 
 
+def test_faiss_compares_bytes_by_their_inner_product():
+    """Since 3.6 k-NN refuses its cosine of bytes, and before it failed at the first document."""
+    _, field = vector(engine="faiss", quantization="byte")
+    assert field == {
+        "type": "knn_vector",
+        "dimension": 8,
+        "data_type": "byte",
+        "method": {
+            "name": "hnsw",
+            "engine": "faiss",
+            "space_type": "innerproduct",
+            "parameters": {"m": 16, "ef_construction": 100},
+        },
+    }
+
+
 @pytest.mark.parametrize(
     ("quantization", "kind"),
     [("none", "hnsw"), ("int8", "int8_hnsw"), ("int4", "int4_hnsw"), ("binary", "bbq_hnsw")],
@@ -52,21 +69,25 @@ def test_a_graph_of_elasticsearch(quantization, kind):
 @pytest.mark.parametrize(
     ("distribution", "engine", "quantization"),
     [
-        *(("opensearch", "lucene", each) for each in ("none", "int8")),
-        *(("opensearch", "faiss", each) for each in ("none", "fp16", "binary", "on-disk")),
+        *(("opensearch", "lucene", each) for each in ("none", "int8", "byte")),
+        *(("opensearch", "faiss", each) for each in ("none", "fp16", "byte", "binary", "on-disk")),
         *(("elasticsearch", "lucene", each) for each in ("none", "int8", "int4", "binary")),
     ],
 )
 def test_what_was_asked_for_is_read_from_the_index(distribution, engine, quantization):
     body, _ = vector(distribution, engine=engine, quantization=quantization)
     assert laid_out(body, Fields())["quantization"] == quantization
+    if distribution == "opensearch":  # which shows kinds of data so
+        field = body["mappings"]["properties"]["vector"]
+        field["data_type"] = field.get("data_type", "float").upper()
+        assert laid_out(body, Fields())["quantization"] == quantization
 
 
 @pytest.mark.parametrize(
     ("distribution", "shape", "said"),
     [
         ("opensearch", {"quantization": "fp16"}, r"engine lucene has no.*'fp16'.*`engine='faiss'`"),
-        ("opensearch", {"quantization": "int4"}, r"lucene has no.*`quantization='int8'`\.$"),
+        ("opensearch", {"quantization": "int4"}, r"lucene has no.*`quantization='byte'`\.$"),
         ("opensearch", {"engine": "faiss", "quantization": "int8"}, r"faiss has no.*'fp16'"),
         ("elasticsearch", {"quantization": "on-disk"}, r"Elasticsearch has no.*'binary'"),
     ],
@@ -86,6 +107,10 @@ def test_sizes_by_hand():
     # OpenSearch's own example: 1.1 * (4 * 256 + 8 * 16) * 1,000,000, about 1.267 GB.
     assert found["lucene", "none"].memory == 1_267_200_000
     assert found["faiss", "fp16"].memory == 1.1 * (512 + 128) * 1_000_000
+    # The example of byte vectors: 1.1 * (256 + 8 * 16) * 1,000,000, about 0.39 GB (0.422).
+    assert found["faiss", "byte"].memory == found["lucene", "byte"].disk == 422_400_000
+    assert found["faiss", "byte"].disk == 422_400_000 + 256_000_000
+    assert found["lucene", "int8"].disk == 422_400_000 + 1_024_000_000
     assert found["faiss", "on-disk"].memory == 1.1 * (32 + 128) * 1_000_000
     assert found["elasticsearch", "none"].memory == (1024 + 64) * 1_000_000
     assert found["elasticsearch", "int4"].memory == (128 + 4 + 64) * 1_000_000

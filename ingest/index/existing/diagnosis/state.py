@@ -7,13 +7,12 @@ from collections.abc import Iterator
 from cluster.client.shards import SHARD_CURE
 from cluster.diagnosis.finding import Finding
 from cluster.diagnosis.templates import of_pipelines
+from cluster.error_body import BLOCKS, lifting
 from ingest.errors import IndexRefusedError
 from ingest.index.describe import aliases, leases
 from ingest.index.existing.diagnosis.index import Index
 from ingest.index.existing.diagnosis.layout import nested_vectors
 from ingest.index.note import busy, read_note
-
-_BLOCKS = ("read_only_allow_delete", "read_only", "write", "read", "metadata")
 
 
 def of_shards(index: Index) -> list[Finding]:
@@ -80,13 +79,12 @@ def of_blocks(index: Index) -> list[Finding]:
     if index.settings is None:
         return [_hidden(index, "blocks")]
     found = index.settings.get("blocks") or {}
-    held = [name for name in _BLOCKS if str(found.get(name)) == "true"]
+    named = {f"index.blocks.{name}" for name, value in found.items() if str(value) == "true"}
+    held = [each for each in BLOCKS if each.setting in named]
     if not held:
         return [Finding(index.section, "blocks", "none")]
-    told = ", ".join(f"index.blocks.{name}" for name in held)
-    full = "free disk space, then " if held[0] == _BLOCKS[0] else ""
-    cure = f"{full}set {told} to null to write there again"
-    return [Finding(index.section, "blocks", f"{told}: no load can write", cure, needed=False)]
+    told = f"{', '.join(each.setting for each in held)}: no load can write"
+    return [Finding(index.section, "blocks", told, lifting(held, index.name), needed=False)]
 
 
 def of_aliases(index: Index) -> list[Finding]:

@@ -71,6 +71,7 @@ class Copy:
             self.ready.record,
             self.ready.nested,
             lambda count: self.counts.add({"truncated": count}),
+            self.ready.element,
         )
         largest = self.writer.largest_request(self.writing.max_bytes)
         self._texts, self._budget, self._refused = texts, Budget(largest), 0

@@ -48,6 +48,7 @@ class InPlace:
             self.ready.record,
             self.ready.nested,
             lambda count: self.counts.add({"truncated": count}),
+            self.ready.element,
         )
         self._budget = Budget(self.client.largest_request(self.writing.max_bytes))
 

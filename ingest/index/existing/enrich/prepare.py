@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict
 
 from cluster.errors import MissingIndexError
 from ingest.errors import IndexRefusedError
-from ingest.index.aliases.written import writable
+from ingest.index.aliases.written import check_unblocked, writable
 from ingest.index.existing.adopt import fields_of, put_record, record_of
 from ingest.index.open import check_record
 from ingest.records import PassageEncoder
@@ -17,6 +17,7 @@ from ingest.settings import Writing
 from mappings import IndexRecord, path_of, read_record
 from mappings.existing import (
     Roles,
+    element_of,
     has_vector,
     lost_fields,
     nested_in,
@@ -101,6 +102,11 @@ class Prepared:
     new: bool
     nested: str | None
 
+    @property
+    def element(self) -> str:
+        """The numbers that the field of vectors holds."""
+        return element_of(self.record.fields.vector, self.description["mappings"])
+
     def write(self, cluster: Cluster) -> None:
         """Put the record and the fields that the index lacks; raises ClusterError."""
         if self.new:
@@ -117,6 +123,8 @@ def prepared(cluster: Cluster, name: str, encoder: PassageEncoder, wanted: Wante
     if (found := writable(cluster, name)) is None:
         raise MissingIndexError(f"no index is called {name!r}", "check the name")
     index, description, _ = found
+    if not wanted.copy_to:
+        check_unblocked(index, description)
     mapping, settings = description["mappings"], description["settings"]["index"]
     notes = (*_check_source(index, mapping, settings, wanted), *_of_stream(description))
     knn = cluster.capabilities.distribution != "opensearch" or settings.get("knn") == "true"
@@ -257,6 +265,11 @@ def _check_vector(
     if name not in types:
         return
     there = next((each for each in vectors(mapping) if each.name == name), None)
+    if there and there.element == "binary":
+        raise IndexRefusedError(
+            f"field {name!r} of index {index!r} holds bits, and the model gives numbers: name "
+            "another `vector_field`."
+        )
     if there is None or there.dimension != dim:
         what = f"has {there.dimension} dimensions" if there else "is no field of vectors"
         raise IndexRefusedError(

@@ -17,7 +17,7 @@ from ingest.records import Document, Origin, PassageEncoder, stamp
 from ingest.settings import Splitting
 from ingest.write.bulk import LONGEST_WAIT, Budget
 from mappings import IndexRecord
-from tandem.base.vectors import Vector, VectorFault, as_vector
+from tandem.base.vectors import Vector, VectorFault, as_vector, stored_as
 
 _USUAL = "{title}\n{text}"
 
@@ -39,7 +39,8 @@ class Texts:
     """Reads documents for one encoder.
 
     nested: where the passages' vectors go, one nested object each; None for the first passage's
-    alone. on_truncated: called with how many texts are longer than the model reads.
+    alone. on_truncated: called with how many texts are longer than the model reads; element: the
+    numbers that the field of vectors holds.
     """
 
     def __init__(
@@ -48,7 +49,9 @@ class Texts:
         record: IndexRecord,
         nested: str | None,
         on_truncated: Callable[[int], None],
+        element: str = "float",
     ) -> None:
+        self._element = element
         self._encoder, self._fields, self._nested = encoder, record.fields, nested
         self._template = Template(record.template or _USUAL)
         splitting = Splitting(split=nested is not None)
@@ -83,11 +86,12 @@ class Texts:
     def values(self, item: Item, vectors: Sequence[Vector]) -> dict[str, Any]:
         """What an item's document holds from now on; without vectors, the fields are emptied."""
         fields = self._fields
-        stored: Any = vectors[0] if vectors else None
+        numbers = [stored_as(self._element, vector) for vector in vectors]
+        stored: Any = numbers[0] if numbers else None
         name = fields.vector
         if self._nested is not None:
             name, leaf = self._nested, fields.vector.removeprefix(f"{self._nested}.")
-            stored = [{leaf: vector} for vector in vectors] or None
+            stored = [{leaf: vector} for vector in numbers] or None
         return {name: stored, fields.content_hash: item.mark if vectors else None}
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cluster.access.credentials import Secret
 from cluster.errors import MissingIndexError
 from ingest.errors import IndexRefusedError
-from ingest.index.aliases.written import writable
+from ingest.index.aliases.written import check_unblocked, writable
 from ingest.index.existing.pipeline.installed import (
     ASYMMETRIC_SINCE,
     DEFAULT,
@@ -37,6 +37,7 @@ from mappings import (
     read_search,
     search_pipeline_body,
 )
+from mappings.existing import element_of
 from tandem.base.arguments import checked_arguments
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ def _target(
     if (found := writable(cluster, index)) is None:
         raise MissingIndexError(f"no index is called {index!r}", "check the name")
     concrete, description, _ = found
+    check_unblocked(concrete, description, writes=False)
     mapping = description["mappings"]
     record = read_record(mapping, concrete)
     if record is None or record.adopted or record.template:
@@ -93,6 +95,11 @@ def _target(
             f"index {concrete!r} was not made by Tandem, so its documents are not those that the "
             f"pipeline writes: `enrich(cluster, {concrete!r}, encoder, follow=True)` gives them "
             "vectors as they come."
+        )
+    if (element := element_of(record.fields.vector, mapping)) != "float":
+        raise IndexRefusedError(
+            f"field {record.fields.vector!r} of index {concrete!r} is of data_type {element}, and "
+            "the pipeline writes whole vectors: make the index with another `quantization`."
         )
     ours = record.encoder
     if ours.fingerprint != service.fingerprint:

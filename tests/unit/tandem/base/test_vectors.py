@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tandem.base.vectors import VectorFault, as_vector, cosine
+from tandem.base.vectors import BYTE, VectorFault, as_bytes, as_vector, cosine
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,31 @@ def test_cosines():
     assert cosine(one, -other) == pytest.approx(-1.0)
     assert cosine(one, np.zeros(2, dtype=np.float32)) == 0.0
     assert cosine(one, np.ones(3, dtype=np.float32)) == 0.0
+
+
+@pytest.mark.parametrize("dim", [8, 64, 384, 1024])
+def test_bytes_keep_what_is_near(dim):
+    """By inner products, as faiss has them: 127 times a unit vector kept 8.9 of 10 at 1024."""
+    random = np.random.default_rng(dim)
+    centres = random.normal(size=(40, dim))
+    vectors = centres[random.integers(0, 40, 2000)] + 0.8 * random.normal(size=(2000, dim))
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    stored = np.stack([as_bytes(each) for each in vectors])
+    assert stored.dtype == np.int8
+    whole = stored.astype(np.float32)
+    lengths = np.linalg.norm(whole, axis=1)
+    assert lengths.std() < 0.01 * lengths.mean()
+    queries = vectors[:50] + 0.03 * random.normal(size=(50, dim))
+    exact, found = (np.argsort(-(queries @ of.T))[:, :10] for of in (vectors, whole))
+    kept = [len(set(one) & set(other)) for one, other in zip(exact, found, strict=True)]
+    assert np.mean(kept) > 9.3
+    assert min(map(cosine, vectors, whole)) > 0.999
+
+
+def test_bytes_come_out_as_they_are_and_outliers_are_cut():
+    given = np.array([120.0, -128.0, 3.0], dtype=np.float32)
+    assert as_bytes(given).tolist() == [120, -128, 3]
+    assert as_bytes(np.array([0.0, -1.0], dtype=np.float32)).tolist() == [0, -BYTE]
+    outlier = np.ones(400, dtype=np.float32)
+    outlier[7] = 20.5
+    assert as_bytes(outlier).max() == BYTE
