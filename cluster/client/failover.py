@@ -1,14 +1,14 @@
-"""Several hosts of one cluster: which is asked, which when that is away, and what is asked twice.
+"""Where a cluster is: which of its hosts is asked, which when that is away, what is asked twice.
 
 Hosts that were named are asked before those that the cluster told of; one that was away is left
-out for a while.
+out for a while. The embedded node may be at another port after each start.
 """
 
 from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import urllib3.exceptions as urllib3_errors
@@ -17,12 +17,17 @@ from opensearchpy.connection_pool import RoundRobinSelector
 from opensearchpy.exceptions import ConnectionError as ClientConnectionError
 from opensearchpy.exceptions import ConnectionTimeout, OpenSearchException, SSLError
 
+from cluster.errors import UnreachableError
+
+# Gives the port at which the node runs now; raises UnreachableError where it does not run.
+Locate = Callable[[], int]
 # So long a host that was away is not asked, at first; twice as long the second time.
 DEAD_SECONDS = 15.0
 # What may be lost to a host that swallows all, where there are others.
 CONNECT_SECONDS = 10.0
-# Posted, and yet they change nothing.
+# Posted, and yet they change nothing; but of a scroll the second answer would be the next page.
 _READING = frozenset({"_search", "_msearch", "_mget", "_count"})
+_MOVING_ON = "scroll"
 # Of a node that is starting, ending, or alone.
 _AWAY = (502, 503, 504)
 # Raised before anything was sent.
@@ -45,7 +50,8 @@ class Elsewhere:
     def __init__(self, transport: Any, method: str, path: str) -> None:
         self._left = len(transport.hosts) - 1
         parts = set(path.partition("?")[0].split("/"))
-        self._reading = method in ("GET", "HEAD") or bool(parts & _READING)
+        reading = method in ("GET", "HEAD") or bool(parts & _READING)
+        self._reading = reading and _MOVING_ON not in parts
         self._first: TransportError | None = None
 
     def after(self, error: TransportError) -> None:
@@ -63,6 +69,28 @@ class Elsewhere:
         # Of aiohttp's errors, that of the connector alone has what the system said.
         unsent = isinstance(error.info, _UNSENT) or hasattr(error.info, "os_error")
         return self._reading or unsent
+
+
+def follow(transport: Any, locate: Locate | None) -> list[Any]:
+    """Let a transport's connections lead to where the node is, and return those it gave up.
+
+    Asked before each request, for what listens at a port after the node has ended may be anybody.
+    Raises the client's ConnectionError, as for nobody.
+    """
+    if locate is None:
+        return []
+    try:
+        port = locate()
+    except UnreachableError as error:
+        raise ClientConnectionError("N/A", str(error), error) from error
+    (host,) = transport.hosts
+    if host["port"] == port:
+        return []
+    old = list(transport.connection_pool.connections)
+    transport.hosts = [{**host, "port": port}]
+    if old:
+        transport.set_connections(transport.hosts)
+    return old
 
 
 def revive(transport: Any) -> None:

@@ -21,6 +21,14 @@ def silent_shards(answer: Mapping[str, Any]) -> tuple[int, int]:
     return total - int(shards.get("successful", total)), total
 
 
+def silence(answer: Mapping[str, Any]) -> str | None:
+    """How much of it was not looked at, and why; None where an answer is of all."""
+    if answer.get("timed_out"):
+        return "the cluster's search timeout ended it before all was seen"
+    silent, total = silent_shards(answer)
+    return f"{silent} of {total} shards {shard_reason(answer)}" if silent else None
+
+
 def shard_reason(answer: Mapping[str, Any]) -> str:
     """Why the first of them did not answer."""
     failures = (answer.get("_shards") or {}).get("failures")

@@ -123,7 +123,12 @@ def _missing(description: Mapping[str, Any], stats: Mapping[str, Any], name: str
     """
     copies = stats.get(name, {}).get("shards", {}).values()
     there = sum(any(copy.get("routing", {}).get("primary") for copy in each) for each in copies)
-    return int(description["settings"]["index"]["number_of_shards"]) - there
+    return _shards(description) - there
+
+
+def _shards(description: Mapping[str, Any]) -> int:
+    # One where nothing is said, as for a new index.
+    return int(description.get("settings", {}).get("index", {}).get("number_of_shards", 1))
 
 
 def _size(stats: Mapping[str, Any], name: str) -> Any:
@@ -158,7 +163,7 @@ def describe(cluster: Cluster, name: str) -> dict[str, Any]:
         # Of a part, the count would not tell how many lack a vector.
         "with_vector": None if missing or record is None else _vectors(cluster, behind),
         "bytes": sum(each["store"]["size_in_bytes"] for each in sizes),
-        "shards": sum(int(e["settings"]["index"]["number_of_shards"]) for e in behind.values()),
+        "shards": sum(_shards(each) for each in behind.values()),
         "missing_shards": missing,
         "replicas": int(settings["number_of_replicas"]),
         "aliases": sorted(aliases(found)),

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from cluster.client.shards import SHARD_CURE
+from cluster.client.shards import SHARD_CURE, shard_reason, silence
 from cluster.error_body import reason_of
 from cluster.errors import AccessError
 from ingest.errors import IncompleteError, IndexRefusedError
 from ingest.index.describe import uuid_of
 from ingest.index.loading import OpenIndex
 from ingest.records import FORGOTTEN, Version
-from ingest.run.removal.stored import census, passages, silence, without_vector
+from ingest.run.removal.stored import census, passages, without_vector
 from ingest.write import updates
 from ingest.write.client import FIRST_PAUSE, IndexClient, TransientError
 from ingest.write.refresh import FIRST_LOOK, PATIENCE
@@ -117,11 +118,11 @@ def merge(client: IndexClient, index: OpenIndex) -> str | None:
     idle_since = time.monotonic()
     while True:
         try:
-            client.once("POST", path, max_num_segments=1, request_timeout=seconds)
+            answer = client.once("POST", path, max_num_segments=1, request_timeout=seconds)
         except TransientError:
             before, done = done, _merges(client, index)
         else:
-            return None
+            return _unmerged(index, answer)
         if done and (done["current"] or done != before):
             idle_since = time.monotonic()
         if (idle := time.monotonic() - idle_since) > (client.max_outage if done else PATIENCE):
@@ -133,6 +134,15 @@ def merge(client: IndexClient, index: OpenIndex) -> str | None:
             )
         client.pause(FIRST_PAUSE)
         seconds = min(2 * seconds, LONGEST_LOOK)
+
+
+def _unmerged(index: OpenIndex, answer: Mapping[str, Any]) -> str | None:
+    if not (answer.get("_shards") or {}).get("failed"):
+        return None
+    return (
+        f"index {index.name!r} holds everything and is not merged, for a shard of its "
+        f"{shard_reason(answer)}: run the same command again."
+    )
 
 
 def _merges(client: IndexClient, index: OpenIndex) -> dict[str, int] | None:

@@ -63,7 +63,7 @@ def resolved(mapping: Mapping[str, Any]) -> dict[str, str]:
 def _aliases(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     for name, spec in (mapping.get("properties") or {}).items():
         if spec.get("type") == "alias":
-            yield prefix + name, spec["path"]
+            yield prefix + name, spec.get("path", "")
         yield from _aliases(spec, f"{prefix}{name}.")
 
 
@@ -74,7 +74,7 @@ def types_of(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
         yield whole, _type(spec)
         yield from types_of(spec, f"{whole}.")
         for sub, sub_spec in (spec.get("fields") or {}).items():
-            yield f"{whole}.{sub}", sub_spec["type"]
+            yield f"{whole}.{sub}", _type(sub_spec)
 
 
 def _type(spec: Mapping[str, Any]) -> str:

@@ -9,19 +9,29 @@ from query.answer.results import Facet, FacetValue, Total
 from query.body.facets import DOCUMENTS, EXACT_TOTAL, EXACT_VALUE, TOTAL
 from query.body.request import failure
 from query.body.search_plan import SearchPlan
+from query.errors import AnswerError
 
 Response = Mapping[str, Any]
 
 
 def counted(plan: SearchPlan, response: Response) -> tuple[Total | None, tuple[Facet, ...]]:
-    """The total, None where it was not asked for, and the facets; raises for a failed search."""
+    """The total, None where it was not asked for, and the facets; raises for a failed search.
+
+    Raises AnswerError where the response lacks what was to be counted.
+    """
     if "error" in response:
         raise failure(response)
     found = response.get("aggregations", {})
-    facets = tuple(
-        _facet(name, found[f"facet-{number}"]) for number, name in enumerate(plan.facets)
-    )
-    return _total(plan, response) if plan.question.total else None, facets
+    try:
+        facets = tuple(
+            _facet(name, found[f"facet-{number}"]) for number, name in enumerate(plan.facets)
+        )
+        return _total(plan, response) if plan.question.total else None, facets
+    except KeyError as error:
+        raise AnswerError(
+            f"the cluster's answer has no {error}, which was to be counted: look at any proxy "
+            "before it."
+        ) from error
 
 
 def _total(plan: SearchPlan, response: Response) -> Total:

@@ -210,7 +210,9 @@ def _groups(plan: SearchPlan, found: list[Scored]) -> list[Group[Scored]]:
     if not plan.collapses:
         return [Group(each, _counted_others(each.hit)) for each in found]
     field = plan.target.fields.document_id
-    return collapsed(found, lambda each: _first_at(each.hit["_source"], field) or each.hit["_id"])
+    return collapsed(
+        found, lambda each: _first_at(each.hit.get("_source", {}), field) or each.hit["_id"]
+    )
 
 
 def _counted_others(hit: Raw) -> int | None:

@@ -106,7 +106,12 @@ def hits_of(response: Mapping[str, Any]) -> list[Mapping[str, Any]]:
             return []
         raise failure(response)
     hits: list[Mapping[str, Any]] = response["hits"]["hits"]
-    if any((hit["_score"] or 0.0) < DELIMITER_SCORE for hit in hits):
+    if any(hit["_score"] is None for hit in hits):
+        raise AnswerError(
+            "the cluster gave hits without scores, which were asked for: look at any proxy before "
+            "it."
+        )
+    if any(hit["_score"] < DELIMITER_SCORE for hit in hits):
         raise AnswerError(
             "the cluster returned a hybrid search without fusing it, so its scores mean nothing: "
             "its search pipeline lacks a normalization-processor; leave out `pipeline`, or write "

@@ -255,7 +255,7 @@ class Flows:
             if status != 403:
                 raise
             return None
-        fusion = read_pipeline(found[pipeline], pipeline)
+        fusion = read_pipeline(found.get(pipeline, {}), pipeline)
         self._pipelines[pipeline] = fusion
         return fusion
 

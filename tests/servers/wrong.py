@@ -46,6 +46,8 @@ Answerer = Callable[[Asked], Reply]
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Head and body in one packet: of two, the second waits until the first is acknowledged.
+    wbufsize = -1
     server: Any
 
     def _any(self) -> None:

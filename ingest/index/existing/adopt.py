@@ -13,7 +13,7 @@ from cluster.errors import MissingIndexError
 from ingest.errors import IndexRefusedError, OtherPromptError
 from ingest.index.aliases.written import check_unblocked, writable
 from ingest.index.existing.fit import PROMPTS, TEMPLATES, Fit, best_fit
-from ingest.index.existing.sample import Stored, random_documents
+from ingest.index.existing.sample import Stored, count, random_documents
 from ingest.records import PassageEncoder
 from mappings import EncoderRecord, Fields, IndexRecord, path_of, read_record
 from mappings.existing import (
@@ -212,10 +212,8 @@ def _vector_of(
 
 
 def _counts(cluster: Cluster, index: str, fields: Fields) -> tuple[int, int]:
-    with_vector = {"query": {"exists": {"field": fields.vector}}}
-    with cluster.explaining():
-        everything = cluster.client.count(index=index)["count"]
-        return everything, cluster.client.count(index=index, body=with_vector)["count"]
+    with_vector = {"exists": {"field": fields.vector}}
+    return count(cluster, index), count(cluster, index, with_vector)
 
 
 def _check_sample(index: str, fields: Fields, sample: list[Stored], vector: VectorField) -> None:

@@ -1,4 +1,4 @@
-"""Some documents of an index that others made, with the vectors that are stored for them."""
+"""What an index that others made holds: how many documents, and some with their vectors."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from cluster.client.shards import SHARD_CURE, silence
+from ingest.errors import IndexRefusedError
 from mappings import Fields, path_of
 from mappings.existing import Types, has_vector, nested_in, values_at
 from tandem.base.vectors import Vector
@@ -69,6 +71,22 @@ def random_documents(cluster: Cluster, index: str, fields: Fields, types: Types)
         )
     made = (_stored(hit, fields) for hit in answer["hits"]["hits"])
     return [each for each in made if each is not None]
+
+
+def count(cluster: Cluster, index: str, query: Mapping[str, Any] | None = None) -> int:
+    """Documents of an index, or those that a query finds.
+
+    Raises ClusterError, and IndexRefusedError where a part is missing, by which nothing may be
+    decided of the whole.
+    """
+    with cluster.explaining():
+        found = cluster.client.count(index=index, body={"query": query} if query else None)
+    if missing := silence(found):
+        raise IndexRefusedError(
+            f"index {index!r} is incomplete ({missing}), and of what is missing nobody knows whose "
+            f"vectors it holds: {SHARD_CURE}; run the same command again once the index is whole."
+        )
+    return int(found["count"])
 
 
 def _stored(hit: Mapping[str, Any], fields: Fields) -> Stored | None:

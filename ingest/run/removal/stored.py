@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from cluster.client.shards import shard_reason, silent_shards
+from cluster.client.shards import silence
 from ingest.errors import IngestError
 from ingest.records import FORGOTTEN, Version, wrote
 from ingest.write.client import IndexClient, TransientError
@@ -39,12 +39,6 @@ def census(client: IndexClient, fields: Fields) -> Census:
     passages = client.ask("POST", path, {"query": stamped}, doubt=silence)["count"]
     with_vector = client.ask("POST", path, {"query": has_vector}, doubt=silence)["count"]
     return Census(passages, with_vector)
-
-
-def silence(answer: Mapping[str, Any]) -> str | None:
-    """How many shards did not answer, and why; None where all did."""
-    silent, total = silent_shards(answer)
-    return f"{silent} of {total} shards {shard_reason(answer)}" if silent else None
 
 
 def without_vector(client: IndexClient, fields: Fields) -> Iterator[list[Version]]:
@@ -107,10 +101,13 @@ def _pages(
 
 def _next_page(client: IndexClient, scroll: dict[str, str]) -> Any:
     try:
-        return client.once("POST", "/_search/scroll", scroll)
+        answer = client.once("POST", "/_search/scroll", scroll)
+        if missing := silence(answer):
+            raise TransientError(missing, None)
     except TransientError as error:
         # A page asked for twice would skip one.
         raise IngestError(
             f"what is stored could not be read to the end, because the cluster stopped answering "
             f"({error}), so nothing was removed: run the same command again."
         ) from error
+    return answer

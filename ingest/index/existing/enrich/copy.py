@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
+from cluster.client.shards import silence
 from cluster.errors import ClusterError
 from ingest.errors import IncompleteError, IngestError
 from ingest.index.existing.enrich.copied_index import CopiedIndex
@@ -26,7 +27,6 @@ from ingest.index.existing.enrich.walk import (
     Checkpoints,
     StoredDocument,
     checkpoints,
-    silence,
     walk,
 )
 from ingest.index.heartbeat import Heartbeat

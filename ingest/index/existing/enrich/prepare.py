@@ -11,6 +11,7 @@ from cluster.errors import MissingIndexError
 from ingest.errors import IndexRefusedError
 from ingest.index.aliases.written import check_unblocked, writable
 from ingest.index.existing.adopt import fields_of, put_record, record_of
+from ingest.index.existing.sample import count
 from ingest.index.open import check_record
 from ingest.records import PassageEncoder
 from ingest.settings import Writing
@@ -276,10 +277,7 @@ def _check_vector(
             f"field {name!r} of index {index!r} {what} and the model gives {dim}: name another "
             "`vector_field`."
         )
-    with cluster.explaining():
-        query = {"query": has_vector(name, types)}
-        held = cluster.client.count(index=index, body=query)["count"]
-    if held:
+    if held := count(cluster, index, has_vector(name, types)):
         raise IndexRefusedError(
             f"field {name!r} of index {index!r} holds {held:,} vectors, and nothing says whose: "
             f"`adopt_index(cluster, {index!r}, encoder)` finds out, or name another `vector_field`."

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from cluster.client.shards import shard_reason, silent_shards
+from cluster.client.shards import silence
 from cluster.errors import AccessError, ClusterError
 from ingest.records import Version
 from ingest.write.client import IndexClient, TransientError
@@ -173,9 +173,3 @@ class _Point:
         with suppress(TransientError, ClusterError):
             if self._id is not None:
                 self._client.once("DELETE", path, body)
-
-
-def silence(answer: Mapping[str, Any]) -> str | None:
-    """How many shards did not answer, and why; None where all did."""
-    silent, total = silent_shards(answer)
-    return f"{silent} of {total} shards {shard_reason(answer)}" if silent else None

@@ -9,10 +9,22 @@ from cluster import UnreachableError, connect
 from tests.servers.wrong import Reply, answering, cluster_like
 
 HITS = {"hits": {"hits": [{"_index": "books", "_id": "1", "_score": 1.0}]}}
+SHARDS = {"total": 2, "successful": 1}
 BOOK = {"books": {"aliases": {}, "mappings": {}, "settings": {"index": {}}}}
 # (method, path) -> an answer that is one, and some that have the wrong shape.
 KINDS = {
-    ("POST", "/books/_search"): (HITS, {}, {"hits": []}, {"hits": {"hits": [{"_id": 1}]}}, BOOK),
+    ("POST", "/books/_search"): (
+        {**HITS, "_shards": SHARDS},
+        {},
+        {"hits": []},
+        {"hits": {"hits": [{"_id": 1}]}},
+        BOOK,
+        {**HITS, "_shards": {"total": 1}},
+        {**HITS, "_shards": {**SHARDS, "failures": ["gone"]}},
+        {**HITS, "took": "3"},
+        {**HITS, "timed_out": "no"},
+        {**HITS, "aggregations": {"facet-0": {"buckets": [{"doc_count": 3}]}}},
+    ),
     ("POST", "/_search/scroll"): (
         {**HITS, "_scroll_id": "s"},
         HITS,
@@ -25,7 +37,13 @@ KINDS = {
         {"docs": ["1"]},
         {"docs": [{"_id": "1"}]},
     ),
-    ("POST", "/books/_count"): ({"count": 3}, {}, {"count": "3"}, {"count": True}),
+    ("POST", "/books/_count"): (
+        {"count": 3},
+        {},
+        {"count": "3"},
+        {"count": True},
+        {"count": 3, "_shards": {"total": 1}},
+    ),
     ("POST", "/books/_bulk"): (
         {"errors": False, "items": [{"index": {"status": 201}}]},
         {"errors": False},
@@ -34,7 +52,20 @@ KINDS = {
         {"items": [{}]},
         {"items": [{"index": {"status": "201"}}]},
     ),
-    ("GET", "/books"): (BOOK, {"books": {}}, {"ok": True}),
+    ("GET", "/books"): (
+        BOOK,
+        {},
+        {"books": {}},
+        {"ok": True},
+        {"books": {**BOOK["books"], "mappings": {"properties": {"text": "text"}}}},
+        {"books": {**BOOK["books"], "settings": {"index": {"number_of_shards": "many"}}}},
+    ),
+    ("GET", "/books/_stats/docs"): (
+        {"indices": {"books": {"primaries": {"docs": {"count": 3}}}}},
+        {"indices": {"books": {"primaries": {"docs": {"count": "3"}}}}},
+        {"indices": []},
+    ),
+    ("GET", "/_search/pipeline/p"): ({"p": {}}, {"p": {"phase_results_processors": [3]}}),
     ("GET", "/books/_mapping"): (BOOK, {"books": {"mappings": []}}, {"books": None}),
     ("GET", "/books/_settings"): (BOOK, {"books": {"settings": 1}}),
     ("GET", "/_alias/novels"): (BOOK, {"books": {}}),

@@ -10,7 +10,7 @@ from cluster.client import failover
 from tests.servers.wrong import Reply, answering, cluster_like
 
 NOWHERE = "http://127.0.0.1:1"
-FOUND = {"hits": {"hits": []}}
+FOUND = {"_scroll_id": "s", "hits": {"hits": []}}
 
 
 def well(asked):
@@ -75,6 +75,21 @@ def test_what_reads_is_asked_of_another_and_what_changes_is_not(how):
         with pytest.raises(UnreachableError):
             twice()
         sent = [path for each in asked for path in paths(each) if "PUT" in path]
+        assert len(sent) in (1, 2)
+
+
+def test_the_next_page_of_a_scroll_is_asked_for_once():
+    """A host that died may have given it: a second one would skip it."""
+    with two(dropping) as (urls, asked), connect(urls) as cluster:
+
+        def twice():
+            with cluster.explaining():
+                for _ in range(2):  # one of them goes to the host that is away
+                    cluster.client.scroll(scroll_id="s")
+
+        with pytest.raises(UnreachableError):
+            twice()
+        sent = [each.path for host in asked for each in host if "scroll" in each.path]
         assert len(sent) in (1, 2)
 
 

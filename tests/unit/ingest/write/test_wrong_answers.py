@@ -1,5 +1,6 @@
 """Whatever a cluster answers to bulk requests, the counts add up and what is "written" is there."""
 
+import gzip
 import json
 import random
 from itertools import count
@@ -29,17 +30,28 @@ FIELDS = Fields()
 SPOILT = {
     "an item less": lambda items, first: items.pop(),
     "an item more": lambda items, first: items.append(items[0]),
+    "one twice": lambda items, first: items.__setitem__(-1, items[0]),
+    "the last first": lambda items, first: items.insert(0, items.pop()),
+    "no id": lambda items, first: first.pop("_id"),
+    "another id, as a list": lambda items, first: first.update(_id=[]),
     "mixed up": lambda items, first: random.Random(1).shuffle(items),
     "other ids": lambda items, first: first.update(_id="other"),
     "other index": lambda items, first: first.update(_index="elsewhere"),
     "no result": lambda items, first: first.update(result=None),
     "deleted": lambda items, first: first.update(result="deleted"),
     "text for a status": lambda items, first: first.update(status="201"),
+    "a status of no such request": lambda items, first: first.update(status=100),
+    "stored and refused": lambda items, first: first.update(status=400),
+    "refused and well": lambda items, first: first.update(status=201, error={"type": "x"}),
+    "an error that is text": lambda items, first: first.update(status=400, error="no"),
+    "two actions": lambda items, first: items[0].update(delete=first),
     "other action": lambda items, first: items.__setitem__(0, {"update": first}),
 }
 # What becomes of the answer to one request.
 ANSWERS = ["right", "html", "text", "nothing", "cut", "no items", "an old answer", "lost", *SPOILT]
-ANSWERS += ["status 429", "status 503"]
+ANSWERS += ["status 429", "status 503", "status 502", "a redirect", "no list"]
+ANSWERS += ["no object", "no gzip", "half a gzip", "a gzip that says nothing", "a byte at a time"]
+ANSWERS += ["too large", "longer than it says", "deep", "text for JSON"]
 # And of one item.
 ITEMS = ["stored", "stored", "stored", "full", "failing", "refused", "dropped", "hidden error"]
 # What others do to its document just before.
@@ -128,6 +140,18 @@ class WrongServer:
         replies = {
             "status 429": Reply({"error": "busy"}, status=429),
             "status 503": Reply({"error": "busy"}, status=503),
+            "status 502": Reply(b"<html>", status=502, kind="text/html"),
+            "a redirect": Reply(answer, status=307, headers={"location": "http://127.0.0.1:1/"}),
+            "no list": Reply({"items": {"0": items[0]}}),
+            "no object": Reply([answer]),
+            "no gzip": Reply(data, headers={"content-encoding": "gzip"}),
+            "half a gzip": Reply(gzip.compress(data)[:-9], headers={"content-encoding": "gzip"}),
+            "a gzip that says nothing": Reply(gzip.compress(data)),
+            "a byte at a time": Reply(iter([each.to_bytes() for each in data])),
+            "too large": Reply(data, status=413),
+            "longer than it says": Reply(data, headers={"content-length": str(len(data) - 9)}),
+            "deep": Reply(b"[" * 200_000),
+            "text for JSON": Reply(answer, kind="text/plain"),
             "html": Reply(b"<html>", kind="text/html"),
             "text": Reply(b"upstream connect error", kind="text/plain"),
             "nothing": Reply(b""),

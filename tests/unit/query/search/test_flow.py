@@ -25,7 +25,15 @@ def answer(*names, index="books"):
     hits = [
         {"_index": index, "_id": name, "_score": 0.75, "_source": {"text": name}} for name in names
     ]
-    return (200, {"took": 1, "timed_out": False, "_shards": {}, "hits": {"hits": hits}})
+    return (
+        200,
+        {
+            "took": 1,
+            "timed_out": False,
+            "_shards": {"total": 1, "successful": 1},
+            "hits": {"hits": hits},
+        },
+    )
 
 
 def answers(**changes):
