@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import orjson
 
 from evaluation.errors import EvaluationError
@@ -20,6 +21,24 @@ SETTINGS = "mining.json"
 # As MS MARCO's scripts read them; as its triples.train.small.tsv; and as teachers' scores were
 # published for MarginMSE (S. Hofstätter et al., 2020): scores of both, then the three ids.
 NEGATIVES, TRIPLES, SCORES = "hard-negatives.jsonl", "triples.tsv", "scores.tsv"
+
+
+class _Passage(msgspec.Struct):
+    pid: str
+    text: str
+    score: float | None
+    system: str | None
+
+
+class _Line(msgspec.Struct):
+    """What `Case.line` gives."""
+
+    qid: str
+    query: str
+    pos: list[_Passage]
+    neg: list[_Passage]
+    dropped: dict[str, int]
+    error: str | None
 
 
 class Journal:
@@ -124,10 +143,16 @@ def mined_lines(folder: Path) -> Iterator[dict[str, Any]]:
 def _line(line: bytes, path: Path, number: int) -> dict[str, Any]:
     try:
         found: dict[str, Any] = orjson.loads(line)
+        msgspec.convert(found, _Line)
     except orjson.JSONDecodeError as error:
         raise EvaluationError(
             f"{path}:{number} is no JSON ({error}): run the mining again, which ends it."
         ) from error
+    except msgspec.ValidationError as error:
+        raise EvaluationError(
+            f"{path}:{number} is no query that was mined ({str(error).replace('`', '')}): mine "
+            "into another folder."
+        ) from None
     return found
 
 

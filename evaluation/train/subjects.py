@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from encoder import EncoderError
+from encoder.model.folder import read_model_spec
+from encoder.model.modules import read_config
+from encoder.model.schema import read_json
 from evaluation.errors import EvaluationError
 from evaluation.train.examples import Example, pairs, passages, triples
 from evaluation.train.records import MARGIN_MSE, SCALE, Training
+from tandem.base.errors import one_line
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 # Weights of half precision are trained in whole, and nothing is fetched or run that is not here.
-_LOADING: dict[str, Any] = {"local_files_only": True, "model_kwargs": {"dtype": "float32"}}
+_LOADING: dict[str, Any] = {
+    "local_files_only": True,
+    "trust_remote_code": False,
+    "model_kwargs": {"dtype": "float32", "use_kernels": False},
+}
+# What computes attention, as far as transformers brings it; any other name is code of the hub.
+_ATTENTION = (None, "eager", "sdpa", "flash_attention_2", "flash_attention_3", "flex_attention")
+_COMPUTING = ("attn_implementation", "_attn_implementation", "_experts_implementation")
 
 
 @dataclass(frozen=True)
@@ -34,6 +47,35 @@ class Subject:
     prompts: dict[str, str] | None = None
 
 
+@contextmanager
+def _loading(folder: Path) -> Iterator[None]:
+    """Have no file of a model choose code; raises EvaluationError where it cannot be loaded."""
+    read_config(folder)
+    for path in sorted(folder.rglob("*config*.json")):
+        if names := [each for each in _implementations(read_json(path)) if each not in _ATTENTION]:
+            raise EvaluationError(
+                f"{path} asks for the implementation {names[0]!r}, which is code of a hub and is "
+                "never run: take it out of the file, or choose another model."
+            )
+    try:
+        yield
+    except (EncoderError, EvaluationError):
+        raise
+    except Exception as error:  # of transformers, torch and safetensors
+        raise EvaluationError(
+            f"the model in {folder} cannot be loaded ({one_line(error)}): choose another model, or "
+            "fetch it again."
+        ) from error
+
+
+def _implementations(value: Any) -> Iterator[Any]:
+    """What a model's settings say of how it is computed, on any level."""
+    if isinstance(value, dict):
+        yield from (value[name] for name in _COMPUTING if name in value)
+        for inner in value.values():
+            yield from _implementations(inner)
+
+
 def bi_encoder(
     folder: Path,
     training: Training,
@@ -48,7 +90,9 @@ def bi_encoder(
         SentenceTransformerTrainingArguments,
     )
 
-    model = SentenceTransformer(str(folder), device=device, **_LOADING)
+    with _loading(folder):
+        read_model_spec(folder)
+        model = SentenceTransformer(str(folder), device=device, **_LOADING)
     query, passage = _prompts(model)
     return Subject(
         model,
@@ -123,7 +167,8 @@ def cross_encoder(
     from sentence_transformers.cross_encoder.evaluation import CrossEncoderRerankingEvaluator
     from sentence_transformers.cross_encoder.losses import BinaryCrossEntropyLoss
 
-    model = CrossEncoder(str(folder), num_labels=1, device=device, **_LOADING)
+    with _loading(folder):
+        model = CrossEncoder(str(folder), num_labels=1, device=device, **_LOADING)
     samples: list[dict[str, Any]] = [
         {
             "query": each.query,

@@ -50,7 +50,8 @@ def _passages(index: Index, documents: int) -> Iterator[Finding]:
         of = index.with_vector or 1
     elif record and not record.adopted:
         later = {"range": {record.fields.position: {"gte": 1}}}
-        count, of = documents, documents - index.count(later)
+        # Somebody may be writing, or have removed what is first.
+        count, of = documents, max(1, documents - index.count(later))
     else:
         told = "one vector a document; what belongs together is not recorded"
         yield Finding(index.section, name, told, used=False)

@@ -1,13 +1,14 @@
 """Training a tiny model: what its rows are, that it learns, goes on after a kill, and says how."""
 
 import json
+import shutil
 import subprocess
 import sys
 
 import numpy as np
 import pytest
 
-from encoder import CrossEncoder, Encoder
+from encoder import CrossEncoder, Encoder, EncoderError
 from evaluation import EvaluationError, Training, train
 from evaluation.train.examples import pairs, read_examples, split, triples
 from tests.support import models
@@ -88,6 +89,48 @@ def test_held_out_queries_are_the_same_whatever_the_order(tmp_path):
     again = split(examples[::-1], 0.2)
     assert {each.qid for each in again[1]} == {each.qid for each in held}
     assert not {each.qid for each in kept} & {each.qid for each in held}
+
+
+def test_a_line_that_no_mining_wrote_is_one_sentence(tmp_path):
+    folder = mined(tmp_path / "mined")
+    for wrong in ([], {}, {**line(1), "pos": ["text"]}, {**line(1), "query": 3}):
+        (folder / "mined.jsonl").write_text(json.dumps(wrong))
+        with pytest.raises(EvaluationError, match=r"mined.jsonl:1 is no query that was mined \("):
+            read_examples(folder, Training())
+
+
+CODE = {"idx": 0, "name": "0", "path": "", "type": "somebody.Model"}
+
+
+@pytest.mark.parametrize("as_cross_encoder", [False, True])
+@pytest.mark.parametrize(
+    ("name", "change", "said"),
+    [
+        ("config.json", {"_attn_implementation": "somebody/kernel"}, "code of a hub and is never"),
+        ("config.json", {"text_config": {"attn_implementation": "a/b@main:x"}}, "code of a hub"),
+        ("config.json", {"model_type": "unheard"}, "cannot be loaded"),
+        ("config.json", {"num_hidden_layers": "two"}, "is wrong at num_hidden_layers"),
+        ("sentence_bert_config.json", {"model_args": {"attn_implementation": "a/b"}}, "of a hub"),
+    ],
+)
+def test_no_file_of_a_model_chooses_what_a_training_runs(
+    start, tmp_path, as_cross_encoder, name, change, said
+):
+    folder = tmp_path / "model"
+    shutil.copytree(start, folder)
+    known = json.loads((folder / name).read_text()) if (folder / name).exists() else {}
+    (folder / name).write_text(json.dumps({**known, **change}))
+    with pytest.raises((EncoderError, EvaluationError), match=said) as caught:
+        train(mined(tmp_path / "mined"), folder, tmp_path / "o", as_cross_encoder=as_cross_encoder)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_model_with_modules_of_its_own_is_not_trained(start, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(start, folder)
+    (folder / "modules.json").write_text(json.dumps([CODE]))
+    with pytest.raises(EncoderError, match="code that comes with the model"):
+        train(mined(tmp_path / "mined"), folder, tmp_path / "out")
 
 
 @pytest.fixture(scope="module")

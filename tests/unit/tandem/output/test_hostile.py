@@ -35,6 +35,7 @@ BOOKS = {
         "_meta": META,
         "properties": {
             "text": {"type": "text"},
+            "document_id": {"type": "keyword"},
             f"field{EVIL}": {"type": f"kind{EVIL}"},
             "vector": {"type": "knn_vector", "dimension": 4},
         },
@@ -42,22 +43,31 @@ BOOKS = {
     "aliases": {f"alias{EVIL}": {}},
 }
 SHARDS = {"total": 1, "successful": 1, "failed": 0}
+PASSAGES = [{"pid": f"p{EVIL}", "text": EVIL, "score": 1.0, "system": EVIL}]
+MINED = {"qid": EVIL, "query": EVIL, "pos": PASSAGES, "neg": PASSAGES, "dropped": {}, "error": None}
 HIT = {"_index": "books", "_id": f"id{EVIL}", "_score": 1.0, "_source": {"text": f"a text{EVIL}"}}
 
 
 def lies():
     """A cluster whose answers are as they should be, but for what they say."""
     version = {"number": "3.6.0", "distribution": "opensearch"}
+    found = {"took": 1, "_shards": SHARDS, "hits": {"hits": [HIT]}}
     answers = {
         "/": {"version": version},
         "/_cat/plugins": [{"component": "opensearch-knn"}],
         "/books": {"books": BOOKS},
         "/_all": {"books": BOOKS},
         "/*": {"books": BOOKS},
-        "/books/_search": {"took": 1, "_shards": SHARDS, "hits": {"hits": [HIT]}},
+        "/books/_search": found,
         "/books/_count": {"count": 1, "_shards": SHARDS},
     }
-    return serving({"*": (404, {"error": EVIL}), **{k: (200, v) for k, v in answers.items()}})
+    refused = {"error": {"type": "x", "reason": EVIL}, "status": 400}
+
+    def several(body):
+        return (200, {"responses": [found, *[refused] * (body.count(b"\n") // 2 - 1)]})
+
+    told = {path: (200, answer) for path, answer in answers.items()}
+    return serving({"*": (404, {"error": EVIL}), "/_msearch": several, **told})
 
 
 @pytest.fixture
@@ -71,10 +81,20 @@ def hostile(tmp_path):
     (home / "state.json").write_text(json.dumps({"pid": EVIL, "url": EVIL}))
     evil = tmp_path / f"file{EVIL}.jsonl"
     evil.write_text(json.dumps({"_id": EVIL, EVIL: EVIL}) + f"\n{EVIL}\n")
+    # No name in a file of judgements has a blank or a line end.
+    name = "q{}\x1b]0;owned\x07\u202e".format
+    queries, qrels, mined = tmp_path / "q.jsonl", tmp_path / "q.qrels", tmp_path / f"mined{EVIL}"
+    asked = [{"_id": name(n), "text": f"a text{EVIL}"} for n in range(9)]
+    queries.write_text("".join(f"{json.dumps(each)}\n" for each in asked))
+    qrels.write_text("".join(f"{name(n)} 0 {name('id')} 1\n" for n in range(9)))
+    mined.mkdir()
+    (mined / "mining.json").write_text(json.dumps({EVIL: EVIL, "index": EVIL}))
+    (mined / "mined.jsonl").write_text(f"{json.dumps(MINED)}\n" * 3)
+    files = {"QUERIES": queries, "QRELS": qrels, "MINED": mined, "MODEL": folder, "FILE": evil}
     with ExitStack() as stack:
         refusing, _ = stack.enter_context(server(EVIL))
         lying, _ = stack.enter_context(lies())
-        yield {"REFUSING": refusing, "LYING": lying, "MODEL": str(folder), "FILE": str(evil)}
+        yield {"REFUSING": refusing, "LYING": lying, **{k: str(v) for k, v in files.items()}}
 
 
 CASES = [
@@ -83,7 +103,10 @@ CASES = [
     "doctor --url REFUSING",
     "enrich books --text-field EVIL --url LYING",
     "enrich books --text-field text --model MODEL --url LYING",
-    "evaluate FILE --index books --qrels FILE --url LYING",
+    "evaluate --queries QUERIES --index books --qrels QRELS --mode bm25 --url LYING",
+    "evaluate --queries QUERIES --index books --qrels QRELS --mode bm25 --json --url LYING",
+    "evaluate --queries QUERIES --index books --qrels QRELS --url LYING",
+    "evaluate --queries FILE --index books --qrels QRELS --url LYING",
     "index adopt books --model MODEL --url LYING",
     "index create books --model MODEL --url LYING",
     "index create EVIL --model MODEL --url LYING",
@@ -101,7 +124,8 @@ CASES = [
     "ingest FILE --index books --url LYING",
     "ingest FILE --index books --url REFUSING",
     "ingest EVIL --index books --model MODEL --url LYING",
-    "mine books FILE --qrels FILE --no-judge --folder out --url LYING",
+    "mine --index books --queries QUERIES --qrels QRELS --no-judge --out out --url LYING",
+    "mine --index books --queries QUERIES --qrels QRELS --judge MODEL --out out --url LYING",
     "node start --port EVIL",
     "node stop",
     "node status",
@@ -121,8 +145,10 @@ CASES = [
     "search EVIL --index books --url REFUSING",
     "serve --index books --url LYING",
     "serve --index books --url REFUSING",
-    "train FILE --model MODEL --folder out",
-    "tune books FILE --qrels FILE --url LYING",
+    "train --mined MINED --model MODEL --out trained",
+    "train --mined MODEL --model MODEL --out trained",
+    "tune --index books --queries QUERIES --qrels QRELS --url LYING",
+    "tune --index books --queries QUERIES --qrels QRELS --url REFUSING",
 ]
 
 
@@ -139,7 +165,12 @@ def test_no_command_lets_a_hostile_text_through(hostile, tmp_path):
     known = {each for name in COMMANDS for each in leaves(cli.get_command(context, name), name)}
     covered = {each for each in known for case in CASES if case.split()[: len(each)] == list(each)}
     assert covered == known
-    meant = {**hostile, "EVIL": EVIL, "out": str(tmp_path / "out")}
+    meant = {
+        **hostile,
+        "EVIL": EVIL,
+        "out": str(tmp_path / "out"),
+        "trained": str(tmp_path / "trained"),
+    }
     words = [[meant.get(word, word) for word in case.split()] for case in CASES]
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM],
@@ -158,5 +189,7 @@ def test_no_command_lets_a_hostile_text_through(hostile, tmp_path):
         assert harmless(err), (case, err)
         assert "defect in Tandem" not in err, (case, err)
         told += "owned" in out + err
+        # A sentence about wrong usage would have reached nobody's text.
+        assert "Usage:" not in err or "EVIL" in case, (case, err)
     assert done.stderr.count(END) == len(CASES)
     assert told > len(CASES) / 2
