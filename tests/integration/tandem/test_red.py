@@ -7,6 +7,7 @@ import pytest
 from ingest import IndexRefusedError, OutageError, Writing
 from ingest.index.open import open_index
 from ingest.run import finish
+from ingest.write import refresh
 from ingest.write.client import IndexClient
 from mappings import Shape
 from tests.support.commands import tandem
@@ -58,7 +59,8 @@ def test_a_load_is_refused_before_anything_is_encoded(opensearch, part, none):
         assert settings_of(opensearch, name).get("refresh_interval") is None
 
 
-def test_the_end_of_a_load_waits_for_shards_that_are_away(opensearch, part):
+def test_the_end_of_a_load_waits_for_shards_that_are_away(opensearch, part, monkeypatch):
+    monkeypatch.setattr(refresh, "FIRST_LOOK", 100.0)  # the cluster takes 60 for it
     index = open_index(opensearch, part, encoder(), Shape(), "token")
     client = IndexClient(opensearch, part, lambda seconds: None, Writing(max_outage=0.2).max_outage)
     with pytest.raises(OutageError, match="1 of 3 shards are on no node"):
