@@ -34,8 +34,8 @@ class Report:
     document; outage: what to say while the cluster accepts nothing; stages: the share of the time
     that each stage was busy; preparation: seconds that the encoder took, before `seconds`, for what
     is done once a model on a machine, step by step; reasons: the commonest of the rejects, and how
-    many there are of each; alias: what points to the index now, and deleted: the older indexes that
-    went for it.
+    many there are of each, or at least so many where there are more than a thousand; alias: what
+    points to the index now, and deleted: the older indexes that went for it.
     """
 
     index: str
@@ -113,6 +113,8 @@ class Report:
 _REASON_KEY = 60
 _NUMBER = re.compile(r"\d[\d,.]*")
 _REASONS_SHOWN = 3
+# Beginnings that are kept at a time: a reason that begins with an id is one of its own.
+_REASONS_KEPT = 1000
 # Passages that others count here, each by its name in the Report.
 PassageCount = Literal["encoded", "truncated", "removed", "pruned"]
 _Fate = Literal["written", "skipped", "rejected"]
@@ -170,11 +172,11 @@ class Tally:
         self._examples: dict[str, str] = {}
         self._index = index
         self.anonymous_rejects = 0
-        self._when_stored: Callable[[int], None] = lambda document: None
+        self._when_settled: Callable[[int, bool], None] = lambda document, stored: None
 
-    def on_stored(self, call: Callable[[int], None]) -> None:
-        """Call with the number of every document whose passages are all stored."""
-        self._when_stored = call
+    def on_settled(self, call: Callable[[int, bool], None]) -> None:
+        """Call with the number of every document of passages, and whether all are stored."""
+        self._when_settled = call
 
     def took(self) -> None:
         """A document was taken from the source."""
@@ -244,14 +246,16 @@ class Tally:
         fate: _Fate
         fate = "rejected" if pending.rejected else "written" if pending.written else "skipped"
         self._counts[fate] += 1
-        if not pending.rejected:
-            self._when_stored(document.number)
+        self._when_settled(document.number, not pending.rejected)
 
     def _write_out(self, reject: Reject) -> None:
         self._rejects.write(reject)
         key = _NUMBER.sub("#", reject.reason)[:_REASON_KEY]
         self._reasons[key] += 1
         self._examples.setdefault(key, reject.reason)
+        if len(self._reasons) > _REASONS_KEPT:
+            self._reasons = Counter(dict(self._reasons.most_common(_REASONS_KEPT // 2)))
+            self._examples = {each: self._examples[each] for each in self._reasons}
 
     def _check_limit(self) -> None:
         rejected = self._counts["rejected"]

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from mappings.errors import MappingError
 
-Quantization = Literal["none", "fp16", "int8", "byte", "int4", "binary", "on-disk"]
-QUANTIZATIONS = ("none", "fp16", "int8", "byte", "int4", "binary", "on-disk")
+Quantization = Literal[
+    "none", "fp16", "int8", "byte", "int4", "binary", "on-disk", "on-disk-16x", "on-disk-8x"
+]
+QUANTIZATIONS: tuple[Quantization, ...] = get_args(Quantization)
 Store = Literal["lucene", "faiss", "elasticsearch"]
 STORES: tuple[Store, ...] = ("lucene", "faiss", "elasticsearch")
 
@@ -23,6 +25,8 @@ _LEVELS: Mapping[Store, Mapping[str, Mapping[str, str]]] = {
         "byte": {"data_type": "byte"},
         "binary": {"mode": "in_memory", "compression_level": "32x"},
         "on-disk": {"mode": "on_disk", "compression_level": "32x"},
+        "on-disk-16x": {"mode": "on_disk", "compression_level": "16x"},
+        "on-disk-8x": {"mode": "on_disk", "compression_level": "8x"},
     },
 }
 # faiss has no cosine of bytes (Faiss.java, validateMethod), and Tandem's are all of one length.
@@ -81,50 +85,76 @@ def quantization_of(field: Mapping[str, Any]) -> str | None:
     return next((name for name, level in levels.items() if level == said), None if said else "none")
 
 
-@dataclass(frozen=True)
-class Need:
-    """What the vectors and the graph of an index take, in bytes, replicas not counted.
-
-    memory: of the nodes together, for searches without reads from disk; disk: of vectors and graph,
-    without texts.
-    """
-
-    store: Store
-    quantization: str
-    memory: int
-    disk: int
-
-
-# Bytes of a vector in memory, for d dimensions; Elasticsearch keeps corrections beside its own.
-_SIZES: Mapping[str, Callable[[int], float]] = {
-    "none": lambda d: 4 * d,
-    "fp16": lambda d: 2 * d,
-    "int8": lambda d: d,
-    "byte": lambda d: d,
-    "int4": lambda d: d / 2,
-    "binary": lambda d: d / 8,
-    "on-disk": lambda d: d / 8,
+# Bits of a dimension in memory; Elasticsearch keeps corrections beside its own, so many bytes a
+# vector.
+_BITS = {
+    "none": 32,
+    "fp16": 16,
+    "int8": 8,
+    "byte": 8,
+    "int4": 4,
+    "binary": 1,
+    "on-disk": 1,
+    "on-disk-16x": 2,
+    "on-disk-8x": 4,
 }
 CORRECTIONS = {"int8": 4, "int4": 4, "binary": 14}
-# Where each formula of `bytes_in_graph` stands.
+# Where each formula of an InGraph stands.
 SOURCES = {
     "opensearch": 'OpenSearch\'s documentation, "k-NN methods and engines", memory estimation',
     "elasticsearch": 'Elastic\'s production guidance, "Tune approximate kNN search"',
 }
 
 
-def bytes_in_graph(store: Store, size: float, m: int) -> float:
-    """Bytes of memory for a vector of so many bytes in a graph of m edges a node; see SOURCES.
+@dataclass(frozen=True)
+class InGraph:
+    """One vector and its node of a graph in memory.
 
-    Source: 1.1 * (size + 8 * m) of OpenSearch's documentation, size + 4 * m of Elastic's.
+    component: bytes of a dimension; beside: bytes of what stands beside the vector; m: edges of a
+    node. Source: 1.1 * (vector + 8 * m) of OpenSearch, vector + 4 * m of Elastic; see SOURCES.
     """
-    return size + 4 * m if store == "elasticsearch" else 1.1 * (size + 8 * m)
+
+    store: Store
+    component: float
+    dimension: int
+    beside: int
+    m: int
+
+    @property
+    def bytes(self) -> float:
+        """What it takes."""
+        vector = self.component * self.dimension + self.beside
+        return vector + 4 * self.m if self.store == "elasticsearch" else 1.1 * (vector + 8 * self.m)
+
+    @property
+    def formula(self) -> str:
+        """The same as a formula with its numbers."""
+        vector = f"{self.component:g} * {self.dimension}"
+        vector += f" + {self.beside}" if self.beside else ""
+        if self.store == "elasticsearch":
+            return f"({vector} + 4 * {self.m})"
+        return f"1.1 * ({vector} + 8 * {self.m})"
+
+
+@dataclass(frozen=True)
+class Need:
+    """What the vectors and the graph of an index take, in bytes, replicas not counted.
+
+    memory: of the nodes together, for searches without reads from disk; disk: of vectors and graph,
+    without texts; formula: of the memory of one passage.
+    """
+
+    store: Store
+    quantization: str
+    memory: int
+    disk: int
+    formula: str
 
 
 def needs(passages: int, dimension: int, m: int = 16) -> list[Need]:
     """What so many passages take under each quantization of each store.
 
-    Memory: `bytes_in_graph` a passage. Disk: what is in memory, and the vector as it came, of 4
+    Memory: `InGraph.bytes` a passage. Disk: what is in memory, and the vector as it came, of 4
     bytes a dimension (1 of bytes), where a smaller one, or faiss's own file, stands beside it. No
     passages need nothing.
     """
@@ -132,8 +162,9 @@ def needs(passages: int, dimension: int, m: int = 16) -> list[Need]:
 
 
 def _need(store: Store, way: str, passages: int, dimension: int, m: int) -> Need:
-    beside_vector = CORRECTIONS.get(way, 0) if store == "elasticsearch" else 0
-    memory = bytes_in_graph(store, _SIZES[way](dimension) + beside_vector, m)
-    given = _SIZES["byte" if way == "byte" else "none"](dimension)
-    beside = given if _SIZES[way](dimension) != given or store == "faiss" else 0
-    return Need(store, way, round(memory * passages), round((memory + beside) * passages))
+    corrections = CORRECTIONS.get(way, 0) if store == "elasticsearch" else 0
+    one = InGraph(store, _BITS[way] / 8, dimension, corrections, m)
+    given = _BITS["byte" if way == "byte" else "none"]
+    beside = given * dimension / 8 if _BITS[way] != given or store == "faiss" else 0
+    memory, disk = (round(size * passages) for size in (one.bytes, one.bytes + beside))
+    return Need(store, way, memory, disk, one.formula)

@@ -36,16 +36,17 @@ class Leftovers:
         self._lock = threading.Lock()
         self._held: dict[int, list[Version]] = {}
         self._due: list[list[Version]] = []
-        tally.on_stored(self._stored)
+        tally.on_settled(self._settled)
 
     def hold(self, document: int, passages: list[Version]) -> None:
-        """These go once the document of that number is stored; in order of position."""
+        """These go once the document of that number is stored, if it is; in order of position."""
         with self._lock:
             self._held[document] = passages
 
-    def _stored(self, document: int) -> None:
+    def _settled(self, document: int, stored: bool) -> None:
         with self._lock:
-            if passages := self._held.pop(document, None):
+            passages = self._held.pop(document, None)
+            if passages and stored:
                 self._due.append(passages)
 
     def sweep(self) -> None:

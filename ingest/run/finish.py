@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 # What a cluster says (HTTP 503) of an index none of whose shards is there.
 _NO_SHARD = "all shards failed"
 _MANY = 1_000_000
+# Passages that a sentence names.
+_NAMED = 3
 # Seconds for which a merge is waited for before the cluster is asked whether it goes on.
 LONGEST_LOOK = 300.0
 
@@ -164,10 +166,11 @@ def verify(client: IndexClient, index: OpenIndex, expected: int) -> int:
     """
     counted = census(client, index.fields)
     blank = counted.with_vector < counted.passages
-    if blank and (names := _forget_stamps(client, index)):
+    if blank and (found := _forget_stamps(client, index)):
+        count, names = found
         raise IncompleteError(
-            f"{len(names):,} of {counted.passages:,} passages in "
-            f"{index.name!r} have no vector ({', '.join(names[:3])}): look for "
+            f"{count:,} of {counted.passages:,} passages in "
+            f"{index.name!r} have no vector ({', '.join(names)}): look for "
             "index.mapping.ignore_malformed and for k-NN's circuit breaker, and run the same "
             "command again, which writes them anew."
         )
@@ -179,10 +182,14 @@ def verify(client: IndexClient, index: OpenIndex, expected: int) -> int:
     return counted.with_vector
 
 
-def _forget_stamps(client: IndexClient, index: OpenIndex) -> list[str]:
-    """Empty the content hash of passages without a vector, a thousand at a time; their ids."""
-    names: list[str] = []
+def _forget_stamps(client: IndexClient, index: OpenIndex) -> tuple[int, list[str]] | None:
+    """Empty the content hash of passages without a vector, a thousand at a time.
+
+    How many there are, and the ids of the first; None where there are none.
+    """
+    count, names = 0, list[str]()
     for blank in without_vector(client, index.fields):
-        names += [each.id for each in blank]
+        count += len(blank)
+        names = names or [each.id for each in blank[:_NAMED]]
         updates.update(client, blank, {index.fields.content_hash: FORGOTTEN})
-    return names
+    return (count, names) if count else None

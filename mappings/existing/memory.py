@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from mappings.quantization import CORRECTIONS, SOURCES, Store, bytes_in_graph
+from mappings.quantization import CORRECTIONS, SOURCES, InGraph
 
 # Edges of a node where a mapping does not say: k-NN's and Elasticsearch's own default.
 _M = 16
@@ -42,14 +42,11 @@ def graph_memory(field: Mapping[str, Any], vectors: int) -> GraphMemory | None:
     if known is None:
         return None
     component, beside, m = known
-    store: Store = "elasticsearch" if dense else "lucene"
     dimension = int(field.get("dims" if dense else "dimension") or 0)
-    size = component * dimension + beside
-    told = f"{component:g} * {dimension}" + (f" + {beside}" if beside else "")
-    each = f"({told} + 4 * {m})" if dense else f"1.1 * ({told} + 8 * {m})"
+    one = InGraph("elasticsearch" if dense else "lucene", component, dimension, beside, m)
     return GraphMemory(
-        round(bytes_in_graph(store, size, m) * vectors),
-        f"{each} bytes * {vectors:,} vectors",
+        round(one.bytes * vectors),
+        f"{one.formula} bytes * {vectors:,} vectors",
         SOURCES["elasticsearch" if dense else "opensearch"],
     )
 

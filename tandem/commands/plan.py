@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import math
+from dataclasses import asdict, dataclass
 
 import click
 
 from mappings import Shape
 from mappings.quantization import Need, needs
+from tandem.config import Number
 from tandem.options.cluster import json_option, print_json
 
 _NAMES = {
@@ -15,6 +17,23 @@ _NAMES = {
     "faiss": "OpenSearch, faiss",
     "elasticsearch": "Elasticsearch",
 }
+
+
+_DAY = 24
+
+
+@dataclass(frozen=True)
+class Loading:
+    """How long a load takes: hours of one worker, and how many workers end it within a day."""
+
+    hours: float
+    workers: int
+
+
+def loading(passages: int, rate: float) -> Loading:
+    """Of workers that load so many passages a second each; no passages take none."""
+    hours = passages / rate / 3600
+    return Loading(hours, math.ceil(hours / _DAY))
 
 
 @click.command()
@@ -29,21 +48,30 @@ _NAMES = {
     show_default=True,
     help="HNSW: edges of a node.",
 )
+@click.option(
+    "--rate",
+    type=Number(min=0.001),
+    help="Passages that one worker loads a second, as a load of some shows: how long all take.",
+)
 @json_option
-def command(passages: int, dim: int, m: int, as_json: bool) -> int:
+def command(passages: int, dim: int, m: int, rate: float | None, as_json: bool) -> int:
     """Show what PASSAGES vectors of --dim dimensions take of memory and disk, in every way.
 
     Memory is what the nodes together should have beside their heaps, so that no search waits for
     the disk; disk holds vectors and graph, not texts. Each replica takes the same again. By the
-    formulas of OpenSearch's and Elasticsearch's documentation.
+    formulas of OpenSearch's and Elasticsearch's documentation, which are shown.
     """
-    found = needs(passages, dim, m)
+    found, time = needs(passages, dim, m), None if rate is None else loading(passages, rate)
     if as_json:
-        print_json(
-            {"passages": passages, "dimensions": dim, "m": m, "ways": list(map(asdict, found))}
+        shown = {"passages": passages, "dimensions": dim, "m": m, "ways": list(map(asdict, found))}
+        print_json(shown if time is None else {**shown, "rate": rate, **asdict(time)})
+        return 0
+    _print_table(found)
+    if time:
+        click.echo(
+            f"\nAt {rate:g} passages a second one worker takes {time.hours:,.1f} hours; "
+            f"workers for a day: {time.workers:,}."
         )
-    else:
-        _print_table(found)
     return 0
 
 
@@ -58,6 +86,8 @@ def _print_table(found: list[Need]) -> None:
     table.add_column("quantization")
     table.add_column("memory", justify="right")
     table.add_column("disk", justify="right")
+    table.add_column("bytes of memory a passage")
     for each in found:
-        table.add_row(_NAMES[each.store], each.quantization, size(each.memory), size(each.disk))
+        sizes = size(each.memory), size(each.disk)
+        table.add_row(_NAMES[each.store], each.quantization, *sizes, each.formula)
     console().print(table)

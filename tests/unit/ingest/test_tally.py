@@ -1,6 +1,7 @@
 """Every document is counted once, and the report has the promised names."""
 
 import json
+import tracemalloc
 
 import pytest
 
@@ -91,6 +92,36 @@ def test_reasons_that_differ_in_numbers_are_told_together(tally):
     tally.took()
     tally.reject(Reject("no text", HERE, raw="x"))
     assert tally.report().reasons == {"the id is taken by line 1 of f": 3, "no text": 1}
+
+
+def test_reasons_of_their_own_do_not_fill_the_memory(tmp_path):
+    rejects = RejectsFile(tmp_path / "r.jsonl")
+    tally = Tally("i", rejects, RejectLimit(share=1.0))
+    tracemalloc.start()
+    try:
+        for n in range(6_000):
+            tally.took()
+            name = f"{n:x}".translate(str.maketrans("0123456789", "ghijklmnop"))
+            tally.reject(Reject("common" if n % 3 == 0 else f"{name} is taken", HERE, raw="x"))
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+        rejects.close()
+    assert taken < 500_000
+    assert tally.report().reasons["common"] == 2_000
+
+
+def test_whether_all_of_a_document_is_stored_is_told_once_it_is_settled(tally):
+    told = []
+    tally.on_settled(lambda number, stored: told.append((number, stored)))
+    for number in range(2):
+        tally.took()
+        tally.expect(passages(number, 2)[0].document, 2)
+    tally.settle(passages(0, 2), Outcome.WRITTEN)
+    tally.reject_passage(passages(1, 2)[0], "bad")
+    assert told == [(0, True)]
+    tally.settle(passages(1, 2)[1:], Outcome.WRITTEN)
+    assert told == [(0, True), (1, False)]
 
 
 def test_the_report_keeps_the_promised_names():

@@ -3,7 +3,7 @@
 import pytest
 
 from mappings import Fields, MappingError, Shape, index_body, laid_out
-from mappings.quantization import needs
+from mappings.quantization import needs, ways_of
 from mappings.record import EncoderRecord, IndexRecord
 
 RECORD = IndexRecord(EncoderRecord("m", "f", 8, {}))
@@ -24,6 +24,8 @@ def vector(distribution="opensearch", **shape):
         ("faiss", "fp16", {"compression_level": "2x"}),
         ("faiss", "binary", {"mode": "in_memory", "compression_level": "32x"}),
         ("faiss", "on-disk", {"mode": "on_disk", "compression_level": "32x"}),
+        ("faiss", "on-disk-16x", {"mode": "on_disk", "compression_level": "16x"}),
+        ("faiss", "on-disk-8x", {"mode": "on_disk", "compression_level": "8x"}),
     ],
 )
 def test_a_level_of_the_engine(engine, quantization, level):
@@ -69,8 +71,8 @@ def test_a_graph_of_elasticsearch(quantization, kind):
 @pytest.mark.parametrize(
     ("distribution", "engine", "quantization"),
     [
-        *(("opensearch", "lucene", each) for each in ("none", "int8", "byte")),
-        *(("opensearch", "faiss", each) for each in ("none", "fp16", "byte", "binary", "on-disk")),
+        *(("opensearch", "lucene", each) for each in ways_of("lucene")),
+        *(("opensearch", "faiss", each) for each in ways_of("faiss")),
         *(("elasticsearch", "lucene", each) for each in ("none", "int8", "int4", "binary")),
     ],
 )
@@ -112,6 +114,7 @@ def test_sizes_by_hand():
     assert found["faiss", "byte"].disk == 422_400_000 + 256_000_000
     assert found["lucene", "int8"].disk == 422_400_000 + 1_024_000_000
     assert found["faiss", "on-disk"].memory == 1.1 * (32 + 128) * 1_000_000
+    assert found["faiss", "on-disk-8x"].memory == 1.1 * (128 + 128) * 1_000_000
     assert found["elasticsearch", "none"].memory == (1024 + 64) * 1_000_000
     assert found["elasticsearch", "int4"].memory == (128 + 4 + 64) * 1_000_000
     assert found["elasticsearch", "binary"].disk == (32 + 14 + 64 + 1024) * 1_000_000

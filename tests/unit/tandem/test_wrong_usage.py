@@ -111,7 +111,7 @@ def test_every_broken_number_is_of_the_one_type():
         *("timeout", "max_document_mb", "request_mb", "max_outage"),
         *("phrase_boost", "oversample", "min_cosine", "max_score", "margin"),
         *("max_body_mb", "max_seconds"),
-        *("learning_rate", "warmup", "holdout", "step"),
+        *("learning_rate", "warmup", "holdout", "step", "rate"),
     }
     assert all(isinstance(option.type, Number) for _, option in found)
 

@@ -180,10 +180,14 @@ class Load:
         self.rejects = RejectsFile(Path(folder) / "rejects.jsonl")
         self.tally = Tally("books", self.rejects, limit)
         self.written = []
-        self.tally.on_stored(self.written.append)
+        self.tally.on_settled(self._settled)
         self.sample = Sample()
         self.client = IndexClient(cluster, "books", lambda seconds: None, 60.0)
         self.sender = Sender(self.client, FIELDS, self.tally, Budget(1_000_000), self.sample)
+
+    def _settled(self, number, stored):
+        if stored:
+            self.written.append(number)
 
     def deliver(self, documents, at_once):
         for passage in passages(documents):

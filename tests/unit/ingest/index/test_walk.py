@@ -1,0 +1,29 @@
+"""What a walk through an index knows of what it gave already."""
+
+import tracemalloc
+
+from ingest.index.existing.enrich.walk import Known
+
+
+def test_keys_that_are_known():
+    assert Known(()).have([1, -7]) == [False, False]
+    assert Known((5, -7, 2**63 - 1)).have([5, 6, -7, -8, 2**63 - 1]) == [
+        True,
+        False,
+        True,
+        False,
+        True,
+    ]
+    assert Known((5,)).have([]) == []
+
+
+def test_a_key_takes_eight_bytes():
+    keys = range(0, 10**9, 10**4)
+    tracemalloc.start()
+    try:
+        known = Known(keys)
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken < 1.1 * 8 * len(keys)
+    assert known.have([10**4, 1]) == [True, False]
