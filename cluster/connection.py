@@ -17,7 +17,7 @@ from cluster.client.forks import ProcessClient
 from cluster.errors import AccessError, ClusterError, NodeError, cause_of
 from cluster.explain import ErrorContext, explain, refused
 from cluster.node.artifacts import OnDownload
-from cluster.node.node import EmbeddedNode
+from cluster.node.node import EmbeddedNode, Locator
 from tandem.base.arguments import checked_arguments
 
 if TYPE_CHECKING:
@@ -245,7 +245,7 @@ def connect_embedded(
 
     check_timeout(timeout)
     access = Access(hosts_of(node.start(on_progress).url), timeout=timeout)
-    options = {**client_options(access), "locate": node.locate}
+    options = {**client_options(access), "locate": Locator(node)}
     return _open(options, ErrorContext(access, node))
 
 

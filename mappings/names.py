@@ -6,6 +6,7 @@ Elasticsearch have the same rules: validateIndexOrAliasName of MetadataCreateInd
 
 from __future__ import annotations
 
+from functools import lru_cache
 from urllib.parse import quote
 
 FORBIDDEN = '\\/*?"<>|,#: '
@@ -13,6 +14,7 @@ _FORBIDDEN_TO_PIPELINES = '*,?"<>|\\/#'
 LONGEST_NAME = 255
 
 
+@lru_cache(maxsize=256)
 def path_of(*parts: str) -> str:
     """The path of a request: every part is one segment, whatever characters its name has.
 

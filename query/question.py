@@ -39,6 +39,7 @@ DEPTH = 100
 PLACES: tuple[WhereToFuse, ...] = ("auto", "server", "client")
 # What the clusters take: a number or a share, or such for queries of more than so many words.
 _MINIMUM = re.compile(r"\s*(-?\d+%?|\d+<-?\d+%?(\s+\d+<-?\d+%?)*)\s*")
+_USUAL = Fusion()
 
 
 @checked_arguments(QueryError)
@@ -136,7 +137,7 @@ class Tuning:
     @property
     def effective_fusion(self) -> Fusion:
         """The fusion that was asked for, else the usual one."""
-        return self.fusion or Fusion()
+        return self.fusion or _USUAL
 
 
 @checked_arguments(QueryError, "a search", own=("text",))

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 from opensearchpy import (
@@ -33,17 +32,27 @@ def _refused(method: str, path: str, answer: Any, why: str = "") -> NoClusterAns
     return NoClusterAnswerError("N/A", str(told), told)
 
 
-@contextmanager
-def _believing(method: str, path: str) -> Iterator[None]:
+class _Believing:
     """Refuse what is no JSON, and the absence of something that no cluster told."""
-    try:
-        yield
-    except SerializationError as error:
-        raise _refused(method, path, error.args[1].doc if _has_doc(error) else error) from error
-    except NotFoundError as error:
-        if method != "HEAD" and not isinstance(error.info, dict):
-            raise _refused(method, path, error.error) from error
-        raise
+
+    def __init__(self, method: str, path: str) -> None:
+        self._method, self._path = method, path
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            return
+        if isinstance(error, SerializationError):
+            told = error.args[1].doc if _has_doc(error) else error
+            raise _refused(self._method, self._path, told) from error
+        if (
+            isinstance(error, NotFoundError)
+            and self._method != "HEAD"
+            and not isinstance(error.info, dict)
+        ):
+            raise _refused(self._method, self._path, error.error) from error
 
 
 def _has_doc(error: SerializationError) -> bool:
@@ -72,13 +81,14 @@ class CheckedTransport(Transport):
     ) -> Any:
         """Send a request, and check its answer."""
         follow(self, self._locate)  # other threads may be using what is given up
-        elsewhere = Elsewhere(self, method, url)
-        with _believing(method, url):
+        elsewhere: Elsewhere | None = None
+        with _Believing(method, url):
             while True:
                 try:
                     answer = super().perform_request(method, url, params, *args, **options)
                     break
                 except TransportError as error:  # the host counts as dead for a while
+                    elsewhere = elsewhere or Elsewhere(self, method, url)
                     elsewhere.after(error)
         return _believed(method, url, params, answer)
 
@@ -101,13 +111,14 @@ class AsyncCheckedTransport(AsyncTransport):
         """Send a request, and check its answer."""
         for connection in follow(self, self._locate):
             await connection.close()
-        elsewhere = Elsewhere(self, method, url)
-        with _believing(method, url):
+        elsewhere: Elsewhere | None = None
+        with _Believing(method, url):
             while True:
                 try:
                     answer = await super().perform_request(method, url, params, *args, **options)
                     break
                 except TransportError as error:
+                    elsewhere = elsewhere or Elsewhere(self, method, url)
                     elsewhere.after(error)
         return _believed(method, url, params, answer)
 

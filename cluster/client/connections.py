@@ -95,10 +95,11 @@ class _BoundedReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        left = self._deadline - time.monotonic()
-        if left <= 0:
-            raise TimeoutError("timed out")
-        self._sock.settimeout(left)
+        if self._read:  # the first read has what the socket was given
+            left = self._deadline - time.monotonic()
+            if left <= 0:
+                raise TimeoutError("timed out")
+            self._sock.settimeout(left)
         count: int = self._raw.readinto(buffer)
         self._read += count
         _check_size(self._read)
@@ -146,7 +147,8 @@ class _Pool:
     """
 
     def __init__(self, pool: Any, seconds: float, base: str, route: Route) -> None:
-        self._pool, self._seconds, self._base, self._route = pool, seconds, base, route
+        self._pool, self._base, self._route = pool, base, route
+        self._limit = self._within(seconds)
         secure = isinstance(pool, urllib3.HTTPSConnectionPool)
         # A proxy for plain http wants to know where a request goes.
         self._before = base if pool.proxy and not secure else ""
@@ -172,8 +174,7 @@ class _Pool:
             retries,
             redirect=False,
             assert_same_host=False,
-            # Of all together: connecting, sending, and the answer to its last byte.
-            timeout=Timeout(total=timeout or self._seconds, connect=self._route.connect_timeout),
+            timeout=self._within(timeout) if timeout else self._limit,
             preload_content=False,
         )
         try:
@@ -184,6 +185,10 @@ class _Pool:
             raise
         finally:
             response.release_conn()
+
+    def _within(self, seconds: float) -> Timeout:
+        """Of all together: connecting, sending, and the answer to its last byte."""
+        return Timeout(total=seconds, connect=self._route.connect_timeout)
 
     def close(self) -> None:
         self._pool.close()

@@ -68,13 +68,6 @@ class EmbeddedNode:
             return None
         return record.running if process.is_ours(record.running.pid, record.identity) else None
 
-    def locate(self) -> int:
-        """The port at which the node runs; raises UnreachableError where it does not."""
-        running = self.status()
-        if not running:
-            raise UnreachableError(self.absence() or "the embedded node does not run")
-        return urlsplit(running.url).port or 0
-
     def record(self) -> Record | None:
         """The node that was started last, be it dead or alive; None after a stop."""
         return state.read(self.layout.state)
@@ -238,6 +231,39 @@ class EmbeddedNode:
             f"{ready.last_relevant(self.log)!r}: run `EmbeddedNode.start()` to start it again, "
             "its data is kept."
         )
+
+
+class Locator:
+    """The port at which a node runs now; raises UnreachableError where it does not.
+
+    Asked before each request, so the node is recognised again only once its file, or its process,
+    is another one.
+    """
+
+    def __init__(self, node: EmbeddedNode) -> None:
+        self._node, self._file = node, node.layout.state
+        # Replaced as one object, so that threads never see half of an old one.
+        self._seen: tuple[object, process.Watch, int] | None = None
+
+    def __call__(self) -> int:
+        """The port, of what was recognised before or is now."""
+        stamp = state.stamp(self._file)
+        if self._seen:
+            known, watch, port = self._seen
+            if stamp == known and watch.runs():
+                return port
+        watch, port = self._recognised()
+        self._seen = (stamp, watch, port)
+        return port
+
+    def _recognised(self) -> tuple[process.Watch, int]:
+        record = self._node.record()
+        # Watched first: what is recognised after that is no later process of the same number.
+        watch = process.Watch(record.running.pid if record and record.running else None)
+        running = self._node.status()
+        if not running:
+            raise UnreachableError(self._node.absence() or "the embedded node does not run")
+        return watch, urlsplit(running.url).port or 0
 
 
 def _search_exactly(url: str) -> None:

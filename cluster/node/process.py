@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import secrets
+import select
 import signal
 import subprocess
+import sys
 import time
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -133,6 +137,30 @@ def is_ours(pid: int, identity: Identity) -> bool:
         return identity.program in words or Path(running.exe()).name == "java"
     except psutil.Error:
         return False
+
+
+class Watch:
+    """Tells for little whether a process still runs: that one, and none that got its number since.
+
+    By a handle of Linux's (pidfd_open), which can be read once the process has ended; without one
+    it never says so.
+    """
+
+    def __init__(self, pid: int | None) -> None:
+        self._handle: int | None = None
+        if pid is None or sys.platform != "linux":
+            return
+        with suppress(OSError):  # it has ended, or the system has no handles
+            self._handle = os.pidfd_open(pid)
+            weakref.finalize(self, os.close, self._handle)
+
+    def runs(self) -> bool:
+        """Whether it is known to run."""
+        if self._handle is None:
+            return False
+        ended = select.poll()
+        ended.register(self._handle, select.POLLIN)
+        return not ended.poll(0)
 
 
 def find(identity: Identity) -> int | None:

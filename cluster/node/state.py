@@ -42,6 +42,15 @@ def read(path: Path) -> Record | None:
     return Record(identity, running)
 
 
+def stamp(path: Path) -> tuple[int, ...] | None:
+    """What differs as soon as the file is another one, None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
 def _typed(kept: dict[str, Any], **types: type) -> dict[str, Any]:
     for name, wanted in types.items():
         if type(kept[name]) is not wanted:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any, Generic, TypeVar
+from typing import Any, NamedTuple
 
 from cluster.client.shards import shard_reason, silent_shards
 from cluster.error_body import reason_of
@@ -20,44 +20,37 @@ from query.body.search_plan import INNER, SearchPlan
 from query.question import HYBRID, KNN
 from query.target import Patterns
 
-T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Group(Generic[T]):
-    """The best passage of a document; others: further passages found, None where not counted."""
-
-    best: T
-    others: int | None
-
-
-def collapsed(found: Iterable[T], document_of: Callable[[T], str]) -> list[Group[T]]:
-    """The first passage of each document, in the order of the passages; no passages give none."""
-    best: dict[str, T] = {}
-    count: dict[str, int] = {}
-    for each in found:
-        document = document_of(each)
-        best.setdefault(document, each)
-        count[document] = count.get(document, 0) + 1
-    return [Group(each, count[document] - 1) for document, each in best.items()]
-
-
 # No engine's score of a cosine is above 1 (query/body/knn.py), but for its rounding.
 TOO_HIGH = 1 + AGREEMENT
 
 Responses = Sequence[Mapping[str, Any]]
 
 
-@dataclass(frozen=True)
-class Scored:
+class Scored(NamedTuple):
     """One hit before its rank is known: its score to order by, and what the cluster gave.
 
-    unboosted: the score before fields raised it.
+    unboosted: the score before fields raised it; others: further passages of its document that were
+    found, None where they were not counted.
     """
 
     score: float
     hit: Raw
     unboosted: float
+    others: int | None = None
+
+
+def collapsed(found: Iterable[Scored], field: str) -> list[Scored]:
+    """The first passage of each document, in the order of the passages; no passages give none.
+
+    field: the name of that which says of which document a passage is.
+    """
+    best: dict[str, Scored] = {}
+    count: dict[str, int] = {}
+    for each in found:
+        document = _first_at(each.hit.get("_source", {}), field) or each.hit["_id"]
+        best.setdefault(document, each)
+        count[document] = count.get(document, 0) + 1
+    return [each._replace(others=count[document] - 1) for document, each in best.items()]
 
 
 @dataclass(frozen=True)
@@ -83,9 +76,7 @@ def read(plan: SearchPlan, responses: Responses) -> PlanResult:
     found = _boosted(plan, _found(plan, responses, legs))
     groups = _groups(plan, found)
     page = groups[question.start : question.end] if plan.pages else groups
-    hits = [
-        _hit(plan, group, rank, legs) for rank, group in enumerate(page, start=question.start + 1)
-    ]
+    hits = _hits(plan, page, legs)
     used = [responses[0]] if plan.main is not None else responses[: plan.counting]
     counts = (None, ()) if plan.counting is None else counted(plan, responses[plan.counting])
     result = Result(
@@ -105,10 +96,11 @@ def read(plan: SearchPlan, responses: Responses) -> PlanResult:
 
 def _without_false_cosines(plan: SearchPlan, responses: Responses) -> SearchPlan:
     """A plan that shows no cosine where the scores of neighbours cannot be of one alone."""
-    shown = plan.question.mode == KNN or plan.question.explain
+    if plan.scale is None or not (plan.question.mode == KNN or plan.question.explain):
+        return plan
     answers = [responses[position] for position in plan.legs.get(KNN, ())]
     hits = [hit for each in answers if "error" not in each for hit in hits_of(each)]
-    if not shown or plan.scale is None or not any(hit["_score"] > TOO_HIGH for hit in hits):
+    if not any(hit["_score"] > TOO_HIGH for hit in hits):
         return plan
     note = (
         "no cosine is shown: the cluster's scores are above 1, the highest of a cosine, as where "
@@ -173,8 +165,10 @@ def _found(plan: SearchPlan, responses: Responses, legs: Sequence[Leg]) -> list[
     """
     question = plan.question
     if plan.main is not None:
-        shown = ((_shown(plan, hit), hit) for hit in hits_of(responses[plan.main]))
-        found = [Scored(score, hit, score) for score, hit in shown]
+        hits = hits_of(responses[plan.main])
+        found = [
+            Scored(score, hit, score) for hit, score in zip(hits, _shown(plan, hits), strict=True)
+        ]
         return found if question.sort else sorted(found, key=_best_first)
     fusion = plan.fusion or question.tuning.effective_fusion
     fused = [Scored(each.score, each.hit, each.score) for each in fuse(legs, fusion)]
@@ -192,27 +186,24 @@ def _boosted(plan: SearchPlan, found: list[Scored]) -> list[Scored]:
     hits = [each.hit for each in found]
     scores = raised([each.unboosted for each in found], hits, plan.boosts)
     both = zip(found, scores, strict=True)
-    return sorted((replace(each, score=score) for each, score in both), key=_best_first)
+    return sorted((each._replace(score=score) for each, score in both), key=_best_first)
 
 
-def _shown(plan: SearchPlan, hit: Raw) -> float:
-    """The score that people see: the cosine of neighbours where it is known, else the engine's."""
-    score = float(hit["_score"])
+def _shown(plan: SearchPlan, hits: Sequence[Raw]) -> list[float]:
+    """The scores that people see: cosines of neighbours where they are known, else the engine's."""
+    scores = [float(hit["_score"]) for hit in hits]
     if plan.question.mode == KNN and plan.scale:
-        return plan.scale.to_cosine(score)
-    return score
+        return list(map(plan.scale.to_cosine, scores))
+    return scores
 
 
-def _groups(plan: SearchPlan, found: list[Scored]) -> list[Group[Scored]]:
+def _groups(plan: SearchPlan, found: list[Scored]) -> list[Scored]:
     """The hits as documents where they are collapsed, which the cluster does for BM25."""
     if not plan.question.collapse:
-        return [Group(each, None) for each in found]
+        return found
     if not plan.collapses:
-        return [Group(each, _counted_others(each.hit)) for each in found]
-    field = plan.target.fields.document_id
-    return collapsed(
-        found, lambda each: _first_at(each.hit.get("_source", {}), field) or each.hit["_id"]
-    )
+        return [each._replace(others=_counted_others(each.hit)) for each in found]
+    return collapsed(found, plan.target.fields.document_id)
 
 
 def _counted_others(hit: Raw) -> int | None:
@@ -222,30 +213,45 @@ def _counted_others(hit: Raw) -> int | None:
     return int(hit["inner_hits"][INNER]["hits"]["total"]["value"]) - 1
 
 
-def _hit(plan: SearchPlan, group: Group[Scored], rank: int, legs: Sequence[Leg]) -> Hit:
-    hit, score, mode = group.best.hit, group.best.score, plan.question.mode
-    source, wanted, before = hit.get("_source", {}), plan.question.source, group.best.unboosted
-    found = Hit(
-        rank=rank,
-        id=hit["_id"],
-        score=score,
-        text=_text(source, plan),
-        source=source if isinstance(wanted, bool) else Patterns.of(wanted).keep(source),
-        title=_first_at(source, plan.target.fields.title),
-        raw_score=None if mode == HYBRID else float(hit["_score"]),
-        cosine=before if mode == KNN and plan.scale else None,
-        boost=score / before if plan.boosts and before else None,
-        document_id=_first_at(source, plan.target.fields.document_id),
-        others=group.others,
-        index=hit["_index"] if len(plan.target.indexes) > 1 else None,
-    )
-    if not plan.question.explain:
-        return found
-    return replace(found, explanation=explain_hit(plan, found, hit, legs))
+def _hits(plan: SearchPlan, page: Sequence[Scored], legs: Sequence[Leg]) -> list[Hit]:
+    """The hits of a page; what is the same for all is looked up once, for there may be many."""
+    question, target = plan.question, plan.target
+    title, document_id = target.fields.title, target.fields.document_id
+    engine, cosine = question.mode != HYBRID, question.mode == KNN and plan.scale is not None
+    several, carried = len(target.indexes) > 1, _carried(question.source)
+    hits = []
+    for rank, (score, hit, before, others) in enumerate(page, start=question.start + 1):
+        source = hit.get("_source", {})
+        found = Hit(
+            rank,
+            hit["_id"],
+            score,
+            _text(source, target.shown_text),
+            source if carried is None else carried.keep(source),
+            _first_at(source, title),
+            float(hit["_score"]) if engine else None,
+            before if cosine else None,
+            score / before if plan.boosts and before else None,
+            _first_at(source, document_id),
+            others,
+            hit["_index"] if several else None,
+        )
+        hits.append(found)
+    if not question.explain:
+        return hits
+    both = zip(hits, page, strict=True)
+    return [replace(hit, explanation=explain_hit(plan, hit, each.hit, legs)) for hit, each in both]
 
 
-def _text(source: Mapping[str, Any], plan: SearchPlan) -> str:
-    for name in plan.target.shown_text:
+def _carried(wanted: bool | Sequence[str]) -> Patterns | None:
+    """Which fields of a document hits carry, None for all that the cluster gives."""
+    return None if isinstance(wanted, bool) else Patterns.of(wanted)
+
+
+def _text(source: Mapping[str, Any], names: Sequence[str]) -> str:
+    for name in names:
+        if type(value := source.get(name)) is str and "." not in name:  # as nearly all
+            return value
         texts = list(values_at(source, name.split(".")))
         if texts and all(isinstance(each, str) for each in texts):
             return " ".join(texts)
@@ -254,10 +260,14 @@ def _text(source: Mapping[str, Any], plan: SearchPlan) -> str:
 
 def _first_at(source: Mapping[str, Any], name: str) -> str | None:
     """The text at a dotted path, the first one of a list, None where there is none."""
-    return next((str(each) for each in values_at(source, name.split("."))), None)
+    value = source.get(name)
+    if (value is None or type(value) is str) and "." not in name:  # as nearly all
+        return value
+    found = (each for each in values_at(source, name.split(".")) if each is not None)
+    return next(map(str, found), None)
 
 
-def _notes(plan: SearchPlan, groups: Sequence[Group[Scored]]) -> tuple[str, ...]:
+def _notes(plan: SearchPlan, groups: Sequence[Scored]) -> tuple[str, ...]:
     question = plan.question
     if not question.fuses or not question.collapse or len(groups) >= question.end:
         return ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from mappings import Fusion, pipeline_body
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 # The order of the legs, and so of the weights.
 LEGS = (BM25, KNN)
+
+
+# The same for search after search; nothing changes a body once it is made.
+_inline = lru_cache(maxsize=64)(pipeline_body)
 
 
 def hybrid_body(
@@ -37,7 +42,7 @@ def hybrid_body(
                 "pagination_depth": depth,
             }
         },
-        "search_pipeline": tuning.pipeline or pipeline_body(tuning.effective_fusion),
+        "search_pipeline": tuning.pipeline or _inline(tuning.effective_fusion),
     }
 
 

@@ -99,6 +99,19 @@ def fitted(value: Any, kind: Any) -> Any:
     return _checked(value, _is_a(value, origin))
 
 
+def fit_as_they_are(kind: Any) -> frozenset[type] | None:
+    """The types whose values fit a parameter with nothing to look at, None for all types."""
+    if kind is Any:
+        return None
+    origin, parts = _taken_apart(kind)
+    if origin in (Union, UnionType):
+        each = [fit_as_they_are(part) for part in parts]
+        return None if None in each else frozenset().union(*filter(None, each))
+    if origin is Literal:
+        return frozenset(map(type, parts))
+    return frozenset({origin} if isinstance(origin, type) and origin is not tuple else ())
+
+
 @cache
 def _taken_apart(kind: Any) -> tuple[Any, tuple[Any, ...]]:
     return get_origin(kind) or kind, get_args(kind)

@@ -8,7 +8,15 @@ from collections.abc import Callable, Collection, Iterable
 from functools import cached_property, wraps
 from typing import Any, TypeVar, cast, get_type_hints
 
-from tandem.base.annotations import NO_LIST, UnfitError, described, fitted, is_secret, meant
+from tandem.base.annotations import (
+    NO_LIST,
+    UnfitError,
+    described,
+    fit_as_they_are,
+    fitted,
+    is_secret,
+    meant,
+)
 from tandem.base.errors import TandemError
 
 Error = type[TandemError]
@@ -122,6 +130,11 @@ class _Guard:
                 kinds[parameter.name] = kind
         return {**kinds, **dict.fromkeys(self._own, Any)}
 
+    @cached_property
+    def _quick(self) -> dict[str, frozenset[type] | None]:
+        """Parameter -> types whose values fit as they are, None for all."""
+        return {name: fit_as_they_are(kind) for name, kind in self._kinds.items()}
+
     def fitted(
         self, args: tuple[Any, ...], options: dict[str, Any]
     ) -> tuple[list[Any], dict[str, Any]]:
@@ -136,7 +149,7 @@ class _Guard:
         if (
             len(placed) < len(args)
             or self._needed.difference(names, options)
-            or {*names} & {*options}
+            or not options.keys().isdisjoint(names)
         ):
             self._explain(args, options)
         return placed, options
@@ -155,7 +168,10 @@ class _Guard:
             ) from None
 
     def _value(self, name: str, value: object) -> object:
-        kind = self._kinds.get(name, Any)
+        quick = self._quick[name]
+        if quick is None or type(value) in quick:
+            return value
+        kind = self._kinds[name]
         try:
             return fitted(value, kind)
         except UnfitError as unfit:

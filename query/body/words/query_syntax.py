@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from query.question import KNN, Question
 
@@ -27,6 +28,7 @@ class Written:
     unwanted: tuple[str, ...] = ()
 
 
+@lru_cache(maxsize=256)
 def taken_apart(text: str) -> Written:
     """What a query asks for; one without signs, or of nothing but unwanted words, is left whole.
 

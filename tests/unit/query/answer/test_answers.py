@@ -54,6 +54,16 @@ def test_a_text_in_several_pieces_is_shown_whole():
     assert found.text == "One. Two."
 
 
+def test_a_title_that_is_null_is_none():
+    null = {"_source": {"text": "One.", "title": None}}
+    listed = {"_source": {"text": "Two.", "title": [None, "Second"]}}
+    found = answered(
+        Question("a", mode="bm25", k=2),
+        response({**hit("x", 2.0), **null}, {**hit("y", 1.0), **listed}),
+    ).result
+    assert [each.title for each in found] == [None, "Second"]
+
+
 def test_scores_that_are_of_no_cosine_show_none():
     raised = response(hit("x", 1.9), hit("y", 1.0))
     result = answered(Question("a", mode="knn", k=2), raised).result

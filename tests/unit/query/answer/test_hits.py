@@ -4,4 +4,4 @@ from query.answer.hits import collapsed
 
 
 def test_collapsing_nothing():
-    assert collapsed([], str) == []
+    assert collapsed([], "document_id") == []
