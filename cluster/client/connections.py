@@ -95,9 +95,8 @@ class _BoundedReader(io.RawIOBase):
         return True
 
     def readinto(self, buffer: Any) -> int:
-        if self._read:  # the first read has what the socket was given
-            left = self._deadline - time.monotonic()
-            if left <= 0:
+        if self._read:  # the first has what the socket was given
+            if (left := self._deadline - time.monotonic()) <= 0:
                 raise TimeoutError("timed out")
             self._sock.settimeout(left)
         count: int = self._raw.readinto(buffer)
@@ -148,7 +147,8 @@ class _Pool:
 
     def __init__(self, pool: Any, seconds: float, base: str, route: Route) -> None:
         self._pool, self._base, self._route = pool, base, route
-        self._limit = self._within(seconds)
+        # Of all together: connecting, sending, and the answer to its last byte.
+        self._limit = Timeout(total=seconds, connect=route.connect_timeout)
         secure = isinstance(pool, urllib3.HTTPSConnectionPool)
         # A proxy for plain http wants to know where a request goes.
         self._before = base if pool.proxy and not secure else ""
@@ -174,7 +174,7 @@ class _Pool:
             retries,
             redirect=False,
             assert_same_host=False,
-            timeout=self._within(timeout) if timeout else self._limit,
+            timeout=Timeout(timeout, self._route.connect_timeout) if timeout else self._limit,
             preload_content=False,
         )
         try:
@@ -186,10 +186,6 @@ class _Pool:
         finally:
             response.release_conn()
 
-    def _within(self, seconds: float) -> Timeout:
-        """Of all together: connecting, sending, and the answer to its last byte."""
-        return Timeout(total=seconds, connect=self._route.connect_timeout)
-
     def close(self) -> None:
         self._pool.close()
 
@@ -198,8 +194,7 @@ def _body(response: Any) -> bytes:
     """The whole body; one that is compressed may grow beyond what the socket gave."""
     if "content-encoding" not in response.headers:
         _check_size(int(response.headers.get("content-length") or 0))
-        found: bytes = response.read()
-        return found
+        return bytes(response.read())
     data = bytearray()
     while piece := response.read(_PIECE):
         data += piece
