@@ -47,7 +47,7 @@ def collapsed(found: Iterable[Scored], field: str) -> list[Scored]:
     best: dict[str, Scored] = {}
     count: dict[str, int] = {}
     for each in found:
-        document = _first_at(each.hit.get("_source", {}), field) or each.hit["_id"]
+        document = _first_at(each.hit.get("_source") or {}, field) or each.hit["_id"]
         best.setdefault(document, each)
         count[document] = count.get(document, 0) + 1
     return [each._replace(others=count[document] - 1) for document, each in best.items()]
@@ -221,7 +221,7 @@ def _hits(plan: SearchPlan, page: Sequence[Scored], legs: Sequence[Leg]) -> list
     several, carried = len(target.indexes) > 1, _carried(question.source)
     hits = []
     for rank, (score, hit, before, others) in enumerate(page, start=question.start + 1):
-        source = hit.get("_source", {})
+        source = hit.get("_source") or {}
         found = Hit(
             rank,
             hit["_id"],
