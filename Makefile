@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # pip draws its bars on a terminal and keeps quiet elsewhere.
 QUIET := $(if $(MAKE_TERMOUT),,--quiet)
 INSTALL := $(BIN)/pip install --disable-pip-version-check $(QUIET) --constraint constraints.txt --editable
-BENCHES := encode loading search service quality scale
+BENCHES := encode load loading search service quality scale
 
 .PHONY: demo test test-all campaign check bench clean docs format
 .DELETE_ON_ERROR:

@@ -34,6 +34,7 @@ from encoder.batching.batches import Item, Pool
 from encoder.batching.streams import POOL_TEXTS
 from encoder.engines.openvino_engine import BUDGET
 from encoder.model.locate import locate
+from encoder.selection.candidates import machine
 from tandem.base.running import BACKENDS
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -251,7 +252,7 @@ def main() -> None:
     lengths = [min(n, encoder.max_length) for n in encoder.count_tokens(texts)]
     print(
         f"{len(texts):,} passages of {statistics.mean(len(t.split()) for t in texts):.0f} words, "
-        f"{statistics.mean(lengths):.0f} tokens; torch {torch.__version__}, "
+        f"{statistics.mean(lengths):.0f} tokens; {machine()}; "
         f"{torch.get_num_threads()} threads"
     )
     share, theirs = padding(lengths, [len(text) for text in texts])

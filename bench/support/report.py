@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
 
 from encoder.model.locate import locate
 
@@ -31,6 +35,21 @@ def peak_megabytes(way: str, model: str, texts: list[str]) -> float:
         command, input=json.dumps(texts), capture_output=True, text=True, cwd=ROOT, check=True
     )
     return int(done.stdout.split()[-1]) / 1e3
+
+
+def show(
+    title: str, headings: Sequence[str], rows: Sequence[Sequence[str]], markdown: Path
+) -> None:
+    """Print a table, and add it to a file of Markdown."""
+    table = Table(*headings, title=title, title_justify="left")
+    for row in rows:
+        table.add_row(*row)
+    Console(width=130).print(table)
+    lines = [headings, ["---"] * len(headings), *rows]
+    text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    markdown.parent.mkdir(parents=True, exist_ok=True)
+    with markdown.open("a", encoding="utf-8") as file:
+        file.write(f"{title}\n\n{text}\n\n")
 
 
 def verdict(what: str, value: float, target: float, *, at_least: bool) -> None:

@@ -35,10 +35,19 @@ def declared(requirements):
     return {normal(re.match(r"[\w.-]+", each)[0]) for each in requirements}
 
 
+# Run by an environment of their own, with older versions.
+PEERS = ROOT / "bench" / "support" / "peers"
+
+
 def imported(*folders):
     """Distributions that the files of these folders import; and data packages that they name."""
+    files = [path for each in folders for path in (ROOT / each).rglob("*.py")]
+    return distributions(path for path in files if path.parent != PEERS)
+
+
+def distributions(files):
     found = set()
-    for path in (path for each in folders for path in (ROOT / each).rglob("*.py")):
+    for path in files:
         text = path.read_text("utf-8")
         modules = imported_modules(ast.parse(text)) - OURS - TYPING - sys.stdlib_module_names
         modules |= {name for name in DISTRIBUTIONS if "_" in name and f'files("{name}")' in text}
@@ -72,6 +81,15 @@ def test_the_tests_and_the_benches_do_as_well():
     assert tests - rest <= declared(EXTRAS["test"])
     assert declared(EXTRAS["test"]) - tests == TOOLS
     assert imported("bench") - REQUIRED == declared(EXTRAS["bench"])
+
+
+def test_the_peers_of_the_bench_have_one_version_each():
+    lines = (PEERS / "requirements.txt").read_text("utf-8").splitlines()
+    wanted = [each for each in lines if each and not each.startswith("#")]
+    assert all("==" in each for each in wanted)
+    # Namespaces of several distributions, and what the tests bring along.
+    beside = {"haystack-integrations", "llama-index", "haystack-ai", "script"}
+    assert distributions(PEERS.glob("*.py")) - REQUIRED - beside <= declared(wanted)
 
 
 def test_what_make_installs_has_one_version():

@@ -1,0 +1,40 @@
+"""The environment of the peers: their pinned versions beside this environment's torch."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import subprocess
+import sys
+import sysconfig
+import venv
+from pathlib import Path
+
+PEERS = Path(__file__).with_name("peers")
+REQUIREMENTS = PEERS / "requirements.txt"
+
+
+def peers_python(folder: Path) -> Path:
+    """The interpreter of the environment in `folder`, which is made where it is not as wanted.
+
+    It sees the packages of this environment behind its own, so that torch is there only once.
+    """
+    bin_folder = "Scripts" if sys.platform == "win32" else "bin"
+    python, mark = folder / bin_folder / "python", folder / "made-from"
+    here = f"{sys.version}\n{sysconfig.get_path('purelib')}\n".encode()
+    wanted = hashlib.sha256(here + REQUIREMENTS.read_bytes()).hexdigest()
+    if mark.exists() and mark.read_text("utf-8") == wanted:
+        return python
+    print(f"Installing the peers into {folder}, once.", file=sys.stderr)
+    if (folder / "pyvenv.cfg").exists():
+        shutil.rmtree(folder)
+    venv.create(folder, with_pip=False)
+    scheme = {"base": str(folder), "platbase": str(folder)}
+    own = Path(sysconfig.get_path("purelib", "venv", scheme))
+    (own / "shared.pth").write_text(f"{sysconfig.get_path('purelib')}\n", "utf-8")
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet"]
+    subprocess.run(
+        [*pip, "--disable-pip-version-check", "--requirement", str(REQUIREMENTS)], check=True
+    )
+    mark.write_text(wanted, "utf-8")
+    return python
