@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import random
+import shutil
 import statistics
 import sys
 import tempfile
@@ -27,7 +28,7 @@ from bench.encode import MODEL, ROOT
 from bench.support.collection import Collection, agreement, collect, ranking, stored
 from bench.support.environment import peers_python
 from bench.support.report import show, verdict
-from bench.support.ways import Runner, Way, every_way
+from bench.support.ways import PeerFailedError, Runner, Way, every_way
 from cluster import Cluster, connect
 from encoder import Encoder
 from encoder.model.locate import locate
@@ -50,15 +51,18 @@ def pipeline() -> dict[str, Any]:
 
 def prepare(runner: Runner, ways: list[Way]) -> None:
     """Convert the model for the peers that need it, once."""
-    for key, module in (("openvino", "by_sentence_transformers"), ("onnx", "by_fastembed")):
-        target = Path(runner.common[key])
-        if not target.exists():
-            began = time.perf_counter()
-            way = next(each for each in ways if each.module == module)
-            partial = target.with_name(f"{target.name}-partial")
-            runner.run(way, "export", **{key: str(partial)})
-            partial.rename(target)
-            print(f"once, for {key}: {time.perf_counter() - began:.1f} s")
+    for backend in ("openvino", "onnx"):
+        target, users = Path(runner.common[backend]), [w for w in ways if w.backend == backend]
+        if users and not target.exists():
+            began, partial = time.perf_counter(), target.with_name(f"{target.name}-partial")
+            shutil.rmtree(partial, ignore_errors=True)
+            try:
+                runner.run(users[0], "export", **{backend: str(partial)})
+                partial.rename(target)
+                print(f"once, for {backend}: {time.perf_counter() - began:.1f} s")
+            except PeerFailedError as error:
+                print(error)
+                ways[:] = [way for way in ways if way not in users]
 
 
 def load_all(cluster: Cluster, runner: Runner, ways: list[Way], rounds: int) -> None:
@@ -68,7 +72,20 @@ def load_all(cluster: Cluster, runner: Runner, ways: list[Way], rounds: int) -> 
         now = ways if not turn else strongest(ways)
         for way in track(dice.sample(now, len(now)), f"loads, round {turn + 1}", console=err()):
             cluster.client.indices.delete(index=way.index, ignore_unavailable=True)
-            way.loads.append(runner.run(way, "load"))
+            with without_failing(ways, way):
+                way.loads.append(runner.run(way, "load"))
+
+
+@contextmanager
+def without_failing(ways: list[Way], way: Way) -> Iterator[None]:
+    """Tell of a peer that fails, and leave it out from then on."""
+    try:
+        yield
+    except PeerFailedError as error:
+        if way.ours:
+            raise SystemExit(str(error)) from error
+        print(error)
+        ways.remove(way)
 
 
 def strongest(ways: list[Way]) -> list[Way]:
@@ -107,11 +124,12 @@ def judge(cluster: Cluster, ways: list[Way], collection: Collection, encoder: En
 
 def search_all(runner: Runner, ways: list[Way], queries: list[str], given: Any) -> None:
     """Each way that searches; frameworks in the first round alone."""
-    dice, every = random.Random(5), [way for way in ways if way.searched]
+    dice, asked = random.Random(5), {"queries": queries, "one": given.queries}
     for turn in range(given.rounds):
-        now = every if not turn else [way for way in every if not way.framework]
+        now = [way for way in ways if way.searched and not (turn and way.framework)]
         for way in track(dice.sample(now, len(now)), f"searches, round {turn + 1}", console=err()):
-            way.searches.append(runner.run(way, "search", queries=queries, one=given.queries))
+            with without_failing(ways, way):
+                way.searches.append(runner.run(way, "search", **asked))
 
 
 def show_loads(ways: list[Way], count: int, markdown: Path) -> None:
@@ -193,11 +211,11 @@ def clean(cluster: Cluster, ways: list[Way]) -> Iterator[None]:
     """The fusing pipeline while it is needed; in the end, nothing of ours."""
     path = f"/_search/pipeline/{PIPELINE}"
     request: Callable[..., Any] = cluster.client.transport.perform_request
+    names = ",".join(way.index for way in ways)
     request("PUT", path, body=pipeline())
     try:
         yield
     finally:
-        names = ",".join(way.index for way in ways)
         cluster.client.indices.delete(index=names, ignore_unavailable=True)
         request("DELETE", path)
 

@@ -12,6 +12,9 @@ from pathlib import Path
 
 PEERS = Path(__file__).with_name("peers")
 REQUIREMENTS = PEERS / "requirements.txt"
+# Brought by Tandem's tests: sentence-transformers imports them where it finds them, which takes it
+# seconds, and who only encodes has none.
+HIDDEN = ("accelerate", "datasets", "pandas", "__editable__")
 
 
 def peers_python(folder: Path) -> Path:
@@ -31,7 +34,12 @@ def peers_python(folder: Path) -> Path:
     venv.create(folder, with_pip=False)
     scheme = {"base": str(folder), "platbase": str(folder)}
     own = Path(sysconfig.get_path("purelib", "venv", scheme))
-    (own / "shared.pth").write_text(f"{sysconfig.get_path('purelib')}\n", "utf-8")
+    shared = folder / "shared"
+    shared.mkdir()
+    for entry in Path(sysconfig.get_path("purelib")).iterdir():
+        if not entry.name.startswith(HIDDEN):
+            (shared / entry.name).symlink_to(entry)
+    (own / "shared.pth").write_text(f"{shared}\n", "utf-8")
     pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet"]
     subprocess.run(
         [*pip, "--disable-pip-version-check", "--requirement", str(REQUIREMENTS)], check=True

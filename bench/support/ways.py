@@ -76,6 +76,10 @@ def every_way() -> list[Way]:
     return ways
 
 
+class PeerFailedError(Exception):
+    """A way ended with an error."""
+
+
 @dataclass(frozen=True)
 class Runner:
     """Runs a way in a fresh process. python: of the peers; common: what every job says."""
@@ -103,6 +107,6 @@ class Runner:
             whole = time.time() - began
             if done.returncode:
                 said.seek(0)
-                raise SystemExit(f"{way.name} failed to {action}:\n{said.read()[-3000:]}")
+                raise PeerFailedError(f"{way.name} failed to {action}:\n{said.read()[-3000:]}")
         found: Figures | None = json.loads(done.stdout.splitlines()[-1])
         return {**(found or {}), "whole": whole}
