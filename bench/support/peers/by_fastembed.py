@@ -46,12 +46,12 @@ def export(job: dict[str, Any]) -> None:
     source, target = Path(job["model"]), Path(job["onnx"])
     target.mkdir(parents=True)
     model = AutoModel.from_pretrained(source, dtype=torch.float32).eval()
-    ids = torch.ones(2, 16, dtype=torch.int64)
     names = ("input_ids", "attention_mask", "token_type_ids")
     both = {0: torch.export.Dim("batch"), 1: torch.export.Dim("tokens", max=job["max_length"])}
     torch.onnx.export(
         model,
-        kwargs=dict.fromkeys(names, ids),
+        # One tensor for all three would be taken for one input.
+        kwargs={name: torch.ones(2, 16, dtype=torch.int64) for name in names},
         f=str(target / "model.onnx"),
         input_names=list(names),
         output_names=["last_hidden_state"],

@@ -61,16 +61,12 @@ class Searcher:
         query: dict[str, Any] = {"knn": {"vector": {"vector": vector.tolist(), "k": TOP}}}
         if mode == "hybrid":
             query = {"hybrid": {"queries": [{"match": {"text": text}}, query]}}
-        return {"size": TOP, "_source": {"excludes": ["vector"]}, "query": query}
-
-    def _params(self, mode: str) -> dict[str, str]:
-        return {"search_pipeline": self._pipeline} if mode == "hybrid" else {}
+        body = {"size": TOP, "_source": {"excludes": ["vector"]}, "query": query}
+        return {**body, "search_pipeline": self._pipeline} if mode == "hybrid" else body
 
     def _one(self, mode: str, text: str) -> list[Any]:
         found = self._client.search(
-            index=self._index,
-            body=self._body(mode, text, self._encode([text])[0]),
-            params=self._params(mode),
+            index=self._index, body=self._body(mode, text, self._encode([text])[0])
         )
         return list(found["hits"]["hits"])
 
@@ -88,7 +84,7 @@ class Searcher:
             for text, vector in zip(
                 texts[start : start + TOGETHER], vectors[start : start + TOGETHER], strict=True
             ):
-                lines += [self._params(mode), self._body(mode, text, vector)]
+                lines += [{}, self._body(mode, text, vector)]
             answer = self._client.msearch(index=self._index, body=lines)
             found += [each["hits"]["hits"] for each in answer["responses"]]
         return found
