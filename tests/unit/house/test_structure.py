@@ -63,7 +63,8 @@ def imported_rooms(tree: ast.AST) -> set[str]:
 
 def things(folder: Path) -> list[Path]:
     """What a reader sees in a folder; its face, `__init__.py`, is the folder itself."""
-    unseen = {"__init__.py", "__main__.py", "__pycache__", "py.typed"}
+    # `out` is what the benches leave, on nobody's way in.
+    unseen = {"__init__.py", "__main__.py", "__pycache__", "py.typed", "out"}
     return sorted(path for path in folder.iterdir() if path.name not in unseen)
 
 
