@@ -30,6 +30,7 @@ from ingest.run.batch.batch import Batch, load_batch
 from ingest.run.dry_run import DryRun, dry_run
 from ingest.run.ingestion import ingest
 from ingest.run.plan import Plan, checked
+from ingest.run.ray.runner import RayRunner
 from ingest.run.removal.prune import PruneLimit
 from ingest.run.removal.remove import Removal, remove
 from ingest.settings import Reading, RejectLimit, Splitting, Writing
@@ -54,6 +55,7 @@ __all__ = [
     "PipelineCheck",
     "Plan",
     "PruneLimit",
+    "RayRunner",
     "Reading",
     "RejectLimit",
     "Removal",

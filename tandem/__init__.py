@@ -74,6 +74,7 @@ if TYPE_CHECKING:
         PassageEncoder,
         Plan,
         PruneLimit,
+        RayRunner,
         Reading,
         RejectLimit,
         Removal,
@@ -148,7 +149,8 @@ _NAMES = {
         Adoption Enrichment adopt_index enrich OtherPromptError
         BlockedError DryRun IncompleteError IndexRefusedError IngestError
         LostPlaceError OutageError
-        PassageEncoder Plan PruneLimit Reading RejectLimit Removal Report SourceError Splitting
+        PassageEncoder Plan PruneLimit RayRunner Reading RejectLimit Removal Report
+        SourceError Splitting
         TooManyRejectsError Writing create_index delete_index describe_index dry_run ingest
         list_indexes remove switch_alias
         InstalledPipeline check_pipeline install_pipeline read_installed_pipeline
@@ -220,6 +222,7 @@ __all__ = [
     "Query",
     "QueryEncoder",
     "QueryError",
+    "RayRunner",
     "Reading",
     "RejectLimit",
     "Removal",

@@ -33,22 +33,29 @@ class EncoderChoice:
     query_prompt: str | None = None
     passage_prompt: str | None = None
 
-    def load(self, record: EncoderRecord | None = None) -> Encoder:
-        """Load the encoder, telling on standard error what takes long; raises EncoderError.
+    def arguments(self, record: EncoderRecord | None = None) -> tuple[str, dict[str, Any]]:
+        """The model and the options of `Encoder.load`.
 
         record: of the index that is there, whose model and settings stand for those not given.
         """
         from dataclasses import asdict
 
-        from encoder import Encoder
-        from tandem.output.progress import tell
-
         options = {name: value for name, value in asdict(self).items() if value is not None}
         recorded = record is not None and self.model is None
         if record and recorded:
             options = {"model": record.model, **record.settings, **options}
-        model = options.pop("model", DEFAULT_MODEL)
-        encoder = Encoder.load(model, recorded=recorded, on_progress=tell, **options)
+        return options.pop("model", DEFAULT_MODEL), {**options, "recorded": recorded}
+
+    def load(self, record: EncoderRecord | None = None) -> Encoder:
+        """Load the encoder, telling on standard error what takes long; raises EncoderError.
+
+        record: as of `arguments`.
+        """
+        from encoder import Encoder
+        from tandem.output.progress import tell
+
+        model, options = self.arguments(record)
+        encoder = Encoder.load(model, on_progress=tell, **options)
         for note in encoder.notes:
             click.echo(f"Warning: {in_flags(note)}", err=True)
         return encoder

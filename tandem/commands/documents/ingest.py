@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from tandem.commands.documents.ending import end_in_order
+from tandem.commands.documents.runner import runner_options
 from tandem.config import typed, typed_wins
 from tandem.options.cluster import (
     ClusterTarget,
@@ -27,9 +28,10 @@ from tandem.output.flags import in_flags
 
 if TYPE_CHECKING:
     from cluster import Cluster
-    from encoder import Encoder
     from ingest import Report
     from ingest.run.removal.prune import Confirm
+    from mappings import EncoderRecord
+    from tandem.commands.documents.runner import RunnerChoice
     from tandem.options.encoder import EncoderChoice
     from tandem.output.progress import IngestProgress
 
@@ -68,6 +70,7 @@ LONGEST_REASON = 200
 @click.option("--force-merge", is_flag=True, help="Merge the index into one segment at the end.")
 @click.option("--dry-run", is_flag=True, help="Show the first passages and the mapping only.")
 @ingest_options
+@runner_options
 @encoder_options(required=False)
 @shape_options
 @cluster_options
@@ -81,6 +84,7 @@ def command(
     yes: bool,
     dry_run: bool,
     encoder_choice: EncoderChoice,
+    runner_choice: RunnerChoice,
     target: ClusterTarget,
     as_json: bool,
     **settings: Any,
@@ -105,7 +109,7 @@ def command(
     request = _Request(list(source), index, alias, settings)
     if dry_run:
         return request.show_dry_run(target, encoder_choice, as_json, prune=prune)
-    return request.run(target, encoder_choice, as_json, prune=prune, yes=yes)
+    return request.run(target, encoder_choice, runner_choice, as_json, prune=prune, yes=yes)
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,14 @@ class _Request:
     settings: dict[str, Any]
 
     def run(
-        self, target: ClusterTarget, choice: EncoderChoice, as_json: bool, *, prune: bool, yes: bool
+        self,
+        target: ClusterTarget,
+        choice: EncoderChoice,
+        runs: RunnerChoice,
+        as_json: bool,
+        *,
+        prune: bool,
+        yes: bool,
     ) -> int:
         """Ingest, and show the tally however it ends."""
         from ingest import Plan, checked, ingest
@@ -126,14 +137,14 @@ class _Request:
 
         end_in_order()
         plan = Plan(**self.settings)
-        # Before a cluster is reached and a model is loaded: a wrong path is told at once.
-        checked(self.source, plan, self.alias)
+        checked(self.source, plan, self.alias)  # a wrong path is told before all else
         progress: IngestProgress | None = None
         try:
             with target.connect() as cluster:
                 if self.alias and not plan.take_alias:
                     plan = replace(plan, take_alias=may_take(cluster, self.alias))
-                encoder = self._encoder(cluster, choice)
+                record = self._record(cluster, choice)
+                encoder, model = choice.load(record), choice.arguments(record)
                 with ingest_progress() as progress:
                     confirm = _confirmation(yes, progress) if prune else None
                     report = ingest(
@@ -144,18 +155,19 @@ class _Request:
                         alias=self.alias,
                         plan=replace(plan, confirm_prune=confirm),
                         on_progress=progress,
+                        runner=runs.make(target, cluster, *model),
                     )
         finally:
             if progress and progress.last and not progress.last.nothing_happened:
                 _show(progress.last, as_json, split=self.settings["splitting"].split)
         return SOME_REJECTED if report.rejected else 0
 
-    def _encoder(self, cluster: Cluster, choice: EncoderChoice) -> Encoder:
-        """The encoder that was named, else the one of the index or of the alias's live index."""
+    def _record(self, cluster: Cluster, choice: EncoderChoice) -> EncoderRecord | None:
+        """Who encoded the index or the alias's live one, where no model was named."""
         tell_replicas(cluster, self.settings["shape"])
         if choice.model is not None:
-            return choice.load()
-        return choice.load(recorded_encoder(cluster, str(self.index or self.alias)))
+            return None
+        return recorded_encoder(cluster, str(self.index or self.alias))
 
     def show_dry_run(
         self, target: ClusterTarget, choice: EncoderChoice, as_json: bool, *, prune: bool
@@ -172,7 +184,7 @@ class _Request:
             found = dry_run(
                 self.source,
                 cluster=cluster,
-                encoder=self._encoder(cluster, choice),
+                encoder=choice.load(self._record(cluster, choice)),
                 index=self.index,
                 alias=self.alias,
                 plan=plan,

@@ -71,6 +71,7 @@ PUBLIC = [
     "Query",
     "QueryEncoder",
     "QueryError",
+    "RayRunner",
     "Reading",
     "RejectLimit",
     "Removal",

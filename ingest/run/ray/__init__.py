@@ -1,0 +1,1 @@
+"""The batches of a run on Ray Data: readers, and workers with an encoder each."""
