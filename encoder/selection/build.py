@@ -23,7 +23,7 @@ from encoder.selection.cache import building, told
 from encoder.selection.candidates import Candidate
 from encoder.selection.convert import convert, quantise
 from encoder.selection.preparation import Preparation
-from tandem.base.running import cores
+from tandem.base.running import threads
 
 if TYPE_CHECKING:
     from encoder.engines.network import Network
@@ -89,7 +89,7 @@ class EngineFactory:
         if candidate.backend == "torch" or isinstance(self._route.first, StaticSpec):
             return self._torch(candidate)
         openvino_engine.require()
-        return OpenVinoEngine(self._converted(candidate.precision), candidate.precision, cores())
+        return OpenVinoEngine(self._converted(candidate.precision), candidate.precision, threads())
 
     def processes(self, precision: str, devices: list[str]) -> Engine:
         """An engine of several devices; raises EncoderError where one of them cannot run."""
@@ -104,12 +104,12 @@ class EngineFactory:
         from encoder.engines.torch_engine import TorchEngine
 
         if isinstance(self._route.first, StaticSpec):
-            return TorchEngine(self._network, "cpu", torch.float32, cores())
+            return TorchEngine(self._network, "cpu", torch.float32, threads())
         # A network is moved and converted in place, so the reference keeps its own.
         plain = candidate.precision == "float32" and candidate.device == "cpu"
         network = self._network if plain else build(self._route)
         dtype = getattr(torch, candidate.precision)
-        return TorchEngine(network, candidate.device, dtype, cores())
+        return TorchEngine(network, candidate.device, dtype, threads())
 
     def _converted(self, precision: str) -> Path:
         """The folder of the converted model, made where it is not there yet."""
@@ -130,7 +130,7 @@ class EngineFactory:
         return target
 
     def _check(self, folder: Path) -> None:
-        found = self.agreement(OpenVinoEngine(folder, "float32", cores()))
+        found = self.agreement(OpenVinoEngine(folder, "float32", threads()))
         if found < CONVERTED_WELL:
             raise EncoderError(
                 f"OpenVINO's form of this model gives other vectors than torch (least cosine "

@@ -140,6 +140,20 @@ class Rows:
         return read_source(file, self._reading, position, self._said.setdefault)
 
     @property
+    def files(self) -> list[SourceFile]:
+        """Where the rows are; none where they come from Python."""
+        return list(self._files)
+
+    @property
+    def follows(self) -> bool:
+        """Whether the last file is read on as it grows."""
+        return self._reading.follow
+
+    def say(self, sentences: Iterable[str]) -> None:
+        """Take in what others found to say of the sources."""
+        self._said.update(dict.fromkeys(sentences))
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What is to be said of the sources as far as they were read, a sentence each."""
         return tuple(self._said)

@@ -6,7 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from itertools import chain
 from typing import TYPE_CHECKING
@@ -21,6 +21,7 @@ from ingest.read.sources.files import shown
 from ingest.records import PassageEncoder
 from ingest.run import finish
 from ingest.run.batch.pipeline import Job, Pipeline, writing_client
+from ingest.run.batch.runner import Runner, load_elsewhere
 from ingest.run.batch.stages import Clock, Flow, wait_for
 from ingest.run.deduplicate import Deduplicator, Seen
 from ingest.run.lease import Lease, take_lease
@@ -52,13 +53,14 @@ def ingest(
     shape: Shape | None = None,
     plan: Plan | None = None,
     on_progress: OnReport | None = None,
+    runner: Runner | None = None,
 ) -> Report:
     """Encode documents and write them into an index, which is created where it is not there.
 
     source: a path, `-`, a glob, a BEIR folder, several of these, an iterable of dicts, data classes
     or pydantic models, or a table of pandas, polars, Arrow or `datasets`; no documents give zeros.
     index: where to write; or alias: fill a new index and point it there at the end. shape: of a new
-    index. on_progress: gets the Report five times a second and at the end.
+    index. on_progress: gets the Report five times a second and at the end; runner: loads elsewhere.
 
     Running it again writes and encodes only what is new or changed. Raises IngestError, the
     encoder's and the cluster's errors; KeyboardInterrupt after what was encoded is written.
@@ -69,17 +71,18 @@ def ingest(
     flow, most, tell = Flow(), plan.writing.max_outage, on_progress or (lambda report: None)
     client = IndexClient(cluster, str(index or alias), flow.pause, most)
     client.pause = telling(flow.pause, lambda: tell(_begun(client)))
-    lease, run = take_lease(cluster, client, encoder, plan, index, alias), None
-    try:
-        run = _Run(rows, lease, flow, encoder, lease.plan, tell)
-        run.load()
-        run.finish()
-    except KeyboardInterrupt:
-        most = min(most, plan.writing.interrupt_outage)
-        raise
-    finally:
-        run.close(most) if run else lease.withdraw(client)
-    return run.report()
+    with runner.ready(rows) if runner else nullcontext():
+        lease, run = take_lease(cluster, client, encoder, plan, index, alias), None
+        try:
+            run = _Run(rows, lease, flow, encoder, lease.plan, tell, runner)
+            run.load()
+            run.finish()
+        except KeyboardInterrupt:
+            most = min(most, plan.writing.interrupt_outage)
+            raise
+        finally:
+            run.close(most) if run else lease.withdraw(client)
+        return run.report()
 
 
 def _begun(client: IndexClient) -> Report:
@@ -97,7 +100,9 @@ class _Run:
         encoder: PassageEncoder,
         plan: Plan,
         on_progress: OnReport,
+        runner: Runner | None,
     ) -> None:
+        self._runner = runner
         self._rows, self._lease, self._flow = rows, lease, flow
         self._encoder, self._plan, self._on_progress = encoder, plan, on_progress
         self._clock, self._seen, self._sample, self._index = Clock(), Seen(), Sample(), lease.index
@@ -123,7 +128,10 @@ class _Run:
         clock, tally, sample = self._clock, self._tally, self._sample
         encoder, flow = self._encoder, self._flow
         job = Job(lease.cluster, index, plan, encoder, fitter, flow, clock, tally, sample)
-        Pipeline(job, self._client, self._deduplicator).run()
+        if self._runner:
+            load_elsewhere(self._runner, job, self._client, self._rows, self._seen)
+        else:
+            Pipeline(job, self._client, self._deduplicator).run()
 
     def load(self) -> None:
         """Read, split, skip, encode and write until the source ends.
@@ -256,7 +264,7 @@ class _Run:
     def report(self) -> Report:
         """The counts so far."""
         counts, ending = self._tally.report(), self._ending
-        share = self._rows.position.share
+        share = self._runner.share if self._runner else self._rows.position.share
         finished = counts.read / max(1, counts.read + counts.unfinished)
         sayings = (
             self._index.warnings,
@@ -275,7 +283,7 @@ class _Run:
             stages=self._clock.shares(),
             preparation=getattr(self._encoder, "preparation", {}),
             held=ending.held,
-            finishing=ending.finishing,
+            finishing=ending.finishing or (self._runner.preparing if self._runner else None),
             alias=ending.alias,
             deleted=ending.deleted,
             warnings=tuple(chain.from_iterable(sayings)),

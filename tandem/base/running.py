@@ -9,6 +9,8 @@ Backend = Literal["torch", "openvino"]
 Precision = Literal["float32", "bfloat16", "float16", "int8"]
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+# Of the cores, how many are this process's where others work beside it; None for all.
+_share: int | None = None
 
 
 def cores() -> int:
@@ -16,3 +18,14 @@ def cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
+
+
+def threads() -> int:
+    """How many threads this process may compute with: its share of the cores, or all of them."""
+    return cores() if _share is None else min(_share, cores())
+
+
+def share_cores(count: int) -> None:
+    """Let this process compute with so many threads only, because others work beside it."""
+    global _share
+    _share = count

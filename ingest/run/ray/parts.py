@@ -1,53 +1,59 @@
-"""What Ray's processes do for a run: tell the ids of a file, read it, and load its batches."""
+"""What crosses to Ray's processes and back: the setup of a run, ids, chunks of rows, failures."""
 
 from __future__ import annotations
 
-import pickle
+import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
-from threading import Event
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ingest.errors import IngestError, SourceError
 from ingest.index.loading import OpenIndex
 from ingest.index.types.fit import Fitter
-from ingest.read.rows import read_source
-from ingest.read.sources.files import Position, SourceFile
+from ingest.read.sources.files import SourceFile
 from ingest.records import Origin, PassageEncoder, Reject, Row
-from ingest.run.batch.batch import Batch, RejectRows, load_batch
-from ingest.run.deduplicate import Deduplicator, key_of
+from ingest.run.deduplicate import key_of
 from ingest.run.plan import Plan
-from ingest.settings import RejectLimit
-from ingest.tally import Tally
 from tandem.base.errors import TandemError
 
 if TYPE_CHECKING:
     from cluster import Cluster
 
-# Rows of a batch: enough that its beginning and end cost little beside it, and a kill too.
-ROWS = 1024
-CHARACTERS = 4_000_000
-# Ids that are told together.
-IDS = 100_000
-# Stands for the place of an id whose document was refused.
-_NOTED = -1
+# Stands for the line of a document that was refused.
+NOTED = -1
+Lines = tuple[str, int]  # file and line
 
-Place = tuple[int, str, int]  # the key of an id, file and line
+
+@dataclass(frozen=True)
+class Reach:
+    """How every process gets at what a run needs.
+
+    connect: to the search cluster; load: the encoder; fingerprint: that this one must have; folder:
+    in which the run was begun, for relative paths; cores: of each worker.
+    """
+
+    connect: Callable[[], Cluster]
+    load: Callable[[], PassageEncoder]
+    fingerprint: str
+    folder: str
+    cores: int
+
+    def enter(self) -> None:
+        """Let relative paths of files, models and certificates mean what they meant there."""
+        with suppress(OSError):  # a machine without that folder is asked for absolute ones
+            os.chdir(self.folder)
 
 
 @dataclass(frozen=True)
 class Setup:
-    """What every process of a run needs to know; load: the encoder; connect: to the cluster."""
+    """What every process of a run needs to know."""
 
-    connect: Callable[[], Cluster]
-    load: Callable[[], PassageEncoder]
+    reach: Reach
     index: OpenIndex
     plan: Plan
     fitter: Fitter
-    fingerprint: str
 
 
 @dataclass(frozen=True)
@@ -82,60 +88,37 @@ class Ids:
         """Each key with its place; None where the document was refused."""
         columns = (each.tolist() for each in (self.keys, self.numbers, self.lines))
         for key, number, line in zip(*columns, strict=True):
-            yield key, None if line == _NOTED else Origin(self.files[number], line)
+            yield key, None if line == NOTED else Origin(self.files[number], line)
 
 
-class _Listed:
-    """Takes every id as new, and keeps what is to be told of it."""
+@dataclass(frozen=True)
+class FileEnd:
+    """How the reading of a file ended.
 
-    def __init__(self) -> None:
-        self.rows: list[tuple[int, int, int]] = []
-        self._files: dict[str, int] = {}
+    rows: of it; version: what changes with its content; said: what is odd about the file, and
+    about_first: about its first documents; failure: at which it ended early, None at its end.
+    """
 
-    def add(self, document_id: str, origin: Origin) -> Origin | None:
-        number = self._files.setdefault(origin.file, len(self._files))
-        self.rows.append((key_of(document_id), number, origin.line))
-        return None
-
-    def note(self, document_id: str) -> None:
-        self.rows.append((key_of(document_id), 0, _NOTED))
-
-    def taken(self) -> Ids:
-        table = np.array(self.rows, np.int64).reshape(-1, 3)
-        self.rows = []
-        return Ids(table[:, 0], tuple(self._files), table[:, 1], table[:, 2])
-
-
-def ids_of(setup: Setup, file: SourceFile) -> Iterator[Ids | tuple[str, ...] | Failure]:
-    """The ids of a file's documents, then what was odd about them, then how the file ended."""
-    listed, said = _Listed(), dict[str, None]()
-    tally = Tally(setup.index.name, RejectRows(), RejectLimit(share=1.0))
-    reading = setup.plan.reading
-    rows = read_source(file, reading, Position([file]), said.setdefault)
-    first = Deduplicator(rows, reading, setup.index.fields, listed, tally, Event())
-    first.fitter = setup.fitter
-    for _ in first.documents():
-        if len(listed.rows) >= IDS:
-            yield listed.taken()
-    yield listed.taken()
-    yield (*said, *first.warnings)
-    if first.damage:
-        yield Failure.of(first.damage)
+    rows: int
+    version: str | None
+    said: tuple[str, ...]
+    about_first: tuple[str, ...]
+    failure: Failure | None
 
 
 class Taken:
-    """The ids of a batch that are those of documents before, and where these stand."""
+    """The ids of rows that are those of documents before, and where these stand."""
 
-    def __init__(self, places: Mapping[Place, Origin]) -> None:
-        self._places = dict(places)
-        self._here: set[Place] = set()
+    def __init__(self, places: Mapping[Lines, Mapping[int, Origin]]) -> None:
+        self._places = places
+        self._here: set[tuple[int, Lines]] = set()
 
     def add(self, document_id: str, origin: Origin) -> Origin | None:
         """As of `Seen`."""
-        place = (key_of(document_id), origin.file, origin.line)
-        first = self._places.get(place)
-        if first == origin and place not in self._here:  # two on one line
-            self._here.add(place)
+        key, line = key_of(document_id), (origin.file, origin.line)
+        first = self._places.get(line, {}).get(key)
+        if first == origin and (key, line) not in self._here:  # two on one line
+            self._here.add((key, line))
             return None
         return first
 
@@ -144,87 +127,17 @@ class Taken:
 
 
 @dataclass(frozen=True)
+class FileJob:
+    """A file to be loaded; taken: its ids that are those of documents before; end: of its ids."""
+
+    file: SourceFile
+    taken: Mapping[Lines, Mapping[int, Origin]]
+    end: FileEnd
+
+
+@dataclass(frozen=True)
 class Chunk:
     """Rows of a file that are loaded together, and which of their ids are taken."""
 
     rows: tuple[Row | Reject, ...]
-    taken: Mapping[Place, Origin]
-
-
-def chunks(row: dict[str, Any], reading: Any) -> Iterator[dict[str, Any]]:
-    """The rows of a file in batches, as rows of Ray; how a damaged one ended was told before."""
-    file, taken = pickle.loads(row["file"])
-    found: list[Row | Reject] = []
-    size = 0
-    stream = read_source(file, reading, Position([file]), lambda said: None)
-    while True:
-        try:
-            each = next(stream, None)
-        except SourceError:
-            each = None
-        if each is not None:
-            found.append(each)
-            size += _characters(each)
-        if found and (each is None or len(found) >= ROWS or size >= CHARACTERS):
-            lines = {(one.origin.file, one.origin.line) for one in found}
-            ours = {place: first for place, first in taken.items() if place[1:] in lines}
-            yield {"chunk": pickle.dumps(Chunk(tuple(found), ours))}
-            found, size = [], 0
-        if each is None:
-            return
-
-
-def _characters(row: Row | Reject) -> int:
-    values = row.value.values() if isinstance(row, Row) else [row.raw]
-    return sum(len(value) for value in values if isinstance(value, str))
-
-
-class Worker:
-    """Loads batches with an encoder of its own, which is loaded with the first of them."""
-
-    def __init__(self, setup: Setup) -> None:
-        self._setup = setup
-
-    @cached_property
-    def _encoder(self) -> PassageEncoder:
-        encoder = self._setup.load()
-        if encoder.fingerprint != self._setup.fingerprint:
-            raise IngestError(
-                f"a worker loaded {encoder.name!r} with fingerprint {encoder.fingerprint}, and the "
-                f"run has {self._setup.fingerprint}: give all machines the same model."
-            )
-        return encoder
-
-    @cached_property
-    def _cluster(self) -> Cluster:
-        return self._setup.connect()
-
-    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
-        """One batch, as a row of Ray, becomes what came of it."""
-        return {"made": pickle.dumps(self._load(pickle.loads(row["chunk"])))}
-
-    def _load(self, chunk: Chunk) -> Batch | Failure:
-        setup = self._setup
-        try:
-            made = load_batch(
-                chunk.rows,
-                cluster=self._cluster,
-                encoder=self._encoder,
-                index=setup.index,
-                plan=setup.plan,
-                fitter=setup.fitter,
-                ids=Taken(chunk.taken),
-            )
-        except TandemError as error:
-            return Failure.of(error)
-        return replace(made, report=replace(made.report, warnings=()))
-
-
-def fault_of_machine(setup: Setup) -> str | None:
-    """What keeps this machine from working for the run, None where nothing does."""
-    worker = Worker(setup)
-    try:
-        _ = worker._cluster, worker._encoder
-    except TandemError as error:
-        return str(error)
-    return None
+    taken: Mapping[Lines, Mapping[int, Origin]]

@@ -137,7 +137,8 @@ class _Request:
 
         end_in_order()
         plan = Plan(**self.settings)
-        checked(self.source, plan, self.alias)  # a wrong path is told before all else
+        # Before a cluster is reached and a model is loaded: a wrong path is told at once.
+        runs.check(checked(self.source, plan, self.alias), target, choice)
         progress: IngestProgress | None = None
         try:
             with target.connect() as cluster:
@@ -155,7 +156,7 @@ class _Request:
                         alias=self.alias,
                         plan=replace(plan, confirm_prune=confirm),
                         on_progress=progress,
-                        runner=runs.make(target, cluster, *model),
+                        runner=runs.make(target, *model),
                     )
         finally:
             if progress and progress.last and not progress.last.nothing_happened:

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from cluster import Cluster
     from encoder import Encoder
     from ingest import RayRunner
+    from ingest.read.rows import Rows
     from tandem.options.cluster import ClusterTarget
+    from tandem.options.encoder import EncoderChoice
 
 _RAY_ONLY = ("address", "workers", "worker_gpus")
 
@@ -31,19 +33,37 @@ class RunnerChoice:
     workers: int | None = None
     worker_gpus: float = 0.0
 
+    def check(self, rows: Rows, target: ClusterTarget, encoder: EncoderChoice) -> None:
+        """Refuse what processes elsewhere cannot do, before anything is reached or loaded.
+
+        Raises click.UsageError and IngestError.
+        """
+        if self.runner is None:
+            return
+        if self.address and target.embedded:
+            raise click.UsageError(
+                "the embedded node answers on its own machine alone: name a cluster that all "
+                "machines reach with --url, or leave --address out."
+            )
+        if encoder.device and any(mark in encoder.device for mark in ":,"):
+            raise click.UsageError(
+                f"--device {encoder.device} names devices of one machine: give each worker its "
+                "own with --worker-gpus."
+            )
+        from ingest.run.ray.runner import check_for_ray
+
+        check_for_ray(rows)
+
     def make(
-        self, target: ClusterTarget, cluster: Cluster, model: str, options: Mapping[str, Any]
+        self, target: ClusterTarget, model: str, options: Mapping[str, Any]
     ) -> RayRunner | None:
         """The runner, whose workers reach the same cluster and load the same model."""
         if self.runner is None:
             return None
         from ingest import RayRunner
 
-        access = dict(target.options)
-        if target.embedded and self.address:
-            access["url"] = cluster.url
         return RayRunner(
-            connect=partial(_connect, access),
+            connect=partial(_connect, dict(target.options)),
             load_encoder=partial(_load, model, dict(options)),
             address=self.address,
             workers=self.workers,

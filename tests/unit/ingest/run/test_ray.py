@@ -1,18 +1,30 @@
-"""What a Ray cluster lacks, and a package that is not there, are told before a run begins."""
+"""What a Ray cluster lacks, and what no run on Ray can do, is told before; what crosses stays."""
 
+import json
+import os
 import pickle
 import sys
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
 
 import pytest
 
 from ingest import IngestError, RayRunner, SourceError
 from ingest.errors import LostPlaceError
+from ingest.index.loading import OpenIndex
+from ingest.index.types.fit import Fitter
 from ingest.read.rows import Rows
 from ingest.records import Origin
 from ingest.run.deduplicate import key_of
-from ingest.run.ray.parts import Failure, Taken
+from ingest.run.plan import Plan
+from ingest.run.ray import reading
+from ingest.run.ray.parts import Failure, FileEnd, FileJob, Ids, Reach, Setup, Taken
 from ingest.run.ray.resources import Node, cpus_of_a_worker, default_workers
+from ingest.run.ray.worker import PACKAGE, fault_of_machine
 from ingest.settings import Reading
+from mappings import Fields
+from tests.support.loads import documents, write_jsonl
 from tests.support.stubs import StubEncoder
 
 
@@ -43,20 +55,33 @@ def test_a_worker_on_each_machine_or_for_each_gpu():
     assert default_workers([Node(4, 4), Node(4)], 2) == 2
 
 
+def runner():
+    return RayRunner(connect=StubEncoder, load_encoder=StubEncoder)
+
+
 def test_without_ray_one_sentence(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "ray", None)
-    runner = RayRunner(connect=StubEncoder, load_encoder=StubEncoder)
-    rows = Rows([{"id": "a", "text": "b"}], Reading())
+    source = write_jsonl(tmp_path / "a.jsonl", documents(1))
     with (
-        pytest.raises(IngestError, match=r"not installed.*tandem-search\[ray\]"),
-        runner.ready(rows, StubEncoder()),
+        pytest.raises(IngestError, match=r"ray is not installed.*tandem-search\[ray\]"),
+        runner().ready(Rows(source, Reading())),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("follow", [False, True])
+def test_what_only_this_process_can_read_is_refused(tmp_path, follow):
+    source = write_jsonl(tmp_path / "a.jsonl", documents(1)) if follow else documents(1)
+    with (
+        pytest.raises(IngestError, match="save it to files, or leave `runner` out"),
+        runner().ready(Rows(source, Reading(follow=follow))),
     ):
         pass
 
 
 def test_of_two_on_one_line_the_first_is_taken():
     here, key = Origin("f", 3), key_of("a")
-    taken = Taken({(key, "f", 3): here, (key, "f", 9): here})
+    taken = Taken({("f", 3): {key: here}, ("f", 9): {key: here}})
     assert taken.add("a", here) is None
     assert taken.add("a", here) == here
     assert taken.add("a", Origin("f", 9)) == here
@@ -67,3 +92,82 @@ def test_of_two_on_one_line_the_first_is_taken():
 def test_errors_keep_kind_and_sentence_between_processes(error):
     found = pickle.loads(pickle.dumps(Failure.of(error))).error()
     assert (type(found), str(found)) == (type(error), str(error))
+
+
+@pytest.fixture
+def setup():
+    reach = Reach(StubEncoder, StubEncoder, "57ab", os.getcwd(), 1)
+    return Setup(reach, OpenIndex("i", "u", Fields(), created=True), Plan(), Fitter({}))
+
+
+def told(setup, path):
+    """The file, its ids with their places, and how it ended."""
+    (file,) = Rows(path, Reading()).files
+    *ids, end = pickle.loads(pickle.dumps(list(reading.ids_of(setup, file))))
+    assert isinstance(end, FileEnd)
+    assert all(isinstance(each, Ids) for each in ids)
+    return file, [pair for each in ids for pair in each], end
+
+
+def chunks(setup, file, end):
+    row = {"file": pickle.dumps(FileJob(file, {}, end))}
+    return [pickle.loads(each["chunk"]) for each in reading.chunks(row, setup)]
+
+
+def test_a_file_tells_its_ids_and_then_its_rows(setup, tmp_path, monkeypatch):
+    monkeypatch.setattr(reading, "IDS", 4)
+    monkeypatch.setattr(reading, "ROWS", 4)
+    rows = [*documents(9), {"id": "bad", "text": ""}]
+    path = write_jsonl(tmp_path / "a.jsonl", rows)
+    file, ids, end = told(setup, path)
+    places = [(key_of(f"d{n}"), Origin(str(path), n + 1)) for n in range(9)]
+    assert ids == [*places, (key_of("bad"), None)]
+    assert (end.rows, end.failure) == (10, None)
+    assert [len(each.rows) for each in chunks(setup, file, end)] == [4, 4, 2]
+
+
+def test_a_file_that_changes_between_ids_and_rows_is_told(setup, tmp_path):
+    path = write_jsonl(tmp_path / "a.jsonl", documents(3))
+    file, _, end = told(setup, path)
+    write_jsonl(path, documents(4))
+    *found, last = chunks(setup, file, end)
+    assert [len(each.rows) for each in found] == [4]
+    assert "was changed while it was loaded (3 rows when its ids were read, 4" in last.text
+
+
+def test_damage_is_told_once_with_the_ids(setup, tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(documents(3))[:-5])
+    file, ids, end = told(setup, path)
+    assert len(ids) == 2
+    assert end.failure.kind is SourceError
+    assert [len(each.rows) for each in chunks(setup, file, end)] == [2]
+
+
+class Reached:
+    """A cluster that answered."""
+
+    def close(self):
+        pass
+
+
+def refused():
+    raise IngestError("no cluster answers.")
+
+
+@pytest.mark.parametrize(
+    ("change", "files", "fault"),
+    [
+        ({}, [], None),
+        ({"connect": refused}, [], "no cluster answers."),
+        ({"fingerprint": "other"}, [], "give all machines the same model."),
+        ({}, ["gone.jsonl"], "it has no gone.jsonl: put the files where every machine sees them"),
+    ],
+)
+def test_what_a_machine_lacks_is_told(tmp_path, monkeypatch, change, files, fault):
+    monkeypatch.chdir(tmp_path)
+    reach = replace(Reach(Reached, StubEncoder, "57ab", str(tmp_path), 1), **change)
+    release = version(PACKAGE)
+    found = fault_of_machine(release, pickle.dumps(reach), [Path(each) for each in files])
+    assert found == fault or fault in found
+    assert "and the run 0.0: install" in fault_of_machine("0.0", b"", [])

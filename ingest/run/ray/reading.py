@@ -1,0 +1,138 @@
+"""How Ray's tasks read a file: at first for its ids, then for its rows in chunks."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterator
+from threading import Event
+from typing import Any
+
+import numpy as np
+
+from ingest.errors import SourceError
+from ingest.read.rows import read_source
+from ingest.read.sources.files import Position, SourceFile
+from ingest.records import Origin, Reject, Row
+from ingest.run.batch.batch import RejectRows
+from ingest.run.deduplicate import Deduplicator, key_of
+from ingest.run.ray.parts import NOTED, Chunk, Failure, FileEnd, FileJob, Ids, Setup
+from ingest.settings import RejectLimit
+from ingest.tally import Tally
+
+# Rows of a chunk, and characters: enough that its beginning and end cost little beside it, and few
+# enough that a kill does too, also with a slow model.
+ROWS = 1024
+CHARACTERS = 1_000_000
+# Ids that are told together. By number, not by time: who does it again must tell the same ones.
+IDS = 20_000
+
+
+class _Listed:
+    """Takes every id as new, and keeps what is to be told of it."""
+
+    def __init__(self) -> None:
+        self.rows: list[tuple[int, int, int]] = []
+        self._files: dict[str, int] = {}
+
+    def add(self, document_id: str, origin: Origin) -> Origin | None:
+        number = self._files.setdefault(origin.file, len(self._files))
+        self.rows.append((key_of(document_id), number, origin.line))
+        return None
+
+    def note(self, document_id: str) -> None:
+        self.rows.append((key_of(document_id), 0, NOTED))
+
+    def taken(self) -> Ids:
+        table = np.array(self.rows, np.int64).reshape(-1, 3)
+        self.rows = []
+        return Ids(table[:, 0], tuple(self._files), table[:, 1], table[:, 2])
+
+
+class _NoRejects(RejectRows):
+    """Forgets them: they come again with the rows."""
+
+    def write(self, reject: Reject) -> None:
+        self.written += 1
+
+
+def ids_of(setup: Setup, file: SourceFile) -> Iterator[Ids | FileEnd]:
+    """The ids of a file's documents, and at last how it ended."""
+    setup.reach.enter()
+    listed, said, rows = _Listed(), dict[str, None](), 0
+    tally = Tally(setup.index.name, _NoRejects(), RejectLimit(share=1.0))
+    reading = setup.plan.reading
+
+    def counted() -> Iterator[Row | Reject]:
+        nonlocal rows
+        for row in read_source(file, reading, Position([file]), said.setdefault):
+            rows += 1
+            yield row
+
+    first = Deduplicator(counted(), reading, setup.index.fields, listed, tally, Event())
+    first.fitter = setup.fitter
+    version = _version(file)
+    for _ in first.documents():
+        if len(listed.rows) >= IDS:
+            yield listed.taken()
+    yield listed.taken()
+    failure = Failure.of(first.damage) if first.damage else None
+    yield FileEnd(rows, version, tuple(said), first.warnings, failure)
+
+
+def chunks(row: dict[str, Any], setup: Setup) -> Iterator[dict[str, Any]]:
+    """The rows of a file in chunks, as rows of Ray; at last a failure, if it was changed."""
+    setup.reach.enter()
+    job: FileJob = pickle.loads(row["file"])
+    found: list[Row | Reject] = []
+    size = count = 0
+    failure: Failure | None = None
+    stream = read_source(job.file, setup.plan.reading, Position([job.file]), lambda said: None)
+    while failure is None:
+        try:
+            each = next(stream, None)
+        except SourceError as error:
+            each, failure = None, Failure.of(error)
+        if each is not None:
+            found.append(each)
+            size, count = size + _characters(each), count + 1
+        if found and (each is None or len(found) >= ROWS or size >= CHARACTERS):
+            yield {"chunk": pickle.dumps(_chunk(job, found))}
+            found, size = [], 0
+        if each is None:
+            break
+    if wrong := _changed(job, count, failure):
+        yield {"chunk": pickle.dumps(wrong)}
+
+
+def _chunk(job: FileJob, rows: list[Row | Reject]) -> Chunk:
+    lines = ((each.origin.file, each.origin.line) for each in rows) if job.taken else ()
+    return Chunk(tuple(rows), {line: job.taken[line] for line in lines if line in job.taken})
+
+
+def _changed(job: FileJob, count: int, failure: Failure | None) -> Failure | None:
+    """What is wrong where a file was not read as it was for its ids; its damage was told then."""
+    if failure and not job.end.failure:
+        return failure
+    if (count, _version(job.file)) == (job.end.rows, job.end.version):
+        return None
+    return Failure(
+        SourceError,
+        f"{job.file.name} was changed while it was loaded ({job.end.rows:,} rows when its ids were "
+        f"read, {count:,} afterwards): run the same command again, which writes what is missing.",
+    )
+
+
+def _version(file: SourceFile) -> str | None:
+    """What changes with the content of a file, as far as its system tells."""
+    try:
+        if file.remote:
+            return file.remote.version_now()
+        found = file.path.stat() if file.path else None
+    except OSError:  # as opening it tells
+        return None
+    return f"{found.st_size} {found.st_mtime_ns}" if found else None
+
+
+def _characters(row: Row | Reject) -> int:
+    values = row.value.values() if isinstance(row, Row) else [row.raw]
+    return sum(len(value) for value in values if isinstance(value, str))

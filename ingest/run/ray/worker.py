@@ -1,0 +1,94 @@
+"""What loads chunks of rows in a process of Ray's, with an encoder of its own."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+from functools import cached_property
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ingest.errors import IngestError
+from ingest.records import PassageEncoder
+from ingest.run.batch.batch import Batch, load_batch
+from ingest.run.ray.parts import Chunk, Failure, Reach, Setup, Taken
+from tandem.base.errors import TandemError
+from tandem.base.running import share_cores
+
+if TYPE_CHECKING:
+    from cluster import Cluster
+
+PACKAGE = "tandem-search"
+
+
+class Worker:
+    """Loads chunks with an encoder that is loaded once, with the first of them."""
+
+    def __init__(self, setup: Setup) -> None:
+        setup.reach.enter()
+        share_cores(setup.reach.cores)
+        self._setup = setup
+
+    @cached_property
+    def _encoder(self) -> PassageEncoder:
+        return _encoder(self._setup.reach)
+
+    @cached_property
+    def _cluster(self) -> Cluster:
+        return self._setup.reach.connect()
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        """One chunk, as a row of Ray, becomes what came of it."""
+        return {"made": pickle.dumps(self._load(pickle.loads(row["chunk"])))}
+
+    def _load(self, chunk: Chunk | Failure) -> Batch | Failure:
+        if isinstance(chunk, Failure):
+            return chunk
+        setup = self._setup
+        try:
+            made = load_batch(
+                chunk.rows,
+                cluster=self._cluster,
+                encoder=self._encoder,
+                index=setup.index,
+                plan=setup.plan,
+                fitter=setup.fitter,
+                ids=Taken(chunk.taken),
+            )
+        except TandemError as error:
+            return Failure.of(error)
+        # What is odd about the first documents is told of those of the whole source.
+        return replace(made, report=replace(made.report, warnings=()))
+
+
+def _encoder(reach: Reach) -> PassageEncoder:
+    encoder = reach.load()
+    if encoder.fingerprint != reach.fingerprint:
+        raise IngestError(
+            f"a worker loaded {encoder.name!r} with fingerprint {encoder.fingerprint}, and the "
+            f"run has {reach.fingerprint}: give all machines the same model."
+        )
+    return encoder
+
+
+def fault_of_machine(release: str, packed: bytes, files: list[Path]) -> str | None:
+    """What keeps this machine from working for a run, None where nothing does.
+
+    release: of Tandem that the run has; packed: its Reach, pickled; files: that are to be read.
+    """
+    if version(PACKAGE) != release:
+        return f"it has {PACKAGE} {version(PACKAGE)}, and the run {release}: install the same."
+    reach: Reach = pickle.loads(packed)
+    reach.enter()
+    if gone := next((each for each in files if not each.exists()), None):
+        return (
+            f"it has no {gone}: put the files where every machine sees them under the same path, "
+            "or into an object store."
+        )
+    try:
+        reach.connect().close()
+        _encoder(reach)
+    except TandemError as error:
+        return str(error)
+    return None
