@@ -58,5 +58,5 @@ $(VENV)/.demo-installed: $(VENV)/.created pyproject.toml constraints.txt
 
 $(VENV)/.test-installed: $(VENV)/.demo-installed
 	@echo "Installing what the tests need into $(VENV)."
-	@$(INSTALL) '.[embedded,demo,evaluate,openvino,serve,train,remote,hdfs,excel,test]'
+	@$(INSTALL) '.[embedded,demo,evaluate,openvino,serve,train,remote,hdfs,excel,ray,test]'
 	@touch $@

@@ -178,10 +178,10 @@ class Tally:
         """Call with the number of every document of passages, and whether all are stored."""
         self._when_settled = call
 
-    def took(self) -> None:
-        """A document was taken from the source."""
+    def took(self, by: int = 1) -> None:
+        """So many documents were taken from the source."""
         with self._lock:
-            self._counts["taken"] += 1
+            self._counts["taken"] += by
 
     def count(self, name: PassageCount, by: int = 1) -> None:
         """Add to one of the Report's counts of passages."""
@@ -229,11 +229,10 @@ class Tally:
             self._check_limit()
 
     def add(self, report: Report, rejects: Iterable[Reject], stored: int) -> None:
-        """Add what became of a batch: its report, its rejects, and the passages that are stored."""
+        """Add what became of a batch of those that were taken; stored: passages of it."""
         with self._lock:
             for name in _ADDED:
                 self._counts[name] += getattr(report, name)
-            self._counts["taken"] += report.read + report.unfinished
             self._counts["stored"] += stored
         for reject in rejects:
             self.reject(reject)

@@ -10,7 +10,7 @@ from typing import Any
 from ingest.errors import IngestError
 from ingest.read.sources.files import SourceFile
 from ingest.records import Origin
-from ingest.run.batch.stages import Flow
+from ingest.run.batch.pipeline import Job
 from ingest.run.deduplicate import Seen
 from ingest.run.ray.parts import FileEnd, FileJob, Ids, Lines, Setup
 from ingest.run.ray.reading import IDS, ids_of
@@ -25,18 +25,19 @@ MOST_SILENT = 1800.0
 class IdsPass:
     """Tells which ids come twice.
 
-    seen: gets every id; say: takes what is odd about the sources; documents: how many there are.
+    job: whose tally hears of each row; seen: gets every id; say: takes what is odd about the
+    sources; documents: how many there are, so far.
     """
 
     def __init__(
         self,
         ray: Any,
         setup: Setup,
-        flow: Flow,
+        job: Job,
         seen: Seen,
         say: Callable[[Sequence[str]], None],
     ) -> None:
-        self._ray, self._setup, self._flow, self._seen, self._say = ray, setup, flow, seen, say
+        self._ray, self._setup, self._job, self._seen, self._say = ray, setup, job, seen, say
         self.documents = 0
 
     def read(self, sources: Sequence[SourceFile]) -> tuple[list[FileJob], TandemError | None]:
@@ -61,6 +62,7 @@ class IdsPass:
             if end is None:
                 return [], None
             files.append(FileJob(file, taken, end))
+            self._job.tally.took(end.rows)
             self._say((*end.said, *(end.about_first if len(files) == 1 else ())))
             if end.failure:
                 return files, end.failure.error()
@@ -82,8 +84,8 @@ class IdsPass:
 
     def _told(self, file: SourceFile, stream: Any) -> Iterator[Ids | FileEnd]:
         """What a task tells, for as long as the run goes on."""
-        heard = time.monotonic()
-        while not (self._flow.stopping.is_set() or self._flow.cancelled.is_set()):
+        flow, heard = self._job.flow, time.monotonic()
+        while not (flow.stopping.is_set() or flow.cancelled.is_set()):
             ready, _ = self._ray.wait([stream], timeout=LOOK_SECONDS)
             if ready:
                 yield self._ray.get(next(stream))

@@ -58,10 +58,8 @@ class RayRunner:
 
     @property
     def share(self) -> float | None:
-        """As of `Runner`."""
-        if self._job is None or self._first is None or not self._first.documents:
-            return None
-        return min(1.0, self._job.tally.report().read / self._first.documents)
+        """As of `Runner`: all of it is taken before the first of it is loaded."""
+        return None if self._job is None else 1.0
 
     @property
     def preparing(self) -> str | None:
@@ -94,7 +92,7 @@ class RayRunner:
             with there.explained():
                 if self.address:
                     there.check_machines(reach, rows.files)
-                self._first = IdsPass(there.ray, setup, job.flow, seen, rows.say)
+                self._first = IdsPass(there.ray, setup, job, seen, rows.say)
                 files, damage = self._first.read(rows.files)
                 self._job = job
                 results = job.flow.buffered(self._made(there, setup, files), 1, drains=False)

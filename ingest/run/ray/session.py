@@ -80,12 +80,15 @@ class RaySession:
         """Say how many workers there will be, and what each has; raises IngestError."""
         nodes = [
             Node(each["Resources"].get("CPU", 0.0), each["Resources"].get("GPU", 0.0))
-            for each in self.ray.nodes()
-            if each["Alive"]
+            for each in self._machines()
         ]
         self.workers = workers or default_workers(nodes, worker_gpus)
         free = self.ray.available_resources().get("CPU", 0.0)
         self.cpus = cpus_of_a_worker(nodes, free, self.workers, worker_gpus)
+
+    def _machines(self) -> list[dict[str, Any]]:
+        """Those that take part; a head that only keeps account has no CPU."""
+        return [e for e in self.ray.nodes() if e["Alive"] and e["Resources"].get("CPU")]
 
     def check_machines(self, reach: Reach, files: Sequence[SourceFile]) -> None:
         """Let every machine find the files, load the model and reach the cluster.
@@ -102,8 +105,7 @@ class RaySession:
                 max_retries=0,
                 scheduling_strategy=affinity(node_id=each["NodeID"], soft=False),
             ).remote(version(PACKAGE), pickle_of(ray, reach), paths)
-            for each in ray.nodes()
-            if each["Alive"] and each["Resources"].get("CPU")
+            for each in self._machines()
         }
         for host, answer in asked.items():
             try:

@@ -134,7 +134,7 @@ def test_the_report_keeps_the_promised_names():
 
 
 def test_a_batch_adds_to_the_counts_and_to_the_rejects(tally, tmp_path):
-    tally.took()
+    tally.took(11)
     tally.skip()
     report = Report("i", read=5, written=3, skipped=1, rejected=1, encoded=4, retries=2)
     tally.add(report, [Reject("odd", HERE)], stored=6)
@@ -150,6 +150,7 @@ def test_a_batch_adds_to_the_counts_and_to_the_rejects(tally, tmp_path):
 def test_rejects_of_all_batches_are_held_to_one_limit(tally):
     rejects = [Reject("odd", HERE)] * 6
     report = Report("i", read=6, rejected=6)
+    tally.took(12)
     tally.add(report, rejects, stored=0)
     with pytest.raises(TooManyRejectsError, match="11 of 12 documents were rejected"):
         tally.add(report, rejects, stored=0)
