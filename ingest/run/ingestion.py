@@ -71,7 +71,7 @@ def ingest(
     flow, most, tell = Flow(), plan.writing.max_outage, on_progress or (lambda report: None)
     client = IndexClient(cluster, str(index or alias), flow.pause, most)
     client.pause = telling(flow.pause, lambda: tell(_begun(client)))
-    with runner.ready(rows) if runner else nullcontext():
+    with runner.ready(rows, encoder) if runner else nullcontext():
         lease, run = take_lease(cluster, client, encoder, plan, index, alias), None
         try:
             run = _Run(rows, lease, flow, encoder, lease.plan, tell, runner)

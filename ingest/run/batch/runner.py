@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from ingest.read.rows import Rows
+from ingest.records import PassageEncoder
 from ingest.run.batch.pipeline import Job
 from ingest.run.deduplicate import Seen
 from ingest.write.client import IndexClient
@@ -26,7 +27,7 @@ class Runner(Protocol):
     def preparing(self) -> str | None:
         """What is done before the first batch, in a few words; None once batches are loaded."""
 
-    def ready(self, rows: Rows) -> AbstractContextManager[None]:
+    def ready(self, rows: Rows, encoder: PassageEncoder) -> AbstractContextManager[None]:
         """Be there within; raises IngestError for what is missing, before anything is made."""
 
     def load(self, job: Job, rows: Rows, seen: Seen) -> None:

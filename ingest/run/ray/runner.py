@@ -19,11 +19,13 @@ from ingest.read.rows import Rows
 from ingest.records import PassageEncoder
 from ingest.run.batch.batch import Batch
 from ingest.run.batch.pipeline import Job
+from ingest.run.batch.stages import Flow
 from ingest.run.deduplicate import Seen
 from ingest.run.ray.ids import IdsPass
 from ingest.run.ray.parts import Failure, FileJob, Reach, Setup
 from ingest.run.ray.reading import chunks
-from ingest.run.ray.session import RaySession, check_installed, started
+from ingest.run.ray.session import RaySession
+from ingest.run.ray.start import check_installed, started
 from ingest.run.ray.worker import Worker
 from tandem.base.arguments import checked_arguments
 
@@ -69,41 +71,46 @@ class RayRunner:
         return f"reading ids: {self._first.documents:,}"
 
     @contextmanager
-    def ready(self, rows: Rows) -> Iterator[None]:
+    def ready(self, rows: Rows, encoder: PassageEncoder) -> Iterator[None]:
         """As of `Runner`."""
         check_for_ray(rows)
         with started(self.address, self.workers) as there:
             there.share_out(self.workers, self.worker_gpus)
+            if self.address:
+                there.check_machines(self._reach(encoder, there), rows.files)
             self._there = there
             try:
                 yield
             finally:
                 self._there = self._first = self._job = None
 
+    def _reach(self, encoder: PassageEncoder, there: RaySession) -> Reach:
+        digest, folder = encoder.fingerprint, os.getcwd()
+        return Reach(self.connect, self.load_encoder, digest, folder, there.cpus)
+
     def load(self, job: Job, rows: Rows, seen: Seen) -> None:
         """As of `Runner`."""
         there = self._there
         if there is None:
             raise IngestError("RayRunner.load was called outside of RayRunner.ready.")
-        digest, folder = job.encoder.fingerprint, os.getcwd()
-        reach = Reach(self.connect, self.load_encoder, digest, folder, there.cpus)
+        reach = self._reach(job.encoder, there)
         setup = Setup(reach, job.index, replace(job.plan, confirm_prune=None), job.fitter)
         try:
-            with there.explained():
-                if self.address:
-                    there.check_machines(reach, rows.files)
+            with there.explained(job.flow):
                 self._first = IdsPass(there.ray, setup, job, seen, rows.say)
                 files, damage = self._first.read(rows.files)
                 self._job = job
-                results = job.flow.buffered(self._made(there, setup, files), 1, drains=False)
-                for made in results:
-                    made.add_to(job, there.workers)
+                made = self._made(there, setup, files, job.flow)
+                for batch in job.flow.buffered(made, 1, drains=False):
+                    batch.add_to(job, there.workers)
         finally:
             there.stop()
         if damage and not job.flow.stopping.is_set():
             raise damage
 
-    def _made(self, there: RaySession, setup: Setup, files: list[FileJob]) -> Iterator[Batch]:
+    def _made(
+        self, there: RaySession, setup: Setup, files: list[FileJob], flow: Flow
+    ) -> Iterator[Batch]:
         """What became of each chunk, as they are done."""
         if not files:
             return
@@ -127,11 +134,12 @@ class RayRunner:
             )
         )
         there.begin(dataset, BLOCK)
-        for row in dataset.iter_rows():
-            found = pickle.loads(row["made"])
-            if isinstance(found, Failure):
-                raise found.error()
-            yield found
+        with there.explained(flow):
+            for row in dataset.iter_rows():
+                found = pickle.loads(row["made"])
+                if isinstance(found, Failure):
+                    raise found.error()
+                yield found
 
 
 def check_for_ray(rows: Rows) -> None:

@@ -64,7 +64,7 @@ def test_without_ray_one_sentence(monkeypatch, tmp_path):
     source = write_jsonl(tmp_path / "a.jsonl", documents(1))
     with (
         pytest.raises(IngestError, match=r"ray is not installed.*tandem-search\[ray\]"),
-        runner().ready(Rows(source, Reading())),
+        runner().ready(Rows(source, Reading()), StubEncoder()),
     ):
         pass
 
@@ -74,7 +74,7 @@ def test_what_only_this_process_can_read_is_refused(tmp_path, follow):
     source = write_jsonl(tmp_path / "a.jsonl", documents(1)) if follow else documents(1)
     with (
         pytest.raises(IngestError, match="save it to files, or leave `runner` out"),
-        runner().ready(Rows(source, Reading(follow=follow))),
+        runner().ready(Rows(source, Reading(follow=follow)), StubEncoder()),
     ):
         pass
 

@@ -33,7 +33,7 @@ def ingest(capsys, monkeypatch, tmp_path):
         (("--workers", "2"), 2, "--address, --workers and --worker-gpus are for --runner ray"),
         (("--runner", "spark"), 2, "'spark' is not 'ray'"),
         (("--runner", "ray", "--workers", "0"), 2, "0 is not in the range x>=1"),
-        (("--runner", "ray", "--worker-gpus", "nan"), 2, "nan is no finite number"),
+        (("--runner", "ray", "--worker-gpus", "inf"), 2, "is no finite number"),
         (("--runner", "ray", "--address", "head"), 2, "name a cluster that all machines reach"),
         (("--runner", "ray", "--device", "cuda:1", *NOWHERE), 2, "with --worker-gpus"),
         (("--runner", "ray", "--follow", *NOWHERE), 1, "or leave --runner out"),

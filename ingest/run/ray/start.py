@@ -1,0 +1,173 @@
+"""Ray is started for a run on this machine, or reached where it is; it says nothing."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+from ingest.errors import IngestError
+from ingest.run.ray.session import RaySession, last_line
+from ingest.settings import MEGABYTE
+from tandem.base.running import cores
+
+# What Ray may hold of rows and results on this machine, where it is started for the run.
+OBJECT_STORE = 200 * MEGABYTE
+PORT = 6379
+# Who may ask Ray for anything, where it is started for the run: who can read that file.
+_TOKEN = "RAY_AUTH_TOKEN_PATH"
+# Nothing is sent to Ray's makers; CUDA_VISIBLE_DEVICES stays as it is without GPUs; a process that
+# takes too much memory is not begun again for ever.
+_ENVIRONMENT = {
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
+    "RAY_DATA_DISABLE_PROGRESS_BARS": "1",
+    "RAY_BACKEND_LOG_LEVEL": "fatal",
+    "RAY_task_oom_retries": "3",
+}
+# Ray sets this one by itself.
+_SET = ("RAY_AUTH_MODE",)
+
+
+def check_installed() -> None:
+    """Raise IngestError where Ray is not installed."""
+    if find_spec("ray") is None:
+        raise _not_installed("ray")
+
+
+def _not_installed(package: str | None) -> IngestError:
+    return IngestError(
+        f"`runner` is Ray, and the package {package} is not installed: install it with "
+        "pip install 'tandem-search[ray]', or leave `runner` out."
+    )
+
+
+def _imported() -> Any:
+    try:
+        with _environment():
+            import ray
+            import ray.data
+    except ImportError as error:
+        raise _not_installed(error.name) from error
+    return ray
+
+
+@contextmanager
+def _environment(**more: str) -> Iterator[None]:
+    """Ray's variables, for as long as it is used; those that are set stay."""
+    wanted = {**_ENVIRONMENT, **more}
+    missing = (wanted.keys() | set(_SET)) - os.environ.keys()
+    os.environ.update({name: wanted[name] for name in missing if name in wanted})
+    try:
+        yield
+    finally:
+        for name in missing:
+            os.environ.pop(name, None)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Ray says nothing by itself, while it lasts."""
+    loggers = [logging.getLogger(name) for name in ("ray", "ray.data")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
+
+
+@contextmanager
+def started(address: str | None, workers: int | None) -> Iterator[RaySession]:
+    """Ray of this machine, or a cluster's; one that the caller has started is taken, and stays.
+
+    Raises IngestError where it cannot be started or reached.
+    """
+    ray = _imported()
+    with _quiet():
+        if ray.is_initialized():
+            yield RaySession(ray, ours=False)
+        elif address:
+            with _environment(), _initialised(ray, address, {"address": _with_port(address)}):
+                yield RaySession(ray, ours=True)
+        else:
+            with (
+                _folder() as folder,
+                _environment(**{_TOKEN: _token(folder)}),
+                _initialised(ray, None, _of_this_machine(workers, folder)),
+            ):
+                yield RaySession(ray, ours=True)
+
+
+@contextmanager
+def _initialised(ray: Any, address: str | None, there: dict[str, Any]) -> Iterator[None]:
+    """Ray as long as it is needed; signals stay what they were."""
+    handlers = {sign: signal.getsignal(sign) for sign in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        try:
+            ray.init(log_to_driver=False, configure_logging=False, **there)
+        except Exception as error:  # whatever Ray raises
+            raise _unreachable(address, error) from error
+        if threading.current_thread() is threading.main_thread():
+            for sign, handler in handlers.items():
+                signal.signal(sign, handler)
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _unreachable(address: str | None, error: BaseException) -> IngestError:
+    if address is None:
+        return IngestError(
+            f"Ray cannot be started here ({last_line(error)}): look for memory and disk that are "
+            "left, or leave `runner` out."
+        )
+    return IngestError(
+        f"no Ray cluster answers at {address} ({last_line(error)}): name the head's HOST:PORT with "
+        "`address`, from a machine of the cluster, or leave it out."
+    )
+
+
+def _of_this_machine(workers: int | None, folder: str) -> dict[str, Any]:
+    return {
+        "address": "local",
+        # One more than there are, for who reads waits most of the time.
+        "num_cpus": max(cores(), workers or 1) + 1,
+        "object_store_memory": OBJECT_STORE,
+        "include_dashboard": False,
+        "_node_ip_address": "127.0.0.1",
+        "_temp_dir": folder,
+    }
+
+
+@contextmanager
+def _folder() -> Iterator[str]:
+    """A folder of this user alone, for what Ray writes; a socket's path has 107 bytes at most."""
+    path = tempfile.mkdtemp(prefix="ray-", dir="/tmp" if Path("/tmp").is_dir() else None)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _token(folder: str) -> str:
+    """The path of a new token."""
+    path = Path(folder) / "token"
+    path.write_text(token_hex(32), "ascii")
+    return str(path)
+
+
+def _with_port(address: str) -> str:
+    bare = address == "auto" or ":" in address
+    return address if bare else f"{address}:{PORT}"
