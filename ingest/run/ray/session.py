@@ -56,7 +56,8 @@ class RaySession:
         """
         ray, paths = self.ray, [each.path for each in files[:FILES_LOOKED_FOR] if each.path]
         affinity = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
-        look = ray.remote(fault_of_machine)
+        # The process ends with it, and gives back the memory of the model.
+        look = ray.remote(max_calls=1)(fault_of_machine)
         asked = {
             each["NodeManagerAddress"]: look.options(
                 num_cpus=0,
