@@ -6,8 +6,10 @@ import logging
 import os
 import shutil
 import signal
+import sys
 import tempfile
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -76,16 +78,41 @@ def _environment(**more: str) -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Ray says nothing by itself, while it lasts."""
+    """Ray says nothing by itself, while it lasts: what matters is told as an error."""
+    from ray._private import worker
+
     loggers = [logging.getLogger(name) for name in ("ray", "ray.data")]
-    before = [logger.level for logger in loggers]
+    levels, printed = [logger.level for logger in loggers], worker.print_to_stdstream
     for logger in loggers:
         logger.setLevel(logging.CRITICAL)
+    # It tells of each process that dies, on standard output, and nothing turns that off.
+    worker.print_to_stdstream = lambda data, ignore_prefix: None
     try:
+        with warnings.catch_warnings():
+            # Its named successors, from 2.61 on, do not have all of them.
+            warnings.filterwarnings("ignore", "`ray_remote_args` is deprecated")
+            yield
+    finally:
+        worker.print_to_stdstream = printed
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
+
+
+@contextmanager
+def _mute() -> Iterator[None]:
+    """Nothing reaches standard error for a moment, in which Ray tells its log level there."""
+    if sys.stderr is None:  # who closed it has nothing to hear
+        yield
+        return
+    sys.stderr.flush()
+    kept, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(null, 2)
         yield
     finally:
-        for logger, level in zip(loggers, before, strict=True):
-            logger.setLevel(level)
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(null)
 
 
 @contextmanager
@@ -116,7 +143,8 @@ def _initialised(ray: Any, address: str | None, there: dict[str, Any]) -> Iterat
     handlers = {sign: signal.getsignal(sign) for sign in (signal.SIGTERM, signal.SIGINT)}
     try:
         try:
-            ray.init(log_to_driver=False, configure_logging=False, **there)
+            with _mute():
+                ray.init(log_to_driver=False, configure_logging=False, **there)
         except Exception as error:  # whatever Ray raises
             raise _unreachable(address, error) from error
         if threading.current_thread() is threading.main_thread():
