@@ -27,6 +27,8 @@ OBJECT_STORE = 200 * MEGABYTE
 PORT = 6379
 # Who may ask Ray for anything, where it is started for the run: who can read that file.
 _TOKEN = "RAY_AUTH_TOKEN_PATH"
+# "0" keeps it on loopback, on any system; else it listens on all addresses.
+_CLUSTERS = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 # Nothing is sent to Ray's makers; CUDA_VISIBLE_DEVICES stays as it is without GPUs; a process that
 # takes too much memory is not begun again for ever.
 _ENVIRONMENT = {
@@ -90,7 +92,7 @@ def _quiet() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             # Its named successors, from 2.61 on, do not have all of them.
-            warnings.filterwarnings("ignore", "`ray_remote_args` is deprecated")
+            warnings.filterwarnings("ignore", ".ray_remote_args. is deprecated")
             yield
     finally:
         worker.print_to_stdstream = printed
@@ -131,10 +133,24 @@ def started(address: str | None, workers: int | None) -> Iterator[RaySession]:
         else:
             with (
                 _folder() as folder,
-                _environment(**{_TOKEN: _token(folder)}),
+                _environment(**{_TOKEN: _token(folder), _CLUSTERS: "0"}),
+                _on_loopback(),
                 _initialised(ray, None, _of_this_machine(workers, folder)),
             ):
                 yield RaySession(ray, ours=True)
+
+
+@contextmanager
+def _on_loopback() -> Iterator[None]:
+    """The same in this process, which may have imported Ray before."""
+    from ray._private import ray_constants
+
+    before = ray_constants.ENABLE_RAY_CLUSTER
+    ray_constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        ray_constants.ENABLE_RAY_CLUSTER = before
 
 
 @contextmanager

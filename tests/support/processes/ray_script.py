@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from cluster import connect
-from ingest import IngestError, Plan, RayRunner, Report, ingest
+from ingest import IngestError, Plan, RayRunner, RejectLimit, Report, ingest
 from tests.support.stubs import StubEncoder
 
 
@@ -28,7 +28,7 @@ def main() -> int:
         load_encoder=partial(StubEncoder, seconds=float(seconds)),
         workers=int(workers),
     )
-    plan = Plan(rejects=Path(rejects))
+    plan = Plan(rejects=Path(rejects), max_rejects=RejectLimit(share=0.05))
     try:
         with connect(url) as cluster:
             ingest(

@@ -24,7 +24,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cluster import connect
-from ingest import Plan, ingest
+from ingest import Plan, RejectLimit, ingest
 from tests.servers.servers import OpenSearchServer
 from tests.support.loads import ROOT, documents, lines_of, stored
 from tests.support.stubs import StubEncoder
@@ -32,8 +32,8 @@ from tests.support.stubs import StubEncoder
 # Of how many rows one is bad.
 ONE_OF = 100
 MOST_SECONDS = 900.0
+MANY = RejectLimit(share=0.05)
 WORKER, READER = "ray::MapWorker", "ray::FlatMap"
-COUNTS = ("read", "rejected", "index")
 
 
 def sources(folder: Path, count: int, files: int) -> list[str]:
@@ -104,6 +104,15 @@ class Driver:
             return psutil.Process(self._process.pid).children(recursive=True)
         return []
 
+    def addresses(self) -> set[str]:
+        """Where it and its family listen."""
+        found = set()
+        for each in [psutil.Process(self._process.pid), *self.family()]:
+            with suppress(psutil.Error):
+                listening = [c for c in each.net_connections("inet") if c.status == "LISTEN"]
+                found |= {c.laddr.ip for c in listening}
+        return found
+
     def read(self) -> int:
         """Documents that are finished."""
         return int(self.reports[-1]["read"]) if self.reports else 0
@@ -151,6 +160,7 @@ def fault(driver: Driver, server: OpenSearchServer, count: int) -> dict[str, int
         killed[what] = driver.read()
 
     driver.until(lambda: driver.parts(READER))[0].kill()
+    assert driver.addresses() <= {"127.0.0.1", "::1", "::ffff:127.0.0.1"}
     killed["reader"] = driver.read()
     kill("worker", WORKER, 0.1)
     driver.until(lambda: driver.read() >= 0.3 * count)
@@ -174,7 +184,7 @@ def prove(
         return Driver(server.url, index, folder / f"{index}.rejects", seconds, 2, *named)
 
     with connect(server.url) as cluster:
-        plan = Plan(rejects=folder / "local.rejects")
+        plan = Plan(rejects=folder / "local.rejects", max_rejects=MANY)
         expected = ingest(named, cluster=cluster, encoder=StubEncoder(), index="local", plan=plan)
 
         def equal(report: dict[str, Any], index: str) -> None:
