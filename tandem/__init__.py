@@ -147,12 +147,10 @@ _NAMES = {
     """,
     "ingest": """
         Adoption Enrichment adopt_index enrich OtherPromptError
-        BlockedError DryRun IncompleteError IndexRefusedError IngestError
-        LostPlaceError OutageError
+        BlockedError DryRun IncompleteError IndexRefusedError IngestError LostPlaceError OutageError
         PassageEncoder Plan PruneLimit RayRunner Reading RejectLimit Removal Report
-        SourceError Splitting
-        TooManyRejectsError Writing create_index delete_index describe_index dry_run ingest
-        list_indexes remove switch_alias
+        SourceError Splitting TooManyRejectsError Writing create_index delete_index
+        describe_index dry_run ingest list_indexes remove switch_alias
         InstalledPipeline check_pipeline install_pipeline read_installed_pipeline
         remove_pipeline
     """,

@@ -137,7 +137,6 @@ class _Request:
 
         end_in_order()
         plan = Plan(**self.settings)
-        # Before a cluster is reached and a model is loaded: a wrong path is told at once.
         runs.check(checked(self.source, plan, self.alias), target, choice)
         progress: IngestProgress | None = None
         try:
@@ -145,18 +144,18 @@ class _Request:
                 if self.alias and not plan.take_alias:
                     plan = replace(plan, take_alias=may_take(cluster, self.alias))
                 record = self._record(cluster, choice)
-                encoder, model = choice.load(record), choice.arguments(record)
+                encoder, runner = choice.load(record), runs.make(target, choice, record)
                 with ingest_progress() as progress:
-                    confirm = _confirmation(yes, progress) if prune else None
+                    plan = replace(plan, confirm_prune=_confirmation(prune, yes, progress))
                     report = ingest(
                         self.source,
                         cluster=cluster,
                         encoder=encoder,
                         index=self.index,
                         alias=self.alias,
-                        plan=replace(plan, confirm_prune=confirm),
+                        plan=plan,
                         on_progress=progress,
-                        runner=runs.make(target, *model),
+                        runner=runner,
                     )
         finally:
             if progress and progress.last and not progress.last.nothing_happened:
@@ -201,7 +200,9 @@ class _Request:
         return 0
 
 
-def _confirmation(yes: bool, progress: IngestProgress) -> Confirm:
+def _confirmation(prune: bool, yes: bool, progress: IngestProgress) -> Confirm | None:
+    """What is asked before a prune, None without one."""
+
     def confirm(count: int, sample: list[str]) -> bool:
         if yes:
             return True
@@ -212,7 +213,7 @@ def _confirmation(yes: bool, progress: IngestProgress) -> Confirm:
         with progress.aside():
             return click.confirm(question, err=True)
 
-    return confirm
+    return confirm if prune else None
 
 
 def _show(report: Report, as_json: bool, *, split: bool) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from encoder import Encoder
     from ingest import RayRunner
     from ingest.read.rows import Rows
+    from mappings import EncoderRecord
     from tandem.options.cluster import ClusterTarget
     from tandem.options.encoder import EncoderChoice
 
@@ -55,16 +55,20 @@ class RunnerChoice:
         check_for_ray(rows)
 
     def make(
-        self, target: ClusterTarget, model: str, options: Mapping[str, Any]
+        self, target: ClusterTarget, encoder: EncoderChoice, record: EncoderRecord | None
     ) -> RayRunner | None:
-        """The runner, whose workers reach the same cluster and load the same model."""
+        """The runner, whose workers reach the same cluster and load the same model.
+
+        record: as of EncoderChoice.load.
+        """
         if self.runner is None:
             return None
         from ingest import RayRunner
 
+        model, options = encoder.arguments(record)
         return RayRunner(
             connect=partial(_connect, dict(target.options)),
-            load_encoder=partial(_load, model, dict(options)),
+            load_encoder=partial(_load, model, options),
             address=self.address,
             workers=self.workers,
             worker_gpus=self.worker_gpus,

@@ -108,7 +108,7 @@ def test_a_pipeline_is_one():
 def test_every_broken_number_is_of_the_one_type():
     found = list(numbers())
     assert {option.name for _, option in found} == {
-        *("timeout", "max_document_mb", "request_mb", "max_outage"),
+        *("timeout", "max_document_mb", "request_mb", "max_outage", "worker_gpus"),
         *("phrase_boost", "oversample", "min_cosine", "max_score", "margin"),
         *("max_body_mb", "max_seconds"),
         *("learning_rate", "warmup", "holdout", "step", "rate"),
