@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pickle
+import time
 from dataclasses import replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cluster.errors import UnreachableError
 from ingest.errors import IngestError
 from ingest.records import PassageEncoder
 from ingest.run.batch.batch import Batch, load_batch
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from cluster import Cluster
 
 PACKAGE = "tandem-search"
+AGAIN_SECONDS = 2.0
 
 
 class Worker:
@@ -36,7 +39,15 @@ class Worker:
 
     @cached_property
     def _cluster(self) -> Cluster:
-        return self._setup.reach.connect()
+        """Waited for as requests are: who takes the place of a worker that died may find none."""
+        end = time.monotonic() + self._setup.plan.writing.max_outage
+        while True:
+            try:
+                return self._setup.reach.connect()
+            except UnreachableError:
+                if time.monotonic() > end:
+                    raise
+                time.sleep(AGAIN_SECONDS)
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
         """One chunk, as a row of Ray, becomes what came of it."""

@@ -76,10 +76,12 @@ class Driver:
 
     def __init__(self, *words: Any) -> None:
         self.reports: list[dict[str, Any]] = []
+        self._said = tempfile.TemporaryFile()
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.support.processes.ray_script", *map(str, words)],
             cwd=ROOT,
             stdout=subprocess.PIPE,
+            stderr=self._said,
             text=True,
         )
         self._heard = threading.Thread(target=self._listen, daemon=True)
@@ -88,6 +90,11 @@ class Driver:
     def _listen(self) -> None:
         for line in self._process.stdout or ():
             self.reports.append(json.loads(line))
+
+    def said(self) -> str:
+        """What went to its standard error."""
+        self._said.seek(0)
+        return self._said.read().decode()
 
     def parts(self, kind: str) -> list[psutil.Process]:
         """Ray's processes of a kind below it."""
@@ -122,7 +129,7 @@ class Driver:
         end = time.monotonic() + MOST_SECONDS
         while not (found := holds()):
             if self._process.poll() is not None or time.monotonic() > end:
-                raise AssertionError(f"it ended, or hung, before: {self.reports[-1:]}")
+                raise AssertionError(f"it ended, or hung: {self.said()}; {self.reports[-1:]}")
             time.sleep(0.05)
         return found
 
@@ -136,7 +143,7 @@ class Driver:
     def end(self) -> dict[str, Any]:
         """Wait for its good end, and return its last report."""
         family = self.family()
-        assert self._process.wait(MOST_SECONDS) == 0
+        assert self._process.wait(MOST_SECONDS) == 0, self.said()
         self._heard.join(10.0)
         assert gone(family)
         return self.reports[-1]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from cluster import UnreachableError
 from ingest import IngestError, RayRunner, SourceError
 from ingest.errors import LostPlaceError
 from ingest.index.loading import OpenIndex
@@ -18,12 +19,13 @@ from ingest.read.rows import Rows
 from ingest.records import Origin
 from ingest.run.deduplicate import key_of
 from ingest.run.plan import Plan
-from ingest.run.ray import reading
+from ingest.run.ray import reading, worker
 from ingest.run.ray.parts import Failure, FileEnd, FileJob, Ids, Reach, Setup, Taken
 from ingest.run.ray.resources import Node, cpus_of_a_worker, default_workers
 from ingest.run.ray.worker import PACKAGE, fault_of_machine
 from ingest.settings import Reading
 from mappings import Fields
+from tandem.base import running
 from tests.support.loads import documents, write_jsonl
 from tests.support.stubs import StubEncoder
 
@@ -171,3 +173,19 @@ def test_what_a_machine_lacks_is_told(tmp_path, monkeypatch, change, files, faul
     found = fault_of_machine(release, pickle.dumps(reach), [Path(each) for each in files])
     assert found == fault or fault in found
     assert "and the run 0.0: install" in fault_of_machine("0.0", b"", [])
+
+
+def test_a_worker_computes_with_its_share_and_waits_for_a_cluster_that_is_away(setup, monkeypatch):
+    monkeypatch.setattr(running, "_share", None)  # put back as it was
+    monkeypatch.setattr(worker, "AGAIN_SECONDS", 0.0)
+    answers = [UnreachableError("away."), UnreachableError("away."), Reached()]
+
+    def connected():
+        if isinstance(answer := answers.pop(0), UnreachableError):
+            raise answer
+        return answer
+
+    one = worker.Worker(replace(setup, reach=replace(setup.reach, connect=connected)))
+    assert running.threads() == 1
+    assert isinstance(one._cluster, Reached)
+    assert not answers
