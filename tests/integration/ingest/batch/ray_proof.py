@@ -76,16 +76,19 @@ class Driver:
 
     def __init__(self, *words: Any) -> None:
         self.reports: list[dict[str, Any]] = []
-        self._said = tempfile.TemporaryFile()
+        self._errors: list[str] = []
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.support.processes.ray_script", *map(str, words)],
             cwd=ROOT,
             stdout=subprocess.PIPE,
-            stderr=self._said,
+            stderr=subprocess.PIPE,
             text=True,
         )
         self._heard = threading.Thread(target=self._listen, daemon=True)
         self._heard.start()
+        threading.Thread(
+            target=lambda: self._errors.extend(self._process.stderr or ()), daemon=True
+        ).start()
 
     def _listen(self) -> None:
         for line in self._process.stdout or ():
@@ -93,8 +96,7 @@ class Driver:
 
     def said(self) -> str:
         """What went to its standard error."""
-        self._said.seek(0)
-        return self._said.read().decode()
+        return "".join(self._errors)
 
     def parts(self, kind: str) -> list[psutil.Process]:
         """Ray's processes of a kind below it."""
