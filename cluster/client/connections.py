@@ -116,9 +116,7 @@ class _BoundedResponse(HTTPResponse):
         super().__init__(_Bounded(sock), *args, **options)  # type: ignore[arg-type]
 
 
-class _Bounded:
-    """The part of a socket that a response uses."""
-
+class _Bounded:  # the part of a socket that a response uses
     def __init__(self, sock: Any) -> None:
         self._sock = sock
 
@@ -139,7 +137,7 @@ class _BoundedHTTPS(HTTPSConnection):
         self.is_verified = True
 
 
-class _Pool:
+class BoundedPool:
     """A pool of urllib3 as the client uses it.
 
     route: how requests get to the host at `base`.
@@ -165,6 +163,7 @@ class _Pool:
         headers: Mapping[str, str],
         timeout: float | None = None,
     ) -> Answer:
+        """Send a request; raises UnreachableError, and urllib3's own errors."""
         url, headers = self._route.signed(method, self._base, url, body, headers)
         response = self._pool.urlopen(
             method,
@@ -187,6 +186,7 @@ class _Pool:
             response.release_conn()
 
     def close(self) -> None:
+        """Close all connections."""
         self._pool.close()
 
 
@@ -259,7 +259,7 @@ class BoundedConnection(_Errors, Urllib3HttpConnection):
     def _create_urllib3_pool(self) -> None:
         super()._create_urllib3_pool()
         pool = self._route.through_proxy(self.pool)
-        self.pool: Any = _Pool(pool, self.timeout, self.host, self._route)
+        self.pool: Any = BoundedPool(pool, self.timeout, self.host, self._route)
 
 
 class BoundedRequestsConnection(_Errors, RequestsHttpConnection):

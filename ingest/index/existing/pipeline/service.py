@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
+import msgspec
 import numpy as np
+from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
 from cluster.access.credentials import Secret, redacted
+from cluster.errors import UnreachableError
 from ingest.errors import IndexRefusedError
 from mappings import PASSAGE, QUERY, InputType, Service
 
@@ -18,11 +21,39 @@ SECONDS = 60.0
 _PROBE = "Which of two ways is this text encoded in?"
 
 
+class _Served(Struct):
+    id: str
+    fingerprint: str
+
+
+class _Models(Struct):
+    data: Annotated[list[_Served], Meta(min_length=1, max_length=1)]
+
+
+class _Embedding(Struct):
+    embedding: Annotated[list[float], Meta(min_length=1)]
+
+
+class _Vectors(Struct):
+    data: list[_Embedding]
+
+
+class _Problem(Struct):
+    detail: str = ""
+
+
+_Answer = TypeVar("_Answer")
+
+
 class ServiceClient:
     """Requests to one service; key: of its searches, None where it needs none."""
 
     def __init__(self, url: str, key: Secret | None) -> None:
-        import urllib3
+        from urllib3 import connection_from_url
+
+        from cluster.access.certificates import trusted
+        from cluster.access.route import Route
+        from cluster.client.connections import BoundedPool
 
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
@@ -32,52 +63,63 @@ class ServiceClient:
             )
         self.url = url.rstrip("/")
         self._key = key
-        self._pool = urllib3.PoolManager(timeout=SECONDS, retries=False)
+        tls = {"ssl_context": trusted()} if parts.scheme == "https" else {}
+        pool = connection_from_url(self.url, retries=False, **tls)
+        self._pool = BoundedPool(pool, SECONDS, self.url, Route(None, None, None))
 
     def look(self) -> Service:
         """What it encodes with; raises IndexRefusedError where it is none, or not reached."""
-        listed = self._ask("GET", "/v1/models").get("data") or [{}]
-        model, fingerprint = listed[0].get("id"), listed[0].get("fingerprint")
-        if not isinstance(model, str) or not isinstance(fingerprint, str):
-            raise IndexRefusedError(
-                f"what answers at {self.url} is no Tandem service, or an older one: start one of "
-                "this version, or correct `service`."
-            )
+        (served,) = self._ask("GET", "/v1/models", _Models).data
         (passage,), (query,) = self.embed([_PROBE], PASSAGE), self.embed([_PROBE], QUERY)
         # Also by what runs them alone, as int8 for passages: of near ties it decides the order.
         asymmetric = not np.array_equal(passage, query)
-        return Service(self.url, model, fingerprint, len(passage), asymmetric)
+        return Service(self.url, served.id, served.fingerprint, len(passage), asymmetric)
 
     def embed(self, texts: Sequence[str], kind: InputType) -> NDArray[np.float32]:
         """Unit vectors, float32 [n, dim], of at least one text; the same errors."""
-        answer = self._ask("POST", "/v1/embeddings", {"input": list(texts), "input_type": kind})
-        return np.array([each["embedding"] for each in answer["data"]], np.float32)
+        body = {"input": list(texts), "input_type": kind}
+        found = [
+            each.embedding for each in self._ask("POST", "/v1/embeddings", _Vectors, body).data
+        ]
+        if len(found) != len(texts) or len({len(each) for each in found}) != 1:
+            raise self._no_service()
+        return np.array(found, np.float32)
 
-    def _ask(self, method: str, path: str, body: Any = None) -> Any:
+    def _ask(self, method: str, path: str, kind: type[_Answer], body: Any = None) -> _Answer:
         import urllib3
 
         headers = {"Content-Type": "application/json"}
         if self._key:
             headers["Authorization"] = f"Bearer {self._key.reveal()}"
-        data = None if body is None else json.dumps(body)
+        data = None if body is None else json.dumps(body).encode()
+        target = urlsplit(self.url).path + path
         try:
-            answer = self._pool.request(method, self.url + path, body=data, headers=headers)
-            said = json.loads(answer.data)
-        except urllib3.exceptions.HTTPError as error:
+            answer = self._pool.urlopen(method, target, data, retries=False, headers=headers)
+        except (urllib3.exceptions.HTTPError, UnreachableError) as error:
+            why = error if isinstance(error, UnreachableError) else type(error).__name__
             raise IndexRefusedError(
-                f"the service at {self.url} cannot be reached ({type(error).__name__}): start it, "
-                "or correct `service`."
+                f"the service at {self.url} cannot be reached ({why}): start it, or correct "
+                "`service`."
             ) from error
-        except ValueError:
-            said = {}
         if answer.status == 401:
             raise IndexRefusedError(
                 f"the service at {self.url} wants another key: give it in `service_key`."
             )
-        if answer.status != 200 or not isinstance(said, dict):
-            told = said.get("detail", "") if isinstance(said, dict) else ""
-            raise IndexRefusedError(
-                f"the service at {self.url} answered {path} with HTTP {answer.status}"
-                f"{f': {told}' if told else ''}: look at its log, or correct `service`."
-            )
-        return said
+        try:
+            if answer.status == 200:
+                return msgspec.json.decode(answer.data, type=kind)
+            told = msgspec.json.decode(answer.data, type=_Problem).detail
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            if answer.status == 200:
+                raise self._no_service() from None
+            told = ""
+        raise IndexRefusedError(
+            f"the service at {self.url} answered {path} with HTTP {answer.status}"
+            f"{told and f': {told}'}: look at its log, or correct `service`."
+        )
+
+    def _no_service(self) -> IndexRefusedError:
+        return IndexRefusedError(
+            f"what answers at {self.url} is no Tandem service, or an older one: start one of this "
+            "version, or correct `service`."
+        )

@@ -1,16 +1,21 @@
 """Secrets: whatever is wrong, no message, repr, traceback or child process has them."""
 
 import ast
+import asyncio
 import base64
 import logging
 import os
 import re
+import subprocess
+import sys
 import traceback
 import warnings
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
 import pytest
+from opensearchpy import OpenSearch, TransportError
 
 from cluster import ClusterError, connect
 from cluster.access.certificates import Certificates
@@ -18,6 +23,8 @@ from cluster.access.credentials import Credentials, Secret, redacted, redacted_u
 from cluster.access.settings import Access
 from cluster.node.home import NodeUser
 from cluster.node.java import probe
+from ingest import IndexRefusedError
+from ingest.index.existing.pipeline.service import ServiceClient
 from tandem.options.cluster import ClusterTarget
 from tests.support.commands import ROOT, tandem
 from tests.unit.cluster.fakes import serving
@@ -177,6 +184,57 @@ def test_every_process_that_we_start_gets_an_environment_of_its_own():
     assert len(found) > 3
     bare = [str(p) for p, node in found if "env" not in {each.arg for each in node.keywords}]
     assert bare == []
+
+
+STARTING = """
+import sys
+from tandem.cli import main
+def note(event, args):
+    if event in ("subprocess.Popen", "os.exec", "os.posix_spawn", "os.system"):
+        print("started", args, file=sys.__stderr__)
+sys.addaudithook(note)
+main(sys.argv[1:])
+"""
+
+
+def test_no_process_that_we_start_shows_a_secret_to_whoever_lists_processes(tmp_path):
+    secrets = {"TANDEM_SERVE_KEY": SECRET, "AWS_SECRET_ACCESS_KEY": SECRET, "HF_TOKEN": SECRET}
+    done = subprocess.run(
+        [sys.executable, "-c", STARTING, "doctor"],
+        cwd=ROOT,
+        env={**os.environ, **secrets, "TANDEM_HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.stderr.count("started") > 1
+    assert SECRET not in done.stderr + done.stdout
+
+
+def test_what_a_netrc_says_of_a_host_is_not_sent_to_a_cluster_or_service_unasked(
+    tmp_path, monkeypatch
+):
+    netrc = tmp_path / ".netrc"
+    netrc.write_text(f"machine 127.0.0.1 login ann password {SECRET}\n")
+    netrc.chmod(0o600)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("NETRC", str(netrc))
+
+    async def search(cluster):
+        client = cluster.async_client()
+        with suppress(TransportError):
+            await client.search(index="books", body={})
+        await client.close()
+
+    with serving(ANSWERS) as (url, asked):
+        with connect(url) as cluster:
+            asyncio.run(search(cluster))
+        with connect(client=OpenSearch(url)) as cluster, suppress(TransportError):
+            cluster.client.search(index="books", body={})
+        with pytest.raises(IndexRefusedError):
+            ServiceClient(url, None).look()
+    assert len(asked) > 6
+    assert [each.path for each in asked if "authorization" in str(each.headers).lower()] == []
 
 
 def test_the_command_line_shows_no_secret(tmp_path):

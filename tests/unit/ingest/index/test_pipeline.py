@@ -1,5 +1,7 @@
 """What is refused before a cluster's own pipeline is made, in one sentence with the cure."""
 
+import time
+from itertools import chain
 from types import SimpleNamespace
 
 import pytest
@@ -7,9 +9,11 @@ import pytest
 from cluster import Capabilities
 from cluster.access.credentials import Secret
 from ingest import IndexRefusedError, install_pipeline
+from ingest.index.existing.pipeline import service
 from ingest.index.existing.pipeline.ml_commons import MlCommons, _matches, _same
 from ingest.index.existing.pipeline.service import ServiceClient
 from tandem.output.flags import in_flags
+from tests.servers.wrong import Reply, answering
 from tests.unit.cluster.fakes import serving
 
 
@@ -32,7 +36,10 @@ def test_a_name_that_no_pipeline_can_have_is_refused(name):
     ("answer", "said"),
     [
         ((200, {"data": [{"id": "gpt"}]}), "is no Tandem service"),
-        ((200, []), "answered /v1/models with HTTP 200"),
+        ((200, []), "is no Tandem service"),
+        ((200, {"data": "gpt"}), "is no Tandem service"),
+        ((200, "<html>"), "is no Tandem service"),
+        ((503, [{"detail": 3}]), "answered /v1/models with HTTP 503"),
         ((401, {"detail": "no"}), "wants another key: give it in `service_key`"),
         ((404, "not found"), "answered /v1/models with HTTP 404"),
     ],
@@ -41,6 +48,39 @@ def test_what_is_no_service_is_told(answer, said):
     with serving({"*": answer}) as (url, _), pytest.raises(IndexRefusedError, match=said) as caught:
         ServiceClient(url, Secret("sesame")).look()
     assert "sesame" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "vectors", [[], [{"embedding": []}], [{"embedding": ["x"]}], [{"embedding": [1.0]}] * 2, "x"]
+)
+def test_vectors_that_are_none_are_told(vectors):
+    models = {"data": [{"id": "m", "fingerprint": "f"}]}
+    answers = {"/v1/models": (200, models), "/v1/embeddings": (200, {"data": vectors})}
+    with serving(answers) as (url, _), pytest.raises(IndexRefusedError, match="is no Tandem serv"):
+        ServiceClient(url, None).look()
+
+
+def test_a_service_has_a_deadline_for_the_whole_answer_and_sends_no_key_elsewhere(monkeypatch):
+    monkeypatch.setattr(service, "SECONDS", 0.5)
+
+    def drips(asked):
+        return Reply(chain([b"HTTP/1.1 200 OK\r\n\r\n"], slowly()), raw=True)
+
+    def slowly():
+        for _ in range(40):
+            time.sleep(0.1)
+            yield b" "
+
+    with answering(drips) as (url, _), pytest.raises(IndexRefusedError, match="cannot be reached"):
+        ServiceClient(url, None).look()
+    with answering(lambda asked: Reply({})) as (other, asked):
+        there = Reply({}, status=302, headers={"location": f"{other}/v1/models"})
+        with (
+            answering(lambda asked: there) as (url, _),
+            pytest.raises(IndexRefusedError, match="sends on to"),
+        ):
+            ServiceClient(url, Secret("sesame")).look()
+        assert asked == []
 
 
 def test_a_service_that_is_away_is_told():
