@@ -229,7 +229,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--url", help="a cluster (default: the embedded node)")
     parser.add_argument("--model", default=MODEL)
-    parser.add_argument("--documents", type=int, default=2_000)
+    parser.add_argument("--documents", type=int, default=1_500)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--queries", type=int, default=100, help="asked one after the other")
     parser.add_argument("--many", type=int, default=400, help="queries asked together")

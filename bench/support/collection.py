@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice, zip_longest
@@ -15,7 +16,7 @@ import numpy as np
 from opensearchpy import OpenSearch, helpers
 
 from bench.encode import ROOT, SHARED, passages
-from bench.quality import judgements, queries
+from bench.quality import corpus_of, judgements, queries
 
 TOP = 10
 # Longer ones would be split by us and cut off by the others.
@@ -36,20 +37,25 @@ class Collection:
         file.write_text("\n".join(lines) + "\n", "utf-8")
 
     def many(self, count: int) -> list[str]:
-        """So many different short queries: the judged ones, then the beginnings of passages."""
+        """So many different short queries: the judged ones, then the beginnings of passages.
+
+        Of words alone: a quote or a hyphen asks Tandem for something, and nobody else.
+        """
         dice = random.Random(6)
-        beginnings = (
-            " ".join(text.split()[: dice.randint(4, 9)]) for text in reversed(self.texts.values())
-        )
-        every = dict.fromkeys([*(text for _, text in self.asked), *beginnings])
+        asked = [_words(text) for _, text in self.asked]
+        beginnings = [_words(text)[: dice.randint(4, 9)] for text in reversed(self.texts.values())]
+        every = dict.fromkeys(" ".join(words) for words in (*asked, *beginnings))
         return list(islice(every, count))
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"\w+", text)
 
 
 def collect(count: int) -> Collection:
     """MS MARCO's judged passages where they are, else examples/; filled up to `count`."""
     folder = SHARED.parent if SHARED.exists() else EXAMPLES
-    lines = map(json.loads, (folder / "corpus.jsonl").read_text("utf-8").splitlines())
-    found = {each["_id"]: each["text"] for each in lines}
+    found = corpus_of(folder)
     short = {name: text for name, text in found.items() if len(text) <= MOST_CHARACTERS}
     qrels = [each for each in judgements(folder) if each.doc_id in short]
     chosen = dict.fromkeys([*_judged(qrels), *short])
