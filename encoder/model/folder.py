@@ -20,6 +20,8 @@ from encoder.model.modules import (
 
 MODULES = "modules.json"
 QUERY_PROMPTS = ("query",)
+# Bytes of a name, of all file systems in use.
+_LONGEST_NAME = 255
 PASSAGE_PROMPTS = ("document", "passage", "corpus")
 
 
@@ -62,6 +64,11 @@ def _inside(folder: Path, relative: str) -> Path:
         raise ModelRefusedError(
             f"a module of {folder} names the folder {relative!r}, which leads out of it: use a "
             "model from a source you trust."
+        )
+    if "\0" in relative or any(len(part.encode()) > _LONGEST_NAME for part in parts.parts):
+        raise ModelDamagedError(
+            f"a module of {folder} names the folder {relative[:40]!r}, which no folder can be "
+            "called: fetch the model again."
         )
     return folder / parts
 

@@ -159,7 +159,10 @@ def _transformer(path: Path) -> TransformerSpec:
     config = {**(settings.config_args or {}), **(settings.config_kwargs or {})}
     config.pop("trust_remote_code", None)
     return TransformerSpec(
-        path, int(length) if length else None, bool(settings.do_lower_case), config
+        path,
+        int(min(length, UNLIMITED)) if length else None,
+        bool(settings.do_lower_case),
+        config,
     )
 
 

@@ -18,6 +18,8 @@ from encoder.errors import ModelDamagedError
 Positive = Annotated[int, Meta(ge=1)]
 # Of a vector or a layer; more would be memory that no model of text needs.
 Size = Annotated[int, Meta(ge=1, le=1_000_000)]
+# Tokens; what means no limit is written as a number beyond all use.
+Length = Positive | Annotated[float, Meta(ge=1)]
 Layers = Annotated[int, Meta(ge=0, le=10_000)]
 
 # Levels of a JSON file; those of models have about five.
@@ -37,7 +39,7 @@ class Module(Struct):
 class TokenizerArgs(Struct):
     """What of a transformer module's arguments of its tokenizer counts."""
 
-    model_max_length: int | float | None = None
+    model_max_length: Length | None = None
 
 
 class Transformer(Struct):
@@ -139,7 +141,7 @@ class Config(Struct):
 class TokenizerConfig(Struct):
     """tokenizer_config.json, what of it is read here."""
 
-    model_max_length: int | float | None = None
+    model_max_length: Length | None = None
 
 
 def read(path: Path, schema: type[Schema]) -> Schema:

@@ -13,6 +13,7 @@ from encoder.model.modules import max_length
 from tests.support import models
 from tests.support.parity import ours
 
+NAN = float("nan")
 WRONG = {
     "modules.json": [
         ("[0]", [7]),
@@ -29,6 +30,9 @@ WRONG = {
         ("do_lower_case", {"do_lower_case": "yes"}),
         ("tokenizer_args", {"tokenizer_args": "x"}),
         ("tokenizer_args.model_max_length", {"tokenizer_args": {"model_max_length": []}}),
+        ("tokenizer_args.model_max_length", {"tokenizer_args": {"model_max_length": -5}}),
+        ("processor_kwargs.model_max_length", {"processor_kwargs": {"model_max_length": 0.5}}),
+        ("processor_kwargs.model_max_length", {"processor_kwargs": {"model_max_length": NAN}}),
         ("config_args", {"config_args": [1]}),
         ("transformer_task", {"transformer_task": 7}),
     ],
@@ -53,7 +57,11 @@ WRONG = {
         ("model_type", {"model_type": 7}),
         ("auto_map", {"auto_map": "evil"}),
     ],
-    "tokenizer_config.json": [("model_max_length", {"model_max_length": "many"})],
+    "tokenizer_config.json": [
+        ("model_max_length", {"model_max_length": "many"}),
+        ("model_max_length", {"model_max_length": -1}),
+        ("model_max_length", {"model_max_length": NAN}),
+    ],
 }
 
 
@@ -136,6 +144,21 @@ def test_what_transformers_cannot_use_is_one_sentence(folder):
     merged(folder, "config.json", {"hidden_size": "wide"})
     said = one_sentence(lambda: ours(folder))
     assert str(folder) in said
+
+
+@pytest.mark.parametrize("path", ["a" * 5000, "a\0b"])
+def test_a_module_in_a_folder_that_cannot_be(folder, path):
+    merged(folder, "modules.json", [{"idx": 0, "path": path, "type": "x"}])
+    with pytest.raises(ModelDamagedError, match="which no folder can be called"):
+        read(folder)
+
+
+def test_a_length_that_is_infinite_leaves_the_table_of_positions(folder):
+    merged(folder, "sentence_bert_config.json", {"max_seq_length": None})
+    before = max_length(read_model_spec(folder).queries.first)
+    endless = {"tokenizer_args": {"model_max_length": float("inf")}}
+    merged(folder, "sentence_bert_config.json", endless)
+    assert max_length(read_model_spec(folder).queries.first) == before
 
 
 @pytest.mark.parametrize("length", [1, 2])
