@@ -164,6 +164,12 @@ def _by_status(error: Any, reason: str, where: ErrorContext) -> ClusterError:
             f"cluster's health, {_wait(error)} and run the command again.",
             error,
         )
+    if "imit of total fields" in reason:
+        return ClusterError(
+            f"{where.url} takes no more fields into the index ({reason}): raise "
+            "index.mapping.total_fields.limit in its settings or, before there is an index, in the "
+            "index template that its name matches."
+        )
     return ClusterError(f"{where.url} refused the request (HTTP {status}): {reason}.")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from cluster.connection import Cluster
 from cluster.diagnosis.finding import Finding, ask
-from cluster.diagnosis.rights import Role, lacking, roles
+from cluster.diagnosis.rights import Role, lacking, roles, untold
 from cluster.errors import AccessError, ClusterError, UnreachableError
 
 _SECTION = "rights"
@@ -58,8 +58,14 @@ def _allowed(cluster: Cluster, index: str) -> list[Finding]:
     everything = {each for role in roles().values() for each in role.permissions}
     lacks = lacking(cluster, everything, index)
     less = {name: lacks & set(role.permissions) for name, role in roles().items()}
-    may = [each for name, role in roles().items() if not less[name] for each in role.commands]
+    unsure = untold(cluster, index)
+    held = [role for name, role in roles().items() if not less[name]]
+    may = [each for role in held if not unsure & {*role.permissions} for each in role.commands]
+    perhaps = [each for role in held if unsure & {*role.permissions} for each in role.commands]
     rows = [Finding(_SECTION, "may", "; ".join(may) or "no command", used=bool(may))]
+    if perhaps:
+        asked = "perhaps; whether documents may be written only an index that is there would tell"
+        rows.append(Finding(_SECTION, "may", f"{'; '.join(perhaps)}: {asked}", used=False))
     return rows + [
         _forbidden(name, role, less[name]) for name, role in roles().items() if less[name]
     ]

@@ -122,6 +122,8 @@ _PROBES = (
     ),
 )
 _BULK = ("indices:data/write/bulk", "indices:data/write/bulk[s]", *_WRITES)
+# What only shards are asked for, where there are any.
+_OF_SHARDS = frozenset({*_BULK[1:], "indices:admin/refresh[s]", "indices:data/read/mget[shard]"})
 _POINT = ("indices:data/read/point_in_time/create", "indices:data/read/point_in_time/delete")
 
 
@@ -147,6 +149,14 @@ def lacking(cluster: Cluster, needed: Collection[str], index: str) -> set[str]:
         named = set(error.permissions) if isinstance(error, MissingRightError) else set()
         found |= (named & set(needed)) or (set(needs) & set(needed))
     return found
+
+
+def untold(cluster: Cluster, index: str) -> frozenset[str]:
+    """The permissions of which nothing tells whether we have them: what is asked of shards alone.
+
+    None where the index is there; raises UnreachableError.
+    """
+    return frozenset() if _is_there(cluster, index) else _OF_SHARDS
 
 
 Refusals = Iterator[tuple[tuple[str, ...], AccessError]]

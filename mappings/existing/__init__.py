@@ -10,6 +10,7 @@ from mappings.existing.fields import (
     has_vector,
     nested_in,
     resolved,
+    source_field,
     types_of,
     vectors,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "missing_properties",
     "nested_in",
     "resolved",
+    "source_field",
     "types_of",
     "values_at",
     "vectors",

@@ -67,6 +67,22 @@ def _aliases(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str
         yield from _aliases(spec, f"{prefix}{name}.")
 
 
+def source_field(name: str, mapping: Mapping[str, Any]) -> str:
+    """Which field of a document's source a field's values stand in.
+
+    Itself, unless it is an alias of another field, or another view of one (a multi-field).
+    """
+    path = dict(_aliases(mapping)).get(name, name)
+    return dict(_views(mapping)).get(path, path)
+
+
+def _views(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for name, spec in (mapping.get("properties") or {}).items():
+        whole = prefix + name
+        yield from ((f"{whole}.{sub}", whole) for sub in spec.get("fields") or {})
+        yield from _views(spec, f"{whole}.")
+
+
 def types_of(mapping: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     """(dotted name, type) of every field, sub-fields and multi-fields included."""
     for name, spec in (mapping.get("properties") or {}).items():

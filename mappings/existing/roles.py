@@ -26,6 +26,8 @@ _IDENTIFIER = re.compile(
 # Of the longest field, a field with a usual name has at least this share of characters.
 USUAL_SHARE = 0.5
 SAMPLE = 20
+# Types whose words can be searched.
+_WORDS = ("text", "match_only_text", "search_as_you_type")
 
 
 @checked_arguments(MappingError)
@@ -58,8 +60,8 @@ def full_text(types: Mapping[str, str], nested: Sequence[str]) -> list[str]:
 
     types: dotted name -> type; nested: those that are inside nested objects.
     """
-    found = [name for name, kind in types.items() if kind == "text" and name not in nested]
-    return [name for name in found if types.get(name.rpartition(".")[0]) != "text"]
+    found = [name for name, kind in types.items() if kind in _WORDS and name not in nested]
+    return [name for name in found if types.get(name.rpartition(".")[0]) not in _WORDS]
 
 
 def fault_of_roles(index: str, types: Mapping[str, str], roles: Roles) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,17 +13,22 @@ from query.body.request import JSON, Request, dumps
 from query.target import Target, VectorField
 from tandem.base.vectors import Vector, cosine
 
+if TYPE_CHECKING:
+    from cluster import Capabilities
+
 # Documents that are compared, and the fewest that say anything.
 SAMPLE, LEAST = 8, 3
 # The median cosine between a vector that a model made of a text, and what it makes of the text as a
 # query, is above this whatever its prompts and templates; that of two models is about 0.
 SAME_MODEL = 0.3
 
-# A text, and the vector that is stored for it.
+# Since this version vectors are no part of what `_source` shows.
+_HIDDEN = (9, 2)
+# A text, and the vectors that are stored for it: float32 [passages, dim], of nested ones several.
 Pair = tuple[str, Vector]
 
 
-def sample_request(target: Target, field: VectorField, *, elastic: bool) -> Request:
+def sample_request(target: Target, field: VectorField, can: Capabilities) -> Request:
     """Asks for some documents with a vector, each with the same chance."""
     query = {
         "function_score": {
@@ -38,8 +43,11 @@ def sample_request(target: Target, field: VectorField, *, elastic: bool) -> Requ
         "_source": [*target.shown_text, field.name],
         "track_total_hits": False,
     }
-    if elastic:
-        body["fields"] = [field.name]  # since 9.2 vectors are no part of what `_source` shows
+    if can.distribution == "elasticsearch" and can.version >= _HIDDEN:
+        if field.nested is None:
+            body["fields"] = [field.name]
+        else:
+            body["_source"] = {"includes": body["_source"], "exclude_vectors": False}
     return Request("POST", path_of(target.name, "_search"), {}, dumps(body), JSON)
 
 
@@ -55,10 +63,11 @@ def _pair(hit: Mapping[str, Any], target: Target, field: VectorField) -> Pair | 
     found = values_at(source, target.fields.text.split("."))
     text = "\n".join(each for each in found if isinstance(each, str)).strip()
     try:
-        vector = np.asarray(numbers, dtype=np.float32).ravel()
+        stored = np.asarray(numbers, dtype=np.float32).reshape(-1, field.dimension)
     except (TypeError, ValueError):
         return None
-    return (text, vector) if text and vector.shape == (field.dimension,) else None
+    right = len(stored) == 1 or (field.nested is not None and len(stored) > 0)
+    return (text, stored) if text and right and field.element != "binary" else None
 
 
 def misfit(
@@ -67,8 +76,12 @@ def misfit(
     """The sentence for a model that did not make what is stored; made: of the texts, by it."""
     if len(pairs) < LEAST:
         return None
-    stored = (vector for _, vector in pairs)
-    middle = float(np.median([cosine(one, other) for one, other in zip(stored, made, strict=True)]))
+    stored = (vectors for _, vectors in pairs)
+    nearest = [
+        max(cosine(one, other) for one in several)
+        for several, other in zip(stored, made, strict=True)
+    ]
+    middle = float(np.median(nearest))
     if middle >= SAME_MODEL:
         return None
     return (

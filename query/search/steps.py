@@ -37,7 +37,7 @@ from query.models import PassageScorer, QueryEncoder
 from query.question import HYBRID, MOST, Question
 from query.search.misfit import misfit, pairs_in, sample_request
 from query.search.query_vectors import Encoders
-from query.target import Roles, Target, read_target
+from query.target import Roles, Target, read_target, with_shown_fields
 from tandem.base.arguments import checked_arguments
 from tandem.base.vectors import Vector
 
@@ -179,14 +179,13 @@ class Flows:
         Only where no record tells, and found out once in a process.
         """
         target, field = prepared.target, prepared.neighbours_in
-        if field is None or field.nested or target.record is not None:
+        if field is None or target.record is not None:
             return prepared
         encoder: QueryEncoder = yield Work(lambda: self._encoders.of(target))
         key = (encoder.fingerprint, field.name, target.fields.text, target.uuids)
         if key not in _COMPARED:
-            elastic = self._can.distribution == "elasticsearch"
             try:
-                answer = yield sample_request(target, field, elastic=elastic)
+                answer = yield sample_request(target, field, self._can)
                 pairs = pairs_in(hits_of(answer), target, field)
             except Exception as error:
                 if getattr(error, "status_code", None) not in (400, 403):
@@ -211,6 +210,7 @@ class Flows:
             # Many roles may read mappings and not settings, whose defaults then have to do.
             found = yield description_of(self.index, mapping_only=True)
         target = yield from self._with_roles(read_target(self.index, found))
+        target = with_shown_fields(target, found)
         self._known = (target, time.monotonic())
         return target
 

@@ -10,7 +10,7 @@ from query.target.fields import (
     known_type,
     valued_field,
 )
-from query.target.source import Patterns
+from query.target.source import Patterns, with_shown_fields
 from query.target.target import Target, read_target
 
 __all__ = [
@@ -29,4 +29,5 @@ __all__ = [
     "nested_in",
     "read_target",
     "valued_field",
+    "with_shown_fields",
 ]

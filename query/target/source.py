@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import Any
+
+from mappings.existing import is_lost, source_field
+from query.target.target import Target
 
 
 @dataclass(frozen=True)
@@ -50,3 +53,22 @@ class Patterns:
 def _names(patterns: Sequence[str], dotted: str) -> bool:
     """Whether a pattern names a field, or an object that it is in."""
     return any(fnmatchcase(dotted, each) or fnmatchcase(dotted, f"{each}.*") for each in patterns)
+
+
+def with_shown_fields(target: Target, found: Mapping[str, Any]) -> Target:
+    """The same target, with the fields in which hits show their text and title, or what hinders it.
+
+    found: the answer to GET /NAME that it was made of.
+    """
+    mappings = {index: found[index].get("mappings") or {} for index in sorted(found)}
+    first, fields = next(iter(mappings.values())), target.fields
+    text, title = (source_field(name, first) for name in (fields.text, fields.title))
+    target = replace(target, fields=replace(fields, text=text, title=title))
+    lost = [index for index, mapping in mappings.items() if is_lost(mapping, text)]
+    if not lost:
+        return target
+    said = (
+        f"the _source of index {lost[0]!r} has no {text!r}, so its hits show no text: index its "
+        "documents again where its _source has it."
+    )
+    return replace(target, notes=(*target.notes, said))

@@ -41,8 +41,8 @@ class Target:
 
     name: as it was given; indexes: what stands behind it; types: dotted field name -> type;
     vectors: all of the first index that can be searched, others: those of each further index;
-    record: who encoded it; refusal: why its vectors cannot be
-    searched, though its text can; shards: index -> how many it has, 1 where that may not be read;
+    record: who encoded it; refusal: why its vectors cannot be searched,
+    though its text can; shards: index -> how many it has, 1 where that may not be read;
     window: index.max_result_window; pipeline: the index's own default search pipeline; loading: an
     ingestion has not finished; searched: fields of words, where there is no record; notes: how its
     fields were found; settings: of its searches, where it has been tuned; uuids: of its indexes,
@@ -96,7 +96,8 @@ class Target:
         if self.searched:
             return self.searched
         full = self.full_text
-        usual = [name for name in (self.fields.text, self.fields.title) if name in full]
+        own = (self.fields.text, self.fields.title)
+        usual = [f for name in own for f in full if f == name or f.startswith(f"{name}.")]
         return tuple(usual or full)
 
     @cached_property

@@ -122,6 +122,9 @@ COMMANDS = {
     "remove_search_settings": "tandem index untune",
     "EmbeddedNode.start": "tandem node start",
 }
+# Of these, what is called with an encoder is to name its model, which an index of others tells
+# nobody, unless Tandem gave it a record.
+_BY_A_MODEL = ("adopt_index", "enrich")
 # Of `field_types`, what has a flag of its own.
 _OF_TYPES = {FLAT: "--flatten"}
 _MARKED = re.compile(r"`([A-Za-z_.]+)(?:=([^`]+)|(\([^`]*\)))?`")
@@ -167,7 +170,8 @@ def _options(command: click.Command | None) -> set[str] | None:
 def _called(name: str, arguments: str) -> str | None:
     """The command for a call, in backquotes; None where it cannot be shown.
 
-    Cluster and encoder go without saying, and an argument without a value is named in capitals.
+    A cluster goes without saying, as does the model of most; an argument without a value is named
+    in capitals.
     """
     try:
         call = ast.parse(f"call{arguments}", mode="eval").body
@@ -179,7 +183,9 @@ def _called(name: str, arguments: str) -> str | None:
     for argument in call.args:
         if not isinstance(argument, ast.Name):
             words.append(_given("", ast.unparse(argument)))
-        elif argument.id not in ("cluster", "encoder"):
+        elif argument.id == "encoder":
+            words.append(f"{FLAGS['model']} MODEL" if name in _BY_A_MODEL else "")
+        elif argument.id != "cluster":
             words.append(argument.id.upper())
     words += [_given(FLAGS[str(each.arg)], ast.unparse(each.value)) for each in call.keywords]
     return None if None in words else f"`{' '.join(filter(None, words))}`"

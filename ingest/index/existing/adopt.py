@@ -23,9 +23,11 @@ from mappings.existing import (
     assigned,
     fault_of_roles,
     full_text,
+    is_lost,
     missing_properties,
     nested_in,
     resolved,
+    source_field,
     vectors,
     with_free_names,
     with_record,
@@ -94,8 +96,9 @@ def adopt_index(
     if not dry_run:
         require(cluster, "adopt", index)
     vector = _vector_of(index, description, vector_field, encoder.dim)
-    fields, notes = fields_of(cluster, index, types, roles or Roles())
+    fields, notes = fields_of(cluster, index, description["mappings"], roles or Roles())
     fields = replace(fields, vector=vector.name)
+    _check_source(index, description["mappings"], fields)
     sample = random_documents(cluster, index, fields, types)
     counts = _counts(cluster, index, fields)
     _check_sample(index, fields, sample, vector)
@@ -154,12 +157,13 @@ def put_record(
 
 
 def fields_of(
-    cluster: Cluster, index: str, types: Mapping[str, str], roles: Roles
+    cluster: Cluster, index: str, mapping: Mapping[str, Any], roles: Roles
 ) -> tuple[Fields, tuple[str, ...]]:
     """An index's text and title fields, and how they were found.
 
     Raises IndexRefusedError for a field that the index lacks, and where it has no text.
     """
+    types = resolved(mapping)
     if fault := fault_of_roles(index, types, roles):
         raise IndexRefusedError(fault)
     full = full_text(types, [name for name in types if nested_in(name, types)])
@@ -177,7 +181,8 @@ def fields_of(
             f"index {index!r} has no field of text that could be encoded: name one with "
             "`text_field`."
         )
-    return found.fields, found.notes
+    text, title = (source_field(name, mapping) for name in (found.fields.text, found.fields.title))
+    return replace(found.fields, text=text, title=title), found.notes
 
 
 def _vector_of(
@@ -214,6 +219,16 @@ def _vector_of(
 def _counts(cluster: Cluster, index: str, fields: Fields) -> tuple[int, int]:
     with_vector = {"exists": {"field": fields.vector}}
     return count(cluster, index), count(cluster, index, with_vector)
+
+
+def _check_source(index: str, mapping: Mapping[str, Any], fields: Fields) -> None:
+    """Raise IndexRefusedError where no document shows what is to be compared."""
+    if lost := [each for each in (fields.text, fields.vector) if is_lost(mapping, each)]:
+        raise IndexRefusedError(
+            f"the _source of index {index!r} has no {' and no '.join(map(repr, lost))}, so nothing "
+            "tells which model made its vectors: ingest its documents from where they came into a "
+            "new index."
+        )
 
 
 def _check_sample(index: str, fields: Fields, sample: list[Stored], vector: VectorField) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -25,6 +26,7 @@ Found = tuple[str, Mapping[str, Any], Fields]
 
 # index.mapping.total_fields.limit where nobody set it.
 MOST_FIELDS = 1000
+_LIMIT = re.compile(r"imit of total fields \[(\d+)\]")
 _SHOWN = 5
 
 
@@ -147,11 +149,15 @@ def add_types(cluster: Cluster, index: str, shape: Shape) -> None:
 
 @contextmanager
 def telling_of_fields(shape: Shape) -> Iterator[None]:
-    """An index that cannot have so many fields is told with the cure that fits them."""
+    """An index that cannot have so many fields is told with the cure that fits them.
+
+    A limit that somebody set lower may leave no room for Tandem's own: then it is to be raised.
+    """
     try:
         yield
     except ClusterError as error:
-        if "imit of total fields" not in str(error):
+        limit = _LIMIT.search(str(error))
+        if limit is None or int(limit[1]) < MOST_FIELDS:
             raise
         raise IndexRefusedError(f"{said_of_too_many(len(shape.field_types), shape)}.") from error
 

@@ -286,3 +286,18 @@ def test_doctor_tells_what_a_role_lets_its_user_do(prefix, secured, secured_serv
     told = {each for row in rows if row.name == "may" for each in row.value.split("; ")}
     assert {each.partition(":")[0] for each in told} >= set(may), name
     assert any(f"tandem-{each}" in str(row.cure) for row in rows for each in roles()), name
+
+
+def test_doctor_claims_no_right_that_it_could_not_ask_for(prefix, secured, secured_server):
+    permission, (command,) = "indices:data/write/delete", roles()["ingest"].commands
+    index = f"{prefix}-ingest"
+    user = f"{index}-{FEWER.index(('ingest', permission))}"
+    with secured_server.connect(user=user, password=PASSWORD, timeout=60) as cluster:
+        (before,) = [row.value for row in of_account(cluster, index) if command in row.value]
+        load(secured, StubEncoder(), index=index)
+        (after,) = [row.value for row in of_account(cluster, index) if command in row.value]
+    secured.client.indices.delete(index=index)
+    assert before.endswith(
+        "perhaps; whether documents may be written only an index that is there would tell"
+    )
+    assert after == f"{command}: lacks {permission}"

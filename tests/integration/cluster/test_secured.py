@@ -11,6 +11,7 @@ import pytest
 from opensearchpy import OpenSearch
 
 from cluster import AccessError, MissingIndexError, UnreachableError, connect
+from tests.support.commands import tandem
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -29,6 +30,17 @@ def test_a_wrong_password(secured_server):
     assert "password of user 'admin'" in said
     assert "correct it in `password`" in said
     assert "wrong" not in said
+
+
+@pytest.mark.parametrize("who", [("admin", "wrong"), ("a-stranger", "admin")])
+def test_who_is_not_believed_is_one_sentence_and_exit_1(secured_server, who):
+    words = ("--url", secured_server.url, "--ca-certs", secured_server.ca_certs, "--user", who[0])
+    done = tandem("index", "list", *words, TANDEM_PASSWORD=who[1])
+    assert (done.code, done.out) == (1, "")
+    assert done.err == (
+        f"Error: {secured_server.url} does not accept the password of user {who[0]!r}, or knows no "
+        "such user: correct it in TANDEM_PASSWORD or --password-file, or the name in --user."
+    )
 
 
 def test_nobody(secured_server):

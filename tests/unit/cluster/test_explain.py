@@ -255,6 +255,12 @@ def test_a_missing_index_without_the_right_to_list():
         ("index_closed_exception", "closed", 400, "is closed: open it with `POST /NAME/_open`"),
         ("search_phase_execution_exception", "all shards failed", 503, "HTTP 503"),
         ("illegal_argument_exception", "k must be positive", 400, "k must be positive"),
+        (
+            "illegal_argument_exception",
+            "Limit of total fields [3] has been exceeded",
+            400,
+            "raise index.mapping.total_fields.limit in its settings",
+        ),
     ],
 )
 def test_what_a_cluster_answers(kind, reason, status, said):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mappings.existing import Roles, assigned, fault_of_roles, values_at
+from mappings.existing import Roles, assigned, fault_of_roles, source_field, values_at
 from query import TargetError
 from query.target import read_target
 
@@ -75,3 +75,17 @@ def test_fields_of_vectors_that_differ_between_indexes_are_not_compared():
     with pytest.raises(TargetError, match=r"'b' has no field 'v' of vectors"):
         read_target("all", {"a": index(), "b": bare}).vector_field(None)
     assert read_target("all", {"a": index(), "b": index()}).vector_field(None).name == "v"
+
+
+def test_text_that_is_searched_under_another_name_is_read_where_a_document_has_it():
+    view = {"type": "keyword", "fields": {"words": {"type": "text"}}}
+    properties = {
+        "body": {"type": "match_only_text"},
+        "content": {"type": "alias", "path": "body"},
+        "about": {"properties": {"name": view}},
+    }
+    mapping = {"properties": properties}
+    names = ("body", "content", "about.name.words", "about.name")
+    assert [source_field(n, mapping) for n in names] == ["body", "body", *["about.name"] * 2]
+    target = read_target("x", {"x": {"mappings": mapping}})
+    assert target.full_text == ["body", "content", "about.name.words"]

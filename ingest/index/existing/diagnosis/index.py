@@ -83,7 +83,7 @@ class Index:
         """Its fields, and how they were found; raises IndexRefusedError and ClusterError."""
         if self.record:
             return self.record.fields, ()
-        fields, notes = fields_of(self.cluster, self.place, self.types, self.roles)
+        fields, notes = fields_of(self.cluster, self.place, self.mapping, self.roles)
         return replace(fields, vector=self.vector.name if self.vector else ""), notes
 
     @cached_property

@@ -127,22 +127,20 @@ def prepared(cluster: Cluster, name: str, encoder: PassageEncoder, wanted: Wante
     if not wanted.copy_to:
         check_unblocked(index, description)
     mapping, settings = description["mappings"], description["settings"]["index"]
-    notes = (*_check_source(index, mapping, settings, wanted), *_of_stream(description))
-    knn = cluster.capabilities.distribution != "opensearch" or settings.get("knn") == "true"
-    if not knn and not wanted.copy_to:
-        raise IndexRefusedError(
-            f"index {index!r} has index.knn false, which cannot be changed, so vectors in it "
-            f"cannot be searched: {_instead(index, description)}."
-        )
+    hindered = _of_source(index, mapping, settings)
+    if not wanted.copy_to:
+        _check_in_place(cluster, index, description, hindered)
+    notes = (*_not_copied(index, mapping), *_of_stream(description))
     shards = int(settings["number_of_shards"])
     types = resolved(mapping)
     if record := read_record(mapping, index):
-        _check_copied(index, wanted)
+        if not (hindered and record.adopted):
+            _check_copied(index, wanted)
         check_record(index, description, encoder)
         nested = nested_in(record.fields.vector, types)
         _check_names(index, record, nested, wanted)
         return Prepared(index, shards, record, notes, description, new=False, nested=nested)
-    fields, told = fields_of(cluster, index, types, wanted.roles)
+    fields, told = fields_of(cluster, index, mapping, wanted.roles)
     if nested_in(fields.text, types):
         raise IndexRefusedError(
             f"the text {fields.text!r} of index {index!r} is in nested objects, of which one "
@@ -164,6 +162,23 @@ def _vector_of(wanted: Wanted, text: str) -> tuple[str, str | None]:
     return wanted.vector_field or f"{text}_vector", None
 
 
+def _check_in_place(
+    cluster: Cluster, index: str, description: Mapping[str, Any], hindered: str | None
+) -> None:
+    """Refuse what only a copy can have; hindered: why an update would destroy fields."""
+    if hindered:
+        raise IndexRefusedError(
+            f"the _source of index {index!r} {hindered}, so an update would destroy what it does "
+            f"not hold: {_copying(index, description)}."
+        )
+    knn = description["settings"]["index"].get("knn") == "true"
+    if cluster.capabilities.distribution == "opensearch" and not knn:
+        raise IndexRefusedError(
+            f"index {index!r} has index.knn false, which cannot be changed, so vectors in it "
+            f"cannot be searched: {_instead(index, description)}."
+        )
+
+
 def _instead(index: str, description: Mapping[str, Any]) -> str:
     """What to do with an index that cannot have vectors; one of a stream cannot be replaced."""
     if stream := description.get("data_stream"):
@@ -171,17 +186,20 @@ def _instead(index: str, description: Mapping[str, Any]) -> str:
             "have index.knn true in the index template of the data stream, and POST "
             f"{path_of(stream, '_rollover')} begins an index that can"
         )
-    return _copying(index)
+    return _copying(index, description)
 
 
-def _copying(index: str) -> str:
-    return f"`enrich(cluster, {index!r}, encoder, copy_to={index + '-2'!r})` makes a copy that can"
+def _copying(index: str, description: Mapping[str, Any]) -> str:
+    if "data_stream" in description:  # whose indexes cannot be replaced
+        return "ingest its documents from where they came into an index of no data stream"
+    return f"`copy_to={index + '-2'!r}` makes a copy that can"
 
 
-def _check_source(
-    index: str, mapping: Mapping[str, Any], settings: Mapping[str, Any], wanted: Wanted
-) -> tuple[str, ...]:
-    """What a copy will lack; raises IndexRefusedError where an update would destroy fields."""
+def _of_source(index: str, mapping: Mapping[str, Any], settings: Mapping[str, Any]) -> str | None:
+    """Why an update would destroy fields, None where it would not.
+
+    Raises IndexRefusedError where not even a copy can be made.
+    """
     source = mapping.get("_source") or {}
     of_mapping = (settings.get("mapping") or {}).get("source") or {}
     derived = (settings.get("derived_source") or {}).get("enabled") == "true"
@@ -190,22 +208,20 @@ def _check_source(
             f"the _source of index {index!r} is off, so its documents can be neither updated nor "
             "copied: ingest them from where they came into a new index."
         )
-    if lost := lost_fields(mapping):
-        if wanted.copy_to:
-            return (
-                f"the _source of index {index!r} leaves fields out ({', '.join(lost)}), so its "
-                "copy lacks their values: put them in from where they came.",
-            )
-        why = "leaves fields out"
-    elif derived or "synthetic" in (source.get("mode"), of_mapping.get("mode")):
-        why = "is derived from other fields"
-    else:
+    if lost_fields(mapping):
+        return "leaves fields out"
+    if derived or "synthetic" in (source.get("mode"), of_mapping.get("mode")):
+        return "is derived from other fields"
+    return None
+
+
+def _not_copied(index: str, mapping: Mapping[str, Any]) -> tuple[str, ...]:
+    """What a copy will lack."""
+    if not (lost := lost_fields(mapping)):
         return ()
-    if wanted.copy_to:
-        return ()
-    raise IndexRefusedError(
-        f"the _source of index {index!r} {why}, so an update would destroy what it does not hold: "
-        f"{_copying(index)}."
+    return (
+        f"the _source of index {index!r} leaves fields out ({', '.join(lost)}), so its "
+        "copy lacks their values: put them in from where they came.",
     )
 
 

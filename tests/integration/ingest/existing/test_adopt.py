@@ -12,11 +12,12 @@ from ingest import (
     Plan,
     adopt_index,
     delete_index,
+    enrich,
     ingest,
 )
 from mappings import read_record
 from query import Searcher
-from tests.integration.ingest.existing.books import BOOKS, make_books
+from tests.integration.ingest.existing.books import BOOKS, make_books, vector_spec
 from tests.support.commands import tandem
 from tests.support.stubs import StubEncoder
 
@@ -124,6 +125,18 @@ def test_by_l2_with_vectors_of_other_lengths_is_refused(cluster, index_name, enc
         adopt_index(cluster, index_name, encoder)
 
 
+@pytest.mark.parametrize("kept", [{"enabled": False}, {"excludes": ["bo*"]}])
+def test_a_source_that_does_not_hold_what_is_compared_is_told(cluster, index_name, kept):
+    vector = vector_spec(cluster.capabilities.distribution, 8)
+    properties = {"body": {"type": "text"}, "body_vector": vector}
+    mapping = {"_source": kept, "properties": properties}
+    settings = {"knn": True} if cluster.capabilities.distribution == "opensearch" else {}
+    body = {"settings": {"index": settings}, "mappings": mapping}
+    cluster.client.indices.create(index=index_name, body=body)
+    with pytest.raises(IndexRefusedError, match=r"has no 'body' and no 'body_vector', so nothing"):
+        adopt_index(cluster, index_name, StubEncoder())
+
+
 def test_what_was_there_stays_its_owners(cluster, index_name):
     stub = StubEncoder()
     make_books(cluster, index_name, stub.encode_passages)
@@ -161,3 +174,25 @@ def test_a_model_that_does_not_fit_is_told_in_flags(cluster, index_name, minilm)
     done = tandem("index", "adopt", index_name, "--model", minilm, TANDEM_URL=cluster.url)
     assert (done.code, done.out) == (1, "")
     assert "name another --model, or what was encoded with --template" in done.err
+
+
+def test_enrich_goes_on_from_there_and_where_it_cannot_its_cure_works(cluster, index_name):
+    stub, copy = StubEncoder(), f"{index_name}-2"
+    vector = vector_spec(cluster.capabilities.distribution, 8)
+    properties = {"body": {"type": "text"}, "body_vector": vector, "note": {"type": "text"}}
+    settings = {"knn": True} if cluster.capabilities.distribution == "opensearch" else {}
+    for index, kept in ((index_name, {}), (f"{index_name}-1", {"excludes": ["note"]})):
+        mapping = {"_source": kept, "properties": properties}
+        body = {"settings": {"index": settings}, "mappings": mapping}
+        cluster.client.indices.create(index=index, body=body)
+        for number in range(4):
+            held = {"body_vector": stub.vector(f"t {number}").tolist()} if number < 3 else {}
+            document = {"body": f"t {number}", **held}
+            cluster.client.index(index=index, id=str(number), body=document, refresh=True)
+        assert adopt_index(cluster, index, stub).with_vector == 3
+    assert enrich(cluster, index_name, stub).written == 4
+    assert enrich(cluster, index_name, stub).current == 4
+    with pytest.raises(IndexRefusedError, match=r"`copy_to=.*` makes a copy that can"):
+        enrich(cluster, f"{index_name}-1", stub)
+    assert enrich(cluster, f"{index_name}-1", stub, copy_to=copy).written == 4
+    assert enrich(cluster, copy, stub).current == 4

@@ -137,7 +137,7 @@ def test_by_the_command_line(opensearch, index_name, minilm):
     words = ("enrich", everything, "--model", minilm, "--text-field", "body")
     refused = tandem(*words, TANDEM_URL=opensearch.url)
     assert refused.code == 1
-    assert f"`tandem enrich {index_name}-1 --copy-to {index_name}-1-2` makes a copy" in refused.err
+    assert f"cannot be searched: --copy-to {index_name}-1-2 makes a copy" in refused.err
     done = tandem(*words, "--copy-to", new, TANDEM_URL=opensearch.url)
     assert done.code == 0, done.err
     assert "12 written, 0 unchanged, 1 without text, 0 rejected" in done.out

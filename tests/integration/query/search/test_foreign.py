@@ -60,6 +60,32 @@ def test_by_the_command_line(cluster, theirs):
     assert json.loads(done.out)["hits"][0]["text"] == "A. Shepherd"
 
 
+def test_a_source_without_the_text_is_told(cluster, index_name):
+    properties = {"title": {"type": "text"}, "body": {"type": "text"}}
+    mapping = {"_source": {"enabled": False}, "properties": properties}
+    cluster.client.indices.create(index=index_name, body={"mappings": mapping})
+    cluster.client.index(index=index_name, id="0", body=DOCUMENTS[0], refresh=True)
+    words = ("search", "shorn", "--index", index_name, "--mode", "bm25", "--json")
+    done = tandem(*words, TANDEM_URL=cluster.url)
+    assert done.code == 0, done.err
+    found = json.loads(done.out)
+    assert [(hit["id"], hit["text"]) for hit in found["hits"]] == [("0", "")]
+    assert f"_source of index '{index_name}' has no 'body', so its hits show no text" in done.err
+
+
+def test_another_name_of_a_field_is_shown_by_the_text_that_it_has(cluster, index_name):
+    view = {"type": "keyword", "fields": {"words": {"type": "text"}}}
+    properties = {"body": view, "about": {"type": "alias", "path": "title"}}
+    properties["title"] = {"type": "match_only_text"}
+    cluster.client.indices.create(index=index_name, body={"mappings": {"properties": properties}})
+    cluster.client.index(index=index_name, id="0", body=DOCUMENTS[0], refresh=True)
+    roles = Roles(text="body.words", title="about")
+    with Searcher(cluster, index_name, roles=roles) as searcher:
+        for words in ("shorn", "wool"):
+            (hit,) = searcher.search(words, mode="bm25")
+            assert (hit.text, hit.title) == (BODY, "Wool")
+
+
 def vector_spec(cluster, element="float"):
     if cluster.capabilities.distribution == "opensearch":
         method = {"name": "hnsw", "engine": "lucene", "space_type": "cosinesimil"}
@@ -115,19 +141,23 @@ def test_a_search_of_bytes_is_in_bytes(cluster, shelves):
             assert (found.hits[0].id, found.hits[0].score) == ("4", pytest.approx(1, abs=1e-3))
 
 
-def test_a_model_that_did_not_make_the_vectors_is_told(cluster, index_name):
+@pytest.mark.parametrize("nested", [False, True])
+def test_a_model_that_did_not_make_the_vectors_is_told(cluster, index_name, nested):
     right, wrong = StubEncoder(dim=16), StubEncoder(dim=16, fingerprint="0ddb")
     wrong.vector = lambda text: right.vector(f"another model's {text}")
-    properties = {"body": {"type": "text"}, "v": {**vector_spec(cluster)}}
-    size = "dimension" if "dimension" in properties["v"] else "dims"
-    properties["v"][size] = 16
+    spec = vector_spec(cluster)
+    vector = {**spec, "dimension" if "dimension" in spec else "dims": 16}
+    passages = {"type": "nested", "properties": {"v": vector}}
+    properties = {"body": {"type": "text"}, **({"p": passages} if nested else {"v": vector})}
     opensearch = cluster.capabilities.distribution == "opensearch"
     settings = {"index": {"knn": True}} if opensearch else {}
     body = {"settings": settings, "mappings": {"properties": properties}}
     cluster.client.indices.create(index=index_name, body=body)
     for number in range(5):
         text = f"book {number}"
-        document = {"body": text, "v": right.vector(text).tolist()}
+        made = [right.vector(each).tolist() for each in (f"no {text}", text)]
+        held = {"p": [{"v": each} for each in made]} if nested else {"v": made[-1]}
+        document = {"body": text, **held}
         cluster.client.index(index=index_name, id=str(number), body=document, refresh=True)
     for encoder in (right, wrong):
         asked = []

@@ -2,6 +2,7 @@
 
 import asyncio
 import datetime
+import re
 import ssl
 
 import pytest
@@ -91,6 +92,24 @@ def test_one_that_signed_itself_and_one_of_a_foreign_authority(ca_certs, tmp_pat
     for made in (context, server(alone.issue_cert("127.0.0.1"))):
         with serving(WELL, made) as (url, _):
             assert "name its PEM file with `ca_certs`" in refusal(url, ca_certs=ca_certs)
+
+
+def test_each_is_one_sentence_of_every_command_and_exit_1(authority, ca_certs):
+    alone = trustme.CA()
+    foreign, good = (each.issue_cert("127.0.0.1") for each in (alone, authority))
+    expired = authority.issue_cert("127.0.0.1", not_after=YESTERDAY)
+    for made, http, said in (
+        (expired, "https", "has expired: renew it"),
+        (foreign, "https", "name its PEM file with --ca-certs"),
+        (good, "http", "write https://"),
+        (None, "https", "write http://"),
+    ):
+        with serving(WELL, made and server(made)) as (url, _):
+            asked = f"{http}://{url.partition('://')[2]}"
+            trust = ("--ca-certs", ca_certs) if http == "https" else ()
+            done = tandem("index", "list", "--url", asked, *trust)
+        assert (done.code, done.out, said in done.err) == (1, "", True), done.err
+        assert re.fullmatch(r"Error: [^\n]+\.", done.err), done.err
 
 
 def test_one_for_another_host(authority, ca_certs):

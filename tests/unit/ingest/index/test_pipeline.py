@@ -23,7 +23,8 @@ def test_elasticsearch_has_no_such_thing_and_what_it_has_is_named():
         IndexRefusedError, match=r"elasticsearch 9\.5\.3\) has no ML Comm"
     ) as caught:
         install_pipeline(SimpleNamespace(capabilities=can), "shop", "http://127.0.0.1:9")
-    assert "`tandem enrich INDEX --follow` gives documents theirs" in in_flags(str(caught.value))
+    cure = "`tandem enrich INDEX --model MODEL --follow` gives documents theirs"
+    assert cure in in_flags(str(caught.value))
 
 
 @pytest.mark.parametrize("name", ["", "_none", "a,b", "a*"])

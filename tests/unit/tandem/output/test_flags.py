@@ -33,6 +33,10 @@ def command(name):
             "make it with `tandem ingest SOURCE --index b`.",
         ),
         ("see `describe_index(cluster, name)`.", "see `tandem index show NAME`."),
+        (
+            "`enrich(cluster, 'a', encoder, follow=True)`",
+            "`tandem enrich a --model MODEL --follow`",
+        ),
         ("`delete_index(cluster, 'a b')` or", "`tandem index delete 'a b'` or"),
         ("`EmbeddedNode.start()`, `split(a)`", "`tandem node start`, `split(a)`"),
         # What is in no table, or no value of Python, stays: it may be of the user's documents.

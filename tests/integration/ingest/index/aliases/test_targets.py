@@ -244,6 +244,21 @@ def test_what_a_template_makes_unfit_is_refused_and_not_left_behind(either, inde
         assert not either.client.indices.get(index=f"{index_name}-*")
 
 
+def test_a_template_with_room_for_few_fields_is_told_with_the_cure(either, index_name):
+    name, encoder = f"{index_name}-new", StubEncoder()
+    for limit in (5, 50):
+        inside = {"settings": {"index.mapping.total_fields.limit": limit}}
+        with template(either, f"{index_name}-t", f"{index_name}-*", **inside):
+            if limit == 50:
+                assert load(either, name).written == 5
+                return
+            with pytest.raises(
+                ClusterError, match=r"\[5\] has been exceeded.*: raise index\.mapping"
+            ):
+                ingested(documents(5), cluster=either, encoder=encoder, index=name)
+            assert encoder.encoded == []
+
+
 @pytest.mark.parametrize("kind", ["_index_template", "_template"])
 def test_what_a_template_adds_stays(either, index_name, kind):
     properties = {"text": {"type": "keyword"}, "year": {"type": "keyword"}}
