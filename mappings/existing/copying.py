@@ -32,6 +32,11 @@ def copied_body(
     settings = {k: v for k, v in description["settings"]["index"].items() if k not in _OF_ONE}
     limits = {k: v for k, v in (settings.pop("mapping", None) or {}).items() if k != "source"}
     settings |= {"mapping": limits} if limits else {}
+    # Where an index that was shrunk, split or cloned began: no new one can be made with that.
+    routing = settings.pop("routing", None) or {}
+    allocation = {**(routing.get("allocation") or {})}
+    allocation.pop("initial_recovery", None)
+    settings |= {"routing": {**routing, "allocation": allocation}} if routing else {}
     settings |= {"knn": "true"} if distribution == "opensearch" else {}
     added = missing_properties(record, resolved(mapping), distribution, nested)
     return {

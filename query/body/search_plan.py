@@ -241,14 +241,16 @@ class _Planner:
 
     def _item(self, body: dict[str, Any], *, bare: bool = False) -> SubSearch:
         """Complete a body; bare: only ids and scores are wanted."""
-        body["_source"] = False if bare else self._source()
+        # Elasticsearch refuses to show a part of what an index does not keep.
+        textless = bare or self.target.sourceless
+        body["_source"] = False if textless else self._source()
         body["track_total_hits"] = False
         if self.prepared.sort:
             body |= {"sort": list(self.prepared.sort), "track_scores": True}
         if self.prepared.boosts and not bare:
             body["docvalue_fields"] = [boost.asked() for boost in self.prepared.boosts]
         fields = self.prepared.words_in
-        if self.question.explain and not bare and fields:
+        if self.question.explain and not textless and fields:
             text, bm25 = plain_text(self.question), self.question.tuning.bm25
             looked_for = (
                 telling_words(text, bm25, fields, None, self.target)

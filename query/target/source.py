@@ -71,4 +71,5 @@ def with_shown_fields(target: Target, found: Mapping[str, Any]) -> Target:
         f"the _source of index {lost[0]!r} has no {text!r}, so its hits show no text: index its "
         "documents again where its _source has it."
     )
-    return replace(target, notes=(*target.notes, said))
+    off = any((each.get("_source") or {}).get("enabled") is False for each in mappings.values())
+    return replace(target, notes=(*target.notes, said), sourceless=off)

@@ -41,12 +41,12 @@ class Target:
 
     name: as it was given; indexes: what stands behind it; types: dotted field name -> type;
     vectors: all of the first index that can be searched, others: those of each further index;
-    record: who encoded it; refusal: why its vectors cannot be searched,
-    though its text can; shards: index -> how many it has, 1 where that may not be read;
-    window: index.max_result_window; pipeline: the index's own default search pipeline; loading: an
-    ingestion has not finished; searched: fields of words, where there is no record; notes: how its
-    fields were found; settings: of its searches, where it has been tuned; uuids: of its indexes,
-    their names where that may not be read.
+    record: who encoded it; refusal: why its vectors cannot be searched, though its text can;
+    shards: index -> how many it has, 1 where that may not be read; window: max_result_window;
+    pipeline: the index's own default search pipeline; loading: an ingestion has not finished;
+    searched: fields of words, where there is no record; notes: how its fields were found; settings:
+    of its searches, where it has been tuned; uuids: of its indexes, their names where that may not
+    be read; sourceless: one of them keeps no `_source`.
     """
 
     name: str
@@ -66,6 +66,7 @@ class Target:
     notes: tuple[str, ...] = ()
     settings: SearchSettings | None = None
     uuids: frozenset[str] = frozenset()
+    sourceless: bool = False
 
     @cached_property
     def all_shards(self) -> int:
@@ -96,9 +97,8 @@ class Target:
         if self.searched:
             return self.searched
         full = self.full_text
-        own = (self.fields.text, self.fields.title)
-        usual = [f for name in own for f in full if f == name or f.startswith(f"{name}.")]
-        return tuple(usual or full)
+        own = (f"{self.fields.text}.", f"{self.fields.title}.")
+        return tuple([f for name in own for f in full if f"{f}.".startswith(name)] or full)
 
     @cached_property
     def full_text(self) -> list[str]:

@@ -168,7 +168,8 @@ def fields_of(
         raise IndexRefusedError(fault)
     full = full_text(types, [name for name in types if nested_in(name, types)])
     sample: list[Mapping[str, Any]] = []
-    if len(full) > 1 and roles.text is None:
+    off = (mapping.get("_source") or {}).get("enabled") is False  # and nothing of it to be asked
+    if len(full) > 1 and roles.text is None and not off:
         body = {"size": SAMPLE, "_source": full}
         with cluster.explaining():
             answer = cluster.client.transport.perform_request(
@@ -189,31 +190,40 @@ def _vector_of(
     index: str, description: Mapping[str, Any], wanted: str | None, dim: int
 ) -> VectorField:
     """The field of vectors that is meant; raises IndexRefusedError where none is of use."""
-    there = {
-        each.name: each
-        for each in vectors(description["mappings"])
-        if each.nested is None and each.element not in ("byte", "binary")
-    }
+    known = list(vectors(description["mappings"]))
+    plain = (each for each in known if each.nested is None)
+    there = {each.name: each for each in plain if each.element not in ("byte", "binary")}
     if wanted not in there and (wanted or len(there) != 1):
-        said = f"no field {wanted!r} of vectors" if wanted else "several fields of vectors"
         raise IndexRefusedError(
-            f"index {index!r} has {said} ({', '.join(there)}): name one with `vector_field`."
-            if there
-            else f"index {index!r} has no field of vectors that can be searched: "
-            f"`enrich(cluster, {index!r}, encoder)` gives its documents some."
+            f"index {index!r} has {_lacking(wanted, [*there], [each.name for each in known])}: "
+            + (
+                f"name one with `vector_field` ({', '.join(there)})."
+                if there
+                else f"`enrich(cluster, {index!r}, encoder)` gives its documents some."
+            )
         )
     found = there[wanted] if wanted else next(iter(there.values()))
     if found.dimension != dim:
         raise IndexRefusedError(
             f"field {found.name!r} of index {index!r} has {found.dimension} dimensions and this "
-            f"model gives {dim}: its vectors are another model's."
+            f"model gives {dim}, so its vectors are another model's: name that one with `model`."
         )
     if found.engine and description["settings"]["index"].get("knn") != "true":
         raise IndexRefusedError(
             f"index {index!r} has index.knn false, which cannot be changed, so its vectors cannot "
-            "be searched: ingest into a new index."
+            f"be searched: `enrich(cluster, {index!r}, encoder, copy_to={index + '-2'!r}, "
+            "vector_field='tandem_vector')` makes a copy that can."
         )
     return found
+
+
+def _lacking(wanted: str | None, usable: list[str], known: list[str]) -> str:
+    """What an index has instead of the one field of vectors that is meant."""
+    if wanted:
+        return f"no field {wanted!r} of one vector of numbers a document"
+    if usable or not known:
+        return "several fields of vectors" if usable else "no vectors"
+    return f"vectors of bytes or in nested objects alone ({', '.join(known)})"
 
 
 def _counts(cluster: Cluster, index: str, fields: Fields) -> tuple[int, int]:

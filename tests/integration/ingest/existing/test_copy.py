@@ -100,6 +100,15 @@ def test_it_is_as_the_old_one_with_vectors_and_takes_its_aliases(opensearch, ind
     client.ingest.delete_pipeline(id=pipeline)
 
 
+def test_an_index_that_was_cloned_is_copied(opensearch, index_name):
+    first, old = f"{index_name}-0", f"{index_name}-1"
+    make_index(opensearch, first, {"body": {"type": "text"}}, BOOKS, knn=False)
+    opensearch.client.indices.put_settings(index=first, body={"index.blocks.write": True})
+    opensearch.client.indices.clone(index=first, target=old)
+    done = enrich(opensearch, old, STUB, text_field="body", copy_to=f"{index_name}-2")
+    assert done.written == len(BOOKS)
+
+
 def test_what_is_no_copy_of_it_is_left_alone(opensearch, index_name):
     make_old(opensearch, index_name, MAPPING)
     make_index(opensearch, f"{index_name}-2", {"body": {"type": "text"}}, [])

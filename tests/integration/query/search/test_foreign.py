@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from query import Knn, Roles, Searcher, TargetError, Tuning
+from query import Knn, Rerank, Roles, Searcher, TargetError, Tuning
 from tests.support.commands import tandem
-from tests.support.stubs import StubEncoder
+from tests.support.stubs import StubEncoder, WordScorer
 
 BODY = "How sheep are shorn in spring, and what becomes of the wool."
 DOCUMENTS = [
@@ -31,11 +31,13 @@ def theirs(cluster, index_name):
     return index_name
 
 
-def test_title_and_body_are_searched_and_the_body_is_shown(cluster, theirs):
+def test_title_and_body_are_searched_shown_and_reranked(cluster, theirs):
+    model = WordScorer()
     with Searcher(cluster, theirs) as searcher:
         for words in ("sheep", "beekeeper", "shepherd"):
             assert len(searcher.search(words, mode="bm25")) == 1
-        (hit,) = found = searcher.search("shorn", mode="bm25")
+        (hit,) = found = searcher.search("shorn", mode="bm25", rerank=Rerank(model))
+    assert model.read == [f"Wool\n{BODY}"]
     assert (hit.text, hit.title) == (BODY, "Wool")
     assert "text is taken from 'body'" in found.notes[0]
 
