@@ -26,8 +26,8 @@ def search_fields(bm25: Bm25, target: Target) -> list[str]:
     if not bm25.fields:
         if not target.text_fields:
             raise TargetError(
-                f"index {target.name!r} has no field of full text: search it with mode knn, or name "
-                "another field with `fields`."
+                f"index {target.name!r} has no field of full text: search it with mode knn, or "
+                "name another field with `fields`."
             )
         return list(target.text_fields)
     for field in bm25.fields:
