@@ -257,10 +257,9 @@ def _check_names(index: str, record: IndexRecord, nested: str | None, wanted: Wa
                 f"in {name!r}: leave out `{role}_field`."
             )
     if wanted.passages and (wanted.passages == "nested") != bool(nested):
-        has = "nested" if nested else "first"
         raise IndexRefusedError(
-            f"index {index!r} was enriched with `passages={has!r}`, which cannot be changed: leave "
-            "that out."
+            f"index {index!r} was enriched with `passages={'nested' if nested else 'first'!r}`, "
+            "which cannot be changed: leave that out."
         )
 
 
