@@ -1,7 +1,7 @@
 """Which ids were seen, and where first."""
 
 from ingest.records import Origin
-from ingest.run.deduplicate import Seen
+from ingest.run.deduplicate import Seen, key_of
 from tests.support.commands import python
 
 
@@ -21,6 +21,14 @@ def test_seen_tells_the_first_place_of_an_id():
     assert seen.add("a", Origin("two", 9)) == Origin("one", 3)
     assert "c" not in seen
     seen.close()
+
+
+def test_ids_that_follow_one_another_lie_together():
+    keys = [[key_of(f"d{hundred}{n:02}") for n in range(100)] for hundred in range(200)]
+    assert all(len({key >> 48 for key in near}) == 1 for near in keys)
+    assert len({key >> 48 for near in keys for key in near}) > 190
+    assert len({key for near in keys for key in near}) == 20_000
+    assert len({key_of(name) for name in ("", "a", "ab", "ba", "abc", "é")}) == 6
 
 
 LIMITED = """
