@@ -36,6 +36,10 @@ from mappings.record import (
     load_note,
     own_meta,
     read_record,
+    replicas_of,
+    settings_of,
+    shards_of,
+    uuid_in,
     with_load_note,
 )
 
@@ -77,6 +81,10 @@ __all__ = [
     "read_record",
     "read_search",
     "read_search_pipeline",
+    "replicas_of",
     "search_pipeline_body",
+    "settings_of",
+    "shards_of",
+    "uuid_in",
     "with_load_note",
 ]

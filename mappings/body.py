@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from mappings.errors import MappingError
 from mappings.quantization import QUANTIZATIONS, Quantization, quantization_of, quantize
-from mappings.record import Fields, IndexRecord
+from mappings.record import Fields, IndexRecord, shards_of
 from mappings.types import field_mapping
 from tandem.base.arguments import checked_arguments
 
@@ -114,7 +114,7 @@ def laid_out(description: Mapping[str, Any], fields: Fields) -> dict[str, Any]:
         "engine": method.get("engine"),
         **method.get("parameters", vector.get("index_options", {})),
         "quantization": quantization_of(vector),
-        "shards": int(description["settings"]["index"]["number_of_shards"]),
+        "shards": shards_of(description),
     }
     return {name: found[name] for name in FIXED if found.get(name) is not None}
 

@@ -169,3 +169,29 @@ def _damaged(index: str, why: object) -> MappingError:
         f"index {index!r} has a damaged Tandem record in its mapping's _meta ({why}): ingest into "
         "a new index, or put the record back."
     )
+
+
+def settings_of(description: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An index's settings, of its part of GET /INDEX; of a service without servers some are none.
+
+    Nothing where only its mapping may be read.
+    """
+    found: Mapping[str, Any] = (description.get("settings") or {}).get("index") or {}
+    return found
+
+
+def uuid_in(description: Mapping[str, Any]) -> str:
+    """What tells an index from a later one of its name; "" where it is not told."""
+    return str(settings_of(description).get("uuid", ""))
+
+
+def shards_of(description: Mapping[str, Any]) -> int | None:
+    """How many primary shards an index has; None where it is not told."""
+    found = settings_of(description).get("number_of_shards")
+    return None if found is None else int(found)
+
+
+def replicas_of(description: Mapping[str, Any]) -> int | None:
+    """How many copies each of its shards has beside itself; None where it is not told."""
+    found = settings_of(description).get("number_of_replicas")
+    return None if found is None else int(found)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from cluster.client.shards import SHARD_CURE
 from ingest.errors import IndexRefusedError
-from mappings import fault_of_name
+from mappings import fault_of_name, replicas_of, shards_of, uuid_in
 from mappings.existing import has_vector, resolved
 from tandem.base.arguments import checked_arguments
 
@@ -56,7 +56,7 @@ def kind_of(name: str, found: Mapping[str, Mapping[str, Any]]) -> str:
 def uuid_of(cluster: Cluster, name: str) -> str:
     """What tells an index from a later one of the same name; raises ClusterError."""
     # As for the look before the load: so one permission is enough.
-    return str(cluster.get_index(name)[name]["settings"]["index"]["uuid"])
+    return uuid_in(cluster.get_index(name)[name])
 
 
 def leases(description: Mapping[str, Any]) -> list[str]:
@@ -121,14 +121,11 @@ def _missing(description: Mapping[str, Any], stats: Mapping[str, Any], name: str
 
     A replica that is missing costs nothing of that, and is none of them.
     """
+    if (every := shards_of(description)) is None:
+        return 0
     copies = stats.get(name, {}).get("shards", {}).values()
     there = sum(any(copy.get("routing", {}).get("primary") for copy in each) for each in copies)
-    return _shards(description) - there
-
-
-def _shards(description: Mapping[str, Any]) -> int:
-    # One where nothing is said, as for a new index.
-    return int(description.get("settings", {}).get("index", {}).get("number_of_shards", 1))
+    return every - there
 
 
 def _size(stats: Mapping[str, Any], name: str) -> Any:
@@ -150,7 +147,7 @@ def describe(cluster: Cluster, name: str) -> dict[str, Any]:
     (index, found), *others = behind.items()
     with cluster.explaining():
         stats = _stats(cluster, ",".join(behind))
-    record, settings = read_record(found["mappings"], index), found["settings"]["index"]
+    record, shards = read_record(found["mappings"], index), list(map(shards_of, behind.values()))
     sizes = [_size(stats, each) for each in behind]
     missing = sum(_missing(each, stats, of) for of, each in behind.items())
     return {
@@ -163,13 +160,13 @@ def describe(cluster: Cluster, name: str) -> dict[str, Any]:
         # Of a part, the count would not tell how many lack a vector.
         "with_vector": None if missing or record is None else _vectors(cluster, behind),
         "bytes": sum(each["store"]["size_in_bytes"] for each in sizes),
-        "shards": sum(_shards(each) for each in behind.values()),
+        "shards": None if None in shards else sum(filter(None, shards)),
         "missing_shards": missing,
-        "replicas": int(settings["number_of_replicas"]),
+        "replicas": replicas_of(found),
         "aliases": sorted(aliases(found)),
         "search": tuned.to_meta() if (tuned := read_search(found["mappings"], index)) else {},
         **_layout(found, record),
-        "fields": {k: type_of(v) for k, v in stored_types(found["mappings"]["properties"])},
+        "fields": {k: type_of(v) for k, v in stored_types(found["mappings"].get("properties", {}))},
     }
 
 

@@ -19,7 +19,7 @@ from cluster.errors import ClusterError
 from ingest.errors import IndexRefusedError, LostPlaceError
 from ingest.index.describe import aliases, find_index, leases
 from ingest.index.note import RUNNING, SILENT_SECONDS, Note, busy, mark, put_note, read_note
-from mappings import Fields
+from mappings import Fields, settings_of, uuid_in
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -132,7 +132,7 @@ def _journal(
     description: Description, note: Note, relaxed: Mapping[str, str]
 ) -> dict[str, str | None]:
     """The owner's values: those that are set, or stand in the note of what is relaxed already."""
-    now = description["settings"]["index"]
+    now = settings_of(description)
     return {
         name: note.settings[name]
         if name in note.settings and now.get(name) == value
@@ -149,7 +149,7 @@ def _put_settings(
     *,
     again: bool = False,
 ) -> None:
-    now = description["settings"]["index"]
+    now = settings_of(description)
     new = {name: value for name, value in settings.items() if again or now.get(name) != value}
     if "auto_expand_replicas" not in now:
         new.pop("auto_expand_replicas", None)
@@ -197,7 +197,7 @@ def renew(cluster: Cluster, index: OpenIndex, *, missing_only: bool) -> None:
         return
     if note is None:
         name = "refresh_interval"
-        if description["settings"]["index"].get(name) != RELAXED[name]:
+        if settings_of(description).get(name) != RELAXED[name]:
             return  # another run ended the load
         note = Note(settings=index.settings or {})
     loaders = {**note.loaders, index.token: mark()}
@@ -229,7 +229,7 @@ def own(cluster: Cluster, index: OpenIndex) -> dict[str, Any] | None:
 def _restore(
     cluster: Cluster, index: str, description: Description, note: Note, *, doubtful: bool = False
 ) -> None:
-    now = description["settings"]["index"]
+    now = settings_of(description)
     owners = {n: v for n, v in note.settings.items() if n in RELAXED}
     back = {n: v if now.get(n) == RELAXED[n] else now.get(n) for n, v in owners.items()}
     _put_settings(cluster, index, description, back, again=doubtful)
@@ -259,7 +259,7 @@ def leave(cluster: Cluster, index: OpenIndex, *, doubtful: bool = False) -> None
     """
     RUNNING.discard(index.token)
     description = find_index(cluster, index.name).get(index.name)
-    if description is None or description["settings"]["index"]["uuid"] != index.uuid:
+    if description is None or uuid_in(description) != index.uuid:
         return
     if (note := read_note(index.name, description)) is None:
         _restore(cluster, index.name, description, Note(settings=index.settings or {}))

@@ -28,6 +28,8 @@ from mappings import (
     index_body,
     laid_out,
     read_record,
+    settings_of,
+    uuid_in,
 )
 from mappings.existing import element_of, nested_in, resolved, vectors
 from tandem.base.arguments import checked_arguments
@@ -122,7 +124,7 @@ def open_index(
     concrete, description, record = found.name, found.description, found.record
     return OpenIndex(
         concrete,
-        description["settings"]["index"]["uuid"],
+        uuid_in(description),
         record.fields,
         created,
         token,
@@ -226,7 +228,7 @@ def check_record(name: str, description: dict[str, Any], encoder: PassageEncoder
             f"field {record.fields.vector!r} of index {name!r} has {dimension} dimensions and the "
             f"encoder gives {encoder.dim}: {cure}."
         )
-    settings = description["settings"]["index"]
+    settings = settings_of(description)
     if vector and vector.engine and settings.get("knn") != "true":
         raise IndexRefusedError(
             f"index {name!r} has index.knn false, which cannot be changed, so its vectors "
@@ -260,7 +262,7 @@ def _named(model: str, settings: Mapping[str, Any]) -> str:
 
 
 def _warnings(name: str, description: dict[str, Any]) -> tuple[str, ...]:
-    mapping = description["settings"]["index"].get("mapping", {})
+    mapping = settings_of(description).get("mapping", {})
     if mapping.get("ignore_malformed") != "true":
         return ()
     return (
@@ -270,7 +272,7 @@ def _warnings(name: str, description: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _pipelines(description: Mapping[str, Any]) -> tuple[str, ...]:
-    settings = description["settings"]["index"]
+    settings = settings_of(description)
     kinds = ("final",) if has_own_pipeline(description) else ("default", "final")
     names = [settings.get(f"{kind}_pipeline", "_none") for kind in kinds]
     return tuple(name for name in names if name != "_none")

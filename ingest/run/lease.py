@@ -34,7 +34,7 @@ from ingest.run.finish import rehearse
 from ingest.run.plan import Plan, named
 from ingest.write.client import IndexClient
 from ingest.write.refresh import refresh
-from mappings import path_of
+from mappings import path_of, uuid_in
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -108,7 +108,7 @@ class Lease:
     def _discard_empty(self, client: IndexClient) -> None:
         index = self.index
         found = find_index(self.cluster, index.name).get(index.name)
-        if found is None or found["settings"]["index"]["uuid"] != index.uuid:
+        if found is None or uuid_in(found) != index.uuid:
             return
         if index.lease is None or index.lease in leases(found):
             _discard(self.cluster, client, index.name, read_note(index.name, found), index.token)

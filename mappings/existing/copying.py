@@ -8,7 +8,7 @@ from typing import Any
 
 from mappings.existing.adding import missing_properties, with_record
 from mappings.existing.fields import resolved
-from mappings.record import IndexRecord
+from mappings.record import IndexRecord, settings_of
 
 # What is of one index and no other, or would be in the way while its copy is filled: a final
 # pipeline would change once more what was stored as it is.
@@ -29,7 +29,7 @@ def copied_body(
     it: they follow when all is there.
     """
     mapping = {k: v for k, v in description["mappings"].items() if k != "_source"}
-    settings = {k: v for k, v in description["settings"]["index"].items() if k not in _OF_ONE}
+    settings = {k: v for k, v in settings_of(description).items() if k not in _OF_ONE}
     limits = {k: v for k, v in (settings.pop("mapping", None) or {}).items() if k != "source"}
     settings |= {"mapping": limits} if limits else {}
     # Where an index that was shrunk, split or cloned began: no new one can be made with that.

@@ -18,6 +18,9 @@ from mappings import (
     own_meta,
     read_record,
     read_search,
+    replicas_of,
+    settings_of,
+    shards_of,
 )
 from mappings.existing import (
     VECTOR_TYPES,
@@ -187,8 +190,8 @@ def read_target(name: str, found: Mapping[str, Any]) -> Target:
     records, damage = _records(found)
     first = sorted(found)[0]
     record = records[first]
-    settings = [_settings(found, index) for index in found]
     searched, notes = _words_of_several(name, found, records) if record else ((), ())
+    settings = [settings_of(found[index]) for index in found]
     return Target(
         name=name,
         indexes=frozenset(found),
@@ -198,15 +201,15 @@ def read_target(name: str, found: Mapping[str, Any]) -> Target:
         others={i: tuple(vectors(_mapping(found, i))) for i in sorted(found) if i != first},
         record=record.encoder if record else None,
         refusal=damage or _refusal(name, found, records),
-        shards={i: int(_settings(found, i).get("number_of_shards", 1)) for i in sorted(found)},
-        replicas=max(int(each.get("number_of_replicas", 0)) for each in settings),
+        shards={i: shards_of(found[i]) or 1 for i in sorted(found)},
+        replicas=max(replicas_of(each) or 0 for each in found.values()),
         window=min(int(each.get("max_result_window", MOST)) for each in settings),
         pipeline=next((p for index in found if (p := _default_pipeline(found, index))), None),
         loading=any(load_note(_mapping(found, index)) is not None for index in found),
         searched=searched,
         notes=notes,
         settings=_search_settings(found),
-        uuids=frozenset(_settings(found, index).get("uuid", index) for index in found),
+        uuids=frozenset(settings_of(found[index]).get("uuid", index) for index in found),
     )
 
 
@@ -259,14 +262,9 @@ def _mapping(found: Mapping[str, Any], index: str) -> Mapping[str, Any]:
     return mapping
 
 
-def _settings(found: Mapping[str, Any], index: str) -> Mapping[str, Any]:
-    settings: Mapping[str, Any] = found[index].get("settings", {}).get("index", {})
-    return settings
-
-
 def _default_pipeline(found: Mapping[str, Any], index: str) -> str | None:
     """Of somebody else's: one that Tandem installed fuses as its own searches do."""
-    name = (_settings(found, index).get("search") or {}).get("default_pipeline")
+    name = (settings_of(found[index]).get("search") or {}).get("default_pipeline")
     own = own_meta(_mapping(found, index)).get(PIPELINE)
     return name if name not in (None, "", "_none", own) else None
 
@@ -289,7 +287,7 @@ def _refusal(
             "not compare: search them one by one, or point the alias at one."
         )
     for index in sorted(found):
-        settings = _settings(found, index)
+        settings = settings_of(found[index])
         kinds = [kind for _, kind in types_of(_mapping(found, index))]
         if settings and "knn_vector" in kinds and str(settings.get("knn")) != "true":
             return (

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ingest.index.describe import aliases, find_index
 from ingest.index.note import busy, read_note
-from mappings import Generation, IndexRecord, MappingError, read_record
+from mappings import Generation, IndexRecord, MappingError, read_record, settings_of, uuid_in
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -94,13 +94,13 @@ def delete(cluster: Cluster, alias: str, found: Descriptions, planned: Older) ->
 
 
 def _changed(before: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
-    same = before["settings"]["index"]["uuid"] == now["settings"]["index"]["uuid"]
+    same = uuid_in(before) == uuid_in(now)
     return None if same else "it was made anew meanwhile"
 
 
 def created(description: Mapping[str, Any]) -> int:
     """When an index was created, in milliseconds."""
-    return int(description["settings"]["index"]["creation_date"])
+    return int(settings_of(description).get("creation_date", 0))
 
 
 def _obstacle(

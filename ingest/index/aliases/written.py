@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from cluster.error_body import BLOCKS, lifting
 from ingest.errors import BlockedError, IndexRefusedError
 from ingest.index.describe import find_index, kind_of
-from mappings import Fields
+from mappings import Fields, settings_of
 from mappings.existing import is_lost
 
 if TYPE_CHECKING:
@@ -125,8 +125,7 @@ def check_unblocked(name: str, description: Mapping[str, Any], *, writes: bool =
     writes: whether documents are written, which is more than the mapping. What blocks a whole
     cluster stands elsewhere, and is told by the first request that it refuses.
     """
-    settings = description.get("settings", {}).get("index", {})
-    found = settings.get("blocks") or {}
+    found = settings_of(description).get("blocks") or {}
     named = {"index.blocks." + kind for kind, value in found.items() if str(value) == "true"}
     named -= set() if writes else {"index.blocks.write"}
     if held := [each for each in BLOCKS if each.setting in named]:

@@ -15,7 +15,7 @@ from ingest.index.aliases.written import check_unblocked, writable
 from ingest.index.existing.fit import PROMPTS, TEMPLATES, Fit, best_fit
 from ingest.index.existing.sample import Stored, count, random_documents
 from ingest.records import PassageEncoder
-from mappings import EncoderRecord, Fields, IndexRecord, path_of, read_record
+from mappings import EncoderRecord, Fields, IndexRecord, path_of, read_record, settings_of
 from mappings.existing import (
     SAMPLE,
     Roles,
@@ -208,7 +208,7 @@ def _vector_of(
             f"field {found.name!r} of index {index!r} has {found.dimension} dimensions and this "
             f"model gives {dim}, so its vectors are another model's: name that one with `model`."
         )
-    if found.engine and description["settings"]["index"].get("knn") != "true":
+    if found.engine and settings_of(description).get("knn") != "true":
         raise IndexRefusedError(
             f"index {index!r} has index.knn false, which cannot be changed, so its vectors cannot "
             f"be searched: `enrich(cluster, {index!r}, encoder, copy_to={index + '-2'!r}, "

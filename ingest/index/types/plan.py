@@ -14,7 +14,7 @@ from ingest.errors import IndexRefusedError
 from ingest.index.loading import OpenIndex
 from ingest.index.types.infer import infer_types, leaves
 from ingest.records import Document
-from mappings import Fields, Shape
+from mappings import Fields, Shape, settings_of
 from mappings.body import metadata_properties
 from mappings.types import FLAT, field_mapping, stored_types, type_of
 
@@ -78,7 +78,7 @@ def types_in(description: Mapping[str, Any], fields: Fields) -> dict[str, str]:
 
 def _takes_misfits(spec: Mapping[str, Any], description: Mapping[str, Any]) -> bool:
     """Whether the cluster stores what does not fit a field, and finds it nowhere."""
-    of_index = description["settings"]["index"].get("mapping", {}).get("ignore_malformed", False)
+    of_index = settings_of(description).get("mapping", {}).get("ignore_malformed", False)
     return str(spec.get("ignore_malformed", of_index)).lower() == "true"
 
 

@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import Any, Literal
 
 from mappings.pipelines.pipeline import Fusion, is_own, pipeline_body
-from mappings.record import Fields, own_meta
+from mappings.record import Fields, own_meta, settings_of
 
 InputType = Literal["query", "passage"]
 QUERY: InputType = "query"
@@ -156,7 +156,7 @@ def has_own_pipeline(description: Mapping[str, Any]) -> bool:
     description: the index's value in GET /INDEX.
     """
     name = own_meta(description.get("mappings") or {}).get(PIPELINE)
-    found = description["settings"]["index"].get("default_pipeline")
+    found = settings_of(description).get("default_pipeline")
     return isinstance(name, str) and name == found
 
 

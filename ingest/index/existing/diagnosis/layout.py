@@ -10,7 +10,7 @@ from cluster.diagnosis.finding import Finding
 from ingest.errors import IndexRefusedError
 from ingest.index.describe import size
 from ingest.index.existing.diagnosis.index import Index
-from mappings import MappingError
+from mappings import MappingError, replicas_of
 from mappings.existing import graph_memory
 from mappings.quantization import quantization_of
 
@@ -89,7 +89,7 @@ def of_memory(index: Index) -> list[Finding]:
         told = "not known: no formula is published for how its vectors are kept"
         return [Finding(section, name, told, used=False)]
     told = f"{size(found.size)} = {found.formula} ({found.source})"
-    if index.settings is not None and (copies := int(index.settings["number_of_replicas"])):
+    if copies := replicas_of(index.description):
         told += (
             f", and the same for each of {copies} replicas"
             if copies > 1

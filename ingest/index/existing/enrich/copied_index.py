@@ -14,7 +14,7 @@ from ingest.index.loading import OpenIndex, enter, is_live, lease_of, loaded_alr
 from ingest.index.note import Note, busy, mark, meta_with, put_note, read_note
 from ingest.index.open import check_record
 from ingest.records import PassageEncoder
-from mappings import path_of
+from mappings import path_of, settings_of, uuid_in
 from mappings.existing import copied_body
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def open_copy(
             f"the copy {name!r} was begun with the text in {record.fields.text!r} and vectors in "
             f"{record.fields.vector!r}: say the same again, or name another one with `copy_to`."
         )
-    uuid = found["settings"]["index"]["uuid"]
+    uuid = uuid_in(found)
     place = OpenIndex(name, uuid, record.fields, created, token, lease_of(name, token))
     return enter(cluster, place, alias=ready.index, relax=True)
 
@@ -101,13 +101,13 @@ class CopiedIndex:
     @staticmethod
     def must_hold(description: Mapping[str, Any]) -> bool:
         """Whether an index's aliases are to move, and it takes writes meanwhile."""
-        blocks = description["settings"]["index"].get("blocks") or {}
+        blocks = settings_of(description).get("blocks") or {}
         free = not any(blocks.get(kind) == "true" for kind in ("write", "read_only"))
         return free and bool(aliases(description))
 
     def put_final_pipeline(self) -> None:
         """Have documents go through the old index's final pipeline from now on."""
-        settings = self.cluster.get_index(self.old)[self.old]["settings"]["index"]
+        settings = settings_of(self.cluster.get_index(self.old)[self.old])
         if name := settings.get(_PIPELINE):
             with self.cluster.explaining():
                 self.cluster.client.indices.put_settings(

@@ -15,7 +15,7 @@ from ingest.index.existing.sample import count
 from ingest.index.open import check_record
 from ingest.records import PassageEncoder
 from ingest.settings import Writing
-from mappings import IndexRecord, path_of, read_record
+from mappings import IndexRecord, path_of, read_record, settings_of, shards_of
 from mappings.existing import (
     Roles,
     element_of,
@@ -126,12 +126,12 @@ def prepared(cluster: Cluster, name: str, encoder: PassageEncoder, wanted: Wante
     index, description, _ = found
     if not wanted.copy_to:
         check_unblocked(index, description)
-    mapping, settings = description["mappings"], description["settings"]["index"]
+    mapping, settings = description["mappings"], settings_of(description)
     hindered = _of_source(index, mapping, settings)
     if not wanted.copy_to:
         _check_in_place(cluster, index, description, hindered)
     notes = (*_not_copied(index, mapping), *_of_stream(description))
-    shards = int(settings["number_of_shards"])
+    shards = shards_of(description) or 1
     types = resolved(mapping)
     if record := read_record(mapping, index):
         if not (hindered and record.adopted):

@@ -36,6 +36,7 @@ from mappings import (
     read_record,
     read_search,
     search_pipeline_body,
+    settings_of,
 )
 from mappings.existing import element_of
 from tandem.base.arguments import checked_arguments
@@ -108,7 +109,7 @@ def _target(
             f"the service at {service.url} encodes by {service.model} (fingerprint "
             f"{service.fingerprint}): start a service with the index's model."
         )
-    _check_free(concrete, description["settings"]["index"], name)
+    _check_free(concrete, settings_of(description), name)
     settings = read_search(mapping, concrete)
     return concrete, record, (settings and settings.fusion) or Fusion()
 
