@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from cluster.client.shards import SHARD_CURE, shard_reason, silence
+from cluster.client.shards import shard_reason
 from cluster.error_body import reason_of
 from cluster.errors import AccessError
 from ingest.errors import IncompleteError, IndexRefusedError
@@ -20,13 +20,12 @@ from ingest.run.removal.stored import census, passages, without_vector
 from ingest.write import updates
 from ingest.write.client import FIRST_PAUSE, IndexClient, TransientError
 from ingest.write.refresh import FIRST_LOOK, PATIENCE
+from ingest.write.whole import check_whole
 from mappings import path_of
 
 if TYPE_CHECKING:
     from cluster import Cluster
 
-# What a cluster says (HTTP 503) of an index none of whose shards is there.
-_NO_SHARD = "all shards failed"
 _MANY = 1_000_000
 # Passages that a sentence names.
 _NAMED = 3
@@ -63,7 +62,7 @@ def rehearse(client: IndexClient, index: OpenIndex, *, merges: bool, prunes: boo
     A missing permission is told at once. Raises AccessError, OutageError, and IndexRefusedError for
     an index of which a part is missing, or an ingest pipeline of its.
     """
-    _check_whole(client, index)
+    check_whole(client)
     if index.pipelines:
         _check_pipelines(client, index)
     census(client, index.fields)
@@ -76,19 +75,6 @@ def rehearse(client: IndexClient, index: OpenIndex, *, merges: bool, prunes: boo
         for _ in passages(client, index.fields):
             break
         updates.delete(client, [Version(f"rehearsal-{index.token}", 0, 1, None)])
-
-
-def _check_whole(client: IndexClient, index: OpenIndex) -> None:
-    try:
-        missing = silence(client.once("POST", path_of(index.name, "_count")))
-    except TransientError as error:
-        # Else the cluster is busy, and is asked again.
-        missing = str(error) if _NO_SHARD in str(error) else None
-    if missing:
-        raise IndexRefusedError(
-            f"index {index.name!r} is incomplete ({missing}), so not all documents could be "
-            f"written there: {SHARD_CURE}; run the same command again once the index is whole."
-        )
 
 
 def _check_pipelines(client: IndexClient, index: OpenIndex) -> None:

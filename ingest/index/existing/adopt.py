@@ -15,6 +15,9 @@ from ingest.index.aliases.written import check_unblocked, writable
 from ingest.index.existing.fit import PROMPTS, TEMPLATES, Fit, best_fit
 from ingest.index.existing.sample import Stored, count, random_documents
 from ingest.records import PassageEncoder
+from ingest.settings import Writing
+from ingest.write.client import IndexClient
+from ingest.write.whole import check_whole
 from mappings import EncoderRecord, Fields, IndexRecord, path_of, read_record, settings_of
 from mappings.existing import (
     SAMPLE,
@@ -95,6 +98,7 @@ def adopt_index(
     types = resolved(description["mappings"])
     if not dry_run:
         require(cluster, "adopt", index)
+    check_whole(IndexClient(cluster, index, None, Writing().max_outage))
     vector = _vector_of(index, description, vector_field, encoder.dim)
     fields, notes = fields_of(cluster, index, description["mappings"], roles or Roles())
     fields = replace(fields, vector=vector.name)

@@ -21,6 +21,7 @@ from ingest.settings import Writing
 from ingest.write import updates
 from ingest.write.client import IndexClient
 from ingest.write.refresh import refresh
+from ingest.write.whole import check_whole
 from mappings import Fields
 from tandem.base.arguments import as_texts, checked_arguments
 
@@ -83,6 +84,7 @@ def remove(
     name, fields = _index(cluster, index)
     require(cluster, "remove", name)
     client = IndexClient(cluster, name, None, Writing().max_outage)
+    check_whole(client)
     with closing(sqlite3.connect("")) as database:
         try:
             listing = Listing(database)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ingest import IndexRefusedError, OutageError, Writing
+from ingest import IndexRefusedError, OutageError, Writing, adopt_index, enrich, remove
 from ingest.index.open import open_index
 from ingest.run import finish
 from ingest.write import refresh
@@ -14,6 +14,7 @@ from tests.support.commands import tandem
 from tests.support.loads import documents, ingested, settings_of
 from tests.support.red import partly_red, red
 from tests.support.searches import corpus, encoder
+from tests.support.stubs import StubEncoder
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +58,33 @@ def test_a_load_is_refused_before_anything_is_encoded(opensearch, part, none):
             ingested(documents(5), cluster=opensearch, index=name, encoder=by)
         assert by.encoded == []
         assert settings_of(opensearch, name).get("refresh_interval") is None
+
+
+@pytest.fixture
+def others(opensearch, index_name):
+    """An index of others' with its only shard on no node."""
+    vector = {"type": "knn_vector", "dimension": 8, "method": {"name": "hnsw", "engine": "lucene"}}
+    body = {
+        "settings": {"index": {"knn": True, "routing.allocation.require._name": "nobody"}},
+        "mappings": {"properties": {"body": {"type": "text"}, "body_vector": vector}},
+    }
+    here = {"wait_for_active_shards": "0"}
+    opensearch.client.indices.create(index=index_name, body=body, params=here)
+    return index_name
+
+
+def test_what_reads_and_writes_is_refused_before_it_begins(opensearch, part, others):
+    by = encoder()
+    for work in (
+        lambda: remove(opensearch, part, ids=["d1"]),
+        lambda: enrich(opensearch, part, by),
+        lambda: enrich(opensearch, others, by, text_field="body", vector_field="other"),
+        lambda: adopt_index(opensearch, others, StubEncoder(), vector_field="body_vector"),
+    ):
+        with pytest.raises(IndexRefusedError, match=r"is incomplete \(.*shards.*run the same"):
+            work()
+    assert by.encoded == []
+    assert "other" not in opensearch.client.indices.get_mapping(index=others)[others]["mappings"]
 
 
 def test_the_end_of_a_load_waits_for_shards_that_are_away(opensearch, part, monkeypatch):

@@ -11,14 +11,12 @@ from cluster.client.shards import silent_shards
 from cluster.errors import MissingRightError, UnreachableError
 from ingest.index.describe import find_index
 from ingest.index.existing.adopt import fields_of
+from ingest.write.whole import NO_SHARD
 from mappings import Fields, IndexRecord, path_of, read_record
 from mappings.existing import Roles, VectorField, has_vector, resolved, vectors
 
 if TYPE_CHECKING:
     from cluster import Cluster
-
-# What a cluster says (HTTP 503) of an index none of whose shards is there.
-_NO_SHARD = "all shards failed"
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,7 @@ class Index:
         try:
             found = self._count(None)
         except UnreachableError as error:
-            if _NO_SHARD not in str(error):
+            if NO_SHARD not in str(error):
                 raise
             return 0, 1, 1
         return (int(found["count"]), *silent_shards(found))

@@ -19,6 +19,7 @@ from ingest.index.note import RUNNING
 from ingest.read.rejects import RejectsFile
 from ingest.records import PassageEncoder
 from ingest.write.client import IndexClient
+from ingest.write.whole import check_whole
 from tandem.base.arguments import checked_arguments
 
 if TYPE_CHECKING:
@@ -58,6 +59,7 @@ def enrich(
     kept = RejectsFile(wanted.rejects or Path(f"{place}.rejects"))
     kept.check()
     client = IndexClient(cluster, ready.index, None, wanted.writing.max_outage)
+    check_whole(client)
     begun = Enrichment(place, fields.text, fields.vector, notes=ready.notes)
     counts = Counts(begun, [client], kept, on_progress or (lambda report: None))
     try:
