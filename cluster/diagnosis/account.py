@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from msgspec import Struct
 
 from cluster.connection import Cluster
 from cluster.diagnosis.finding import Finding, ask
@@ -20,6 +19,12 @@ _PAGES = {
 }
 
 
+class _Who(Struct):
+    user_name: str | None = None
+    username: str | None = None
+    roles: list[str] | None = None
+
+
 def of_account(cluster: Cluster, index: str | None = None) -> list[Finding]:
     """Our name and roles; for an index or alias, be it there or not, what we may do.
 
@@ -28,13 +33,13 @@ def of_account(cluster: Cluster, index: str | None = None) -> list[Finding]:
     try:
         who = _account(cluster)
     except AccessError as error:
-        who, said = {}, f"not shown to us ({error})"
+        said = f"not shown to us ({error})"
     else:
         if who is None:
             free = "none: whoever reaches the cluster may do everything there"
             return [Finding(_SECTION, "accounts", free)]
-        name = who.get("user_name") or who.get("username")
-        named = ", ".join(sorted(map(str, who.get("roles") or ()))) or "no role"
+        name = who.user_name or who.username
+        named = ", ".join(sorted(who.roles or ())) or "no role"
         said = f"user {name!r} with {named}"
     if index is None:
         told = f"{said}; give `index` to see what that allows for one"
@@ -42,15 +47,14 @@ def of_account(cluster: Cluster, index: str | None = None) -> list[Finding]:
     return [Finding(_SECTION, "account", said), *_allowed(cluster, index)]
 
 
-def _account(cluster: Cluster) -> Mapping[str, Any] | None:
+def _account(cluster: Cluster) -> _Who | None:
     """What the cluster says of us; None where it knows no accounts. AccessError, Unreachable."""
     try:
-        found: Mapping[str, Any] = ask(cluster, _PAGES[cluster.capabilities.distribution])
+        return ask(cluster, _PAGES[cluster.capabilities.distribution], _Who)
     except (AccessError, UnreachableError):
         raise
     except ClusterError:
         return None
-    return found
 
 
 def _allowed(cluster: Cluster, index: str) -> list[Finding]:

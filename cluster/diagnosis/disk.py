@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
+
 from cluster.connection import Cluster
 from cluster.diagnosis.finding import Finding, ask
 
@@ -55,11 +57,30 @@ def _bytes(said: str) -> int | None:
     return round(float(found[1]) * _UNITS[found[2]]) if found else None
 
 
+class _Disk(Struct, frozen=True):
+    total_in_bytes: int = 0
+    available_in_bytes: int = 0
+
+
+class _Fs(Struct, frozen=True):
+    total: _Disk = _Disk()
+
+
+class _Node(Struct, frozen=True):
+    name: str = ""
+    fs: _Fs = _Fs()
+
+
+class _Stats(Struct, frozen=True):
+    nodes: dict[str, _Node] = {}
+
+
 def of_disk(cluster: Cluster) -> list[Finding]:
     """A finding for each node's disk: free bytes, and what the first watermark below them stops."""
     answer = ask(
         cluster,
         "/_cluster/settings",
+        dict[str, dict[str, Any]],
         include_defaults="true",
         flat_settings="true",
         filter_path=f"*.{_ALLOCATION}*,*.indices.merge.disk*",
@@ -67,16 +88,17 @@ def of_disk(cluster: Cluster) -> list[Finding]:
     settings: dict[str, Any] = {}
     for kind in ("defaults", "persistent", "transient"):
         settings |= answer.get(kind) or {}
-    stats = ask(cluster, "/_nodes/stats/fs", filter_path="nodes.*.name,nodes.*.fs.total")
+    wanted = "nodes.*.name,nodes.*.fs.total"
+    nodes = ask(cluster, "/_nodes/stats/fs", _Stats, filter_path=wanted).nodes.values()
     return [
-        _of_node(str(node.get("name")), node["fs"]["total"], settings)
-        for node in (stats.get("nodes") or {}).values()
-        if (node.get("fs") or {}).get("total", {}).get("total_in_bytes")
+        _of_node(each.name, each.fs.total, settings)
+        for each in nodes
+        if each.fs.total.total_in_bytes
     ]
 
 
-def _of_node(name: str, disk: Mapping[str, Any], settings: Mapping[str, Any]) -> Finding:
-    total, free = int(disk["total_in_bytes"]), int(disk["available_in_bytes"])
+def _of_node(name: str, disk: _Disk, settings: Mapping[str, Any]) -> Finding:
+    total, free = disk.total_in_bytes, disk.available_in_bytes
     value = f"{free / 1e9:,.1f} GB free of {total / 1e9:,.1f} GB on {name}"
     watched = str(settings.get(f"{_ALLOCATION}.threshold_enabled", "true")) == "true"
     for mark in WATERMARKS:

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
+
+import msgspec
 
 from cluster.connection import Cluster
-from cluster.errors import MissingRightError
+from cluster.errors import MissingRightError, UnreachableError
 from tandem.base.errors import TandemError
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -32,10 +36,22 @@ class Finding:
         return self.needed and self.cure is not None
 
 
-def ask(cluster: Cluster, path: str, method: str = "GET", **params: Any) -> Any:
-    """An answer of the cluster; raises ClusterError."""
+def ask(cluster: Cluster, path: str, kind: type[T], **params: Any) -> T:
+    """What GET path answers, as the kind of thing that is read of it; raises ClusterError.
+
+    It is an UnreachableError where the answer is of another kind: no cluster gave it.
+    """
     with cluster.explaining():
-        return cluster.client.transport.perform_request(method, path, params=params)
+        answer = cluster.client.transport.perform_request("GET", path, params=params)
+        return as_kind(path, answer, kind)
+
+
+def as_kind(path: str, answer: object, kind: type[T]) -> T:
+    """An answer as the kind of thing that is read of it; UnreachableError where it is another."""
+    try:
+        return msgspec.convert(answer, kind, strict=False)
+    except msgspec.ValidationError as error:
+        raise UnreachableError(f"GET {path} is not answered as a cluster does ({error})") from None
 
 
 def seen(section: str, name: str, look: Callable[[], list[Finding]]) -> list[Finding]:
@@ -46,7 +62,4 @@ def seen(section: str, name: str, look: Callable[[], list[Finding]]) -> list[Fin
         hidden = f"not seen: {' and '.join(error.permissions)} is not permitted to this user"
     except TandemError as error:
         hidden = f"not seen: {error}"
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
-        # What answers there is asked much, and must not end the report by one strange answer.
-        hidden = f"not seen: the answer is not the one that is asked for ({error!r:.100})"
     return [Finding(section, name, hidden, used=False)]

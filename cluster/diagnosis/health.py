@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+
+from msgspec import Struct, field
 
 from cluster.client.shards import SHARD_CURE
 from cluster.connection import Cluster
@@ -19,6 +20,48 @@ _NAMES = 5
 _SECTION = "cluster"
 # The number of the block of an index that is closed.
 _CLOSED = "4"
+
+
+class _Health(Struct):
+    status: str
+    number_of_nodes: int = 0
+    active_shards: int = 0
+    unassigned_shards: int = 0
+    number_of_pending_tasks: int = 0
+
+
+class _Row(Struct):
+    index: str
+
+
+class _Block(Struct):
+    description: str = ""
+
+
+class _Blocks(Struct, frozen=True):
+    whole: dict[str, _Block] = field(default_factory=dict, name="global")
+    indices: dict[str, dict[str, _Block]] = {}
+
+
+class _State(Struct):
+    blocks: _Blocks = _Blocks()
+
+
+class _Breaker(Struct):
+    tripped: int = 0
+
+
+class _Node(Struct):
+    name: str = ""
+    breakers: dict[str, _Breaker] = {}
+
+
+class _Stats(Struct):
+    nodes: dict[str, _Node] = {}
+
+
+class _KnnStats(Struct):
+    circuit_breaker_triggered: bool
 
 
 def of_cluster(cluster: Cluster, index: str | None = None) -> list[Finding]:
@@ -64,11 +107,10 @@ def _fusion(cluster: Cluster) -> str:
 
 
 def _health(cluster: Cluster) -> list[Finding]:
-    found = ask(cluster, "/_cluster/health")
-    status, away = found.get("status"), int(found.get("unassigned_shards", 0))
-    nodes = int(found.get("number_of_nodes", 0))
-    value = f"{status}, {nodes} node{'s' * (nodes != 1)}, {found.get('active_shards')} shards"
-    if waiting := int(found.get("number_of_pending_tasks", 0)):
+    found = ask(cluster, "/_cluster/health", _Health)
+    status, away, nodes = found.status, found.unassigned_shards, found.number_of_nodes
+    value = f"{status}, {nodes} node{'s' * (nodes != 1)}, {found.active_shards} shards"
+    if waiting := found.number_of_pending_tasks:
         value += f", {waiting} tasks pending"
     rows = [Finding(_SECTION, "health", value + (f", {away} without a node" if away else ""))]
     return [*rows, *_shards(cluster, red=status == "red")]
@@ -77,8 +119,8 @@ def _health(cluster: Cluster) -> list[Finding]:
 def _shards(cluster: Cluster, *, red: bool) -> list[Finding]:
     """Whether every index has all its shards."""
     params = {"health": "red", "format": "json", "h": "index", "expand_wildcards": "all"}
-    rows = ask(cluster, "/_cat/indices", **params) if red else []
-    names = sorted(str(row.get("index")) for row in rows)
+    rows = ask(cluster, "/_cat/indices", list[_Row], **params) if red else []
+    names = sorted(row.index for row in rows)
     if not names:
         return [Finding(_SECTION, "shards", "all there")]
     told = f"missing of {some(names)}: searches there are incomplete"
@@ -93,13 +135,13 @@ def some(names: list[str]) -> str:
 
 
 def _blocks(cluster: Cluster) -> list[Finding]:
-    blocks = ask(cluster, "/_cluster/state/blocks").get("blocks") or {}
+    blocks = ask(cluster, "/_cluster/state/blocks", _State).blocks
     rows = [
         Finding(_SECTION, "block", f"of the whole cluster: {what}", _cure_of(number))
-        for number, what in _described(blocks.get("global") or {})
+        for number, what in _described(blocks.whole)
     ]
     of_index: dict[tuple[str, str], list[str]] = {}
-    for name, each in sorted((blocks.get("indices") or {}).items()):
+    for name, each in sorted(blocks.indices.items()):
         for block in _described(each):
             of_index.setdefault(block, []).append(name)
     rows += [
@@ -110,9 +152,9 @@ def _blocks(cluster: Cluster) -> list[Finding]:
     return rows or [Finding(_SECTION, "blocks", "none, of the cluster or an index")]
 
 
-def _described(blocks: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _described(blocks: Mapping[str, _Block]) -> Iterator[tuple[str, str]]:
     """(number, what the cluster calls it)."""
-    return ((number, str(each.get("description", number))) for number, each in blocks.items())
+    return ((number, each.description or number) for number, each in blocks.items())
 
 
 def _cure_of(number: str) -> str:
@@ -124,12 +166,12 @@ def _cure_of(number: str) -> str:
 def _breakers(cluster: Cluster) -> list[Finding]:
     """Breakers of memory, those that have tripped since each node began, and k-NN's own."""
     path, wanted = "/_nodes/stats/breaker", "nodes.*.name,nodes.*.breakers"
-    nodes = ask(cluster, path, filter_path=wanted).get("nodes") or {}
+    nodes = ask(cluster, path, _Stats, filter_path=wanted).nodes
     tripped = [
-        f"{name} on {node.get('name')} {breaker['tripped']:,} times"
+        f"{name} on {node.name} {breaker.tripped:,} times"
         for node in nodes.values()
-        for name, breaker in (node.get("breakers") or {}).items()
-        if breaker.get("tripped")
+        for name, breaker in node.breakers.items()
+        if breaker.tripped
     ]
     told = f"tripped since the start: {some(tripped)}" if tripped else "none has tripped"
     lean = "give the nodes more memory, or send less at once with `in_flight`" if tripped else None
@@ -142,8 +184,8 @@ def _breakers(cluster: Cluster) -> list[Finding]:
 
 def _knn_breaker(cluster: Cluster) -> list[Finding]:
     """Of native graphs in memory: while it is open no vector of faiss is indexed."""
-    found = ask(cluster, "/_plugins/_knn/stats/circuit_breaker_triggered")
-    if not found.get("circuit_breaker_triggered"):
+    path = "/_plugins/_knn/stats/circuit_breaker_triggered"
+    if not ask(cluster, path, _KnnStats).circuit_breaker_triggered:
         return [Finding(_SECTION, "k-NN circuit breaker", "closed")]
     cure = "give the nodes more memory, or raise knn.memory.circuit_breaker.limit"
     return [Finding(_SECTION, "k-NN circuit breaker", "open: no vectors are taken", cure)]

@@ -13,11 +13,53 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
+from msgspec import Struct
+
 from cluster.connection import Cluster
-from cluster.diagnosis.finding import Finding, ask, seen
+from cluster.diagnosis.finding import Finding, T, as_kind, ask, seen
 
 # As an alias's load calls its indexes.
 _GENERATION = "-20260101000000"
+
+
+_Body = dict[str, Any]
+
+
+class _Composable(Struct):
+    index_patterns: list[str]
+    priority: int | None = None
+    template: _Body | None = None
+    composed_of: list[str] | None = None
+    data_stream: _Body | None = None
+
+
+class _NamedComposable(Struct):
+    name: str
+    index_template: _Composable
+
+
+class _Composables(Struct):
+    index_templates: list[_NamedComposable] = []
+
+
+class _Component(Struct):
+    template: _Body | None = None
+
+
+class _NamedComponent(Struct):
+    component_template: _Component
+
+
+class _Components(Struct):
+    component_templates: list[_NamedComponent] = []
+
+
+class _Older(Struct):
+    index_patterns: list[str]
+    order: int | None = None
+    settings: _Body = {}
+    mappings: _Body = {}
+    aliases: _Body = {}
 
 
 @dataclass(frozen=True)
@@ -44,7 +86,7 @@ def of_templates(cluster: Cluster, section: str, index: str | None = None) -> li
 
     index: None for those that touch every index. Raises ClusterError.
     """
-    every = [*_composable(cluster), *_older(cluster)]
+    every = [*_composables(cluster), *_olders(cluster)]
     names = [index] if index is None else [index, index + _GENERATION]
     found = {
         (each.kind, each.name): (each, name) for name in names for each in _holding(every, name)
@@ -56,19 +98,19 @@ def of_templates(cluster: Cluster, section: str, index: str | None = None) -> li
     return [row for each, name in found.values() for row in _told(cluster, section, each, name)]
 
 
-def _composable(cluster: Cluster) -> Iterator[_Template]:
-    for found in ask(cluster, "/_index_template").get("index_templates") or ():
-        each = found["index_template"]
-        patterns, rank = tuple(each["index_patterns"]), int(each.get("priority") or 0)
-        body, of = each.get("template") or {}, tuple(each.get("composed_of") or ())
-        yield _Template(found["name"], "template", patterns, rank, "data_stream" in each, body, of)
+def _composables(cluster: Cluster) -> Iterator[_Template]:
+    for found in ask(cluster, "/_index_template", _Composables).index_templates:
+        each = found.index_template
+        patterns, of = tuple(each.index_patterns), tuple(each.composed_of or ())
+        streams, rank = each.data_stream is not None, each.priority or 0
+        yield _Template(found.name, "template", patterns, rank, streams, each.template or {}, of)
 
 
-def _component(cluster: Cluster, name: str) -> Mapping[str, Any]:
+def _component_of(cluster: Cluster, name: str) -> Mapping[str, Any]:
     """What a component sets, nothing where it is not there."""
-    found = _defined(cluster, f"/_component_template/{quote(name, safe='')}") or {}
-    parts = found.get("component_templates") or ()
-    return next((each["component_template"].get("template") or {} for each in parts), {})
+    found = _defined(cluster, f"/_component_template/{quote(name, safe='')}", _Components)
+    parts = found.component_templates if found else ()
+    return next((each.component_template.template or {} for each in parts), {})
 
 
 def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,10 +124,11 @@ def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
     return {**below, **above, **over}
 
 
-def _older(cluster: Cluster) -> Iterator[_Template]:
-    for name, each in ask(cluster, "/_template").items():
-        patterns, rank = tuple(each["index_patterns"]), int(each.get("order") or 0)
-        yield _Template(name, "legacy template", patterns, rank, False, each)
+def _olders(cluster: Cluster) -> Iterator[_Template]:
+    for name, each in ask(cluster, "/_template", dict[str, _Older]).items():
+        body = {"settings": each.settings, "mappings": each.mappings, "aliases": each.aliases}
+        patterns = tuple(each.index_patterns)
+        yield _Template(name, "legacy template", patterns, each.order or 0, False, body)
 
 
 def _holding(every: list[_Template], index: str | None) -> list[_Template]:
@@ -101,7 +144,7 @@ def _told(
     """What a template does to an index, and to its documents."""
     body: Mapping[str, Any] = {}
     for component in template.components:
-        body = _merged(body, _component(cluster, component))
+        body = _merged(body, _component_of(cluster, component))
     body = _merged(body, template.body)
     settings = (body.get("settings") or {}).get("index") or {}
     what = [*sorted(_leaves(settings)), *_of_mappings(body.get("mappings") or {})]
@@ -155,7 +198,8 @@ def _pipeline(cluster: Cluster, section: str, label: str, name: str) -> list[Fin
     """One pipeline: what its processors are, or that it is not there."""
     of_searches = label == "default search pipeline"
     kind = "search" if of_searches else "ingest"
-    found = (_defined(cluster, f"/_{kind}/pipeline/{quote(name, safe='')}") or {}).get(name)
+    path = f"/_{kind}/pipeline/{quote(name, safe='')}"
+    found = (_defined(cluster, path, dict[str, dict[str, Any]]) or {}).get(name)
     if found is None:
         what = "no search" if of_searches else "no document"
         cure = f"make the pipeline {name!r}, or take it out of the settings that name it"
@@ -167,16 +211,15 @@ def _pipeline(cluster: Cluster, section: str, label: str, name: str) -> list[Fin
     return [Finding(section, label, told, cure, needed=False)]
 
 
-def _defined(cluster: Cluster, path: str) -> Mapping[str, Any] | None:
+def _defined(cluster: Cluster, path: str, kind: type[T]) -> T | None:
     """What is defined there, None where nothing is; raises ClusterError."""
     from opensearchpy.exceptions import NotFoundError
 
     with cluster.explaining():
         try:
-            found: Mapping[str, Any] = cluster.client.transport.perform_request("GET", path)
+            return as_kind(path, cluster.client.transport.perform_request("GET", path), kind)
         except NotFoundError:
             return None
-    return found
 
 
 def _processors(pipeline: Mapping[str, Any]) -> Iterator[str]:

@@ -40,7 +40,8 @@ def blocked(cluster, setting, *names):
         if setting.startswith("cluster."):
             client.cluster.put_settings(body={"persistent": {setting: value}})
         for name in names if setting.startswith("index.") else ():
-            client.indices.put_settings(index=name, body={setting: value})
+            if client.indices.exists(index=name):
+                client.indices.put_settings(index=name, body={setting: value})
 
     put(True)
     try:
@@ -59,8 +60,8 @@ def indexes(either, index_name):
     return ours, theirs
 
 
-def commands(cluster, ours, theirs, encoder):
-    """What changes something, by name; what goes on in spite of a block comes last."""
+def commands(cluster, ours, theirs, encoder, *, full):
+    """What changes something, by name; full: under the block of a full disk."""
     return {
         "ingest": lambda: ingested(documents(8), cluster=cluster, index=ours, encoder=encoder),
         "enrich": lambda: enrich(
@@ -68,7 +69,8 @@ def commands(cluster, ours, theirs, encoder):
         ),
         "remove": lambda: remove(cluster, ours, ids=["d1"]),
         "adopt": lambda: adopt_index(cluster, theirs, encoder, vector_field="body_vector"),
-        "switch": lambda: switch_alias(cluster, f"{ours}-alias", ours),
+        # Elasticsearch lets an alias move on a full disk, and OpenSearch does not.
+        **({} if full else {"switch": lambda: switch_alias(cluster, f"{ours}-alias", ours)}),
         "delete": lambda: delete_index(cluster, ours, with_alias=f"{ours}-alias"),
     }
 
@@ -77,11 +79,12 @@ def commands(cluster, ours, theirs, encoder):
 def test_each_command_tells_the_block_and_does_nothing_by_half(either, indexes, setting):
     ours, theirs = indexes
     encoder, searcher = StubEncoder(), StubEncoder()
+    full = setting.endswith("allow_delete")
     names = [ours, theirs]
     before = {name: stored(either, name) for name in names}
     mappings = either.client.indices.get_mapping(index=",".join(names))
     with blocked(either, setting, *names):
-        for command, run in commands(either, ours, theirs, encoder).items():
+        for command, run in commands(either, ours, theirs, encoder, full=full).items():
             if command in ALLOWED[setting]:
                 continue
             with pytest.raises(TandemError) as caught:
@@ -89,8 +92,9 @@ def test_each_command_tells_the_block_and_does_nothing_by_half(either, indexes, 
             said = str(caught.value)
             assert "\n" not in said
             assert f'{{"{setting}": null}}' in said, (command, said)
-            assert ("free disk space" in said) == setting.endswith("allow_delete")
-            if command in ("ingest", "enrich"):
+            assert ("free disk space" in said) == full
+            # A cluster's block is told by what it refuses first, which may be a load's first batch.
+            if command in ("ingest", "enrich") and setting.startswith("index."):
                 assert encoder.encoded == [], command
         assert {name: stored(either, name) for name in names} == before
         assert either.client.indices.get_mapping(index=",".join(names)) == mappings
@@ -99,7 +103,7 @@ def test_each_command_tells_the_block_and_does_nothing_by_half(either, indexes, 
             assert len(found.search("question", mode="hybrid", k=3)) == 3
         assert ours in {each["index"] for each in list_indexes(either, f"{ours}*")}
         assert describe_index(either, ours)["documents"] == 5
-        for command, run in commands(either, ours, theirs, encoder).items():
+        for command, run in commands(either, ours, theirs, encoder, full=full).items():
             if command in ALLOWED[setting]:
                 run()
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from cluster import Cluster
 from cluster.diagnosis.finding import Finding, ask, seen
 from cluster.errors import ClusterError
@@ -21,7 +23,7 @@ def of_pipelines(cluster: Cluster) -> list[Finding]:
 
 def _found(cluster: Cluster) -> list[Finding]:
     # Where a cluster has none, OpenSearch says 404.
-    stored = ask(cluster, "/_ingest/pipeline", ignore=404)
+    stored = ask(cluster, "/_ingest/pipeline", dict[str, dict[str, Any]], ignore=404)
     names = sorted(name for name, each in stored.items() if read_ingest_pipeline(each))
     return [_of(cluster, name) for name in names] or [Finding(_SECTION, _NAME, "none", used=False)]
 
