@@ -56,9 +56,7 @@ def _passages(index: Index, documents: int) -> Iterator[Finding]:
         told = "one vector a document; what belongs together is not recorded"
         yield Finding(index.section, name, told, used=False)
         return
-    # Of an index of which a part is away, that may be each text's first passage.
-    each = f", {count / of:.1f} each" if of else ""
-    yield Finding(index.section, name, f"{count:,} of {of:,} texts{each}")
+    yield Finding(index.section, name, f"{count:,} of {of:,} texts, {count / of:.1f} each")
 
 
 def of_load(index: Index) -> list[Finding]:

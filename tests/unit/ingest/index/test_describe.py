@@ -38,7 +38,7 @@ def test_settings_that_are_not_told_are_not_known():
         assert row["missing_shards"] == 0
         assert "replica" not in rows["memory of its graph"]
         assert rows["memory of its graph"].startswith("528 bytes = ")
-        assert rows["passages"] == "3 of 0 texts"
+        assert rows["passages"] == "3 of 1 texts, 3.0 each"
         assert (target.shards, target.replicas) == ({"books": 1}, 0)
 
 
