@@ -10,9 +10,9 @@ import numpy as np
 
 from cluster.diagnosis.rights import require
 from cluster.errors import MissingIndexError
-from ingest.errors import IndexRefusedError, OtherPromptError
+from ingest.errors import IndexRefusedError
 from ingest.index.aliases.written import check_unblocked, writable
-from ingest.index.existing.fit import PROMPTS, TEMPLATES, Fit, best_fit
+from ingest.index.existing.fit import TEMPLATES, Fit, best_fit, check_fit
 from ingest.index.existing.sample import Stored, count, random_documents
 from ingest.records import PassageEncoder
 from ingest.settings import Writing
@@ -107,7 +107,7 @@ def adopt_index(
     counts = _counts(cluster, index, fields)
     _check_sample(index, fields, sample, vector)
     fit = best_fit(encoder, sample, template)
-    _check_fit(index, encoder, fit)
+    check_fit(index, encoder, fit)
     if record:
         fields = replace(record.fields, text=fields.text, title=fields.title, vector=fields.vector)
     else:
@@ -259,26 +259,6 @@ def _check_sample(index: str, fields: Fields, sample: list[Stored], vector: Vect
             f"vectors of length {min(lengths):.3g} to {max(lengths):.3g}, which rank as the cosine "
             "does only where all have length 1: ingest its documents into a new index."
         )
-
-
-def _check_fit(index: str, encoder: PassageEncoder, fit: Fit) -> None:
-    """Raise IndexRefusedError unless the vectors are the encoder's, as it is."""
-    if fit.mixed:
-        raise IndexRefusedError(
-            f"index {index!r} holds vectors of {encoder.name} and others: {fit.fitting} of "
-            f"{fit.sampled} documents that were encoded again have theirs (cosine "
-            f"{fit.cosine:.3f}) and {fit.sampled - fit.fitting} do not, so ingest its documents "
-            "into a new index."
-        )
-    if not fit.fits:
-        raise IndexRefusedError(
-            f"{encoder.name} did not make the vectors of index {index!r}: {fit.sampled} documents "
-            f"that were encoded again have a cosine of {fit.cosine:.3f} to what is stored, and the "
-            "same model would give about 1; name another `model`, or what was encoded with "
-            "`template`."
-        )
-    if fit.prompt:
-        raise OtherPromptError(index, fit.cosine, fit.prompt, PROMPTS[fit.prompt])
 
 
 def _untitled(fit: Fit, sample: list[Stored]) -> bool:

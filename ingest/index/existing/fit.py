@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ingest.errors import IndexRefusedError, OtherPromptError
 from ingest.index.existing.sample import Stored
 from ingest.read.template import Template
 from ingest.records import PassageEncoder
@@ -126,3 +127,23 @@ def _cosine(made: Vector, stored: Vector, dim: int) -> float:
     if isinstance(one, VectorFault) or isinstance(other, VectorFault):
         return 0.0
     return cosine(one, other)
+
+
+def check_fit(index: str, encoder: PassageEncoder, fit: Fit) -> None:
+    """Raise IndexRefusedError unless the vectors are the encoder's, as it is."""
+    if fit.mixed:
+        raise IndexRefusedError(
+            f"index {index!r} holds vectors of {encoder.name} and others: {fit.fitting} of "
+            f"{fit.sampled} documents that were encoded again have theirs (cosine "
+            f"{fit.cosine:.3f}) and {fit.sampled - fit.fitting} do not, so ingest its documents "
+            "into a new index."
+        )
+    if not fit.fits:
+        raise IndexRefusedError(
+            f"{encoder.name} did not make the vectors of index {index!r}: {fit.sampled} documents "
+            f"that were encoded again have a cosine of {fit.cosine:.3f} to what is stored, and the "
+            "same model would give about 1; name another `model`, or what was encoded with "
+            "`template`."
+        )
+    if fit.prompt:
+        raise OtherPromptError(index, fit.cosine, fit.prompt, PROMPTS[fit.prompt])
