@@ -11,13 +11,9 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
-import json
 import os
 import re
-import signal
 import statistics
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -33,34 +29,10 @@ from bench.support.report import verdict
 from cluster import Cluster, connect
 from encoder import Encoder
 from query import Searcher
+from tests.servers.served import MODEL, Served
 
-MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 CALLERS = 64
 SHARE, SEARCH_MS, GROWTH = 0.6, 3.0, 1.1
-
-
-@contextlib.contextmanager
-def served(url: str) -> Iterator[tuple[str, int]]:
-    """Address and process id of a service of its own."""
-    words = ["serve", "--port", "0", "--index", EXAMPLES, "--url", url]
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tandem", *words], stderr=subprocess.PIPE, text=True
-    )
-    assert process.stderr
-    for line in process.stderr:
-        if "listens at" in line:
-            break
-    else:
-        raise SystemExit("the service did not start.")
-    with open(os.devnull, "w") as nowhere:
-        # Its log would fill the pipe.
-        drain = subprocess.Popen(["cat"], stdin=process.stderr, stdout=nowhere)
-        try:
-            yield line.split()[-1], process.pid
-        finally:
-            process.send_signal(signal.SIGTERM)
-            process.wait(timeout=60)
-            drain.wait(timeout=60)
 
 
 async def _caller(address: tuple[str, int], requests: Iterator[bytes], found: Counter[int]) -> None:
@@ -188,12 +160,13 @@ def main() -> None:
     with connect() as cluster:
         encoder = Encoder.load(MODEL)
         load_examples(cluster, encoder)
-        with served(cluster.url) as (url, process):
-            print(json.dumps(httpx.get(f"{url}/healthz").json()))
-            embeddings(url, given.peer, encoder, texts, given.rounds)
-            searches(cluster, url, encoder, texts[:500])
+        home = {name: value for name, value in os.environ.items() if name == "TANDEM_HOME"}
+        served = Served(cluster.url, "--index", EXAMPLES, **home)
+        with contextlib.closing(served) as service:
+            embeddings(service.url, given.peer, encoder, texts, given.rounds)
+            searches(cluster, service.url, encoder, texts[:500])
             if given.minutes:
-                load(url, process, texts, given.minutes)
+                load(service.url, service.process.pid, texts, given.minutes)
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ class FlakyProxy:
 
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
-        self._thread.join()
+        self._thread.join(timeout=60)
         self._server.server_close()
 
     def _fault(self, path: str) -> int | str | None:

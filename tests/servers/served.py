@@ -7,7 +7,9 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
+import tempfile
+import time
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,31 +17,41 @@ import httpx
 from tests.support.commands import ROOT
 
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"
+# It loads a model, on a machine where others may do the same.
+START_SECONDS = 300
 BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
 
 class Served:
-    """A running service."""
+    """A running service; its log is a file, so that nobody has to read along."""
 
     def __init__(self, url: str, *words: str, **environ: str) -> None:
         kept = {k: v for k, v in os.environ.items() if not k.startswith("TANDEM_")}
+        self._log = tempfile.NamedTemporaryFile("w+", encoding="utf-8")  # noqa: SIM115
+        self._ended: list[str] | None = None
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tandem", "serve", "--port", "0", "--model", MODEL, *words],
             cwd=ROOT,
-            env={**kept, "TANDEM_URL": url, **environ},
-            stderr=subprocess.PIPE,
-            text=True,
+            env={"PYTHONPATH": str(ROOT), **kept, "TANDEM_URL": url, **environ},
+            stderr=self._log,
         )
-        self.said: list[str] = []
-        for line in self.process.stderr:
-            self.said.append(line)
-            if "listens at" in line:
-                break
-        else:
-            raise AssertionError("".join(self.said))
-        self.url = self.said[-1].split()[-1]
-        self._reader = threading.Thread(target=lambda: self.said.extend(self.process.stderr))
-        self._reader.start()
+        self.url = self._listening()
+
+    def _listening(self) -> str:
+        ending = time.monotonic() + START_SECONDS
+        while time.monotonic() < ending and self.process.poll() is None:
+            if found := [each for each in self.said if "listens at" in each]:
+                return found[0].split()[-1]
+            time.sleep(0.05)
+        self._end()
+        raise AssertionError(f"the service did not start: {''.join(self.said)}")
+
+    @property
+    def said(self) -> list[str]:
+        """The lines of its log so far."""
+        if self._ended is not None:
+            return self._ended
+        return Path(self._log.name).read_text("utf-8").splitlines(keepends=True)
 
     def asked(
         self, method: str, path: str, key: str | None = None, **options: Any
@@ -54,10 +66,16 @@ class Served:
     def close(self) -> int:
         """End it in order, and give its exit code."""
         self.process.send_signal(signal.SIGTERM)
-        code = self.process.wait(timeout=60)
-        self._reader.join(timeout=60)
-        self.process.stderr.close()
-        return code
+        try:
+            return self.process.wait(timeout=60)
+        finally:
+            self._end()
+
+    def _end(self) -> None:
+        self.process.kill()  # nothing, where it ended
+        self.process.wait(timeout=60)
+        self._ended = self.said
+        self._log.close()
 
 
 def browser() -> str:
@@ -67,9 +85,9 @@ def browser() -> str:
     package = BROWSERS[0]
     if hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
         quiet = {"check": False, "stdout": subprocess.DEVNULL}
-        subprocess.run(["apt-get", "update", "-qq"], **quiet)
+        subprocess.run(["apt-get", "update", "-qq"], timeout=300, **quiet)
         words = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", package]
-        subprocess.run(words, **quiet)
+        subprocess.run(words, timeout=600, **quiet)
     if found := _found():
         return found
     raise RuntimeError(f"the page's tests need a browser: install {' or '.join(BROWSERS)}")

@@ -120,4 +120,4 @@ def answering(
     finally:
         server.shutdown()
         server.server_close()
-        thread.join()
+        thread.join(timeout=60)
