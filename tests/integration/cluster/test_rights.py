@@ -52,7 +52,10 @@ ROWS = [
 ]
 # What it cannot see it says, and goes on.
 WITHOUT_ANY = ("doctor",)
-FEWER = [(name, each) for name, role in roles().items() for each in role.permissions]
+# Those of ML Commons, which this cluster has not: test_pipeline.py of ingest/existing tries them.
+ELSEWHERE = {name for name in roles() if name.startswith("pipeline-")}
+ROLES = {name: role for name, role in roles().items() if name not in ELSEWHERE}
+FEWER = [(name, each) for name, role in ROLES.items() for each in role.permissions]
 
 
 def load(cluster, encoder, **options):
@@ -163,7 +166,7 @@ def patch(cluster, what, values):
 def prefix(secured):
     """Of the names of all that is made here: a user with each role, and one for each FEWER."""
     prefix = f"rights-{uuid.uuid4().hex[:8]}"
-    bodies = {f"{prefix}-{name}": role.body(f"{prefix}-{name}") for name, role in roles().items()}
+    bodies = {f"{prefix}-{name}": role.body(f"{prefix}-{name}") for name, role in ROLES.items()}
     for number, (name, permission) in enumerate(FEWER):
         body = roles()[name].body(f"{prefix}-{name}", without=permission)
         bodies[f"{prefix}-{name}-{number}"] = body
@@ -176,7 +179,7 @@ def prefix(secured):
     patch(secured, "rolesmapping", {"own_index": {"users": ["*"]}})
 
 
-@pytest.mark.parametrize("name", [name for name in roles() if name not in WITHOUT_ANY])
+@pytest.mark.parametrize("name", [name for name in ROLES if name not in WITHOUT_ANY])
 def test_its_role_is_enough_and_one_permission_less_is_told_before_any_work(
     name, prefix, secured, secured_server, tmp_path, monkeypatch
 ):
@@ -222,7 +225,7 @@ def state(cluster, name):
 
 
 def test_all_commands_are_listed():
-    assert {*WORK, *WITHOUT_ANY} == set(roles())
+    assert {*WORK, *WITHOUT_ANY} == set(ROLES)
     assert json.dumps([role.body("books") for role in roles().values()])
 
 

@@ -38,14 +38,15 @@ def block(name: str, role: Role) -> str:
 
 def wrapped(indexes: list[dict[str, list[str]]]) -> str:
     """What is allowed on indexes, a permission a line."""
-    if not indexes:
-        return "[]"
-    (index,) = indexes
-    allowed = ",\n".join(f"      {json.dumps(each)}" for each in index["allowed_actions"])
-    patterns = json.dumps(index["index_patterns"])
-    return (
-        f'[{{\n    "index_patterns": {patterns},\n    "allowed_actions": [\n{allowed}\n    ]\n  }}]'
-    )
+    blocks = []
+    for each in indexes:
+        allowed = ",\n".join(f"      {json.dumps(action)}" for action in each["allowed_actions"])
+        patterns = json.dumps(each["index_patterns"])
+        blocks.append(
+            f'{{\n    "index_patterns": {patterns},\n    "allowed_actions": [\n{allowed}\n'
+            "    ]\n  }"
+        )
+    return f"[{', '.join(blocks)}]"
 
 
 def page() -> str:

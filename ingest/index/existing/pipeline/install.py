@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from cluster.access.credentials import Secret
+from cluster.diagnosis.rights import require, roles
 from cluster.errors import MissingIndexError
 from ingest.errors import IndexRefusedError
 from ingest.index.aliases.written import check_unblocked, writable
@@ -64,6 +65,7 @@ def install_pipeline(
     where the cluster or the index cannot, and ClusterError.
     """
     key = Secret(service_key) if isinstance(service_key, str) else service_key
+    _require(cluster, "pipeline-install", [index] if index else [])
     there = read_installed(cluster, name)
     asked = ServiceClient(service, key).look()
     target = _target(cluster, index, name, asked) if index else None
@@ -79,6 +81,14 @@ def install_pipeline(
     if target:
         _send_through(cluster, target[0], name)
     return read_installed(cluster, name)
+
+
+def _require(cluster: Cluster, role: str, indexes: Sequence[str]) -> None:
+    """Raise the AccessError for what we lack of a role, for these indexes or for none."""
+    for index in indexes:
+        require(cluster, role, index)
+    if not indexes:
+        require(cluster, role, "*", but=roles()[role].index)
 
 
 def _target(
@@ -174,6 +184,7 @@ def remove_pipeline(cluster: Cluster, name: str) -> Installed:
     there = read_installed(cluster, name)
     if there.empty:
         raise IndexRefusedError(f"there is no pipeline {name!r} of Tandem's in this cluster.")
+    _require(cluster, "pipeline-remove", sorted({*there.indexes, *there.searched}))
     for key, indexes in ((DEFAULT, there.indexes), (SEARCH_DEFAULT, there.searched)):
         for index in indexes:
             with cluster.explaining():

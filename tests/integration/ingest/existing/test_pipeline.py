@@ -4,20 +4,28 @@ What others write through it, and what they search by it, beside what Tandem its
 """
 
 import json
+import os
+import re
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
 from opensearchpy import OpenSearch
 
 from cluster import connect
+from cluster.diagnosis.rights import roles
+from cluster.errors import MissingRightError
 from encoder import Encoder
 from ingest import (
     IndexRefusedError,
     Plan,
     Shape,
+    check_pipeline,
     create_index,
     ingest,
     install_pipeline,
+    read_installed_pipeline,
     remove_pipeline,
 )
 from mappings import Fusion
@@ -43,7 +51,8 @@ WRITER = {
         "indices:data/write/index",
     ],
 }
-ALLOWED = {TRUSTED: [r"^http://127\.0\.0\.1:[0-9]+/.*$"], PRIVATE: True}
+# None is left in the folder that the tests run in.
+NO_REJECTS = Plan(rejects=Path(tempfile.gettempdir()) / f"tandem-test-rejects-{os.getpid()}.jsonl")
 QUESTIONS = ("What is the capital of France?", "Why do cats purr?", "bees ${parameters.model}")
 # What connectors, JSON and painless could change on the way.
 ODD = [
@@ -89,8 +98,9 @@ def service(request, neural):
     served.close()
 
 
-def allow(cluster):
-    cluster.client.cluster.put_settings(body={"persistent": ALLOWED})
+def allow(cluster, hosts=("127.0.0.1",)):
+    patterns = [rf"^http://{re.escape(host)}:[0-9]+/.*$" for host in hosts]
+    cluster.client.cluster.put_settings(body={"persistent": {TRUSTED: patterns, PRIVATE: True}})
 
 
 def install(cluster, service, name, *words, **environ):
@@ -159,7 +169,7 @@ def encoded_by(service):
 
 def test_what_is_not_allowed_is_told_with_the_request_that_allows_it(neural, service):
     served, _ = service
-    neural.client.cluster.put_settings(body={"persistent": dict.fromkeys(ALLOWED)})
+    neural.client.cluster.put_settings(body={"persistent": dict.fromkeys([TRUSTED, PRIVATE])})
     done = install(neural, served, "asking")
     assert done.code == 1
     assert "until an administrator allows it: PUT /_cluster/settings" in done.err
@@ -207,17 +217,17 @@ def test_others_write_and_search_as_tandem_does(neural, service):
 def skips_and_bypasses(cluster, service, encoder, index):
     """Tandem skips what the cluster wrote, and encodes itself what it writes."""
     before = encoded_by(service)
-    report = ingest(DOCUMENTS, index=index, cluster=cluster, encoder=encoder)
+    report = ingest(DOCUMENTS, index=index, cluster=cluster, encoder=encoder, plan=NO_REJECTS)
     assert (report.skipped, report.written) == (len(DOCUMENTS), 0)
     long = {"_id": "long", "text": "Bees dance in the hive. " * 200, "title": "Long"}
-    report = ingest([long], index=index, cluster=cluster, encoder=encoder, plan=Plan())
+    report = ingest([long], index=index, cluster=cluster, encoder=encoder, plan=NO_REJECTS)
     assert report.passages_written > 1
     assert encoded_by(service) == before
     # A passage that goes through it, as where others installed it by hand, stays what it is.
     found = cluster.client.get(index=index, id="long##1")["_source"]
     cluster.client.index(index=index, id="long##1", body=found, refresh=True)
     assert encoded_by(service) > before
-    report = ingest([long], index=index, cluster=cluster, encoder=encoder)
+    report = ingest([long], index=index, cluster=cluster, encoder=encoder, plan=NO_REJECTS)
     assert report.written == 0
 
 
@@ -247,41 +257,93 @@ def secured_neural():
         server.close()
 
 
+def grant(cluster, name, role):
+    """Let a user, and a role of his name, do just this."""
+    put, api = cluster.client.transport.perform_request, "/_plugins/_security/api"
+    put("PUT", f"{api}/roles/{name}", body=role)
+    put("PUT", f"{api}/internalusers/{name}", body={"password": PASSWORD})
+    put("PUT", f"{api}/rolesmapping/{name}", body={"users": [name]})
+
+
 def user_with(cluster, server, name, index, permissions):
     """Make a user who may do no more, and connect as him."""
-    put, api = cluster.client.transport.perform_request, "/_plugins/_security/api"
     role = {
         "cluster_permissions": permissions["cluster"],
         "index_permissions": [{"index_patterns": [index], "allowed_actions": permissions["index"]}],
     }
-    put("PUT", f"{api}/roles/{name}", body=role)
-    put("PUT", f"{api}/internalusers/{name}", body={"password": PASSWORD})
-    put("PUT", f"{api}/rolesmapping/{name}", body={"users": [name]})
+    grant(cluster, name, role)
     return server.connect(user=name, password=PASSWORD, timeout=100)
 
 
-def test_a_reader_of_few_rights_on_an_older_cluster_with_prompts(secured_neural):
-    """Two models, for a model of 2.19 encodes all its texts in one way."""
-    server, index, environ = secured_neural, "books", {"TANDEM_USER": "admin"}
-    environ |= {"TANDEM_PASSWORD": "admin", "TANDEM_CA_CERTS": str(server.ca_certs)}
+@pytest.fixture(scope="module")
+def secured_service(secured_neural):
+    """A service beside it, and what a command needs to reach the cluster as its admin."""
+    server, environ = secured_neural, {"TANDEM_USER": "admin", "TANDEM_PASSWORD": "admin"}
+    environ["TANDEM_CA_CERTS"] = str(server.ca_certs)
     words = [w for n, v in PROMPTS.items() for w in (f"--{n.replace('_', '-')}", v)]
     served = Served(server.url, *words, TANDEM_SERVE_KEY=KEY, **environ)
-    try:
-        with server.connect(timeout=100) as admin:
-            allow(admin)
-            encoder = Encoder.load(MODEL, **PROMPTS)
-            create_index(admin, index, encoder, shape=Shape(shards=1, replicas=0))
-            done = install(admin, served, "shop", "--index", index, **environ)
-            assert done.code == 0, done.err
-            assert KEY not in done.out + done.err
-            assert len(json.loads(done.out)["models"]) == 2
-            assert install(admin, served, "shop", "--index", index, **environ).out == done.out
-            with user_with(admin, server, "writer", index, WRITER) as writer:
-                write_plainly(writer.client, index, DOCUMENTS)
-            check_vectors(admin.client, index, encoder, DOCUMENTS)
-            report = ingest(DOCUMENTS, index=index, cluster=admin, encoder=encoder)
-            assert (report.skipped, report.written) == (len(DOCUMENTS), 0)
-            with user_with(admin, server, "reader", index, READER) as reader:
-                check_searches(reader.client, reader, index, encoder)
-    finally:
-        served.close()
+    yield served, environ
+    served.close()
+
+
+def test_a_reader_of_few_rights_on_an_older_cluster_with_prompts(secured_neural, secured_service):
+    """Two models, for a model of 2.19 encodes all its texts in one way."""
+    server, index, (served, environ) = secured_neural, "books", secured_service
+    with server.connect(timeout=100) as admin:
+        allow(admin)
+        encoder = Encoder.load(MODEL, **PROMPTS)
+        create_index(admin, index, encoder, shape=Shape(shards=1, replicas=0))
+        done = install(admin, served, "shop", "--index", index, **environ)
+        assert done.code == 0, done.err
+        assert KEY not in done.out + done.err
+        assert len(json.loads(done.out)["models"]) == 2
+        assert install(admin, served, "shop", "--index", index, **environ).out == done.out
+        with user_with(admin, server, "writer", index, WRITER) as writer:
+            write_plainly(writer.client, index, DOCUMENTS)
+        check_vectors(admin.client, index, encoder, DOCUMENTS)
+        report = ingest(DOCUMENTS, index=index, cluster=admin, encoder=encoder, plan=NO_REJECTS)
+        assert (report.skipped, report.written) == (len(DOCUMENTS), 0)
+        with user_with(admin, server, "reader", index, READER) as reader:
+            check_searches(reader.client, reader, index, encoder)
+
+
+PIPELINES = [name for name in roles() if name.startswith("pipeline-")]
+
+
+def test_each_command_has_its_role_and_is_refused_for_one_right_less_before_any_work(
+    secured_neural, secured_service
+):
+    server, name, (served, _) = secured_neural, "rights", secured_service
+    elsewhere = served.url.replace("127.0.0.1", "localhost")
+
+    def installed(cluster, *urls):
+        for url in urls:
+            install_pipeline(cluster, name, url, service_key=KEY, index=name)
+
+    work = {
+        # Also brought up to date, where another service is asked.
+        "pipeline-install": lambda c: installed(c, served.url, elsewhere, served.url),
+        "pipeline-show": lambda c: read_installed_pipeline(c, name),
+        "pipeline-test": lambda c: check_pipeline(c, name, service_key=KEY),
+        "pipeline-remove": lambda c: remove_pipeline(c, name),
+    }
+    assert set(work) == set(PIPELINES)
+    with server.connect(timeout=100) as admin:
+        allow(admin, hosts=("127.0.0.1", "localhost"))
+        create_index(admin, name, Encoder.load(MODEL, **PROMPTS))
+        grant(admin, name, roles()["pipeline-show"].body(name))
+        put = admin.client.transport.perform_request
+        with server.connect(user=name, password=PASSWORD, timeout=100) as user:
+            for command, done in work.items():
+                role = roles()[command]
+                before = read_installed_pipeline(admin, name)
+                for permission in role.permissions:
+                    fewer = role.body(name, without=permission)
+                    put("PUT", f"/_plugins/_security/api/roles/{name}", body=fewer)
+                    with pytest.raises(MissingRightError) as caught:
+                        done(user)
+                    assert permission in caught.value.permissions, (command, permission)
+                    assert read_installed_pipeline(admin, name) == before, (command, permission)
+                put("PUT", f"/_plugins/_security/api/roles/{name}", body=role.body(name))
+                done(user)
+        assert read_installed_pipeline(admin, name).empty
