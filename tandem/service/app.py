@@ -37,7 +37,14 @@ def make_app(parts: Parts, doors: Doors, version: str) -> FastAPI:
         yield
         parts.close()
 
-    app = FastAPI(title="Tandem", version=version, lifespan=lifespan, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Tandem",
+        version=version,
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+        responses=problems.DESCRIBED,
+    )
     problems.install(app)
     for make in (search.router, rerank.router, documents.router):
         app.include_router(make(parts))

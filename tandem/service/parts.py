@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from cluster import Cluster
 from encoder import CrossEncoder, Encoder
-from query import Searcher
+from query import Roles, Searcher
 from tandem.service.batching import Batcher, Encoded
 from tandem.service.door.observe import Metrics
 
@@ -55,17 +55,17 @@ class Parts:
         count = self.encoder.count_tokens
         self.queries = Batcher(self.encoder.encode_queries, count, seen)
         self.passages = Batcher(self.encoder.encode_passages, count, seen)
-        self._searchers: dict[str, Searcher] = {}
+        self._searchers: dict[tuple[str, Roles], Searcher] = {}
         self._lock = threading.Lock()
 
-    def searcher(self, index: str) -> Searcher:
-        """The searcher of an index, made once."""
+    def searcher(self, index: str, roles: Roles) -> Searcher:
+        """The searcher of an index, whose fields are as the roles say; made once."""
+        key = (index, roles)
         with self._lock:
-            if (found := self._searchers.pop(index, None)) is None:
-                found = Searcher(
-                    self.cluster, index, encoder=BatchedQueries(self.encoder, self.queries)
-                )
-            self._searchers[index] = found  # the one used last is the last to go
+            if (found := self._searchers.pop(key, None)) is None:
+                encoder = BatchedQueries(self.encoder, self.queries)
+                found = Searcher(self.cluster, index, encoder=encoder, roles=roles)
+            self._searchers[key] = found  # the one used last is the last to go
             if len(self._searchers) > MOST_SEARCHERS:
                 self._searchers.pop(next(iter(self._searchers)))
             return found

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
+import anyio
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -59,12 +59,13 @@ class Limits:
 
         bounds = self._bounds
         try:
-            body = await asyncio.wait_for(self._body(scope, receive), bounds.seconds)
-            await asyncio.wait_for(self._app(scope, _once(body, receive), noting), bounds.seconds)
+            with anyio.fail_after(bounds.seconds):
+                body = await self._body(scope, receive)
+                await self._app(scope, _once(body, receive), noting)
         except TooLargeError:
             detail = f"the body is larger than {bounds.body:,} bytes: send less at once."
             await problem(413, detail)(scope, receive, send)
-        except asyncio.TimeoutError:
+        except TimeoutError:
             if began:
                 raise
             detail = f"no answer within {bounds.seconds:g} seconds: ask for less at once."

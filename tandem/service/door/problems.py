@@ -24,6 +24,24 @@ from tandem.base.errors import TandemError
 logger = logging.getLogger("tandem.service")
 
 MEDIA_TYPE = "application/problem+json"
+# How the service's schema describes any other answer than that of a success.
+_TEXT = {"type": "string"}
+_MEMBERS = {"type": _TEXT, "title": _TEXT, "status": {"type": "integer"}, "detail": _TEXT}
+DESCRIBED: dict[int | str, dict[str, Any]] = {
+    "default": {
+        "description": "A problem (RFC 9457), with one sentence as its detail.",
+        "content": {
+            MEDIA_TYPE: {
+                "schema": {
+                    "title": "Problem",
+                    "type": "object",
+                    "properties": _MEMBERS,
+                    "required": list(_MEMBERS),
+                }
+            }
+        },
+    }
+}
 # The first that an error is one of; anything else of Tandem's is the caller's.
 _STATUS: tuple[tuple[type[TandemError], int], ...] = (
     (MissingIndexError, 404),

@@ -26,7 +26,8 @@ export function column(mode, result, places, actions) {
 function card(hit, mode, places, actions) {
   const title = hit.source.title || hit.document_id || hit.id;
   const made = element("li", { class: "hit", tabindex: "0", "data-id": hit.id },
-    element("h3", {}, element("span", { class: "rank" }, `${hit.rank}`), `${title}`),
+    element("h3", {}, element("span", { class: "rank" }, `${hit.rank}`),
+      ...marked(`${title}`, hit, (field) => field.startsWith("title"))),
     element("p", { class: "text" }, ...passage(hit)),
     places ? moved(hit, mode, places) : why(hit, mode),
     facts(hit.source, actions.narrow),
@@ -54,13 +55,17 @@ function further(hit, actions) {
   return element("div", { class: "further" }, button, list);
 }
 
-// The whole passage with the words that matched marked, as far as the cluster told them.
+// The whole passage, and the title, with the words that matched marked, as far as the cluster told them.
 function passage(hit) {
-  const fragments = Object.entries(hit.explain?.highlights ?? {}).filter(([field]) => !field.startsWith("title"));
+  return marked(hit.text, hit, (field) => !field.startsWith("title"));
+}
+
+function marked(text, hit, isOf) {
+  const fragments = Object.entries(hit.explain?.highlights ?? {}).filter(([field]) => isOf(field));
   const words = new Set(fragments.flatMap(([, each]) => each.flat()).filter((part) => part.match).map((part) => part.text));
-  if (!words.size) return [hit.text];
+  if (!words.size) return [text];
   const escaped = [...words].map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
-  const parts = hit.text.split(new RegExp(`(?<![\\p{L}\\p{N}])(${escaped.join("|")})(?![\\p{L}\\p{N}])`, "u"));
+  const parts = text.split(new RegExp(`(?<![\\p{L}\\p{N}])(${escaped.join("|")})(?![\\p{L}\\p{N}])`, "u"));
   return parts.map((part) => (words.has(part) ? element("mark", {}, part) : part));
 }
 
@@ -91,11 +96,17 @@ function bar(legs) {
   return made;
 }
 
-// Where the other modes have it.
+// Where the other modes have it, and by how many places it is higher or lower here.
 function moved(hit, mode, places) {
-  const said = Object.entries(places).filter(([other]) => other !== mode)
-    .map(([other, ranks]) => `${NAMES[other]} ${ranks.get(hit.id) ?? "–"}`);
-  return element("div", { class: "why" }, element("span", {}, `in ${said.join(", ")}`));
+  const said = Object.entries(places).filter(([other]) => other !== mode).map(([other, ranks]) => {
+    const there = ranks.get(hit.id);
+    const by = there === undefined ? 0 : there - hit.rank;
+    const way = by > 0 ? "up" : "down";
+    return element("span", {}, element("span", { class: `${other}-word` }, NAMES[other]), ` ${there ?? "–"}`,
+      by ? element("span", { class: way, role: "img", "aria-label": `${Math.abs(by)} ${way} from there` },
+        ` ${by > 0 ? "▲" : "▼"}${Math.abs(by)}`) : null);
+  });
+  return element("div", { class: "why" }, ...said);
 }
 
 function facts(source, narrow) {

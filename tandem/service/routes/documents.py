@@ -9,12 +9,33 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request
+from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
 from ingest import Plan, ingest, remove
 from tandem.service.parts import Parts
 
 MOST_DOCUMENTS = 1000
+
+
+class Refused(BaseModel):
+    """A document that was not written, and why."""
+
+    id: Any
+    reason: str
+
+
+class DocumentsAnswer(BaseModel):
+    """The report of `ingest --json`, and what was refused."""
+
+    model_config = ConfigDict(extra="allow")
+
+    index: str
+    read: int
+    written: int
+    skipped: int
+    rejected: int
+    refused: list[Refused]
 
 
 def router(parts: Parts) -> APIRouter:
@@ -26,7 +47,9 @@ def router(parts: Parts) -> APIRouter:
             raise HTTPException(400, "say which index to write into: ?index=NAME.")
         return name
 
-    @routes.post("/documents")
+    described: dict[int | str, dict[str, Any]] = {200: {"model": DocumentsAnswer}}
+
+    @routes.post("/documents", response_model=None, responses=described)
     async def post(request: Request, index: str | None = None) -> dict[str, Any]:
         """Write documents, one JSON object a line; the answer is `ingest --json`'s report.
 

@@ -32,6 +32,30 @@ class EmbeddingsRequest(BaseModel):
     input_type: Literal["query", "passage"] = "passage"
 
 
+class Embedding(BaseModel):
+    """Of one text: numbers, or their bytes as little-endian float32 in base64."""
+
+    object: Literal["embedding"]
+    index: int
+    embedding: list[float] | str
+
+
+class Usage(BaseModel):
+    """Tokens of all texts."""
+
+    prompt_tokens: int
+    total_tokens: int
+
+
+class EmbeddingsAnswer(BaseModel):
+    """OpenAI's answer, in the order of the texts."""
+
+    object: Literal["list"]
+    data: list[Embedding]
+    model: str
+    usage: Usage
+
+
 class Embeddings:
     """What a request for embeddings is answered."""
 
@@ -70,7 +94,9 @@ def router(answer: Embeddings, encoder: Encoder) -> APIRouter:
     """The route, and the list of the one model."""
     routes = APIRouter(tags=["embeddings"])
 
-    @routes.post(PATH, response_model=None)
+    described: dict[int | str, dict[str, Any]] = {200: {"model": EmbeddingsAnswer}}
+
+    @routes.post(PATH, response_model=None, responses=described)
     async def embeddings(asked: EmbeddingsRequest) -> Response:
         """Unit vectors of texts, in their order; cosine is their product."""
         return await answer(asked)

@@ -25,12 +25,29 @@ class RerankRequest(BaseModel):
     model: str | None = None
 
 
+class Ranked(BaseModel):
+    """A document by its place in the request; relevance_score: the cross-encoder's own."""
+
+    index: int
+    relevance_score: float
+    document: dict[str, str] | None = None
+
+
+class RerankAnswer(BaseModel):
+    """Best first."""
+
+    model: str
+    results: list[Ranked]
+
+
 def router(parts: Parts) -> APIRouter:
     """The route."""
     routes = APIRouter(tags=["rerank"])
 
-    @routes.post("/v1/rerank")
-    @routes.post("/rerank")
+    described: dict[int | str, dict[str, Any]] = {200: {"model": RerankAnswer}}
+
+    @routes.post("/v1/rerank", response_model=None, responses=described)
+    @routes.post("/rerank", response_model=None, responses=described)
     async def rerank(asked: RerankRequest) -> dict[str, Any]:
         """Best first; relevance_score is the cross-encoder's own, higher is better."""
         reranker = parts.reranker

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import openai
 import pytest
+from jsonschema import Draft202012Validator
 from langchain_openai import OpenAIEmbeddings
 
 from encoder import Encoder
@@ -226,8 +227,35 @@ def test_operators_see_ids_lines_and_readiness(service):
         time.sleep(0.1)
     assert {"request": "mine-1", "path": "/readyz", "status": 200}.items() <= lines[0].items()
     assert "private" not in "".join(service.said)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "options"),
+    [
+        ("GET", "/search", 200, {"params": {"q": "Paris", "explain": True, "facets": "*"}}),
+        ("POST", "/search", 200, {"json": {"query": "Paris", "collapse": True, "total": True}}),
+        ("POST", "/search", 422, {"json": {"query": "Paris", "k": "many"}}),
+        ("GET", "/search", 404, {"params": {"q": "Paris", "index": "test-nosuch"}}),
+        ("POST", "/v1/embeddings", 200, {"json": {"input": ["a", "b"]}}),
+        ("POST", "/v1/embeddings", 200, {"json": {"input": "a", "encoding_format": "base64"}}),
+        ("POST", "/v1/embeddings", 400, {"json": {"input": ""}}),
+        ("GET", "/v1/models", 200, {}),
+        ("POST", "/rerank", 404, {"json": {"query": "a", "documents": ["b"]}}),
+        ("POST", "/documents", 200, {"content": '{"id": "seine"}\n'}),
+        ("GET", "/readyz", 200, {}),
+    ],
+)
+def test_answers_are_as_the_schema_says(service, method, path, status, options):
     schema = service.asked("GET", "/openapi.json", READ).json()
-    assert {"/search", "/v1/embeddings", "/documents", "/rerank"} <= schema["paths"].keys()
+    answer = service.asked(method, path, WRITE, **options)
+    assert answer.status_code == status
+    described = schema["paths"][path][method.lower()]["responses"]
+    content = described.get(str(status), described["default"])["content"]
+    (wanted,) = [
+        content[kind]["schema"] for kind in content if kind in answer.headers["content-type"]
+    ]
+    assert wanted
+    Draft202012Validator({**wanted, "components": schema["components"]}).validate(answer.json())
 
 
 def test_off_loopback_it_needs_a_key(opensearch):
