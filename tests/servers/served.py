@@ -78,6 +78,16 @@ class Served:
         self._log.close()
 
 
+def problem(answer: httpx.Response, status: int) -> str:
+    """The one sentence of an answer that must be a problem of this status."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    found = answer.json()
+    assert found["status"] == status
+    assert "\n" not in found["detail"]
+    return found["detail"]
+
+
 def browser() -> str:
     """A headless browser of this machine, installed where there is none and we may."""
     if found := _found():

@@ -12,7 +12,7 @@ from jsonschema import Draft202012Validator
 from langchain_openai import OpenAIEmbeddings
 
 from encoder import Encoder
-from tests.servers.served import MODEL, Served
+from tests.servers.served import MODEL, Served, problem
 from tests.support.commands import tandem
 from tests.support.loads import write_jsonl
 
@@ -41,15 +41,6 @@ def service(opensearch, tmp_path_factory):
     opensearch.client.indices.delete(index=f"{INDEX}*")
     assert code == 0, "".join(served.said)
     assert "Traceback" not in "".join(served.said)
-
-
-def problem(answer, status):
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    found = answer.json()
-    assert found["status"] == status
-    assert "\n" not in found["detail"]
-    return found["detail"]
 
 
 @pytest.mark.parametrize("mode", ["bm25", "knn", "hybrid"])
@@ -261,14 +252,3 @@ def test_answers_are_as_the_schema_says(service, method, path, status, options):
 def test_off_loopback_it_needs_a_key(opensearch):
     done = tandem("serve", "--host", "0.0.0.0", "--model", MODEL, TANDEM_URL=opensearch.url)
     assert (done.code, "--key-file" in done.err) == (2, True)
-
-
-def test_without_a_write_key_nothing_is_written(opensearch):
-    alone = Served(opensearch.url)
-    try:
-        body = json.dumps(CORPUS[0])
-        refused = alone.asked("POST", "/documents?index=test-served-not", content=body)
-        assert "--write-key-file" in problem(refused, 403)
-        assert "say which index" in problem(alone.asked("GET", "/search?q=a"), 400)
-    finally:
-        assert alone.close() == 0
