@@ -329,11 +329,14 @@ def test_each_command_has_its_role_and_is_refused_for_one_right_less_before_any_
     }
     assert set(work) == set(PIPELINES)
     with server.connect(timeout=100) as admin:
-        allow(admin, hosts=("127.0.0.1", "localhost"))
+        allow(admin, hosts=())
         create_index(admin, name, Encoder.load(MODEL, **PROMPTS))
-        grant(admin, name, roles()["pipeline-show"].body(name))
+        grant(admin, name, roles()["pipeline-install"].body(name))
         put = admin.client.transport.perform_request
         with server.connect(user=name, password=PASSWORD, timeout=100) as user:
+            with pytest.raises(IndexRefusedError, match="allows it: PUT /_cluster/settings"):
+                installed(user, served.url)
+            allow(admin, hosts=("127.0.0.1", "localhost"))
             for command, done in work.items():
                 role = roles()[command]
                 before = read_installed_pipeline(admin, name)
