@@ -15,7 +15,7 @@ from typing import Any
 
 import click
 
-from tandem.base.errors import TandemError
+from tandem.base.errors import TandemError, debugging
 from tandem.base.memory import NO_MEMORY, lacks_memory
 from tandem.config import name_variables
 from tandem.output.terminal import guarded
@@ -169,7 +169,7 @@ def _say(error: Exception, command: click.Command | None = None) -> int:
     if lacks_memory(error):
         click.echo(f"Error: {NO_MEMORY}", err=True)
         return FAILED
-    if "--debug" in sys.argv or os.environ.get("TANDEM_DEBUG"):
+    if debugging():
         click.echo(redacted_urls("".join(traceback.format_exception(error))), err=True)
         return FAILED
     said = redacted_urls(str(error)) or "no reason given"

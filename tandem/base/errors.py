@@ -9,6 +9,9 @@ TandemError
 └── QueryError        a search that cannot be made           (query/errors.py)
 """
 
+import os
+import sys
+
 
 class TandemError(Exception):
     """Base of every error of every room: one sentence with what was wrong, where, and the cure."""
@@ -17,3 +20,8 @@ class TandemError(Exception):
 def one_line(error: BaseException, most: int = 200) -> str:
     """What an error says, on one line and without a full stop; its name where it says nothing."""
     return " ".join(str(error).split())[:most].rstrip(". ") or type(error).__name__
+
+
+def debugging() -> bool:
+    """Whether a defect's traceback is wanted: `tandem --debug`, or TANDEM_DEBUG."""
+    return "--debug" in sys.argv or bool(os.environ.get("TANDEM_DEBUG"))

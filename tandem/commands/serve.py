@@ -124,7 +124,9 @@ def _run(parts: Parts, doors: Doors, host: str, port: int) -> int:
     import uvicorn
 
     from tandem.service.app import make_app
+    from tandem.service.door.observe import log_as_json
 
+    log_as_json()
     app = make_app(parts, doors, version("tandem-search"))
     config = uvicorn.Config(
         app,

@@ -3,18 +3,54 @@
 from __future__ import annotations
 
 import json
+import logging
 import re
 import sys
 import time
+import traceback
 import uuid
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from cluster.access.credentials import redacted_urls
+from tandem.base.errors import debugging
+
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # Seconds: a search takes a few milliseconds, a load of documents some seconds.
 _BUCKETS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30)
+
+
+class JsonLines(logging.Formatter):
+    """A record as a line of JSON; of an exception its kind and place, and all of it to debug."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """One line."""
+        line = {
+            "time": _now(),
+            "level": record.levelname.lower(),
+            "message": redacted_urls(" ".join(record.getMessage().split())),
+        }
+        if record.exc_info and (error := record.exc_info[1]):
+            at = traceback.extract_tb(error.__traceback__)[-1:]
+            line["error"] = " ".join(
+                [type(error).__name__, *(f"{e.filename}:{e.lineno}" for e in at)]
+            )
+            if debugging():
+                line["traceback"] = redacted_urls("".join(traceback.format_exception(error)))
+        return json.dumps(line)
+
+
+def log_as_json() -> None:
+    """Let the server's own records be lines as those of requests are."""
+    handler = logging.StreamHandler()
+    handler.setFormatter(JsonLines())
+    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+
+
+def _now() -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
 
 
 class Metrics:
@@ -79,7 +115,7 @@ class Observed:
         self._metrics.seconds.labels(method, route).observe(seconds)
         self._metrics.requests.labels(method, route, str(status)).inc()
         line = {
-            "time": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
+            "time": _now(),
             "request": request_id,
             "method": method,
             "path": path,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
@@ -20,8 +19,6 @@ from encoder import EncoderError
 from ingest import BlockedError, OutageError
 from query import AnswerError
 from tandem.base.errors import TandemError
-
-logger = logging.getLogger("tandem.service")
 
 MEDIA_TYPE = "application/problem+json"
 # How the service's schema describes any other answer than that of a success.
@@ -100,7 +97,7 @@ async def _expected(request: Request, error: Exception) -> Response:
 
 
 async def _unexpected(request: Request, error: Exception) -> Response:
-    logger.error("unexpected %s", type(error).__name__, exc_info=error)
+    # The server goes on to log it.
     return problem(500, f"unexpected {type(error).__name__}: this is a defect in Tandem.")
 
 

@@ -1,7 +1,10 @@
 """A service before a cluster that does not answer: who waits, who may not, and how it ends."""
 
+import json
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -37,13 +40,19 @@ def service(stuck):
         finally:
             stuck.may.set()
             assert served.close() == 0
-            assert "Traceback" not in "".join(served.said)
+            first = next(n for n, line in enumerate(served.said) if "listens at" in line)
+            lines = [json.loads(line) for line in served.said[first + 1 :]]
+            assert {"Invalid HTTP request received."} == {x.get("message") for x in lines} - {None}
 
 
 def test_who_asks_too_much_is_told_and_who_is_under_way_is_answered(stuck, service):
     refused = service.asked("POST", "/documents?index=books", content="{}")
     assert "--write-key-file" in problem(refused, 403)
     assert "say which index" in problem(service.asked("GET", "/search?q=a"), 400)
+    at = urlsplit(service.url)
+    with socket.create_connection((at.hostname, at.port), timeout=60) as stranger:
+        stranger.sendall(b"no such thing\r\n\r\n")
+        assert stranger.recv(100).startswith(b"HTTP/1.1 400")
     with ThreadPoolExecutor(1) as pool:
         late = pool.submit(service.asked, "GET", SEARCH)
         assert stuck.waiting.acquire(timeout=60)

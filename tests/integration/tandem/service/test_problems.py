@@ -1,5 +1,8 @@
-"""What the service answers for an error of the cluster."""
+"""What the service answers for an error of the cluster, and what it logs of one of its own."""
 
+import json
+import logging
+import sys
 from dataclasses import replace
 
 import pytest
@@ -8,6 +11,7 @@ from fastapi.testclient import TestClient
 
 from cluster import connect
 from tandem.service.door import problems
+from tandem.service.door.observe import JsonLines
 from tests.servers.wrong import Reply, answering, cluster_like
 
 
@@ -48,3 +52,28 @@ def test_when_the_cluster_wants_to_be_asked_again_is_passed_on(asked):
         answer = TestClient(app).get("/search")
     assert (answer.status_code, answer.headers.get("retry-after")) == (503, asked)
     assert answer.json()["detail"].startswith(f"{url} is not able to answer now")
+
+
+def test_a_defect_is_one_line_of_json_without_secrets(monkeypatch):
+    def logged():
+        try:
+            raise KeyError("open-sesame")
+        except KeyError:
+            given = (
+                "uvicorn.error",
+                logging.ERROR,
+                "here",
+                1,
+                "At https://a:open-sesame@b\nit was",
+            )
+            record = logging.LogRecord(*given, (), sys.exc_info())
+        (line,) = JsonLines().format(record).splitlines()
+        return json.loads(line)
+
+    monkeypatch.delenv("TANDEM_DEBUG", raising=False)
+    found = logged()
+    assert found["level"] == "error"
+    assert found["error"].startswith(f"KeyError {__file__}:")
+    assert "open-sesame" not in str(found)
+    monkeypatch.setenv("TANDEM_DEBUG", "1")
+    assert "Traceback" in logged()["traceback"]
