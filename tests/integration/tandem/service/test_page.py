@@ -146,6 +146,7 @@ def test_modes_stand_side_by_side(page):
     for mode in ("Hybrid", "kNN", "BM25"):
         expect(page.get_by_role("region", name=mode)).to_be_visible()
     expect(page.get_by_role("region", name="BM25").locator(".why").first).to_contain_text("kNN")
+    expect(page.get_by_role("img", name="from there").first).to_be_visible()
 
 
 def test_why_a_hit_is_there(page):
@@ -160,8 +161,9 @@ def test_why_a_hit_is_there(page):
 
 
 def test_markup_of_documents_stays_text(page):
-    search(page, "markup")
+    search(page, "markup onerror")
     hit = page.locator('.hit[data-id="odd"]')
+    expect(hit.locator("h3 mark")).to_have_text("onerror")
     expect(hit.locator("h3")).to_contain_text("<img src=x onerror=alert(1)> &")
     expect(hit.locator(".text")).to_contain_text("<b>Paris</b>")
     assert page.locator(".hit img, .hit b").count() == 0
@@ -183,12 +185,14 @@ def test_by_keyboard_alone(page):
     expect(page.locator(".hit.open")).to_have_count(1)
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious(page, scheme):
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 1280), ("light", 360)])
+def test_axe_finds_nothing_serious(page, scheme, width):
     page.emulate_media(color_scheme=scheme)
+    page.set_viewport_size({"width": width, "height": 800})
     search(page, "Paris")
     page.get_by_text("Compare").click()
     expect(page.get_by_role("region", name="BM25")).to_be_visible()
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
     # The library is given to the page by the browser, whose policy lets nothing else in.
     found = Axe().run(page).response["violations"]
     serious = [each for each in found if each["impact"] in ("serious", "critical")]
