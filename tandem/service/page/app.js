@@ -10,7 +10,12 @@ const DEPTH = 100;
 const MODES = ["hybrid", "knn", "bm25"];
 const BALANCE = 70;
 const $ = (id) => document.getElementById(id);
+// So long a pause in typing asks.
+const PAUSE = 250;
 let underWay = null;
+let pause = null;
+// Whether the address is of words still being typed, which the next ones replace in the history.
+let typing = false;
 
 function read() {
   const said = new URLSearchParams(location.search);
@@ -26,7 +31,8 @@ function read() {
   };
 }
 
-function go(changes) {
+function go(changes, typed = false) {
+  clearTimeout(pause);
   const next = { ...read(), page: 1, ...changes };
   const said = new URLSearchParams();
   if (next.q) said.set("q", next.q);
@@ -36,7 +42,24 @@ function go(changes) {
   if (next.weight !== BALANCE) said.set("weight", next.weight);
   if (next.collapse) said.set("collapse", "");
   if (next.index) said.set("index", next.index);
-  history.pushState(null, "", `?${said}`);
+  history[typed && typing ? "replaceState" : "pushState"](null, "", `?${said}`);
+  typing = typed;
+  show();
+}
+
+function type() {
+  clearTimeout(pause);
+  pause = setTimeout(() => {
+    const q = $("q").value.trim();
+    if (q !== read().q) go({ q }, true);
+  }, PAUSE);
+}
+
+function settle() {
+  const q = $("q").value.trim();
+  if (q !== read().q) return go({ q });
+  clearTimeout(pause);
+  typing = false;
   show();
 }
 
@@ -100,7 +123,7 @@ async function others(state, mode, hit) {
 }
 
 function fill(state) {
-  $("q").value = state.q;
+  if (!typing) $("q").value = state.q;
   document.querySelectorAll("#modes input").forEach((each) => { each.checked = each.value === state.mode; });
   $("weight").value = state.weight;
   $("balance").hidden = !["hybrid", "compare"].includes(state.mode);
@@ -155,7 +178,8 @@ function keys(event) {
   event.preventDefault();
 }
 
-$("ask").addEventListener("submit", (event) => { event.preventDefault(); go({ q: $("q").value.trim() }); });
+$("ask").addEventListener("submit", (event) => { event.preventDefault(); settle(); });
+$("q").addEventListener("input", type);
 $("narrow").addEventListener("submit", (event) => {
   event.preventDefault();
   const wanted = $("condition").value.trim();
@@ -168,6 +192,6 @@ $("collapse").addEventListener("change", () => go({ collapse: $("collapse").chec
 $("before").addEventListener("click", () => go({ page: read().page - 1 }));
 $("after").addEventListener("click", () => go({ page: read().page + 1 }));
 $("locked").addEventListener("close", () => { keep($("key").value); $("key").value = ""; show(); });
-addEventListener("popstate", show);
+addEventListener("popstate", () => { clearTimeout(pause); typing = false; show(); });
 addEventListener("keydown", keys);
 show();

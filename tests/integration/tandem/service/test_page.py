@@ -91,7 +91,16 @@ def test_what_is_asked_stands_in_the_address_and_back_goes_back(page):
     expect(page.locator(".hit").first).to_have_attribute("data-id", "paris")
     page.reload()
     expect(page.locator(".hit").first).to_have_attribute("data-id", "paris")
-    expect(page.get_by_role("searchbox")).to_have_value("capital of France")
+    box = page.get_by_role("searchbox")
+    expect(box).to_have_value("capital of France")
+    box.press("End")
+    # Type and see; all that is typed in one go is one step back.
+    box.press_sequentially(" and its river", delay=30)
+    page.wait_for_url("**q=capital+of+France+and+its+river")
+    expect(page.locator(".hit").first).to_be_visible()
+    expect(box).to_have_value("capital of France and its river")
+    page.go_back()
+    expect(box).to_have_value("capital of France")
 
 
 def test_filters_are_chips_that_go_again(page):
@@ -174,6 +183,7 @@ def test_by_keyboard_alone(page):
     page.locator("h1 a").focus()
     page.keyboard.press("/")
     page.keyboard.type("Paris")
+    expect(page.locator(".hit").first).to_be_visible()
     page.keyboard.press("Enter")
     expect(page.locator(".hit").first).to_be_visible()
     page.locator("h1 a").focus()
