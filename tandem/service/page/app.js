@@ -33,7 +33,7 @@ function read() {
 
 function go(changes, typed = false) {
   clearTimeout(pause);
-  const next = { ...read(), page: 1, ...changes };
+  const next = { ...read(), q: $("q").value.trim(), page: 1, ...changes };
   const said = new URLSearchParams();
   if (next.q) said.set("q", next.q);
   if (next.mode !== "hybrid") said.set("mode", next.mode);
@@ -50,14 +50,12 @@ function go(changes, typed = false) {
 function type() {
   clearTimeout(pause);
   pause = setTimeout(() => {
-    const q = $("q").value.trim();
-    if (q !== read().q) go({ q }, true);
+    if ($("q").value.trim() !== read().q) go({}, true);
   }, PAUSE);
 }
 
 function settle() {
-  const q = $("q").value.trim();
-  if (q !== read().q) return go({ q });
+  if ($("q").value.trim() !== read().q) return go({});
   clearTimeout(pause);
   typing = false;
   show();
