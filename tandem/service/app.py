@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from typing import Literal
 
 from fastapi import FastAPI
+from pydantic import BaseModel
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
 from cluster import ClusterError
@@ -27,6 +29,13 @@ class Doors:
 
     access: Access
     bounds: Bounds = field(default_factory=Bounds)
+
+
+class Ready(BaseModel):
+    """The service and its cluster answer; model: what encodes."""
+
+    status: Literal["ready"]
+    model: str
 
 
 def make_app(parts: Parts, doors: Doors, version: str) -> FastAPI:
@@ -68,7 +77,7 @@ def _watch(app: FastAPI, parts: Parts) -> None:
         """Whether this process answers."""
         return {"status": "ok"}
 
-    @app.get("/readyz", tags=["operation"])
+    @app.get("/readyz", tags=["operation"], responses={200: {"model": Ready}})
     async def readyz() -> Response:
         """Whether the cluster answers too."""
         try:

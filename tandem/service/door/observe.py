@@ -43,10 +43,11 @@ class JsonLines(logging.Formatter):
 
 
 def log_as_json() -> None:
-    """Let the server's own records be lines as those of requests are."""
+    """Let the server's own records be lines as those of requests are, and no client's be any."""
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines())
-    logging.basicConfig(level=logging.WARNING, handlers=[handler])
+    for name in ("uvicorn", "asyncio"):
+        logging.getLogger(name).addHandler(handler)
 
 
 def _now() -> str:

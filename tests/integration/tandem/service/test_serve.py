@@ -203,7 +203,7 @@ def test_a_page_elsewhere_does_not_reach_it(service):
 def logged(service, request):
     """Its lines of one request; they are read as they come."""
     lines = [json.loads(each) for each in list(service.said) if each.startswith("{")]
-    return [each for each in lines if each["request"] == request]
+    return [each for each in lines if each.get("request") == request]
 
 
 def test_operators_see_ids_lines_and_readiness(service):
