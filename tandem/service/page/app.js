@@ -58,7 +58,7 @@ function settle() {
   if ($("q").value.trim() !== read().q) return go({});
   clearTimeout(pause);
   typing = false;
-  show();
+  if (!$("trouble").hidden) show();
 }
 
 function narrow(wanted, on = true) {

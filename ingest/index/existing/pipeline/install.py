@@ -185,6 +185,10 @@ def remove_pipeline(cluster: Cluster, name: str) -> Installed:
     if there.empty:
         raise IndexRefusedError(f"there is no pipeline {name!r} of Tandem's in this cluster.")
     _require(cluster, "pipeline-remove", sorted({*there.indexes, *there.searched}))
+    commons = MlCommons(cluster)
+    # Whether we may do that only doing it tells.
+    for model in there.models.values():
+        commons.undeploy(model)
     for key, indexes in ((DEFAULT, there.indexes), (SEARCH_DEFAULT, there.searched)):
         for index in indexes:
             with cluster.explaining():
@@ -195,7 +199,7 @@ def remove_pipeline(cluster: Cluster, name: str) -> Installed:
         if part is not None:
             with cluster.explaining():
                 cluster.client.transport.perform_request("DELETE", path_of(kind, "pipeline", name))
-    _remove_parts(MlCommons(cluster), there, keep={})
+    _remove_parts(commons, there, keep={})
     return there
 
 

@@ -107,7 +107,7 @@ class MlCommons:
         if there and _same(made.told, connector) and _same(there.told, body) and self._works(there):
             return there.id
         if there:
-            self.ask("POST", f"/models/{there.id}/_undeploy")
+            self.undeploy(there)
             if not _same(there.told, body):
                 self.delete_model(there)
                 there = None
@@ -149,9 +149,13 @@ class MlCommons:
             time.sleep(0.2)
         return model
 
+    def undeploy(self, part: Part) -> None:
+        """Let a model rest; the cluster deploys it again where it is asked for."""
+        self.ask("POST", f"/models/{part.id}/_undeploy")
+
     def delete_model(self, part: Part) -> None:
         """Take a model away."""
-        self.ask("POST", f"/models/{part.id}/_undeploy")
+        self.undeploy(part)
         self.ask("DELETE", f"/models/{part.id}")
 
     def delete_connector(self, part: Part) -> None:
