@@ -15,6 +15,7 @@ from ingest.index.existing.pipeline.installed import (
     DEFAULT,
     SEARCH_DEFAULT,
     Installed,
+    check_name,
     part_name,
     read_installed,
 )
@@ -65,12 +66,13 @@ def install_pipeline(
     where the cluster or the index cannot, and ClusterError.
     """
     key = Secret(service_key) if isinstance(service_key, str) else service_key
+    check_name(name)
+    commons = MlCommons(cluster)
     _require(cluster, "pipeline-install", [index] if index else [])
     there = read_installed(cluster, name)
     asked = ServiceClient(service, key).look()
     target = _target(cluster, index, name, asked) if index else None
     record, fusion = (target[1], target[2]) if target else (None, Fusion())
-    commons = MlCommons(cluster)
     commons.check_allowed(f"{asked.url}/v1/embeddings")
     models = _models(cluster, commons, name, asked, key)
     fields = record.fields if record else Fields()

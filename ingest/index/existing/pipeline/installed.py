@@ -35,6 +35,12 @@ def part_name(name: str, kind: InputType | None) -> str:
     return f"tandem-{name}" if kind is None else f"tandem-{name}-{kind}"
 
 
+def check_name(name: str) -> None:
+    """Raise IndexRefusedError for what no pipeline can be called."""
+    if fault := fault_of_pipeline_name(name):
+        raise IndexRefusedError(f"{name!r} cannot be the name of a pipeline: {fault}.")
+
+
 @dataclass(frozen=True)
 class Installed:
     """A pipeline as it is in the cluster; what is None is not there.
@@ -91,8 +97,7 @@ def read_installed(cluster: Cluster, name: str) -> Installed:
 
     Raises IndexRefusedError where one of its names is taken by what others made.
     """
-    if fault := fault_of_pipeline_name(name):
-        raise IndexRefusedError(f"{name!r} cannot be the name of a pipeline: {fault}.")
+    check_name(name)
     commons = MlCommons(cluster)
     connectors = {kind: commons.find("connectors", part_name(name, kind)) for kind in KINDS}
     models = {kind: commons.find("models", part_name(name, kind)) for kind in KINDS}
