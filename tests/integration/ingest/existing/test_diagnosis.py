@@ -124,7 +124,9 @@ def test_a_load_that_did_not_end_and_blocks(either, index_name):
     assert rows["load"].value == "one did not end, and left refresh_interval changed"
     assert rows["load"].cure
     assert "index.blocks.read_only_allow_delete, index.blocks.write" in rows["blocks"].value
-    assert rows["blocks"].cure.startswith("free disk space, then set ")
+    lift = f'PUT /{index_name}/_settings {{"index.blocks.read_only_allow_delete": null, '
+    assert rows["blocks"].cure.startswith("free disk space, whereupon the cluster lifts it itself")
+    assert lift in rows["blocks"].cure
 
 
 def test_missing_shards(opensearch):

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import time
 from opensearchpy import OpenSearch
 
 from cluster import connect
@@ -314,6 +315,15 @@ def parts(cluster, name):
     return {**told, "models": {called: each["id"] for called, each in told["models"].items()}}
 
 
+def parts_of(cluster, name, service):
+    """The same, once a search of the cluster tells of this service: some time after it was told."""
+    ending = time.monotonic() + 60
+    while (found := parts(cluster, name))["services"] != [f"{service}/v1/embeddings"]:
+        assert time.monotonic() < ending, found
+        time.sleep(0.2)
+    return found
+
+
 PIPELINES = [name for name in roles() if name.startswith("pipeline-")]
 
 
@@ -349,7 +359,8 @@ def test_each_command_has_its_role_and_is_refused_for_one_right_less_before_any_
             installed(admin, elsewhere)  # to be brought up to date, for which more is needed
             for command, done in work.items():
                 role = roles()[command]
-                before = parts(admin, name)
+                now = elsewhere if command == "pipeline-install" else served.url
+                before = parts_of(admin, name, now)
                 for permission in role.permissions:
                     fewer = role.body(name, without=permission)
                     put("PUT", f"/_plugins/_security/api/roles/{name}", body=fewer)
