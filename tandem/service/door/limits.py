@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
-import anyio
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -59,17 +59,19 @@ class Limits:
 
         bounds = self._bounds
         try:
-            with anyio.fail_after(bounds.seconds):
-                body = await self._body(scope, receive)
-                await self._app(scope, _once(body, receive), noting)
+            await asyncio.wait_for(self._handed_on(scope, receive, noting), bounds.seconds)
         except TooLargeError:
             detail = f"the body is larger than {bounds.body:,} bytes: send less at once."
             await problem(413, detail)(scope, receive, send)
-        except TimeoutError:
+        except asyncio.TimeoutError:
             if began:
                 raise
             detail = f"no answer within {bounds.seconds:g} seconds: ask for less at once."
             await problem(504, detail)(scope, receive, send)
+
+    async def _handed_on(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await self._body(scope, receive)
+        await self._app(scope, _once(body, receive), send)
 
     async def _body(self, scope: Scope, receive: Receive) -> bytes:
         length = Headers(scope=scope).get("content-length", "0")

@@ -7,11 +7,11 @@ import json
 import os
 import re
 import tempfile
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
-import time
 from opensearchpy import OpenSearch
 
 from cluster import connect
