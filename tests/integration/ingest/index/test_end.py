@@ -258,8 +258,8 @@ def test_settings_that_are_relaxed_after_an_interrupt_come_back(opensearch, inde
             late.append(json.loads(body))
             # As if it were not carried out yet.
             opensearch.client.indices.put_settings(index=index_name, body={"index": OWNERS})
-            # As a signal is met by Python. A real one, sent to this process once it had encoded with
-            # OpenVINO and AMX, ended it with SIGSEGV here: the kernel found no place for its frame.
+            # As Python meets a signal. A real one, sent to the process of all tests, ended it with
+            # SIGSEGV after other modules had run there.
             _thread.interrupt_main()
 
     load = {"index": index_name, "encoder": StubEncoder(), "plan": Plan(relax=True)}
