@@ -105,15 +105,19 @@ class OpenVinoEngine:
             yield self.one(batches[0])
             return
         running: deque[tuple[Any, list[Ints]]] = deque()
-        for batch in batches:
-            if len(running) == AHEAD:
+        try:
+            for batch in batches:
+                if len(running) == AHEAD:
+                    yield self._waited(*running.popleft())
+                request = self._request(latency=False)
+                inputs = _inputs(batch)  # which it reads until it is done
+                running.append((request, inputs))
+                request.start_async(inputs, share_inputs=True)
+            while running:
                 yield self._waited(*running.popleft())
-            request = self._request(latency=False)
-            inputs = _inputs(batch)  # which it reads until it is done
-            request.start_async(inputs, share_inputs=True)
-            running.append((request, inputs))
-        while running:
-            yield self._waited(*running.popleft())
+        finally:
+            for request, _ in running:  # where whoever asked was interrupted
+                request.wait()
 
     def many(self, batch: Batch) -> Vectors:
         """See Engine."""
