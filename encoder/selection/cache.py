@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from encoder.errors import EncoderError
+from encoder.errors import EncoderError, NotKeptError
 from tandem.base.folders import HOMELESS, cache_home, make_enterable
 
 
@@ -24,11 +24,11 @@ def cache_folder() -> Path:
 
 @contextmanager
 def told(folder: Path) -> Iterator[None]:
-    """Turn what the file system refuses into an EncoderError."""
+    """Turn what the file system refuses into a NotKeptError."""
     try:
         yield
     except OSError as error:
-        raise EncoderError(
+        raise NotKeptError(
             f"the converted model cannot be kept in {folder} ({error.strerror or error}): free "
             "some space, or set TANDEM_HOME to a folder that can be written, or use "
             "`backend='torch'`, which keeps nothing."

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+import warnings
 from contextlib import suppress
 from dataclasses import dataclass
 
 from encoder.batching.batches import Engine
 from encoder.batching.tokens import Tokens
 from encoder.engines import openvino_engine
-from encoder.errors import EncoderError
+from encoder.errors import EncoderError, NotKeptError
 from encoder.forks import in_each_child
 from encoder.model.modules import ModelSpec, StaticSpec
 from encoder.selection.build import EngineFactory, check_texts
@@ -139,9 +140,10 @@ class Model:
             return self._engine(factory, route, torch)
         try:
             return self._engine(factory, route, Candidate("openvino", "float32"))
-        except EncoderError:
+        except EncoderError as error:
             if self._options.backend == "openvino":
                 raise
+            _warn_of(error)
             return self._engine(factory, route, torch)
 
     def _measured(self, factory: EngineFactory) -> list[Measured]:
@@ -174,6 +176,7 @@ def _measure(factory: EngineFactory, candidate: Candidate) -> Measured:
             factory.check(engine)
             seconds.append(time.perf_counter() - began)
     except EncoderError as error:
+        _warn_of(error)
         return Measured(candidate, fault=str(error))
     except (RuntimeError, MemoryError) as error:
         said = one_line(error)
@@ -181,3 +184,9 @@ def _measure(factory: EngineFactory, candidate: Candidate) -> Measured:
         cure = "name another `backend` or `precision`" if cpu else "use `device='cpu'`"
         return Measured(candidate, fault=f"{candidate} fails here ({said}): {cure}.")
     return Measured(candidate, agreement, len(check_texts()) / min(seconds))
+
+
+def _warn_of(error: EncoderError) -> None:
+    """Tell what another way stands in for, where its owner can mend it."""
+    if isinstance(error, NotKeptError):
+        warnings.warn(f"{error} Until then each load tries it again.", stacklevel=3)

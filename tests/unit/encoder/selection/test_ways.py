@@ -216,3 +216,14 @@ def test_batches_together_are_as_one_by_one_from_any_thread(home, tmp_path):
     with ThreadPoolExecutor(4) as pool:
         for found in pool.map(encoder.encode_passages, [texts] * 8):
             assert (found * alone).sum(axis=1).min() > 0.99999
+
+
+def test_what_cannot_be_kept_is_told_and_encodes_by_torch(home, tmp_path):
+    folder = models.old_layout(tmp_path, "bert", max_length=128)
+    home.mkdir()
+    (home / "encoders").write_text("no folder")
+    with pytest.warns(UserWarning, match="cannot be kept in .*encoders.*set TANDEM_HOME"):
+        encoder = Encoder.load(str(folder), device="cpu")
+    assert encoder.encode_queries(["fox"]).shape == (1, models.HIDDEN)
+    with pytest.raises(EncoderError, match="cannot be kept in "):
+        Encoder.load(str(folder), backend="openvino", device="cpu")
