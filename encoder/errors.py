@@ -23,7 +23,3 @@ class ModelRefusedError(EncoderError):
 
 class ModelDamagedError(EncoderError):
     """A file of the model is missing, broken, or does not fit the others."""
-
-
-class NotKeptError(EncoderError):
-    """What is made for a model once has no room on this machine's disk."""

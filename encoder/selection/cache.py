@@ -11,8 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from encoder.errors import EncoderError, NotKeptError
+from encoder.errors import EncoderError
 from tandem.base.folders import HOMELESS, cache_home, make_enterable
+
+
+class NotKeptError(EncoderError):
+    """What is made for a model once has no room on this machine's disk."""
 
 
 def cache_folder() -> Path:

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from encoder.batching.batches import Engine
 from encoder.batching.tokens import Tokens
 from encoder.engines import openvino_engine
-from encoder.errors import EncoderError, NotKeptError
+from encoder.errors import EncoderError
 from encoder.forks import in_each_child
 from encoder.model.modules import ModelSpec, StaticSpec
 from encoder.selection.build import EngineFactory, check_texts
-from encoder.selection.cache import cache_folder, read_notes, write_notes
+from encoder.selection.cache import NotKeptError, cache_folder, read_notes, write_notes
 from encoder.selection.candidates import (
     Candidate,
     EngineOptions,
