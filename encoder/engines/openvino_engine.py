@@ -108,13 +108,13 @@ class OpenVinoEngine:
         try:
             for batch in batches:
                 if len(running) == AHEAD:
-                    yield self._waited(*running.popleft())
+                    yield self._oldest(running)
                 request = self._request(latency=False)
                 inputs = _inputs(batch)  # which it reads until it is done
                 running.append((request, inputs))
                 request.start_async(inputs, share_inputs=True)
             while running:
-                yield self._waited(*running.popleft())
+                yield self._oldest(running)
         finally:
             for request, _ in running:  # where whoever asked was interrupted
                 request.wait()
@@ -133,9 +133,9 @@ class OpenVinoEngine:
         request.infer(_inputs(batch), share_inputs=True)
         return self._output(request, latency=latency)
 
-    def _waited(self, request: Any, _: list[Ints]) -> Vectors:
-        request.wait()
-        return self._output(request, latency=False)
+    def _oldest(self, running: deque[tuple[Any, list[Ints]]]) -> Vectors:
+        running[0][0].wait()  # it is among them until it is done, whoever interrupts
+        return self._output(running.popleft()[0], latency=False)
 
     def _output(self, request: Any, *, latency: bool) -> Vectors:
         vectors = np.array(request.get_output_tensor(0).data, np.float32)

@@ -51,7 +51,7 @@ class Batcher:
         self._thread.start()
 
     def submit(self, texts: Sequence[str], *, counted: bool = False) -> Future[Encoded]:
-        """The vectors of the texts, and their tokens, when they are there; none give none."""
+        """The vectors of the texts, and if counted their tokens, when they are there."""
         asked = _Asked(texts, counted, Future())
         self._asked.put(asked)
         return asked.answer
