@@ -225,6 +225,7 @@ def on_a_terminal(environment, *words, answers=()):
     return os.waitstatus_to_exitcode(status), plain.replace("\r", "\n")
 
 
+@pytest.mark.long
 def test_the_bar_on_a_terminal_tells_what_is_going_on(
     opensearch_server, opensearch, index_name, tmp_path
 ):

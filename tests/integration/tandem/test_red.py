@@ -87,6 +87,7 @@ def test_what_reads_and_writes_is_refused_before_it_begins(opensearch, part, oth
     assert "other" not in opensearch.client.indices.get_mapping(index=others)[others]["mappings"]
 
 
+@pytest.mark.long
 def test_the_end_of_a_load_waits_for_shards_that_are_away(opensearch, part, monkeypatch):
     monkeypatch.setattr(refresh, "FIRST_LOOK", 100.0)  # the cluster takes 60 for it
     index = open_index(opensearch, part, encoder(), Shape(), "token")

@@ -237,6 +237,7 @@ def test_ways_that_do_not_exist(folder, options, words):
 SMALL_FILES = 20_000
 
 
+@pytest.mark.long
 def test_no_room_for_the_converted_model(folder, tmp_path):
     """A limit on the size of files is met as a full disk is: a write fails in the middle."""
     program = (

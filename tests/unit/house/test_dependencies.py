@@ -11,7 +11,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-from tests.unit.house.test_structure import ROOMS, imported_modules
+from tests.unit.house.test_structure import OUT, ROOMS, imported_modules
 
 ROOT = Path(__file__).resolve().parents[3]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -42,7 +42,8 @@ PEERS = ROOT / "bench" / "support" / "peers"
 def imported(*folders):
     """Distributions that the files of these folders import; and data packages that they name."""
     files = [path for each in folders for path in (ROOT / each).rglob("*.py")]
-    return distributions(path for path in files if path.parent != PEERS)
+    ours = (path for path in files if path.parent != PEERS and OUT not in path.parents)
+    return distributions(ours)
 
 
 def distributions(files):

@@ -65,6 +65,7 @@ def test_else_the_first_passage_has_the_vector_and_the_rest_is_counted(cluster, 
     assert (done.written, done.truncated) == (2, 1)
 
 
+@pytest.mark.long
 def test_an_index_that_is_followed_stays_current_until_it_is_ended(
     opensearch, index_name, minilm, tmp_path
 ):

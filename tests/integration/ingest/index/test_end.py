@@ -124,6 +124,7 @@ def test_a_load_killed_in_its_end_is_ended_by_the_same_command(
         check_clean(opensearch, index)
 
 
+@pytest.mark.long
 def test_a_loader_that_was_stopped_finds_its_place_taken_and_writes_no_more(
     opensearch, index_name, tmp_path
 ):

@@ -8,6 +8,7 @@ from tests.support.loads import documents, ingested, meta_of, settings_of, silen
 from tests.support.stubs import StubEncoder
 
 
+@pytest.mark.long
 def test_a_loader_that_slept_stops_before_it_writes_on(opensearch, index_name):
     fill = {"cluster": opensearch, "alias": index_name}
     done = []

@@ -185,6 +185,7 @@ def test_settings_are_relaxed_while_loading_and_restored(either, index_name):
     assert len(segments["indices"][index_name]["shards"]["0"][0]["segments"]) == 1
 
 
+@pytest.mark.long
 def test_a_merge_that_the_cluster_does_not_begin_is_told_and_made_up_for(elasticsearch, index_name):
     client, full = elasticsearch.client.cluster, "indices.merge.disk"
     plan = Plan(force_merge=True, writing=Writing(max_outage=1))

@@ -118,6 +118,7 @@ def test_an_endless_source_is_read_only_a_little_ahead(tokens):
     assert ahead < 4 * POOL_TEXTS
 
 
+@pytest.mark.long
 def test_long_texts_are_not_hoarded(tokens):
     taken = given = most = 0
     text = "fox " * 250_000

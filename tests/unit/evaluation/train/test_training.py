@@ -196,6 +196,7 @@ train(mined, start, folder, training=quick(epochs=3), device="cpu", on_told=told
 """
 
 
+@pytest.mark.long
 def test_a_training_that_was_killed_goes_on_to_the_same_weights(tmp_path, start):
     folder = mined(tmp_path / "mined")
     whole = train(folder, start, tmp_path / "whole", training=quick(epochs=3), device="cpu")

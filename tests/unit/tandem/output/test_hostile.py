@@ -163,6 +163,7 @@ def leaves(command, *path):
         yield path
 
 
+@pytest.mark.long
 def test_no_command_lets_a_hostile_text_through(hostile, tmp_path):
     context = click.Context(cli)
     known = {each for name in COMMANDS for each in leaves(cli.get_command(context, name), name)}
