@@ -40,6 +40,7 @@ def test_the_randomisation_test_by_counting():
     gains = np.array([0.1, 0.1, 0.1, 0.1])
     assert randomisation_p(gains, np.zeros(4)) == pytest.approx(2 / 16)
     assert randomisation_p(gains, gains) == 1.0
+    assert randomisation_p(gains[:1], np.zeros(1)) == 1.0
 
 
 def test_an_interval_holds_the_mean_and_narrows_with_the_queries():
