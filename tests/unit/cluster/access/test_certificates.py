@@ -83,28 +83,34 @@ def test_one_that_has_expired(authority, ca_certs):
         assert (done.code, "has expired: renew it" in done.out) == (1, True)
 
 
-def test_one_that_signed_itself_and_one_of_a_foreign_authority(ca_certs, tmp_path):
-    alone = trustme.CA()
-    own = tmp_path / "own.pem"
+@pytest.fixture
+def itself(tmp_path):
+    """A server whose certificate signed itself."""
+    alone, own = trustme.CA(), tmp_path / "own.pem"
     own.write_bytes(alone.private_key_pem.bytes() + alone.cert_pem.bytes())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(own)
-    for made in (context, server(alone.issue_cert("127.0.0.1"))):
+    return context
+
+
+def test_one_that_signed_itself_and_one_of_a_foreign_authority(ca_certs, itself):
+    for made in (itself, server(trustme.CA().issue_cert("127.0.0.1"))):
         with serving(WELL, made) as (url, _):
             assert "name its PEM file with `ca_certs`" in refusal(url, ca_certs=ca_certs)
 
 
-def test_each_is_one_sentence_of_every_command_and_exit_1(authority, ca_certs):
+def test_each_is_one_sentence_of_every_command_and_exit_1(authority, ca_certs, itself):
     alone = trustme.CA()
-    foreign, good = (each.issue_cert("127.0.0.1") for each in (alone, authority))
-    expired = authority.issue_cert("127.0.0.1", not_after=YESTERDAY)
+    foreign, good = (server(each.issue_cert("127.0.0.1")) for each in (alone, authority))
+    expired = server(authority.issue_cert("127.0.0.1", not_after=YESTERDAY))
     for made, http, said in (
         (expired, "https", "has expired: renew it"),
         (foreign, "https", "name its PEM file with --ca-certs"),
+        (itself, "https", "name its PEM file with --ca-certs"),
         (good, "http", "write https://"),
         (None, "https", "write http://"),
     ):
-        with serving(WELL, made and server(made)) as (url, _):
+        with serving(WELL, made) as (url, _):
             asked = f"{http}://{url.partition('://')[2]}"
             trust = ("--ca-certs", ca_certs) if http == "https" else ()
             done = tandem("index", "list", "--url", asked, *trust)
