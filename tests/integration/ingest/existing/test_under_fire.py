@@ -121,7 +121,8 @@ def vectors_in(cluster, alias):
     return vectors
 
 
-def under_fire(way, folder, count, deaths):
+def under_fire(way, folder, count, deaths, died=None):
+    """Enrich to the end beside the owner; died: gets the deaths that were met on the way."""
     cluster, alias, copied = way
     filled(cluster, alias, copied, count)
     owner = Owner(cluster, alias, folder, count)
@@ -130,6 +131,8 @@ def under_fire(way, folder, count, deaths):
             # One that is not reached any more was enriched to the end.
             if enriched(cluster, alias, copied, death) is not None:
                 break
+            if died is not None:
+                died.append(death)
         report = enriched(cluster, alias, "" if moved(cluster, alias, copied) else copied)
         truth = owner.stop()
     finally:
@@ -155,11 +158,9 @@ def test_killed_at_its_end_it_gives_writes_free_again(way, tmp_path):
 
 
 @pytest.mark.long
-def test_killed_at_ten_moments(way, tmp_path):
-    moments = [8, 10, 12, 14, 16, 18, 20, "_bulk", "_block", "_aliases"]
-    under_fire(way, tmp_path, 2000, list(map(str, moments)))
-
-
-@pytest.mark.long
-def test_twenty_thousand_documents(way, tmp_path):
-    under_fire(way, tmp_path, 20_000, [])
+def test_twenty_thousand_documents_and_ten_deaths(way, tmp_path):
+    moments = [10, 12, 14, 17, 20, 24, 28, 32]
+    last = ["_block", "_aliases"] if way[2] else [36, "_bulk"]
+    died = []
+    under_fire(way, tmp_path, 20_000, list(map(str, [*moments, *last])), died)
+    assert len(died) == 10
