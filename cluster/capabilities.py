@@ -19,8 +19,8 @@ KNN_SINCE = {"opensearch": (1, 0), "elasticsearch": (8, 0)}
 NEURAL_SINCE = (2, 10)
 # Before, faiss knew cosine only as the inner product of vectors of unit length (k-NN#2376).
 FAISS_COSINE_SINCE = (2, 19)
-# Stands where a version would.
-SERVERLESS = "serverless"
+# Stand where a version would.
+SERVERLESS, UNKNOWN = "serverless", "unknown"
 # Statuses of a cluster that is well but does not show this page to us.
 _HIDDEN = (400, 403, 404, 405, 406, 410, 501)
 
@@ -85,7 +85,7 @@ def _identity(client: OpenSearch) -> tuple[str, str]:
     root, refusal = _ask(client, "/")
     if isinstance(root, dict) and isinstance(root.get("version"), dict):
         version = root["version"]
-        text = str(version.get("number", "unknown"))
+        text = str(version.get("number", UNKNOWN))
         ours = (
             "opensearch"
             in (str(version.get("distribution", "")) + str(root.get("tagline", ""))).lower()
@@ -99,9 +99,9 @@ def _identity(client: OpenSearch) -> tuple[str, str]:
         return ("elasticsearch" if "build_flavor" in node else "opensearch"), node["version"]
     said = str(refusal and refusal.info)
     if "no permissions for [" in said:
-        return "opensearch", "unknown"
+        return "opensearch", UNKNOWN
     if "is unauthorized for" in said:
-        return "elasticsearch", "unknown"
+        return "elasticsearch", UNKNOWN
     if refusal is not None and refusal.status_code == 403:
         raise refusal  # by what stands before a cluster, and checks signatures for instance
     raise UnreachableError("something answers there, but not as OpenSearch or Elasticsearch does")

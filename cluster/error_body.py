@@ -98,7 +98,7 @@ def lifting(blocks: Iterable[Block], index: str = "INDEX") -> str:
     )
     requests = []
     if of_index:
-        requests.append(f"PUT /{quote(index, safe='*')}/_settings {json.dumps(of_index)}")
+        requests.append(f"PUT /{quote(index, safe='*,')}/_settings {json.dumps(of_index)}")
     if of_cluster:
         both = {"persistent": of_cluster, "transient": of_cluster}
         requests.append(f"PUT /_cluster/settings {json.dumps(both)}")

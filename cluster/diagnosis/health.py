@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from urllib.parse import quote
 
 from msgspec import Struct, field
 
+from cluster.capabilities import UNKNOWN
 from cluster.client.shards import SHARD_CURE
 from cluster.connection import Cluster
 from cluster.diagnosis.account import of_account
@@ -18,6 +20,11 @@ from cluster.errors import ClusterError
 # Indexes that are named in one finding.
 _NAMES = 5
 _SECTION = "cluster"
+# What is to be done about a status that is not green.
+_HEALTH = {
+    "yellow": "have more nodes, or fewer replicas: what one node alone holds is lost with it",
+    "red": "see which shards are missing, below",
+}
 # The number of the block of an index that is closed.
 _CLOSED = "4"
 
@@ -69,13 +76,8 @@ def of_cluster(cluster: Cluster, index: str | None = None) -> list[Finding]:
 
     index: a name for which it is asked what we may do.
     """
-    can = cluster.capabilities
-    no_knn = None if can.knn else "install the k-NN plugin on every node, or use a newer version"
     return [
-        Finding(_SECTION, "answers", f"{can.distribution} {can.version_text} at {cluster.url}"),
-        Finding(_SECTION, "vector search", "yes" if can.knn else "no", no_knn),
-        Finding(_SECTION, "hybrid fusion", _fusion(cluster)),
-        Finding(_SECTION, "k-NN engines", ", ".join(can.engines) or "one, built in"),
+        *_able(cluster),
         *seen(_SECTION, "health", lambda: _health(cluster)),
         *seen(_SECTION, "blocks", lambda: _blocks(cluster)),
         *seen(_SECTION, "disk", lambda: of_disk(cluster)),
@@ -92,6 +94,22 @@ def of_cluster(cluster: Cluster, index: str | None = None) -> list[Finding]:
 def of_failure(error: ClusterError) -> list[Finding]:
     """A cluster that could not be reached; the error's sentence holds the cure."""
     return [Finding(_SECTION, "answers", "no", str(error))]
+
+
+def _able(cluster: Cluster) -> list[Finding]:
+    """What it is and can do; where it does not tell, that is taken for granted and not ticked."""
+    can, told = cluster.capabilities, "yes"
+    version, hidden = f" {can.version_text}", can.version_text == UNKNOWN
+    if hidden:
+        version, told = ", in a version that is not shown to this user,", "not shown, taken for yes"
+    no_knn = None if can.knn else "install the k-NN plugin on every node, or use a newer version"
+    engines = ", ".join(can.engines) or "one, built in"
+    return [
+        Finding(_SECTION, "answers", f"{can.distribution}{version} at {cluster.url}"),
+        Finding(_SECTION, "vector search", told if can.knn else "no", no_knn, used=not hidden),
+        Finding(_SECTION, "hybrid fusion", _fusion(cluster)),
+        Finding(_SECTION, "k-NN engines", engines, used=not hidden),
+    ]
 
 
 def _fusion(cluster: Cluster) -> str:
@@ -112,7 +130,8 @@ def _health(cluster: Cluster) -> list[Finding]:
     value = f"{status}, {nodes} node{'s' * (nodes != 1)}, {found.active_shards} shards"
     if waiting := found.number_of_pending_tasks:
         value += f", {waiting} tasks pending"
-    rows = [Finding(_SECTION, "health", value + (f", {away} without a node" if away else ""))]
+    value += f", {away} {'copies' if away > 1 else 'copy'} on no node" if away else ""
+    rows = [Finding(_SECTION, "health", value, _HEALTH.get(status), needed=False)]
     return [*rows, *_shards(cluster, red=status == "red")]
 
 
@@ -146,7 +165,9 @@ def _blocks(cluster: Cluster) -> list[Finding]:
             of_index.setdefault(block, []).append(name)
     rows += [
         # Others' indexes may be blocked by intent.
-        Finding(_SECTION, "block", f"of {some(names)}: {what}", _cure_of(number), needed=False)
+        Finding(
+            _SECTION, "block", f"of {some(names)}: {what}", _cure_of(number, names), needed=False
+        )
         for (number, what), names in of_index.items()
     ]
     return rows or [Finding(_SECTION, "blocks", "none, of the cluster or an index")]
@@ -157,10 +178,12 @@ def _described(blocks: Mapping[str, _Block]) -> Iterator[tuple[str, str]]:
     return ((number, each.description or number) for number, each in blocks.items())
 
 
-def _cure_of(number: str) -> str:
+def _cure_of(number: str, names: Sequence[str] = ()) -> str:
+    """names: of the indexes that have the block, of which a few are named."""
+    of = ",".join(names) if len(names) <= _NAMES else "INDEX"
     if number == _CLOSED:
-        return "open what is meant to be searched with POST /INDEX/_open"
-    return lifting(each for each in BLOCKS if each.number == number)
+        return f"open what is meant to be searched with POST /{quote(of, safe=',')}/_open"
+    return lifting((each for each in BLOCKS if each.number == number), of)
 
 
 def _breakers(cluster: Cluster) -> list[Finding]:
@@ -186,6 +209,6 @@ def _knn_breaker(cluster: Cluster) -> list[Finding]:
     """Of native graphs in memory: while it is open no vector of faiss is indexed."""
     path = "/_plugins/_knn/stats/circuit_breaker_triggered"
     if not ask(cluster, path, _KnnStats).circuit_breaker_triggered:
-        return [Finding(_SECTION, "k-NN circuit breaker", "closed")]
+        return [Finding(_SECTION, "k-NN circuit breaker", "closed: vectors are taken")]
     cure = "give the nodes more memory, or raise knn.memory.circuit_breaker.limit"
     return [Finding(_SECTION, "k-NN circuit breaker", "open: no vectors are taken", cure)]

@@ -179,8 +179,8 @@ def _print_table(findings: list[Finding]) -> None:
     table = Table(box=None, pad_edge=False, show_edge=False)
     for heading in ("", "what", "found", "cure"):
         table.add_column(heading, overflow="fold")
-    section = None
-    for each in findings:
+    section, sections = None, list(dict.fromkeys(each.section for each in findings))
+    for each in sorted(findings, key=lambda each: sections.index(each.section)):
         if each.section != section:
             section = each.section
             table.add_row("", Text(section, style="bold"), "", "")

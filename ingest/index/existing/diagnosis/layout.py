@@ -10,6 +10,7 @@ from cluster.diagnosis.finding import Finding
 from ingest.errors import IndexRefusedError
 from ingest.index.describe import size
 from ingest.index.existing.diagnosis.index import Index
+from ingest.index.existing.updatable import needs_copy
 from mappings import MappingError, replicas_of
 from mappings.existing import graph_memory
 from mappings.quantization import quantization_of
@@ -24,7 +25,7 @@ def of_record(index: Index) -> list[Finding]:
     if record is None:
         cure = f"`adopt_index(cluster, {index.name!r}, encoder)` takes it over, if its model fits"
         if not index.vectors:
-            cure = f"`enrich(cluster, {index.name!r}, encoder)` gives its documents vectors"
+            cure = enriching(index)
         return [Finding(index.section, "record", "none: others made it", cure, needed=False)]
     made = "adopted, made by others" if record.adopted else "made by Tandem"
     encoder = record.encoder
@@ -33,6 +34,17 @@ def of_record(index: Index) -> list[Finding]:
     if record.template is not None:
         told.append(f"of each document {record.template!r}")
     return [Finding(index.section, "record", ", ".join(told))]
+
+
+def enriching(index: Index) -> str:
+    """What gives its documents vectors, by a copy where it cannot have any itself."""
+    copied = ""
+    try:
+        if index.settings and needs_copy(index.cluster, index.name, index.description):
+            copied = f", copy_to={index.name + '-2'!r}"
+    except IndexRefusedError as error:
+        return str(error)
+    return f"`enrich(cluster, {index.name!r}, encoder{copied})` gives its documents vectors"
 
 
 def of_fields(index: Index) -> list[Finding]:
@@ -60,8 +72,8 @@ def of_vectors(index: Index) -> list[Finding]:
         told = f"several fields: {', '.join(index.vectors)}"
         return [Finding(section, "vectors", told, "name one with `vector_field`", needed=False)]
     if vector is None:
-        cure = f"`enrich(cluster, {index.name!r}, encoder)` gives its documents some"
-        return [Finding(section, "vectors", "no field that can be searched", cure, needed=False)]
+        told = "no field that can be searched"
+        return [Finding(section, "vectors", told, enriching(index), needed=False)]
     spec = _spec(index.mapping, vector.name)
     way = quantization_of(spec) or "of another kind than Tandem's own"
     told = f"{vector.dimension} dimensions of {vector.element}, compared by {vector.space}"

@@ -11,7 +11,7 @@ from cluster.error_body import BLOCKS, lifting
 from ingest.errors import IndexRefusedError
 from ingest.index.describe import aliases, leases
 from ingest.index.existing.diagnosis.index import Index
-from ingest.index.existing.diagnosis.layout import nested_vectors
+from ingest.index.existing.diagnosis.layout import enriching, nested_vectors
 from ingest.index.note import busy, read_note
 
 
@@ -34,7 +34,7 @@ def of_documents(index: Index) -> list[Finding]:
     told = f"{having:,} with a vector, {documents - having:,} without{part}"
     cure = None
     if having < documents:
-        cure = f"kNN does not find those: `enrich(cluster, {index.name!r}, encoder)`"
+        cure = f"kNN does not find those: {enriching(index)}"
         if index.record and not index.record.adopted:
             cure = "kNN does not find those: ingest them again"
     return [Finding(section, "documents", told, cure, needed=False), *_passages(index, documents)]

@@ -12,10 +12,11 @@ from ingest.errors import IndexRefusedError
 from ingest.index.aliases.written import check_unblocked, writable
 from ingest.index.existing.adopt import fields_of, put_record, record_of
 from ingest.index.existing.sample import count
+from ingest.index.existing.updatable import check_in_place, hindrance
 from ingest.index.open import check_record
 from ingest.records import PassageEncoder
 from ingest.settings import Writing
-from mappings import IndexRecord, path_of, read_record, settings_of, shards_of
+from mappings import IndexRecord, read_record, settings_of, shards_of
 from mappings.existing import (
     Roles,
     element_of,
@@ -127,9 +128,9 @@ def prepared(cluster: Cluster, name: str, encoder: PassageEncoder, wanted: Wante
     if not wanted.copy_to:
         check_unblocked(index, description)
     mapping, settings = description["mappings"], settings_of(description)
-    hindered = _of_source(index, mapping, settings)
+    hindered = hindrance(index, mapping, settings)
     if not wanted.copy_to:
-        _check_in_place(cluster, index, description, hindered)
+        check_in_place(cluster, index, description, hindered)
     notes = (*_not_copied(index, mapping), *_of_stream(description))
     shards = shards_of(description) or 1
     types = resolved(mapping)
@@ -160,59 +161,6 @@ def _vector_of(wanted: Wanted, text: str) -> tuple[str, str | None]:
         path = wanted.vector_field or f"{text}_passages"
         return f"{path}.vector", path
     return wanted.vector_field or f"{text}_vector", None
-
-
-def _check_in_place(
-    cluster: Cluster, index: str, description: Mapping[str, Any], hindered: str | None
-) -> None:
-    """Refuse what only a copy can have; hindered: why an update would destroy fields."""
-    if hindered:
-        raise IndexRefusedError(
-            f"the _source of index {index!r} {hindered}, so an update would destroy what it does "
-            f"not hold: {_copying(index, description)}."
-        )
-    knn = description["settings"]["index"].get("knn") == "true"
-    if cluster.capabilities.distribution == "opensearch" and not knn:
-        raise IndexRefusedError(
-            f"index {index!r} has index.knn false, which cannot be changed, so vectors in it "
-            f"cannot be searched: {_instead(index, description)}."
-        )
-
-
-def _instead(index: str, description: Mapping[str, Any]) -> str:
-    """What to do with an index that cannot have vectors; one of a stream cannot be replaced."""
-    if stream := description.get("data_stream"):
-        return (
-            "have index.knn true in the index template of the data stream, and POST "
-            f"{path_of(stream, '_rollover')} begins an index that can"
-        )
-    return _copying(index, description)
-
-
-def _copying(index: str, description: Mapping[str, Any]) -> str:
-    if "data_stream" in description:  # whose indexes cannot be replaced
-        return "ingest its documents from where they came into an index of no data stream"
-    return f"`copy_to={index + '-2'!r}` makes a copy that can"
-
-
-def _of_source(index: str, mapping: Mapping[str, Any], settings: Mapping[str, Any]) -> str | None:
-    """Why an update would destroy fields, None where it would not.
-
-    Raises IndexRefusedError where not even a copy can be made.
-    """
-    source = mapping.get("_source") or {}
-    of_mapping = (settings.get("mapping") or {}).get("source") or {}
-    derived = (settings.get("derived_source") or {}).get("enabled") == "true"
-    if source.get("enabled") is False:
-        raise IndexRefusedError(
-            f"the _source of index {index!r} is off, so its documents can be neither updated nor "
-            "copied: ingest them from where they came into a new index."
-        )
-    if lost_fields(mapping):
-        return "leaves fields out"
-    if derived or "synthetic" in (source.get("mode"), of_mapping.get("mode")):
-        return "is derived from other fields"
-    return None
 
 
 def _not_copied(index: str, mapping: Mapping[str, Any]) -> tuple[str, ...]:

@@ -82,6 +82,17 @@ def test_an_index_of_others(either, index_name):
     assert "name it with `model`" in found(either, index_name, None)["model fit"].value
 
 
+@pytest.mark.parametrize("hidden", [{}, {"excludes": ["price"]}])
+def test_where_vectors_need_a_copy_it_is_advised(either, index_name, hidden):
+    mapping = {"_source": hidden, "properties": {"body": {"type": "text"}}}
+    either.client.indices.create(index=index_name, body={"mappings": mapping})
+    copied = hidden or either.capabilities.distribution == "opensearch"
+    more = f", copy_to={index_name + '-2'!r}" if copied else ""
+    rows = found(either, index_name)
+    for name in ("record", "vectors"):
+        assert f"`enrich(cluster, {index_name!r}, encoder{more})`" in rows[name].cure
+
+
 def test_several_fields_of_vectors_are_told_and_one_is_judged(either, index_name):
     spec = vector_spec(either.capabilities.distribution, STUB.dim)
     make_index(

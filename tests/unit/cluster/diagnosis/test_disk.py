@@ -89,6 +89,18 @@ def test_blocks_are_told_with_what_lifts_them():
     found_ = found(100, **{"/_cluster/state/blocks": (200, {"blocks": blocks})})
     assert "of books, songs: index read-only" in found_["block"].value
     assert "free disk space" in found_["block"].cure
+    assert "PUT /books,songs/_settings" in found_["block"].cure
+
+
+@pytest.mark.parametrize(("status", "cure"), [("green", None), ("yellow", "have more nodes")])
+def test_health_is_ticked_where_it_is_well(status, cure):
+    answer = {**WELL, "status": status, "unassigned_shards": 0 if cure is None else 2}
+    row = found(100, **{"/_cluster/health": (200, answer)})["health"]
+    assert row.value.startswith(f"{status}, 1 node, 3 shards")
+    assert not row.bad
+    assert ("2 copies on no node" in row.value) == (cure is not None)
+    assert (cure or "") in (row.cure or "")
+    assert bool(row.cure) == bool(cure)
 
 
 def test_what_may_not_be_seen_is_not_ticked():
@@ -96,6 +108,11 @@ def test_what_may_not_be_seen_is_not_ticked():
     row = found(100, **{"/_cluster/health": hidden})["health"]
     assert row.value == "not seen: cluster:monitor/health is not permitted to this user"
     assert not row.used
+    hidden = error("security_exception", "no permissions for [cluster:monitor/main]", 403)
+    rows = found(100, **{"/": hidden, "/_nodes/_local": hidden})
+    assert rows["answers"].value.startswith("opensearch, in a version that is not shown to this")
+    assert rows["vector search"].value == "not shown, taken for yes"
+    assert not rows["vector search"].used
 
 
 def test_a_breaker_that_has_tripped_is_told():

@@ -60,6 +60,7 @@ def test_a_cluster_without_vectors_is_a_failure():
     assert done.returncode == 1
     assert "opensearch 2.19.1" in done.stdout
     assert "install the k-NN plugin" in done.stdout
+    assert len(re.findall(r"^ +cluster *$", done.stdout, re.M)) == 1
 
 
 def test_a_model_that_is_not_there_has_its_whole_sentence(tmp_path):
