@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from cluster.client.shards import SHARD_CURE
+from cluster.errors import AccessError
 from ingest.errors import IndexRefusedError
 from mappings import fault_of_name, replicas_of, shards_of, uuid_in
 from mappings.existing import has_vector, resolved
@@ -200,6 +201,16 @@ def incomplete(facts: Mapping[str, Any]) -> str | None:
         f"index {facts['index']!r} is incomplete: {facts['missing_shards']} of its shards are on "
         f"no node that answers, so their documents are neither found nor counted; {SHARD_CURE}."
     )
+
+
+def told_incomplete(cluster: Cluster, name: str, description: Mapping[str, Any]) -> str | None:
+    """The same for an index that is to be used; None where a user may not ask for its shards."""
+    try:
+        with cluster.explaining():
+            stats = _stats(cluster, name)
+    except AccessError:
+        return None
+    return incomplete({"index": name, "missing_shards": _missing(description, stats, name)})
 
 
 def shown(facts: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -7,10 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import orjson
-
 from cluster.client.shards import shard_reason
-from cluster.error_body import reason_of
 from cluster.errors import AccessError
 from ingest.errors import IncompleteError, IndexRefusedError
 from ingest.index.describe import uuid_of
@@ -20,7 +17,7 @@ from ingest.run.removal.stored import census, passages, without_vector
 from ingest.write import updates
 from ingest.write.client import FIRST_PAUSE, IndexClient, TransientError
 from ingest.write.refresh import FIRST_LOOK, PATIENCE
-from ingest.write.whole import check_whole
+from ingest.write.whole import check_whole, rehearse_write
 from mappings import path_of
 
 if TYPE_CHECKING:
@@ -59,12 +56,11 @@ def check_same(cluster: Cluster, index: OpenIndex) -> None:
 def rehearse(client: IndexClient, index: OpenIndex, *, merges: bool, prunes: bool) -> None:
     """Ask before the load for what its end will ask for, in a way that changes nothing.
 
-    A missing permission is told at once. Raises AccessError, OutageError, and IndexRefusedError for
-    an index of which a part is missing, or an ingest pipeline of its.
+    A missing permission is told at once. Raises AccessError, BlockedError, OutageError, and
+    IndexRefusedError for an index of which a part is missing, or an ingest pipeline of its.
     """
     check_whole(client)
-    if index.pipelines:
-        _check_pipelines(client, index)
+    _check_written(client, index)
     census(client, index.fields)
     if merges:
         # No shard has so many segments, so nothing is merged.
@@ -77,13 +73,9 @@ def rehearse(client: IndexClient, index: OpenIndex, *, merges: bool, prunes: boo
         updates.delete(client, [Version(f"rehearsal-{index.token}", 0, 1, None)])
 
 
-def _check_pipelines(client: IndexClient, index: OpenIndex) -> None:
-    """Send a document that no index takes, for no document has its version, through them."""
-    head = {"_id": f"rehearsal-{index.token}", "if_seq_no": 2**53, "if_primary_term": 1}
-    body = orjson.dumps({"index": head}) + b"\n{}\n"
-    params: dict[str, Any] = client.bulk_params
-    answer = client.ask("POST", client.bulk_path, body, **params)
-    reason = reason_of(answer["items"][0]["index"].get("error"))
+def _check_written(client: IndexClient, index: OpenIndex) -> None:
+    """Send a document that no index takes the way that all will go, pipelines included."""
+    reason = rehearse_write(client, "index")
     if "pipeline with id" in reason and "does not exist" in reason:
         path = path_of(index.name, "_settings")
         raise IndexRefusedError(

@@ -213,6 +213,7 @@ def delete(
         with _explained(cluster):
             check_deletable(name, cluster.get_index(name), with_alias)
             facts = describe(cluster, name)
+        _warn([facts])
         if not yes:
             click.confirm(
                 f"Delete {name} with {facts['documents']} documents?", abort=True, err=True

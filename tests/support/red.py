@@ -52,4 +52,4 @@ def _red(cluster: Cluster, shards: int, settings: dict[str, Any]) -> Iterator[st
     try:
         yield name
     finally:
-        client.indices.delete(index=name)
+        client.indices.delete(index=name, ignore=404)

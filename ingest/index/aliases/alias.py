@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from cluster.diagnosis.rights import require
@@ -20,7 +20,14 @@ from ingest.index.aliases.generations import (
     older,
     record_of,
 )
-from ingest.index.describe import aliases, check_name, find_index, kind_of, leases
+from ingest.index.describe import (
+    aliases,
+    check_name,
+    find_index,
+    kind_of,
+    leases,
+    told_incomplete,
+)
 from ingest.index.loading import OpenIndex, is_live, loaded_already, take_lease
 from ingest.index.note import busy, read_note
 from ingest.settings import RejectLimit
@@ -212,6 +219,8 @@ def switch(
     if keep is not None:
         before = created(description)
         planned = older(found, alias, live=live.indexes, before=before, keep=keep)
+    if run is None and (told := told_incomplete(cluster, index, description)):
+        planned = replace(planned, notes=(*planned.notes, told))
     if dry_run:
         return planned
     if run is None:

@@ -66,10 +66,11 @@ def command(
         return
     fit, fields = found.fit, found.fields
     encoded = fit.template.replace("\n", "\\n")
+    titled = f", the title in {fields.title}" if "{title}" in fit.template else ""
     click.echo(
         f"The model fits: {fit.fitting} of {fit.sampled} sampled documents, cosine "
-        f"{fit.cosine:.3f}, encoded as {encoded!r} with the text in {fields.text}, the title in "
-        f"{fields.title} and the vector in {fields.vector}."
+        f"{fit.cosine:.3f}, encoded as '{encoded}' with the text in {fields.text}{titled} and the "
+        f"vector in {fields.vector}."
     )
     if dry_run:
         click.echo("Nothing was changed.", err=True)

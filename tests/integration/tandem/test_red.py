@@ -87,6 +87,19 @@ def test_what_reads_and_writes_is_refused_before_it_begins(opensearch, part, oth
     assert "other" not in opensearch.client.indices.get_mapping(index=others)[others]["mappings"]
 
 
+def test_who_switches_or_deletes_is_warned(opensearch, part):
+    alias = f"{part}-alias"
+    done = tandem("index", "switch", alias, part, "--url", opensearch.url)
+    opensearch.client.indices.delete_alias(index=part, name=alias)
+    assert done.code == 0
+    assert f"Warning: index {part!r} is incomplete: 1 of its shards" in done.err
+    with red(opensearch) as name:
+        done = tandem("index", "delete", name, "--yes", "--url", opensearch.url)
+        assert done.code == 0
+        assert f"Warning: index {name!r} is incomplete: 1 of its shards" in done.err
+        assert not opensearch.client.indices.exists(index=name)
+
+
 @pytest.mark.long
 def test_the_end_of_a_load_waits_for_shards_that_are_away(opensearch, part, monkeypatch):
     monkeypatch.setattr(refresh, "FIRST_LOOK", 100.0)  # the cluster takes 60 for it

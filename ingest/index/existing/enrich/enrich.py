@@ -19,7 +19,7 @@ from ingest.index.note import RUNNING
 from ingest.read.rejects import RejectsFile
 from ingest.records import PassageEncoder
 from ingest.write.client import IndexClient
-from ingest.write.whole import check_whole
+from ingest.write.whole import check_whole, rehearse_write
 from tandem.base.arguments import checked_arguments
 
 if TYPE_CHECKING:
@@ -79,6 +79,7 @@ def _run(work: InPlace, wanted: Wanted) -> None:
             _follow_copy(work, wanted)
     else:
         _check_rights(work, "enrich-follow" if wanted.follow else "enrich", work.ready.index)
+        rehearse_write(work.client, "update")
         work.ready.write(work.cluster)
         if wanted.follow:
             work.follow(chosen)

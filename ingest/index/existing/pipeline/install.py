@@ -10,6 +10,7 @@ from cluster.diagnosis.rights import require, roles
 from cluster.errors import MissingIndexError
 from ingest.errors import IndexRefusedError
 from ingest.index.aliases.written import check_unblocked, writable
+from ingest.index.describe import told_incomplete
 from ingest.index.existing.pipeline.installed import (
     ASYMMETRIC_SINCE,
     DEFAULT,
@@ -101,6 +102,8 @@ def _target(
         raise MissingIndexError(f"no index is called {index!r}", "check the name")
     concrete, description, _ = found
     check_unblocked(concrete, description, writes=False)
+    if missing := told_incomplete(cluster, concrete, description):
+        raise IndexRefusedError(missing)
     mapping = description["mappings"]
     record = read_record(mapping, concrete)
     if record is None or record.adopted or record.template:

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
+from cluster.error_body import BLOCKS, lifting
 from cluster.errors import ClusterError, MissingIndexError
-from ingest.errors import IndexRefusedError
+from ingest.errors import BlockedError, IndexRefusedError
 from mappings import is_marked
 
 if TYPE_CHECKING:
@@ -165,12 +166,14 @@ class MlCommons:
     def check_allowed(self, url: str) -> None:
         """Raise IndexRefusedError where the cluster may not call a URL, with what allows it.
 
-        Where its settings may not be read, it will tell itself.
+        And BlockedError for a block of the whole cluster, which ML Commons would not tell. Where
+        its settings may not be read, it will tell itself.
         """
         try:
             found = self._settings()
         except ClusterError:
             return
+        _check_unblocked(found)
         host, patterns = urlsplit(url).hostname or "", found.get(_REGEX) or []
         wanted: dict[str, Any] = {}
         if not any(_matches(pattern, url) for pattern in patterns):
@@ -192,6 +195,17 @@ class MlCommons:
                 "GET", "/_cluster/settings", params=params
             )
         return {**told.get("defaults", {}), **told["persistent"], **told["transient"]}
+
+
+def _check_unblocked(settings: Mapping[str, Any]) -> None:
+    on = {name for name, value in settings.items() if str(value).lower() == "true"}
+    # One that keeps new indexes away as disks are nearly full lets go on what has its own.
+    if held := [each for each in BLOCKS if each.setting in on and not each.by_disk]:
+        told = ", ".join(each.setting for each in held)
+        raise BlockedError(
+            f"the cluster takes no changes ({told}): {lifting(held)}, and run the same command "
+            "again."
+        )
 
 
 def _same(told: Any, wanted: Any) -> bool:

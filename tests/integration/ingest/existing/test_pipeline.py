@@ -35,6 +35,7 @@ from query import Searcher, SearchSettings, put_search_settings
 from tests.servers.served import MODEL, Served
 from tests.servers.versions import PRIVATE, TRUSTED, NeuralServer, SecuredNeuralServer
 from tests.support.commands import tandem
+from tests.support.red import red
 from tests.support.searches import corpus
 
 pytestmark = pytest.mark.long
@@ -180,6 +181,27 @@ def test_what_is_not_allowed_is_told_with_the_request_that_allows_it(neural, ser
     assert install(neural, served, "asking").code == 0
     remove_pipeline(neural, "asking")
     allow(neural)
+
+
+def test_a_part_that_is_missing_and_a_block_of_the_cluster_are_told_before_anything_is_made(
+    neural, service
+):
+    served, _ = service
+    allow(neural)
+    with red(neural) as index:
+        done = install(neural, served, "half", "--index", index)
+        assert (done.code, done.out) == (1, "")
+        assert f"index {index!r} is incomplete: 1 of its shards" in done.err
+    block = "cluster.blocks.read_only"
+    neural.client.cluster.put_settings(body={"persistent": {block: True}})
+    try:
+        done = install(neural, served, "half")
+    finally:
+        neural.client.cluster.put_settings(body={"persistent": {block: None}})
+    assert (done.code, done.out) == (1, "")
+    assert f'PUT /_cluster/settings {{"persistent": {{"{block}": null}}' in done.err
+    assert len(done.err.splitlines()) == 1
+    assert read_installed_pipeline(neural, "half").empty
 
 
 def test_others_write_and_search_as_tandem_does(neural, service):
