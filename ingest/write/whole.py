@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from cluster.client.shards import SHARD_CURE, silence
 from ingest.errors import IndexRefusedError
@@ -40,7 +40,8 @@ def rehearse_write(client: IndexClient, action: Literal["index", "update"]) -> s
     in no index's settings. Raises BlockedError, AccessError, OutageError.
     """
     body = _NO_VERSION % (action.encode(), _BODIES[action])
-    answer = client.ask("POST", client.bulk_path, body, **client.bulk_params)
+    params: dict[str, Any] = client.bulk_params
+    answer = client.ask("POST", client.bulk_path, body, **params)
     item = answer["items"][0][action]
     verdict = judge(item["status"], item.get("error"))
     if verdict.fate in (Fate.BLOCKED, Fate.FORBIDDEN):

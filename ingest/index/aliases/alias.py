@@ -20,14 +20,7 @@ from ingest.index.aliases.generations import (
     older,
     record_of,
 )
-from ingest.index.describe import (
-    aliases,
-    check_name,
-    find_index,
-    kind_of,
-    leases,
-    told_incomplete,
-)
+from ingest.index.describe import aliases, check_name, find_index, kind_of, leases, told_incomplete
 from ingest.index.loading import OpenIndex, is_live, loaded_already, take_lease
 from ingest.index.note import busy, read_note
 from ingest.settings import RejectLimit
@@ -215,10 +208,8 @@ def switch(
             f"the load of {index!r} has not ended: end it first, by the same load with "
             f"`alias={alias!r}` as before, which also points the alias there."
         )
-    found, planned = generations(cluster, alias), Older()
-    if keep is not None:
-        before = created(description)
-        planned = older(found, alias, live=live.indexes, before=before, keep=keep)
+    found = generations(cluster, alias)
+    planned = _planned(found, live, description, keep)
     if run is None and (told := told_incomplete(cluster, index, description)):
         planned = replace(planned, notes=(*planned.notes, told))
     if dry_run:
@@ -227,6 +218,14 @@ def switch(
         require(cluster, "switch" if keep is None else "switch-keep", alias)
     _point(cluster, live, index, description, run)
     return delete(cluster, alias, found, planned)
+
+
+def _planned(
+    found: dict[str, dict[str, Any]], live: Alias, description: dict[str, Any], keep: int | None
+) -> Older:
+    if keep is None:
+        return Older()
+    return older(found, live.name, live=live.indexes, before=created(description), keep=keep)
 
 
 def _target(cluster: Cluster, index: str) -> dict[str, Any]:
