@@ -1,13 +1,16 @@
 """The main commands on every version that the README names, one server at a time."""
 
 import json
+from functools import partial
 
 import pytest
 
+from cluster import connect
+from tests.integration.ingest.existing.books import make_index, vector_spec
 from tests.servers.servers import SecuredServer
 from tests.servers.versions import OPENSEARCH, ElasticsearchVersion, OpenSearchVersion
 from tests.support.commands import tandem
-from tests.support.loads import write_jsonl
+from tests.support.loads import stored, write_jsonl
 
 MODEL = ("--model", "sentence-transformers/all-MiniLM-L6-v2")
 CORPUS = [
@@ -24,15 +27,16 @@ STARTED = {
 
 
 @pytest.fixture(
+    scope="module",
     params=[
         *STARTED,
         "opensearch-3.6.0",
         "elasticsearch-9.5.3",
         "opensearch-2.19.1",
-    ]
+    ],
 )
 def server(request):
-    """A running server of the version; those of the matrix alone are stopped after their test."""
+    """A running server of the version; those of the matrix alone are stopped after their tests."""
     shared = {
         "opensearch-3.6.0": "opensearch_server",
         "elasticsearch-9.5.3": "elasticsearch_server",
@@ -48,6 +52,15 @@ def server(request):
         yield request.param, started
     finally:
         started.close()
+
+
+@pytest.fixture
+def api(server):
+    """A Cluster there."""
+    _, started = server
+    of = started.connect if isinstance(started, SecuredServer) else partial(connect, started.url)
+    with of(timeout=60.0) as found:
+        yield found
 
 
 @pytest.fixture
@@ -111,3 +124,36 @@ def test_the_main_commands(server, run, tmp_path):
     run("index", "delete", new, "--yes")
     run("index", "delete", old, "--yes", "--with-alias", alias)
     assert not {old, new} & {each["index"] for each in run("index", "list")["indexes"]}
+
+
+@pytest.mark.long
+def test_indexes_of_others_and_figures(api, run, tmp_path):
+    """Texts that are there get vectors; vectors that are there a record; and both are judged."""
+    texts = [{"body": each["text"]} for each in CORPUS]
+    enriched, adopted = "others-texts", "others-vectors"
+    kinds = {"body": {"type": "text"}}
+    spec = vector_spec(api.capabilities.distribution, 384)
+    judged = tmp_path / "queries.jsonl", tmp_path / "qrels.tsv"
+    judged[0].write_text('{"_id": "q", "text": "the capital of France"}\n')
+    judged[1].write_text("query-id\tcorpus-id\tscore\nq\t0\t1\n")
+    try:
+        make_index(api, enriched, kinds, texts)
+        found = run("enrich", enriched, "--text-field", "body", *MODEL)
+        assert (found["written"], found["rejected"]) == (4, 0)
+        rows = [
+            {k: row[k] for k in ("body", "body_vector")} for row in stored(api, enriched).values()
+        ]
+        make_index(api, adopted, {**kinds, "body_vector": spec}, rows)
+        found = run("index", "adopt", adopted, *MODEL)
+        assert (found["fitting"], found["documents"]) == (4, 4)
+        assert found["cosine"] > 0.999
+        for name in (enriched, adopted):
+            figures = run("evaluate", "--index", name, "--queries", judged[0], "--qrels", judged[1])
+            assert {mode: of["RR@10"] for mode, of in figures["modes"].items()} == dict.fromkeys(
+                ("hybrid", "knn", "bm25"), 1.0
+            )
+            shown = run("index", "show", name)
+            assert (shown["documents"], shown["with_vector"]) == (4, 4)
+    finally:
+        for name in (enriched, adopted):
+            api.client.indices.delete(index=name, params={"ignore_unavailable": "true"})
