@@ -43,6 +43,10 @@ def require() -> Any:
     try:
         with _unreported():
             import openvino
+
+            # Made at the first use, by whoever holds the GIL and lets go of it meanwhile: two
+            # threads that are first together would wait for each other without end.
+            openvino.Type.i64.to_dtype()
     except ImportError as error:
         raise EncoderError(
             "the backend openvino needs the package openvino, which is not installed: "
