@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ingest.index.loading import OpenIndex
 from ingest.index.types.fit import Fitter
@@ -74,19 +75,22 @@ def load_batch(
     plan: Plan,
     fitter: Fitter | None = None,
     ids: Ids | None = None,
+    turn: AbstractContextManager[Any] | None = None,
 ) -> Batch:
     """Make documents of rows, and split, skip, encode and write them, as a whole run does.
 
     index: open, and of the run, which opens and ends it; fitter: by the types of the index, None
-    lets the cluster refuse what does not fit; ids: of what came before, None for nothing. No rows
-    give zeros. A batch that is done twice is written once, and skipped.
+    lets the cluster refuse what does not fit; ids: of what came before, None for nothing; turn: a
+    lock for batches that one encoder encodes in turn, so that it goes on while another is written.
+    No rows give zeros. A batch that is done twice is written once, and skipped.
 
     Raises the encoder's and the cluster's errors, OutageError, BlockedError, IndexRefusedError, and
     LostPlaceError where another run has the index; too many rejects are for the run to refuse.
     """
     rejects, flow, seen, clock = RejectRows(), Flow(), Seen(), Clock()
     tally, sample, fitter = Tally(index.name, rejects, _ANY_NUMBER), Sample(), fitter or Fitter({})
-    job = Job(cluster, index, plan, encoder, fitter, flow, clock, tally, sample)
+    turn = turn or nullcontext()
+    job = Job(cluster, index, plan, encoder, fitter, flow, clock, tally, sample, turn)
     most = plan.writing.max_outage
     client = writing_client(cluster, index, flow.pause, most)
     first = Deduplicator(rows, plan.reading, index.fields, ids or seen, tally, flow.stopping)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 from ingest.index.loading import OpenIndex
 from ingest.index.types.fit import Fitter
@@ -47,7 +48,8 @@ def _characters(passage: Passage) -> int:
 class Job:
     """What all batches of a run have in common, and what keeps account of them.
 
-    fitter: by the types of the index; tally, sample and clock: of the run, or of one batch.
+    fitter: by the types of the index; tally, sample and clock: of the run, or of one batch; turn:
+    held while its passages are encoded.
     """
 
     cluster: Cluster
@@ -59,6 +61,7 @@ class Job:
     clock: Clock
     tally: Tally
     sample: Sample
+    turn: AbstractContextManager[Any] = field(default_factory=nullcontext)
 
 
 @dataclass(frozen=True)
@@ -99,10 +102,14 @@ class Pipeline:
             self._changed(leftovers), PASSAGES_AHEAD, drains=False, weigh=_characters
         )
         changed = clock.waited(changed, "encode")
+
+        def vectors(pass_by: Callable[[Passage], None]) -> Iterator[Passage]:
+            made = encode(changed, job.encoder, job.tally, flow.stopping, pass_by)
+            with job.turn:
+                yield from clock.timed("encode", made)
+
         return flow.joined(
-            lambda pass_by: clock.timed(
-                "encode", encode(changed, job.encoder, job.tally, flow.stopping, pass_by)
-            ),
+            vectors,
             PASSAGES_AHEAD,
             drains=True,
             weigh=_characters,

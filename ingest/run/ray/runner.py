@@ -26,7 +26,7 @@ from ingest.run.ray.parts import Failure, FileJob, Reach, Setup
 from ingest.run.ray.reading import chunks
 from ingest.run.ray.session import RaySession
 from ingest.run.ray.start import check_installed, started
-from ingest.run.ray.worker import Worker
+from ingest.run.ray.worker import CALLS, Worker
 from tandem.base.arguments import checked_arguments
 
 if TYPE_CHECKING:
@@ -126,7 +126,11 @@ class RayRunner:
             .map(
                 worker,
                 fn_constructor_args=(setup,),
-                compute=ActorPoolStrategy(size=there.workers),
+                compute=ActorPoolStrategy(
+                    size=there.workers,
+                    max_concurrent_calls_per_actor=CALLS,
+                    enable_true_multi_threading=True,
+                ),
                 num_cpus=there.cpus,
                 num_gpus=self.worker_gpus or None,
                 max_restarts=-1,

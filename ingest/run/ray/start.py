@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import shutil
 import signal
 import sys
@@ -38,6 +39,8 @@ _ENVIRONMENT = {
     "RAY_BACKEND_LOG_LEVEL": "fatal",
     "RAY_task_oom_retries": "3",
 }
+# As Ray tells of a cluster that has others, first the cluster's and then ours.
+_VERSIONS = re.compile(r"Ray: (\S+)\s+Python: (\S+)")
 # Ray sets this one by itself.
 _SET = ("RAY_AUTH_MODE",)
 
@@ -176,6 +179,12 @@ def _unreachable(address: str | None, error: BaseException) -> IngestError:
         return IngestError(
             f"Ray cannot be started here ({last_line(error)}): look for memory and disk that are "
             "left, or leave `runner` out."
+        )
+    if len(versions := _VERSIONS.findall(str(error))) == 2:
+        (ray, python), (our_ray, our_python) = versions
+        return IngestError(
+            f"the Ray cluster at {address} has Ray {ray} on Python {python}, and this process Ray "
+            f"{our_ray} on Python {our_python}: install the same on both."
         )
     return IngestError(
         f"no Ray cluster answers at {address} ({last_line(error)}): name the head's HOST:PORT with "

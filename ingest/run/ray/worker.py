@@ -8,6 +8,7 @@ from dataclasses import replace
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from cluster.errors import UnreachableError
@@ -23,15 +24,21 @@ if TYPE_CHECKING:
 
 PACKAGE = "tandem-search"
 AGAIN_SECONDS = 2.0
+# Chunks that a worker has in hand.
+CALLS = 2
 
 
 class Worker:
-    """Loads chunks with an encoder that is loaded once, with the first of them."""
+    """Loads chunks with an encoder that is loaded once, with the first of them.
+
+    Called by CALLS threads: while one chunk is encoded, another is read, looked up and written.
+    """
 
     def __init__(self, setup: Setup) -> None:
         setup.reach.enter()
         share_cores(setup.reach.cores)
         self._setup = setup
+        self._turn, self._first = Lock(), Lock()
 
     @cached_property
     def _encoder(self) -> PassageEncoder:
@@ -58,14 +65,17 @@ class Worker:
             return chunk
         setup = self._setup
         try:
+            with self._first:
+                cluster, encoder = self._cluster, self._encoder
             made = load_batch(
                 chunk.rows,
-                cluster=self._cluster,
-                encoder=self._encoder,
+                cluster=cluster,
+                encoder=encoder,
                 index=setup.index,
                 plan=setup.plan,
                 fitter=setup.fitter,
                 ids=Taken(chunk.taken),
+                turn=self._turn,
             )
         except TandemError as error:
             return Failure.of(error)

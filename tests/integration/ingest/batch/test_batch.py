@@ -1,7 +1,9 @@
 """A batch of rows by itself does what a run does with them, and what came of it adds up."""
 
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from threading import Lock
 
 import pytest
 
@@ -23,8 +25,8 @@ def load(either, index_name):
     index = open_index(either, index_name, StubEncoder(), Shape(), new_token(), None)
 
     def load(found, **given):
-        encoder, plan = StubEncoder(), Plan()
-        made = load_batch(found, cluster=either, encoder=encoder, index=index, plan=plan, **given)
+        given = {"encoder": StubEncoder(), "plan": Plan(), **given}
+        made = load_batch(found, cluster=either, index=index, **given)
         # It comes from another process.
         return pickle.loads(pickle.dumps(made))
 
@@ -79,6 +81,24 @@ def test_ids_of_batches_before_are_refused(load):
     made = load(rows(documents(3)), ids=Before())
     assert (made.report.written, made.report.rejected) == (2, 1)
     assert made.rejects[0].reason == "the id is taken by line 7 of there"
+
+
+def test_batches_of_one_encoder_overlap_and_encode_in_turn(load):
+    source, turn, at_once = documents(120), Lock(), []
+
+    class Watched(StubEncoder):
+        def stream_passages(self, texts, stopping=None):
+            at_once.append("begun")
+            yield from super().stream_passages(texts, stopping)
+            at_once.append("ended")
+
+    encoder = Watched(seconds=0.001)
+    with ThreadPoolExecutor(3) as threads:
+        parts = [rows(source[n : n + 40], n) for n in range(0, 120, 40)]
+        made = list(threads.map(lambda part: load(part, encoder=encoder, turn=turn), parts))
+    assert [each.report.written for each in made] == [40, 40, 40]
+    assert at_once == ["begun", "ended"] * 3
+    assert not turn.locked()
 
 
 def test_no_rows_give_zeros(load):

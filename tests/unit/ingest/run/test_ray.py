@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import platform
 import sys
 from dataclasses import replace
 from importlib.metadata import version
@@ -19,7 +20,7 @@ from ingest.read.rows import Rows
 from ingest.records import Origin
 from ingest.run.deduplicate import key_of
 from ingest.run.plan import Plan
-from ingest.run.ray import reading, worker
+from ingest.run.ray import reading, start, worker
 from ingest.run.ray.parts import Failure, FileEnd, FileJob, Ids, Reach, Setup, Taken
 from ingest.run.ray.resources import Node, cpus_of_a_worker, default_workers
 from ingest.run.ray.worker import PACKAGE, fault_of_machine
@@ -79,6 +80,16 @@ def test_what_only_this_process_can_read_is_refused(tmp_path, follow):
         runner().ready(Rows(source, Reading(follow=follow)), StubEncoder()),
     ):
         pass
+
+
+def test_another_ray_or_python_is_told_with_both():
+    from ray._private.utils import check_version_info
+
+    with pytest.raises(RuntimeError) as theirs:
+        check_version_info({"ray_version": "2.59.0", "python_version": "3.12.1"}, "here")
+    ours = rf"Ray {version('ray')} on Python {platform.python_version()}: install the same"
+    with pytest.raises(IngestError, match=rf"at h:1 has Ray 2.59.0 on Python 3.12.1, .*{ours}"):
+        raise start._unreachable("h:1", theirs.value)
 
 
 def test_of_two_on_one_line_the_first_is_taken():
