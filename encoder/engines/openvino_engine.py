@@ -19,6 +19,7 @@ from encoder.errors import EncoderError
 from encoder.forks import in_each_child
 from tandem.base.errors import one_line
 from tandem.base.memory import NO_MEMORY, lacks_memory
+from tandem.base.running import has_all_cores
 
 BUDGET = 1024
 FEW = 256
@@ -176,6 +177,8 @@ class OpenVinoEngine:
             "NUM_STREAMS": streams,
             "INFERENCE_NUM_THREADS": threads,
             "INFERENCE_PRECISION_HINT": hints[0],
+            # Each process would bind its threads to the first cores.
+            "ENABLE_CPU_PINNING": has_all_cores(),
         }
         try:
             return core.compile_model(str(self._path), "CPU", properties)

@@ -25,6 +25,11 @@ def threads() -> int:
     return cores() if _share is None else min(_share, cores())
 
 
+def has_all_cores() -> bool:
+    """Whether no other process computes beside this one, as far as it was told."""
+    return threads() == cores()
+
+
 def share_cores(count: int) -> None:
     """Let this process compute with so many threads only, because others work beside it."""
     global _share

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from threading import Event
 from typing import Any
 
@@ -23,6 +24,8 @@ from ingest.tally import Tally
 # enough that a kill does too, also with a slow model.
 ROWS = 1024
 CHARACTERS = 1_000_000
+# Files that have fewer rows than that are read together: a chunk of one row costs too much.
+FEW = 256
 # Ids that are told together. By number, not by time: who does it again must tell the same ones.
 IDS = 20_000
 
@@ -79,34 +82,56 @@ def ids_of(setup: Setup, file: SourceFile) -> Iterator[Ids | FileEnd]:
     yield FileEnd(rows, version, tuple(said), first.warnings, failure)
 
 
+def together(files: Sequence[FileJob]) -> Iterator[list[FileJob]]:
+    """The files, small ones in groups that follow one another."""
+    group: list[FileJob] = []
+    for each in files:
+        if group and sum(job.end.rows for job in [*group, each]) > FEW:
+            yield group
+            group = []
+        group.append(each)
+    if group:
+        yield group
+
+
 def chunks(row: dict[str, Any], setup: Setup) -> Iterator[dict[str, Any]]:
-    """The rows of a file in chunks, as rows of Ray; at last a failure, if it was changed."""
+    """The rows of some files in chunks, as rows of Ray; at last a failure, if one was changed."""
     setup.reach.enter()
-    job: FileJob = pickle.loads(row["file"])
+    jobs: list[FileJob] = pickle.loads(row["files"])
     found: list[Row | Reject] = []
-    size = count = 0
-    failure: Failure | None = None
-    stream = read_source(job.file, setup.plan.reading, Position([job.file]), lambda said: None)
-    while failure is None:
-        try:
-            each = next(stream, None)
-        except SourceError as error:
-            each, failure = None, Failure.of(error)
-        if each is not None:
-            found.append(each)
-            size, count = size + _characters(each), count + 1
-        if found and (each is None or len(found) >= ROWS or size >= CHARACTERS):
-            yield {"chunk": pickle.dumps(_chunk(job, found))}
+    size = 0
+    for each in chain.from_iterable(_rows(job, setup) for job in jobs):
+        ends = isinstance(each, Failure)
+        if found and (ends or len(found) >= ROWS or size >= CHARACTERS):
+            yield _chunk(jobs, found)
             found, size = [], 0
-        if each is None:
-            break
+        if isinstance(each, Failure):
+            yield {"chunk": pickle.dumps(each)}
+            return
+        found.append(each)
+        size += _characters(each)
+    if found:
+        yield _chunk(jobs, found)
+
+
+def _rows(job: FileJob, setup: Setup) -> Iterator[Row | Reject | Failure]:
+    """The rows of a file; at last a failure, if it was changed."""
+    count, failure = 0, None
+    reading, position = setup.plan.reading, Position([job.file])
+    try:
+        for each in read_source(job.file, reading, position, lambda said: None):
+            count += 1
+            yield each
+    except SourceError as error:
+        failure = Failure.of(error)
     if wrong := _changed(job, count, failure):
-        yield {"chunk": pickle.dumps(wrong)}
+        yield wrong
 
 
-def _chunk(job: FileJob, rows: list[Row | Reject]) -> Chunk:
-    lines = ((each.origin.file, each.origin.line) for each in rows) if job.taken else ()
-    return Chunk(tuple(rows), {line: job.taken[line] for line in lines if line in job.taken})
+def _chunk(jobs: list[FileJob], rows: list[Row | Reject]) -> dict[str, Any]:
+    lines = {(each.origin.file, each.origin.line) for each in rows}
+    taken = {line: ids for job in jobs for line, ids in job.taken.items() if line in lines}
+    return {"chunk": pickle.dumps(Chunk(tuple(rows), taken))}
 
 
 def _changed(job: FileJob, count: int, failure: Failure | None) -> Failure | None:

@@ -23,7 +23,7 @@ from ingest.run.batch.stages import Flow
 from ingest.run.deduplicate import Seen
 from ingest.run.ray.ids import IdsPass
 from ingest.run.ray.parts import Failure, FileJob, Reach, Setup
-from ingest.run.ray.reading import chunks
+from ingest.run.ray.reading import chunks, together
 from ingest.run.ray.session import RaySession
 from ingest.run.ray.start import check_installed, started
 from ingest.run.ray.worker import CALLS, Worker
@@ -116,7 +116,7 @@ class RayRunner:
             return
         from ray.data import ActorPoolStrategy, from_items
 
-        items = [{"file": pickle.dumps(each)} for each in files]
+        items = [{"files": pickle.dumps(each)} for each in together(files)]
         # Ray's own types know neither generators nor classes here, which it takes.
         read: Any = chunks
         worker: Any = Worker
@@ -144,6 +144,7 @@ class RayRunner:
                 if isinstance(found, Failure):
                     raise found.error()
                 yield found
+        there.ended()
 
 
 def check_for_ray(rows: Rows) -> None:

@@ -88,16 +88,21 @@ class RaySession:
         context.target_max_block_size = block
         self._dataset = dataset
 
+    def ended(self) -> None:
+        """All of the dataset is done: nothing is left to be stopped."""
+        self._dataset = None
+
     def stop(self) -> None:
         """End what is still executed; nothing is loaded on afterwards. May be done twice."""
+        if self._dataset is None:
+            return
         # It is known once something came of the dataset.
         executor = getattr(self._dataset, "_current_executor", None)
         if executor is not None:
             executor.shutdown(force=True)
         if self._ours:
             self.ray.shutdown()
-        if self._dataset is not None:
-            time.sleep(LEAVE_SECONDS)
+        time.sleep(LEAVE_SECONDS)
         self._dataset = None
 
     @contextmanager

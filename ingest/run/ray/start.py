@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import sys
 import tempfile
 import threading
@@ -26,6 +27,8 @@ from tandem.base.running import cores
 # What Ray may hold of rows and results on this machine, where it is started for the run.
 OBJECT_STORE = 200 * MEGABYTE
 PORT = 6379
+# Seconds for the head of a cluster to take a connection.
+ANSWER_SECONDS = 10.0
 # Who may ask Ray for anything, where it is started for the run: who can read that file.
 _TOKEN = "RAY_AUTH_TOKEN_PATH"
 # "0" keeps it on loopback, on any system; else it listens on all addresses.
@@ -131,7 +134,9 @@ def started(address: str | None, workers: int | None) -> Iterator[RaySession]:
         if ray.is_initialized():
             yield RaySession(ray, ours=False)
         elif address:
-            with _environment(), _initialised(ray, address, {"address": _with_port(address)}):
+            there = _with_port(address)
+            _check_answers(there)
+            with _environment(), _initialised(ray, address, {"address": there}):
                 yield RaySession(ray, ours=True)
         else:
             with (
@@ -219,6 +224,17 @@ def _token(folder: str) -> str:
     path = Path(folder) / "token"
     path.write_text(token_hex(32), "ascii")
     return str(path)
+
+
+def _check_answers(address: str) -> None:
+    """Ask whether anybody is there: Ray itself would go on asking for minutes, in silence."""
+    host, _, port = address.rpartition(":")
+    if "/" in host or not port.isdigit():  # auto, or a scheme of Ray's own
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), ANSWER_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise _unreachable(address, error) from error
 
 
 def _with_port(address: str) -> str:

@@ -1,27 +1,20 @@
 """A load on Ray, its parts killed, leaves what a local load of the same files leaves."""
 
 import json
-import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-from functools import partial
 
 import psutil
 import pytest
 
-from cluster import connect
-from ingest import IngestError, RayRunner, ingest
 from tests.integration.ingest.batch.ray_proof import gone, prove
 from tests.servers.servers import OpenSearchServer
-from tests.support.commands import ROOT, tandem
+from tests.support.commands import ROOT
 from tests.support.loads import documents, settings_of, stored, write_jsonl
-from tests.support.stubs import StubEncoder
 
 pytestmark = pytest.mark.long
-CPUS = 3
 
 
 def test_a_load_on_ray_survives_kills_and_equals_a_local_one(tmp_path):
@@ -33,143 +26,17 @@ def test_a_load_on_ray_survives_kills_and_equals_a_local_one(tmp_path):
         server.close()
 
 
-def free_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return found.getsockname()[1]
-
-
-@pytest.fixture(scope="module")
-def ray_cluster(tmp_path_factory):
-    """The address of a Ray cluster of one machine, as `ray start` makes it."""
-    port, words = free_port(), ["--head", "--block", f"--num-cpus={CPUS}", "--disable-usage-stats"]
-    words += [f"--port={port}", "--node-ip-address=127.0.0.1", "--object-store-memory=100000000"]
-    head = subprocess.Popen(
-        [sys.executable, "-m", "ray.scripts.scripts", "start", *words, "--include-dashboard=false"],
-        cwd=tmp_path_factory.mktemp("elsewhere"),
-        env={**os.environ, "PYTHONPATH": str(ROOT)},  # for what tests hand over
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    family = []
-    try:
-        end = time.monotonic() + 120
-        while not answers(port):
-            assert head.poll() is None
-            assert time.monotonic() < end
-            time.sleep(0.2)
-        yield f"127.0.0.1:{port}"
-        family = psutil.Process(head.pid).children(recursive=True)
-    finally:
-        head.terminate()
-        head.wait(60)
-    assert gone(family)
-
-
-def answers(port):
-    with socket.socket() as one:
-        return one.connect_ex(("127.0.0.1", port)) == 0
-
-
-def words(minilm, cluster, source, *more):
-    return ("ingest", source, "--model", minilm, "--url", cluster.url, "--json", *more)
-
-
-def on_ray(address):
-    return ("--runner", "ray", "--address", address)
-
-
-def test_a_cluster_of_others_is_used_and_left_as_it_was(
-    opensearch, index_name, ray_cluster, minilm, tmp_path
-):
-    write_jsonl(tmp_path / "a.jsonl", [*documents(40), {"id": "bad", "text": ""}])
-    write_jsonl(tmp_path / "b.jsonl", documents(10, 35))
-
-    def load(*more):
-        given = words(minilm, opensearch, tmp_path / "?.jsonl", *on_ray(ray_cluster))
-        done = tandem(*given, *more)
-        return done, json.loads(done.out) if done.code in (0, 3) else {}
-
-    done, report = load("--alias", index_name)
-    assert (done.code, report["read"], report["written"], report["rejected"]) == (3, 51, 45, 6)
-    assert report["alias"] == index_name
-    assert "Warning" not in done.err
-    assert "\x1b" not in done.err  # nothing that moves where there is no terminal
-    done, _ = load("--index", index_name, "--max-rejects", "2")
-    assert (done.code, "more than --max-rejects allows" in done.err) == (1, True)
-    write_jsonl(tmp_path / "a.jsonl", documents(30))
-    done, _ = load("--index", index_name, "--prune", "--yes", "--max-prune", "4")
-    assert (done.code, "5 passages" in done.err) == (1, True)
-    done, report = load("--index", index_name, "--prune", "--yes", "--max-prune", "5")
-    assert (report["written"], report["skipped"], report["passages"]["pruned"]) == (0, 40, 5)
-    assert stored(opensearch, index_name).keys() == {f"d{n}" for n in {*range(30), *range(35, 45)}}
-    done, _ = load("--index", index_name, "--workers", CPUS)
-    assert done.code == 1
-    lacks = f"{CPUS} workers and a reader need {CPUS + 1} CPUs, and the Ray cluster has {CPUS} free"
-    assert lacks in done.err
-
-
-def elsewhere(url, here):
-    """The cluster from the process that has that number, and from no other."""
-    return connect(url if os.getpid() == here else f"http://127.0.0.1:{free_port()}")
-
-
-def encoder_elsewhere(here):
-    """An encoder whose package is missing in every process but one."""
-    if os.getpid() != here:
-        raise ModuleNotFoundError("No module named 'tokenizers'")
-    return StubEncoder()
-
-
-def reached(url, here):
-    return connect(url)
-
-
-@pytest.mark.parametrize(
-    ("connected", "loaded", "said"),
-    [
-        (elsewhere, lambda here: StubEncoder(), "cannot work for this run: .*refused"),
-        (reached, encoder_elsewhere, r"No module named 'tokenizers'.*install tandem-search\[ray\]"),
-        (reached, lambda here: StubEncoder(fingerprint="0ddb"), "give all machines the same model"),
-    ],
-)
-def test_what_a_machine_lacks_is_told_before_the_start(
-    opensearch, index_name, ray_cluster, tmp_path, connected, loaded, said
-):
-    source, here = write_jsonl(tmp_path / "a.jsonl", documents(3)), os.getpid()
-    runner = RayRunner(
-        connect=partial(connected, opensearch.url, here),
-        load_encoder=partial(loaded, here),
-        address=ray_cluster,
-    )
-    given = {"cluster": opensearch, "encoder": StubEncoder(), "index": index_name}
-    with pytest.raises(IngestError, match=said):
-        ingest(source, runner=runner, **given)
-    assert not opensearch.client.indices.exists(index=index_name)
-
-
-def test_nobody_at_an_address_is_one_sentence(opensearch, index_name, minilm, tmp_path):
-    source = write_jsonl(tmp_path / "a.jsonl", documents(3))
-    given = words(minilm, opensearch, source, "--index", index_name, *on_ray("127.0.0.1:1"))
-    done = tandem(*given)
-    assert (done.code, "no Ray cluster answers at 127.0.0.1:1" in done.err) == (1, True)
-
-
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_ends_it_within_seconds(
-    opensearch, index_name, ray_cluster, minilm, tmp_path, sign
-):
-    """Ctrl-C on a cluster of others, and SIGTERM with a Ray of its own."""
+def test_sigterm_ends_it_within_seconds(opensearch, index_name, minilm, tmp_path):
     source = write_jsonl(tmp_path / "a.jsonl", documents(20_000))
-    given = words(minilm, opensearch, source, "--index", index_name)
-    given += on_ray(ray_cluster) if sign == signal.SIGINT else ("--runner", "ray")
+    given = ("ingest", source, "--model", minilm, "--url", opensearch.url, "--json")
+    given += ("--index", index_name, "--runner", "ray")
     process = subprocess.Popen(
         [sys.executable, "-m", "tandem", *map(str, given)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(sign, signal.SIG_DFL),
+        preexec_fn=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL),
     )
     try:
         end = time.monotonic() + 240
@@ -179,7 +46,7 @@ def test_an_interrupt_ends_it_within_seconds(
             time.sleep(0.2)
         family = psutil.Process(process.pid).children(recursive=True)
         began = time.monotonic()
-        process.send_signal(sign)
+        process.send_signal(signal.SIGTERM)
         out, err = process.communicate(timeout=60)
     finally:
         process.kill()

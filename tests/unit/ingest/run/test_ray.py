@@ -92,6 +92,16 @@ def test_another_ray_or_python_is_told_with_both():
         raise start._unreachable("h:1", theirs.value)
 
 
+@pytest.mark.parametrize("address", ["127.0.0.1:1", "127.0.0.1:99999999", "localhost:1"])
+def test_nobody_at_an_address_is_told_at_once(tmp_path, address):
+    source = write_jsonl(tmp_path / "a.jsonl", documents(1))
+    with (
+        pytest.raises(IngestError, match=f"no Ray cluster answers at {address} "),
+        replace(runner(), address=address).ready(Rows(source, Reading()), StubEncoder()),
+    ):
+        pass
+
+
 def test_of_two_on_one_line_the_first_is_taken():
     here, key = Origin("f", 3), key_of("a")
     taken = Taken({("f", 3): {key: here}, ("f", 9): {key: here}})
@@ -123,7 +133,11 @@ def told(setup, path):
 
 
 def chunks(setup, file, end):
-    row = {"file": pickle.dumps(FileJob(file, {}, end))}
+    return chunks_of(setup, [FileJob(file, {}, end)])
+
+
+def chunks_of(setup, jobs):
+    row = {"files": pickle.dumps(jobs)}
     return [pickle.loads(each["chunk"]) for each in reading.chunks(row, setup)]
 
 
@@ -137,6 +151,21 @@ def test_a_file_tells_its_ids_and_then_its_rows(setup, tmp_path, monkeypatch):
     assert ids == [*places, (key_of("bad"), None)]
     assert (end.rows, end.failure) == (10, None)
     assert [len(each.rows) for each in chunks(setup, file, end)] == [4, 4, 2]
+
+
+def test_small_files_are_read_together(setup, tmp_path, monkeypatch):
+    monkeypatch.setattr(reading, "FEW", 5)
+    jobs = []
+    for number, rows in enumerate([2, 3, 1, 9, 0, 1]):
+        path = write_jsonl(tmp_path / f"{number}.jsonl", documents(rows, 10 * number))
+        file, _, end = told(setup, path)
+        taken = {(str(path), 1): {key_of(f"d{10 * number}"): Origin("before", 7)}}
+        jobs.append(FileJob(file, taken, end))
+    groups = list(reading.together(jobs))
+    assert [[each.end.rows for each in group] for group in groups] == [[2, 3], [1], [9], [0, 1]]
+    (chunk,) = chunks_of(setup, groups[0])
+    assert [each.value["id"] for each in chunk.rows] == ["d0", "d1", "d10", "d11", "d12"]
+    assert chunk.taken == jobs[0].taken | jobs[1].taken
 
 
 def test_a_file_that_changes_between_ids_and_rows_is_told(setup, tmp_path):
