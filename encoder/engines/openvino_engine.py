@@ -89,6 +89,8 @@ class OpenVinoEngine:
 
     def _begin(self) -> None:
         self._lock = threading.Lock()
+        # Read once for both: the weights that neither rearranges are then one memory's.
+        self._network: Any = None
         self._compiled: dict[bool, Any] = {}
         # Kept for the next batch, of whichever thread; by whether they are for latency.
         self._free: dict[bool, list[Any]] = {True: [], False: []}
@@ -181,7 +183,9 @@ class OpenVinoEngine:
             "ENABLE_CPU_PINNING": has_all_cores(),
         }
         try:
-            return core.compile_model(str(self._path), "CPU", properties)
+            if self._network is None:
+                self._network = core.read_model(self._path)
+            return core.compile_model(self._network, "CPU", properties)
         except RuntimeError as error:
             if lacks_memory(error):
                 raise EncoderError(NO_MEMORY) from error

@@ -218,6 +218,22 @@ def test_batches_together_are_as_one_by_one_from_any_thread(home, tmp_path):
             assert (found * alone).sum(axis=1).min() > 0.99999
 
 
+def test_weights_are_in_memory_once_for_one_text_and_for_many(home, tmp_path):
+    folder = models.old_layout(tmp_path, "bert", max_length=128)
+    encoder = Encoder.load(str(folder), backend="openvino", precision="float32", device="cpu")
+    (weights,) = home.rglob("model.bin")
+
+    def read() -> int:
+        """How often the file's beginning is mapped."""
+        lines = Path("/proc/self/maps").read_text("utf-8").splitlines()
+        return sum(line.split()[2] == "00000000" for line in lines if line.endswith(str(weights)))
+
+    encoder.encode_passages(["fox"])
+    assert read() == 1
+    encoder.encode_passages(["fox"] * 2000)
+    assert read() == 1
+
+
 def test_what_cannot_be_kept_is_told_and_encodes_by_torch(home, tmp_path):
     folder = models.old_layout(tmp_path, "bert", max_length=128)
     home.mkdir()
