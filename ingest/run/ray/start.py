@@ -193,7 +193,8 @@ def _unreachable(address: str | None, error: BaseException) -> IngestError:
         )
     return IngestError(
         f"no Ray cluster answers at {address} ({last_line(error)}): name the head's HOST:PORT with "
-        "`address`, from a machine of the cluster, or leave it out."
+        "`address`, from a machine of the cluster, and set RAY_AUTH_MODE=token where it asks for "
+        "the token of ~/.ray/auth_token; or leave `address` out."
     )
 
 
