@@ -109,7 +109,7 @@ class _BoundedReader(io.RawIOBase):
         super().close()
 
 
-class _BoundedResponse(HTTPResponse):
+class BoundedResponse(HTTPResponse):
     """An answer whose head and body together have the time that the socket was given."""
 
     def __init__(self, sock: Any, *args: Any, **options: Any) -> None:
@@ -125,11 +125,11 @@ class _Bounded:  # the part of a socket that a response uses
 
 
 class _BoundedHTTP(HTTPConnection):
-    response_class = _BoundedResponse
+    response_class = BoundedResponse
 
 
 class _BoundedHTTPS(HTTPSConnection):
-    response_class = _BoundedResponse
+    response_class = BoundedResponse
 
     def connect(self) -> None:
         """Connect; urllib3 would warn at each request of what `connect` has warned of, once."""

@@ -54,11 +54,15 @@ _TO_COME = ("initializing_shards", "number_of_in_flight_fetch", "number_of_pendi
 def _ask(url: str, path: str, body: Any = None, seconds: float = 10.0) -> dict[str, Any]:
     """The node's answer, empty where there is none that can be read; by GET, with a body by PUT.
 
-    http.client, because a proxy must not come between.
+    http.client, because a proxy must not come between; whoever has its port now gets so many
+    seconds for the whole answer.
     """
+    from cluster.client.connections import BoundedResponse
+
     try:
         parts = urlsplit(url)
         connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=seconds)
+        connection.response_class = BoundedResponse
     except (ValueError, http.client.HTTPException):
         return {}
     try:

@@ -10,11 +10,12 @@ import psutil
 import pytest
 
 from cluster import EmbeddedNode, Home, UnreachableError
-from cluster.node import state
+from cluster.node import ready, state
 from cluster.node.home import claim
 from cluster.node.node import Locator
 from cluster.node.process import Identity
 from cluster.node.state import NodeState, Record
+from tests.servers.wrong import Reply, answering
 
 
 @pytest.fixture
@@ -101,3 +102,15 @@ def test_handles_are_let_go_of(node, started):
     for _ in range(20):
         assert Locator(node)() == 9201
     assert len(os.listdir("/proc/self/fd")) <= before + 1
+
+
+def test_a_stranger_that_answers_a_byte_at_a_time_is_not_waited_for():
+    def drip():
+        for _ in range(100):
+            yield b"H"
+            time.sleep(0.1)
+
+    with answering(lambda asked: Reply(drip(), raw=True)) as (url, _):
+        began = time.monotonic()
+        assert ready._ask(url, "/", seconds=0.5) == {}
+        assert time.monotonic() - began < 5  # of the ten that it would go on
