@@ -16,6 +16,7 @@ from encoder.batching.batches import FEW, Batch, Engine, Vectors
 from encoder.errors import EncoderError
 from encoder.forks import check_process
 from encoder.model.modules import Route
+from tandem.base.children import without_secrets
 
 # While one batch is computed the next one is on its way.
 CONCURRENCY_OF_ONE = 2
@@ -37,10 +38,11 @@ class ProcessesEngine:
         self._devices = devices
         self._process = os.getpid()
         self._pools = [ProcessPoolExecutor(1, context, _ignore_interrupts) for _ in devices]
-        opening = [
-            pool.submit(_open, route, device, precision)
-            for pool, device in zip(self._pools, devices, strict=True)
-        ]
+        with without_secrets():
+            opening = [
+                pool.submit(_open, route, device, precision)
+                for pool, device in zip(self._pools, devices, strict=True)
+            ]
         self.budget = min(self._told(n, each.result) for n, each in enumerate(opening))
         self.few = FEW
         self.concurrency = CONCURRENCY_OF_ONE * len(devices)

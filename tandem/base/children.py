@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Lock
+
+# In the names of variables that hold secrets, or a URL that may have one in it.
+_SECRET = re.compile(r"PASS(WOR)?D|SECRET|TOKEN(?!IZ)|CREDENTIAL|KEY|COOKIE|HEADER|PROXY|URL", re.I)
+_hiding = Lock()
 
 
 def environment(*kept: str, **variables: str) -> dict[str, str]:
@@ -12,3 +20,21 @@ def environment(*kept: str, **variables: str) -> dict[str, str]:
     """
     needed = {name: os.environ[name] for name in kept if name in os.environ}
     return {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", **needed, **variables}
+
+
+@contextmanager
+def without_secrets() -> Iterator[None]:
+    """For a moment this process has no variable that may hold a secret.
+
+    For multiprocessing, which gives the processes that it starts all that we have: devices are
+    chosen by variables that nobody can list.
+    """
+    with _hiding:
+        hidden = {name: value for name, value in os.environ.items() if _SECRET.search(name)}
+        for name in hidden:
+            del os.environ[name]
+        try:
+            yield
+        finally:
+            for name, value in hidden.items():
+                os.environ.setdefault(name, value)

@@ -5,6 +5,7 @@ import os
 import signal
 
 import numpy as np
+import psutil
 import pytest
 
 from encoder import Encoder, EncoderError
@@ -31,6 +32,20 @@ def test_two_processes_give_what_one_gives_in_order(folder):
     assert np.array_equal(streamed, found)
     assert np.abs(with_two.encode_queries(TEXTS) - with_one.encode_queries(TEXTS)).max() < 1e-6
     assert with_two.fingerprint == with_one.fingerprint
+
+
+def test_no_process_gets_a_secret(folder, monkeypatch):
+    before = set(multiprocessing.active_children())
+    for name in ("TANDEM_PASSWORD", "AWS_SECRET_ACCESS_KEY", "HF_TOKEN", "HTTPS_PROXY"):
+        monkeypatch.setenv(name, "sesame")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    encoder = load(folder, "cpu,cpu")
+    for child in set(multiprocessing.active_children()) - before:
+        environ = psutil.Process(child.pid).environ()
+        assert "sesame" not in environ.values()
+        assert "CUDA_VISIBLE_DEVICES" in environ
+    assert encoder.dim
+    assert os.environ["HF_TOKEN"] == "sesame"
 
 
 def test_an_ended_process_is_told(folder):
