@@ -1,7 +1,6 @@
 """The shapes of a cluster's answers: all that is read of them, by what was asked for.
 
-What a class below does not name is not read, or by a reader that checks it itself. Whatever a
-filter_path may leave out is optional.
+What no class names is not read, or by who checks it; what a filter_path leaves out is optional.
 """
 
 from __future__ import annotations
@@ -13,8 +12,7 @@ import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
 Object = dict[str, Any]
-# Settings are told as text.
-_Number = int | Annotated[str, Meta(pattern=r"^-?[0-9]+\Z")]
+_Number = int | Annotated[str, Meta(pattern=r"^-?[0-9]+\Z")]  # settings are told as text
 
 
 class _Shards(Struct):
@@ -70,15 +68,13 @@ class _Search(Struct):
     pit_id: str | None = None
 
 
+# Of a scrolled search: with what the next page is asked for by.
 class _Page(_Search, kw_only=True):
-    """Of a scrolled search: with what the next page is asked for by."""
-
     scroll_id: str = msgspec.field(name="_scroll_id")
 
 
+# A search of several, or a document of a look-up.
 class _Failed(Struct):
-    """A search of several, or a document of a look-up."""
-
     error: Object | str
     status: int = 500
 
@@ -110,9 +106,8 @@ class _Item(Struct):
     error: Object | str | None = None
 
 
+# Each item: one action, with its status.
 class _Bulk(Struct):
-    """Each item: one action, with its status."""
-
     items: list[Annotated[dict[str, _Item], Meta(min_length=1, max_length=1)]]
 
 
@@ -122,6 +117,8 @@ class _Named(Struct):
 
 class _Parameters(Struct):
     encoder: _Named | None = None
+    m: _Number | None = None
+    ef_construction: _Number | None = None
 
 
 class _Method(Struct):
@@ -133,11 +130,11 @@ class _Method(Struct):
 
 class _Typed(Struct):
     type: str = ""
+    m: _Number | None = None
 
 
+# A field of a mapping; other kinds have other things of the same names.
 class _Field(Struct):
-    """A field of a mapping; other kinds have other things of the same names."""
-
     type: str = "object"
     path: str | None = None
     properties: dict[str, _Field] = {}
@@ -150,21 +147,29 @@ class _Field(Struct):
     element_type: str = ""
     data_type: str = ""
     space_type: str | None = None
-    compression_level: str = ""
+    compression_level: Annotated[str, Meta(pattern=r"^[1-9][0-9]*x\Z")] = "1x"
+
+
+class _Source(Struct):
+    includes: list[str] | None = None
+    excludes: list[str] | None = None
 
 
 class _Mapping(Struct):
     properties: dict[str, _Field] = {}
     routing: Object | None = msgspec.field(default=None, name="_routing")
-    source: Object | None = msgspec.field(default=None, name="_source")
+    source: _Source | None = msgspec.field(default=None, name="_source")
 
 
 class _IndexSettings(Struct):
     number_of_shards: _Number = 1
     number_of_replicas: _Number = 0
     max_result_window: _Number = 0
+    creation_date: _Number = 0
     uuid: str = ""
     search: Object | None = None
+    blocks: Object = {}
+    mapping: Object = {}
 
 
 class _Settings(Struct):
@@ -195,16 +200,12 @@ class _OfAliases(Struct):
     aliases: dict[str, Object]
 
 
-class _Documents(Struct):
-    count: int
-
-
 class _Store(Struct):
     size_in_bytes: int
 
 
 class _Primaries(Struct):
-    docs: _Documents | UnsetType = UNSET
+    docs: _Count | UnsetType = UNSET
     store: _Store | UnsetType = UNSET
 
 
@@ -243,10 +244,11 @@ _POSTED: Mapping[str, Any] = {
     "_msearch": _Responses,
     "_mget": _Docs,
     "_count": _Count,
+    "point_in_time": msgspec.defstruct("_Point", [("pit_id", str)]),
+    "_pit": msgspec.defstruct("_Pit", [("id", str)]),
 }
 _GOT: Mapping[str, Any] = {
-    "": dict[str, _Described],
-    "_all": dict[str, _Described],
+    **dict.fromkeys(("", "_all"), dict[str, _Described]),
     "_mapping": dict[str, _OfMapping],
     "_settings": dict[str, _OfSettings],
     "_alias": dict[str, _OfAliases],
@@ -254,8 +256,7 @@ _GOT: Mapping[str, Any] = {
     "_stats": _Stats,
     "_search": dict[str, _Pipeline],
 }
-# What answers in text, if not asked for JSON.
-_TEXTS = ("_cat", "hot_threads", "_sql", "_ppl")
+_TEXTS = ("_cat", "hot_threads", "_sql", "_ppl")  # if not asked for JSON
 
 
 def misshapen(answer: Any, method: str, path: str, params: Mapping[str, Any]) -> str | None:
@@ -273,14 +274,13 @@ def misshapen(answer: Any, method: str, path: str, params: Mapping[str, Any]) ->
 
 
 def _shape(method: str, parts: list[str], path: str, params: Mapping[str, Any]) -> Any:
-    # The part of a path that begins with an underscore tells.
-    kind = next((part for part in parts if part.startswith("_")), "")
+    kind = next((part for part in parts if part.startswith("_")), "")  # of what is asked for
     if set(parts) & set(_TEXTS):
         return Object | list[Any] if "json" in f"{path}{params.get('format')}" else Any
     if method == "POST" and kind == "_search" and ("scroll" in params or parts[-1] == "scroll"):
         return _Page
-    if method == "POST" and "point_in_time" not in parts:  # whose answer is but its id
-        return _POSTED.get(kind, Object)
+    if method == "POST":
+        return _POSTED.get("point_in_time" if "point_in_time" in parts else kind, Object)
     if method != "GET" or parts == [""]:
         return Object
     if kind == "" and "filter_path" in params:

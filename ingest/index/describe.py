@@ -224,7 +224,7 @@ def shown(facts: Mapping[str, Any]) -> list[tuple[str, str]]:
         elif isinstance(value, Mapping):
             rows += _entries(name, value)
         elif isinstance(value, list):
-            rows.append((name, ", ".join(value) or "none"))
+            rows.append((name, ", ".join(map(str, value)) or "none"))
         elif value is not None:
             label = _LABELS.get(name, name.replace("_", " "))
             rows.append((label, f"{value:,}" if isinstance(value, int) else value))

@@ -21,7 +21,7 @@ from ingest.errors import (
     OutageError,
 )
 from ingest.write.outage import Outage, Pause, telling
-from mappings import path_of
+from mappings import path_of, settings_of
 
 if TYPE_CHECKING:
     from opensearchpy.exceptions import TransportError
@@ -237,8 +237,7 @@ class IndexClient:
             found = self.once("GET", path)
         except (TransientError, ClusterError):
             return ""
-        ((_, description),) = found.items()
-        settings = description["settings"].get("index", {})
+        settings = next(map(settings_of, found.values()), {})
         names = [settings.get(f"{kind}_pipeline", "_none") for kind in ("default", "final")]
         return ", ".join(repr(name) for name in names if name != "_none")
 

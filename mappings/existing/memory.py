@@ -82,10 +82,13 @@ def _knn(field: Mapping[str, Any]) -> tuple[float, int, int] | None:
 def _encoded(encoder: Mapping[str, Any]) -> float | None:
     """Bytes of a component under an encoder of k-NN's; None for one that is trained."""
     told = encoder.get("parameters") or {}
+    if not (said := str(told.get("bits", 0))).isdecimal():
+        return None
+    bits = int(said)
     if encoder.get("name") == "binary":
-        return int(told.get("bits", 1)) / 8
+        return (bits or 1) / 8
     if encoder.get("name") != "sq":
         return None
-    if "bits" in told:
-        return {7: 8}.get(bits := int(told["bits"]), bits) / 8  # Lucene keeps 7 in a byte
+    if bits:
+        return {7: 8}.get(bits, bits) / 8  # Lucene keeps 7 in a byte
     return 1.0 if "confidence_interval" in told else 2.0

@@ -61,7 +61,8 @@ def older(
     newer one was created, None where it is yet to be. Of those that were filled for this alias and
     are behind none, the newest `keep` stay, and those whose load was given up do not.
     """
-    old = [name for name, each in found.items() if before is None or created(each) < before]
+    # Of one whose time is not told nobody knows that it is older.
+    old = [n for n, each in found.items() if before is None or 0 < created(each) < before]
     old.sort(key=lambda name: created(found[name]))
     ours = [name for name in old if _obstacle(name, found[name], alias, going=alias) is None]
     given_up = [name for name in ours if _given_up(name, found[name]) and name not in live]

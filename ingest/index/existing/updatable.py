@@ -38,7 +38,7 @@ def check_in_place(
             f"the _source of index {index!r} {hindered}, so an update would destroy what it does "
             f"not hold: {_copying(index, description)}."
         )
-    knn = description["settings"]["index"].get("knn") == "true"
+    knn = settings_of(description).get("knn") == "true"
     if cluster.capabilities.distribution == "opensearch" and not knn:
         raise IndexRefusedError(
             f"index {index!r} has index.knn false, which cannot be changed, so vectors in it "
