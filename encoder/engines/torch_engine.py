@@ -250,9 +250,11 @@ class TorchEngine:
             if not _no_room(error):
                 raise
             if len(batch.numbers) == 1:
+                ours = self.device.type == "cpu"
+                cure = "allow this process more" if ours else "use `device='cpu'`"
                 raise EncoderError(
                     f"a text of {batch.ids.shape[1]:,} tokens does not fit into the memory of "
-                    f"{self.device}: use `device='cpu'`, or a smaller model."
+                    f"{self.device}: {cure}, or use a smaller model."
                 ) from error
         self.budget = max(1, self.budget // 2)
         middle = len(batch.numbers) // 2

@@ -23,6 +23,7 @@ from encoder.errors import EncoderError
 from encoder.model.modules import Route
 from tandem.base.children import environment
 from tandem.base.errors import one_line
+from tandem.base.memory import NO_MEMORY, lacks_memory
 
 # Of our environment: where libraries and temporary files are, and how many threads there may be.
 _KEPT = (
@@ -79,6 +80,8 @@ def _apart(most: float, work: str, *given: Any) -> None:
         printed.seek(0)
         if code:
             said = printed.read().decode(errors="replace").strip().rpartition("\n")[2][:200]
+            if lacks_memory(RuntimeError(said)):
+                raise EncoderError(NO_MEMORY)
             raise EncoderError(
                 f"the process that makes the model's form for OpenVINO ended with {code} ({said}): "
                 "use `backend='torch'`."

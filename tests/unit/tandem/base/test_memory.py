@@ -1,11 +1,27 @@
 """A limit on memory, as of `ulimit -v` or a container, is told as what it is."""
 
 import errno
+import subprocess
+import sys
 
 import pytest
 
 from tandem.base.memory import NO_MEMORY, lacks_memory
 from tandem.cli import _say
+from tests.support.commands import ROOT
+
+# A command that does nothing but encode, which takes the most memory of all.
+ENCODE = """
+import sys
+import tandem.cli as edge
+def encode(context):
+    from encoder import Encoder
+    model = "sentence-transformers/all-MiniLM-L6-v2"
+    encoder = Encoder.load(model, device="cpu", backend=sys.argv[1], precision="float32")
+    encoder.encode_passages(["a", "b"])
+edge.cli.invoke = encode
+edge.main(["index", "list"])
+"""
 
 
 @pytest.mark.parametrize(
@@ -26,3 +42,18 @@ def test_whoever_says_it(error, capsys):
 
 def test_a_stream_that_is_full_for_a_moment_is_something_else():
     assert not lacks_memory(BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"))
+
+
+@pytest.mark.parametrize("backend", ["torch", "openvino"])
+def test_a_real_limit(backend, tmp_path):
+    done = subprocess.run(
+        ["sh", "-c", f'ulimit -v 1000000; exec {sys.executable} -c "$0" {backend}', ENCODE],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env={"PATH": "/usr/bin:/bin", "TANDEM_HOME": str(tmp_path)},
+        timeout=300,
+    )
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == f"Error: {NO_MEMORY}"
+    assert "Traceback" not in done.stderr
