@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from encoder.batching.batches import Batch, Item, Pool, Vectors, make_batch
+from encoder.batching.batches import Batch, Item, Vectors, make_batch, split
 from encoder.batching.streams import stream
 from encoder.errors import EncoderError, ModelDamagedError
 from encoder.model.fingerprint import fingerprint, varied
@@ -26,6 +26,9 @@ from tandem.base.errors import one_line
 from tandem.base.memory import lacks_memory
 from tandem.base.running import Backend, Precision
 from tandem.base.vectors import Vector
+
+# Fewer tokens than this are not shared out among the cores: small batches cost more a token.
+SMALLEST_SHARE = 128
 
 
 class Encoder:
@@ -200,12 +203,11 @@ def _width(runner: ModelRunner, probe: Batch, model_spec: ModelSpec) -> int:
 
 
 def _encode_few(runner: ModelRunner, texts: Sequence[str], found: Vectors) -> None:
-    """Fill the rows of `found` at once, in as few batches as have little padding."""
-    pool = Pool(runner.engine.budget)
-    for number, ids in enumerate(runner.tokens.ids(texts)):
-        pool.add(Item(number, ids))
-    batches = []
-    while pool:
-        batches.append(make_batch(pool.take(), runner.tokens.left_out))
-    for batch, vectors in zip(batches, runner.engine.together(batches), strict=True):
+    """Fill the rows of `found` at once, in batches that keep every worker busy."""
+    engine, tokens = runner.engine, runner.tokens
+    items = [Item(number, ids) for number, ids in enumerate(tokens.ids(texts))]
+    share = sum(len(item.ids) for item in items) // engine.at_once
+    most = min(engine.budget, max(SMALLEST_SHARE, share))
+    batches = [make_batch(each, tokens.left_out) for each in split(items, most)]
+    for batch, vectors in zip(batches, engine.together(batches), strict=True):
         found[list(batch.numbers)] = vectors

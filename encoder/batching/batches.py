@@ -19,6 +19,10 @@ Ints = NDArray[np.int64]
 MOST_PADDING = 0.02
 
 
+# What one more batch costs, in tokens of a small model: OpenVINO prepares each layer for its shape.
+ANOTHER_BATCH = 32
+
+
 @dataclass(frozen=True)
 class Item:
     """The token ids of one text, and its place among all texts."""
@@ -67,6 +71,29 @@ def make_batch(items: Sequence[Item], left_out: int = 0) -> Batch:
     for row, item in enumerate(items):
         ids[row, : lengths[row]] = item.ids
     return Batch(tuple(item.number for item in items), ids, lengths, left_out)
+
+
+def split(items: Sequence[Item], most: int) -> list[list[Item]]:
+    """A few texts in batches of like length, for which padding and batches cost least together.
+
+    most: tokens of a batch, unless one text alone is longer.
+    """
+    ordered = sorted(items, key=lambda item: len(item.ids))
+    # Of the first n texts: the least cost, and where the last of their batches begins.
+    costs, begins = [0], [0]
+    for end, item in enumerate(ordered, 1):
+        longest = len(item.ids)
+        first = min(end - 1, max(0, end - most // max(1, longest)))
+        cost, begin = min(
+            (costs[n] + ANOTHER_BATCH + longest * (end - n), n) for n in range(first, end)
+        )
+        costs.append(cost)
+        begins.append(begin)
+    found, end = [], len(ordered)
+    while end:
+        found.append(ordered[begins[end] : end])
+        end = begins[end]
+    return found
 
 
 class Pool:
@@ -145,12 +172,13 @@ class Engine(Protocol):
     """A model that is ready to run; `concurrency` calls of `many` may run at the same time.
 
     budget: tokens that a batch of `many` should have; few: so many texts are encoded sooner by
-    `together` than by workers.
+    `together` than by workers; at_once: so many batches of `together` run at the same time.
     """
 
     concurrency: int
     budget: int
     few: int
+    at_once: int
 
     def one(self, batch: Batch) -> Vectors:
         """float32 [n, dim], not made unit length, as soon as `MOST_THREADS` can."""

@@ -80,7 +80,7 @@ class OpenVinoEngine:
 
     def __init__(self, folder: Path, precision: str, concurrency: int) -> None:
         self.concurrency = concurrency
-        self.budget, self.few = BUDGET, FEW
+        self.budget, self.few, self.at_once = BUDGET, FEW, concurrency
         self._openvino = require()
         self._path = folder / MODEL
         self._precision = precision

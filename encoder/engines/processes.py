@@ -44,7 +44,7 @@ class ProcessesEngine:
                 for pool, device in zip(self._pools, devices, strict=True)
             ]
         self.budget = min(self._told(n, each.result) for n, each in enumerate(opening))
-        self.few = FEW
+        self.few, self.at_once = FEW, 1
         self.concurrency = CONCURRENCY_OF_ONE * len(devices)
         self._free: SimpleQueue[int] = SimpleQueue()
         for _ in range(CONCURRENCY_OF_ONE):

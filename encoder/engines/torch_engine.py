@@ -225,7 +225,7 @@ class TorchEngine:
         self._network = network.to(self.device, dtype)
         self._device = device_for(self.device, concurrency)
         self.concurrency = self._device.concurrency
-        self.budget, self.few = self._device.budget(self._network), FEW
+        self.budget, self.few, self.at_once = self._device.budget(self._network), FEW, 1
 
     def one(self, batch: Batch) -> Vectors:
         """See Engine."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import queue
+import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +15,10 @@ from numpy.typing import NDArray
 Vectors = NDArray[np.float32]
 
 MOST_TEXTS = 256
+# While one batch is encoded, so many texts are worth another beside it: cores that the first leaves
+# idle, at its end and while it is handed out, encode the second.
+BATCHES = 2
+WORTH = 24
 
 
 class Encoded(NamedTuple):
@@ -23,14 +28,23 @@ class Encoded(NamedTuple):
     tokens: Sequence[int]
 
 
+Outcome: TypeAlias = Encoded | Exception
+
+
 class _Asked(NamedTuple):
     texts: Sequence[str]
     counted: bool
-    answer: Future[Encoded]
+    answer: Future[Encoded] | asyncio.Future[Encoded]
+
+    def begin(self) -> bool:
+        """Whether somebody still waits; a thread that did not give up now cannot any more."""
+        if isinstance(self.answer, Future):
+            return self.answer.set_running_or_notify_cancel()
+        return not self.answer.cancelled()
 
 
 class Batcher:
-    """One thread that encodes what callers of any thread ask for.
+    """Two threads that encode what callers of any thread, and coroutines, ask for.
 
     A text is encoded at once where no other is; what comes meanwhile is the next batch. So batches
     grow with the load, and nobody waits for a clock.
@@ -46,60 +60,117 @@ class Batcher:
         seen: Callable[[int], None],
     ) -> None:
         self._encode, self._count, self._seen = encode, count, seen
-        self._asked: queue.SimpleQueue[_Asked | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
+        self._asked: deque[_Asked] = deque()
+        self._texts = self._under_way = 0
+        self._ending = False
+        self._changed = threading.Condition()
+        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(BATCHES)]
+        for each in self._threads:
+            each.start()
 
-    def submit(self, texts: Sequence[str], *, counted: bool = False) -> Future[Encoded]:
-        """The vectors of the texts, and if counted their tokens, when they are there."""
-        asked = _Asked(texts, counted, Future())
-        self._asked.put(asked)
-        return asked.answer
+    def submit(self, texts: Sequence[str]) -> Future[Encoded]:
+        """The vectors of the texts, when they are there."""
+        answer: Future[Encoded] = Future()
+        self._ask(_Asked(texts, False, answer))
+        return answer
+
+    def encoded(self, texts: Sequence[str]) -> asyncio.Future[Encoded]:
+        """The same for a coroutine, with the tokens of the texts."""
+        answer: asyncio.Future[Encoded] = asyncio.get_running_loop().create_future()
+        self._ask(_Asked(texts, True, answer))
+        return answer
 
     def close(self) -> None:
         """Encode what was asked for, and end."""
-        self._asked.put(None)
-        self._thread.join()
+        with self._changed:
+            self._ending = True
+            self._changed.notify_all()
+        for each in self._threads:
+            each.join()
+
+    def _ask(self, asked: _Asked) -> None:
+        with self._changed:
+            self._asked.append(asked)
+            self._texts += len(asked.texts)
+            if self._due():
+                self._changed.notify()
+
+    def _due(self) -> bool:
+        """Whether a batch shall begin."""
+        return bool(self._asked) and self._texts >= (WORTH if self._under_way else 0)
 
     def _run(self) -> None:
-        while (first := self._asked.get()) is not None:
-            together, ending = self._gathered(first)
-            # Who gave up is not answered; who did not cannot any more.
-            self._answer([e for e in together if e.answer.set_running_or_notify_cancel()])
-            if ending:
-                return
+        while together := self._next():
+            waiting = [each for each in together if each.begin()]
+            _tell(waiting, self._outcomes(waiting))
+            with self._changed:
+                self._under_way -= 1
+                if self._due():
+                    self._changed.notify()
 
-    def _gathered(self, first: _Asked) -> tuple[list[_Asked], bool]:
-        together, count = [first], len(first.texts)
-        while count < MOST_TEXTS:
-            try:
-                each = self._asked.get_nowait()
-            except queue.Empty:
-                break
-            if each is None:
-                return together, True
-            together.append(each)
-            count += len(each.texts)
-        return together, False
+    def _next(self) -> list[_Asked]:
+        """What is encoded together next; empty at the end."""
+        with self._changed:
+            while not self._due():
+                if self._ending and not self._asked:
+                    return []
+                self._changed.wait()
+            together, count = [], 0
+            while self._asked and count < MOST_TEXTS:
+                together.append(self._asked.popleft())
+                count += len(together[-1].texts)
+            self._texts -= count
+            self._under_way += 1
+            return together
 
-    def _answer(self, together: list[_Asked]) -> None:
+    def _outcomes(self, together: Sequence[_Asked]) -> list[Outcome]:
+        """Of each its own part, or its own error."""
         if not together:
-            return
+            return []
         texts = [text for each in together for text in each.texts]
         self._seen(len(texts))
         try:
-            tokens = self._count(texts) if any(each.counted for each in together) else ()
-            found = Encoded(self._encode(texts), tokens)
+            vectors = self._encode(texts)
+            counts = iter(self._count([t for e in together if e.counted for t in e.texts]))
         except Exception as error:
             if len(together) == 1:
-                together[0].answer.set_exception(error)
-                return
+                return [error]
             # One caller's text must not cost another its answer.
-            for each in together:
-                self._answer([each])
-            return
+            return [self._outcomes([each])[0] for each in together]
+        found: list[Outcome] = []
         start = 0
         for each in together:
             end = start + len(each.texts)
-            each.answer.set_result(Encoded(found.vectors[start:end], found.tokens[start:end]))
+            tokens = [next(counts) for _ in each.texts] if each.counted else []
+            found.append(Encoded(vectors[start:end], tokens))
             start = end
+        return found
+
+
+def _tell(together: Sequence[_Asked], outcomes: Sequence[Outcome]) -> None:
+    """Answer threads, and each event loop once for all that wait there.
+
+    To wake it for each of many costs a tenth of what it is to encode a short text.
+    """
+    of_loops: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[Encoded], Outcome]]] = {}
+    for asked, outcome in zip(together, outcomes, strict=True):
+        if isinstance(asked.answer, Future):
+            _settle(asked.answer, outcome)
+        else:
+            of_loops.setdefault(asked.answer.get_loop(), []).append((asked.answer, outcome))
+    for loop, pairs in of_loops.items():
+        if not loop.is_closed():
+            loop.call_soon_threadsafe(_settle_all, pairs)
+
+
+def _settle_all(pairs: Sequence[tuple[asyncio.Future[Encoded], Outcome]]) -> None:
+    for answer, outcome in pairs:
+        if not answer.done():  # who gave up is not answered
+            _settle(answer, outcome)
+
+
+def _settle(answer: Future[Encoded] | asyncio.Future[Encoded], outcome: Outcome) -> None:
+    if isinstance(outcome, Exception):
+        answer.set_exception(outcome)
+    else:
+        answer.set_result(outcome)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from cluster import Cluster
 from encoder import CrossEncoder, Encoder
 from query import Roles, Searcher
-from tandem.service.batching import Batcher, Encoded
+from tandem.service.batching import Batcher
 from tandem.service.door.observe import Metrics
 
 T = TypeVar("T")
@@ -73,10 +72,6 @@ class Parts:
     async def run(self, work: Callable[[], T]) -> T:
         """Do it in a thread; a request that is given up does not wait for it."""
         return await anyio.to_thread.run_sync(work, abandon_on_cancel=True, limiter=self._limiter)
-
-    async def encoded(self, batcher: Batcher, texts: Sequence[str]) -> Encoded:
-        """Unit vectors and tokens, encoded with what others ask for at the same time."""
-        return await asyncio.wrap_future(batcher.submit(texts, counted=True))
 
     @cached_property
     def _limiter(self) -> CapacityLimiter:

@@ -112,7 +112,7 @@ class Observed:
     def _note(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:
         method, path = scope["method"], scope["path"]
         # Anything else would make a row for whatever path a stranger thinks of.
-        route = next((each for each in self._routes if _is_of(path, each)), "other")
+        route = path if path in self._routes else self._route(path)
         self._metrics.seconds.labels(method, route).observe(seconds)
         self._metrics.requests.labels(method, route, str(status)).inc()
         line = {
@@ -125,6 +125,9 @@ class Observed:
         }
         # Not the query, which is what people look for.
         sys.stderr.write(json.dumps(line) + "\n")
+
+    def _route(self, path: str) -> str:
+        return next((each for each in self._routes if _is_of(path, each)), "other")
 
 
 def _is_of(path: str, route: str) -> bool:

@@ -73,7 +73,7 @@ class Embeddings:
         _check_model(asked.model, encoder.name)
         dim = _dimensions(asked.dimensions, encoder.dim)
         batcher = parts.queries if asked.input_type == "query" else parts.passages
-        found = await parts.encoded(batcher, texts)
+        found = await batcher.encoded(texts)
         tokens = sum(found.tokens)
         answer = {
             "object": "list",

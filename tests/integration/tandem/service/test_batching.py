@@ -1,11 +1,12 @@
 """Texts of several callers, encoded together: who gives up or errs costs no other its answer."""
 
+import asyncio
 import threading
 
 import numpy as np
 import pytest
 
-from tandem.service.batching import Batcher
+from tandem.service.batching import WORTH, Batcher
 
 
 class Slow:
@@ -57,6 +58,24 @@ def test_a_text_that_fails_costs_its_caller_alone(slow, batcher):
         bad.result(60)
 
 
+def test_coroutines_get_tokens_too_and_who_gave_up_stops_nobody(slow, batcher):
+    async def asked():
+        first = batcher.submit(["a"])
+        assert await asyncio.to_thread(slow.begun.wait, 60)
+        gone, stays, bad = map(batcher.encoded, (["bb"], ["ccc", "dddd"], [""]))
+        searching = batcher.submit(["e"])
+        gone.cancel()
+        slow.may.set()
+        found = await asyncio.wait_for(stays, 60)
+        with pytest.raises(ValueError, match="empty"):
+            await asyncio.wait_for(bad, 60)
+        return found, [each.result(60).tokens for each in (first, searching)]
+
+    found, of_threads = asyncio.run(asked())
+    assert (found.vectors.tolist(), found.tokens) == ([[3], [4]], [1, 1])
+    assert of_threads == [[], []]  # who searches asks for none
+
+
 def test_what_comes_meanwhile_is_one_batch_and_counted_where_asked(slow):
     sizes, counted = [], []
 
@@ -65,11 +84,38 @@ def test_what_comes_meanwhile_is_one_batch_and_counted_where_asked(slow):
         return [3] * len(texts)
 
     made = Batcher(slow, count, sizes.append)
+
+    async def asked():
+        first = made.submit(["a"])
+        assert await asyncio.to_thread(slow.begun.wait, 60)
+        rest = [made.submit(["bb"]) for _ in range(WORTH - 3)]
+        counting = made.encoded(["cc", "dd"])
+        slow.may.set()
+        assert (await asyncio.wait_for(counting, 60)).tokens == [3, 3]
+        return [first, *rest]
+
+    assert all(each.result(60).tokens == [] for each in asyncio.run(asked()))
+    made.close()
+    assert (sizes, [n for n in counted if n]) == ([1, WORTH - 1], [2])
+
+
+def test_enough_texts_are_a_second_batch_beside_the_first(slow):
+    sizes, second = [], threading.Event()
+
+    def seen(count):
+        sizes.append(count)
+        if len(sizes) == 2:
+            second.set()
+
+    made = Batcher(slow, lambda texts: [1] * len(texts), seen)
     first = made.submit(["a"])
     assert slow.begun.wait(60)
-    rest = [made.submit(["bb"], counted=n == 5) for n in range(60)]
+    rest = [made.submit(["bb"]) for _ in range(WORTH - 1)]
+    assert not second.is_set()
+    rest.append(made.submit(["bb"]))
+    assert second.wait(60)  # while the first is still encoded
+    assert not first.done()
     slow.may.set()
-    assert first.result(60).tokens == ()
-    assert [each.result(60).tokens for each in rest] == [[3]] * 60
+    assert all(each.result(60).vectors.tolist() == [[2]] for each in rest)
     made.close()
-    assert (sizes, counted) == ([1, 60], [60])
+    assert sizes == [1, WORTH]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from encoder.batching.batches import MOST_PADDING, Item, Pool, make_batch
+from encoder.batching.batches import ANOTHER_BATCH, MOST_PADDING, Item, Pool, make_batch, split
 
 
 def item(number, length):
@@ -51,6 +51,38 @@ def test_the_cheaper_neighbour_is_taken():
 
 def test_texts_without_tokens_are_batched_too():
     assert drained(filled([0, 0, 3], 100)) == [[0, 1], [2]]
+
+
+def split_lengths(lengths, most):
+    found = split([item(number, length) for number, length in enumerate(lengths)], most)
+    return sorted(sorted(len(each.ids) for each in batch) for batch in found)
+
+
+def test_a_few_are_split_where_padding_costs_more_than_another_batch():
+    short, long = [10, 11, 12], [12 + ANOTHER_BATCH, 13 + ANOTHER_BATCH]
+    assert split_lengths(short, 1024) == [short]
+    assert split_lengths([long[0], *short, long[1]], 1024) == [short, long]
+    assert split_lengths([10, 10, 10, 10], 20) == [[10, 10], [10, 10]]
+    assert split_lengths([50, 0], 10) == [[0], [50]]
+    assert split_lengths([], 10) == []
+
+
+def test_no_other_split_of_a_few_costs_less():
+    lengths = np.random.default_rng(3).integers(3, 60, 9).tolist()
+
+    def cost(batches):
+        return sum(ANOTHER_BATCH + max(batch) * len(batch) for batch in batches)
+
+    ordered, best = sorted(lengths), np.inf
+    for cuts in range(2 ** (len(ordered) - 1)):
+        batches = [[ordered[0]]]
+        for n, length in enumerate(ordered[1:]):
+            if cuts >> n & 1:
+                batches.append([])
+            batches[-1].append(length)
+        if all(len(each) == 1 or max(each) * len(each) <= 150 for each in batches):
+            best = min(best, cost(batches))
+    assert cost(split_lengths(lengths, 150)) == best
 
 
 @pytest.mark.parametrize("budget", [64, 512, 2048])
