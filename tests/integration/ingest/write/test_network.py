@@ -100,7 +100,7 @@ def test_a_lost_answer_is_settled_by_the_next_look_up(opensearch, index_name):
     """Written, though nobody was told: the next run neither encodes nor writes it again."""
     plan = Plan(writing=Writing(max_count=100, in_flight=1, max_outage=0.5))
     with (
-        FlakyProxy(opensearch.url, lambda n: "lose" if n > 4 else None) as proxy,
+        FlakyProxy(opensearch.url, lambda n: "lose" if n > 5 else None) as proxy,
         pytest.raises(OutageError),
     ):
         load(proxy, index_name, plan)
