@@ -6,14 +6,12 @@ ever, and none on what they read; they follow redirects, and so would send docum
 
 from __future__ import annotations
 
-import io
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
-from http.client import HTTPResponse
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,11 +25,10 @@ from opensearchpy import (
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.util import Timeout
 
+from cluster.access.bounded import BoundedResponse, check_size
 from cluster.access.route import Route
 from cluster.errors import UnreachableError
 
-# Ten thousand hits with their texts stay far below.
-LARGEST_ANSWER = 500_000_000
 _PIECE = 1_000_000
 # Seconds: who says more means never.
 _LONGEST_WAIT = 86_400.0
@@ -73,55 +70,6 @@ def _place(location: str) -> str:
         return "another place"
     origin = f"{parts.scheme}://{parts.hostname}{port}" if parts.hostname else ""
     return repr(f"{origin}{parts.path}"[:200])
-
-
-def _check_size(size: int) -> None:
-    if size > LARGEST_ANSWER:
-        raise UnreachableError(
-            f"what answers there gave more than {LARGEST_ANSWER // 1_000_000:,} MB for one request"
-        )
-
-
-class _BoundedReader(io.RawIOBase):
-    """Reads a socket until a deadline, and so much and no more."""
-
-    def __init__(self, sock: Any) -> None:
-        self._sock = sock
-        self._raw = sock.makefile("rb", buffering=0)
-        self._deadline = time.monotonic() + sock.gettimeout()
-        self._read = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        if self._read:  # the first has what the socket was given
-            if (left := self._deadline - time.monotonic()) <= 0:
-                raise TimeoutError("timed out")
-            self._sock.settimeout(left)
-        count: int = self._raw.readinto(buffer)
-        self._read += count
-        _check_size(self._read)
-        return count
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-class BoundedResponse(HTTPResponse):
-    """An answer whose head and body together have the time that the socket was given."""
-
-    def __init__(self, sock: Any, *args: Any, **options: Any) -> None:
-        super().__init__(_Bounded(sock), *args, **options)  # type: ignore[arg-type]
-
-
-class _Bounded:  # the part of a socket that a response uses
-    def __init__(self, sock: Any) -> None:
-        self._sock = sock
-
-    def makefile(self, mode: str) -> io.BufferedReader:
-        return io.BufferedReader(_BoundedReader(self._sock))
 
 
 class _BoundedHTTP(HTTPConnection):
@@ -193,12 +141,12 @@ class BoundedPool:
 def _body(response: Any) -> bytes:
     """The whole body; one that is compressed may grow beyond what the socket gave."""
     if "content-encoding" not in response.headers:
-        _check_size(int(response.headers.get("content-length") or 0))
+        check_size(int(response.headers.get("content-length") or 0))
         return bytes(response.read())
     data = bytearray()
     while piece := response.read(_PIECE):
         data += piece
-        _check_size(len(data))
+        check_size(len(data))
     return bytes(data)
 
 
@@ -226,7 +174,7 @@ class _Session:
             data = bytearray()
             async for piece in response.content.iter_chunked(_PIECE):
                 data += piece
-                _check_size(len(data))
+                check_size(len(data))
         yield Answer(response.status, response.headers, bytes(data))
 
     async def close(self) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from cluster.access.bounded import BoundedResponse
 from cluster.errors import NodeError
 from cluster.node import process
 from cluster.node.files import Layout
@@ -57,8 +58,6 @@ def _ask(url: str, path: str, body: Any = None, seconds: float = 10.0) -> dict[s
     http.client, because a proxy must not come between; whoever has its port now gets so many
     seconds for the whole answer.
     """
-    from cluster.client.connections import BoundedResponse
-
     try:
         parts = urlsplit(url)
         connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=seconds)

@@ -11,7 +11,7 @@ import pytest
 from opensearchpy.exceptions import OpenSearchException
 
 from cluster import ClusterError, UnreachableError, connect
-from cluster.client import connections
+from cluster.access import bounded
 from cluster.client.connections import retry_after
 from tests.servers.wrong import Reply, answering, cluster_like
 
@@ -69,7 +69,7 @@ def test_a_byte_at_a_time_is_no_answer_in_time(head, asynchronous):
 @pytest.mark.parametrize("asynchronous", [False, True])
 @pytest.mark.parametrize("packed", [False, True])
 def test_an_answer_that_never_ends_is_refused(monkeypatch, packed, asynchronous):
-    monkeypatch.setattr(connections, "LARGEST_ANSWER", 3_000_000)
+    monkeypatch.setattr(bounded, "LARGEST_ANSWER", 3_000_000)
     packer = zlib.compressobj(wbits=31)
     body = repeat(b" " * 100_000) if not packed else iter([packer.compress(b" " * 300_000_000)])
     headers = {"content-encoding": "gzip"} if packed else {}
