@@ -47,8 +47,8 @@ def cases(
 ) -> list[Case]:
     """A case for each query, with the best passage of each document that was found.
 
-    A query whose search fails, or none of whose positives is in the index, has its error and no
-    candidates. Raises what search_many raises.
+    A query whose search fails or lacks a part of the index, or none of whose positives is there,
+    has its error and no candidates. Raises what search_many raises.
     """
     found: dict[str, dict[str, list[Passage]]] = {query.id: {} for query in queries}
     errors: dict[str, str] = {}
@@ -63,8 +63,9 @@ def cases(
         )
         for answer in answers:
             found[answer.query.id][system] = _passages(answer.result, system)
-            if answer.result is None:
-                errors.setdefault(answer.query.id, str(answer.error))
+            # Where a part is missing, what it holds would be taken for no candidate.
+            if reason := answer.error or (answer.result and answer.result.partial):
+                errors.setdefault(answer.query.id, str(reason))
     made = []
     for query in queries:
         graded = judgements[query.id]

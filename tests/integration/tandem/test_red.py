@@ -4,12 +4,14 @@ import json
 
 import pytest
 
+from evaluation import EvaluationError, mine, tune
 from ingest import IndexRefusedError, OutageError, Writing, adopt_index, enrich, remove
 from ingest.index.open import open_index
 from ingest.run import finish
 from ingest.write import refresh
 from ingest.write.client import IndexClient
 from mappings import Shape
+from query import Query, Searcher
 from tests.support.commands import tandem
 from tests.support.loads import documents, ingested, settings_of
 from tests.support.red import partly_red, red
@@ -40,6 +42,18 @@ def test_index_list_and_show_say_what_is_missing(opensearch, part, none):
         assert (facts["missing_shards"], facts["with_vector"]) == (1, None)
         assert f"Warning: index {name!r} is incomplete: 1 of its shards" in shown.err
     assert 0 < rows[part]["documents"] < len(corpus())
+
+
+def test_mining_and_tuning_take_no_part_for_the_whole(opensearch, part, tmp_path):
+    asked = [Query(f"q{n}", row["text"]) for n, row in enumerate(corpus()[:6])]
+    judged = {f"q{n}": {row["_id"]: 1} for n, row in enumerate(corpus()[:6])}
+    with Searcher(opensearch, part, encoder=encoder()) as searcher:
+        mine(searcher, asked, judged, tmp_path, index=part, judge=None)
+        with pytest.raises(EvaluationError, match="shards"):
+            tune(searcher, asked, judged, folds=2)
+    lines = [json.loads(line) for line in (tmp_path / "mined.jsonl").read_text().splitlines()]
+    assert len(lines) == 6
+    assert all("shards" in line["error"] and line["neg"] == [] for line in lines)
 
 
 def test_doctor_names_them(opensearch, part, none):
