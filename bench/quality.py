@@ -69,8 +69,8 @@ def measured(
     for answer in searcher.search_many(
         asked, mode=mode, k=K, tuning=tuning, collapse=True, source=False
     ):
-        if answer.result is None or answer.result.partial:
-            raise SystemExit(f"query {answer.query.id}: {answer.error or answer.result}")
+        if answer.result is None or answer.fault:
+            raise SystemExit(f"query {answer.query.id}: {answer.fault}")
         run += [
             ir_measures.ScoredDoc(answer.query.id, hit.document_id, -hit.rank)
             for hit in answer.result

@@ -159,8 +159,8 @@ class _Asking:
         run: Run = {}
         for answer in answers:
             run[answer.query.id] = self._ranked(answer)[: self.k]
-            if reason := answer.error or (answer.result and answer.result.partial):
-                self.failures.append(Failure(mode, answer.query.id, reason))
+            if answer.fault:
+                self.failures.append(Failure(mode, answer.query.id, answer.fault))
             on_answered(1)
         return run
 

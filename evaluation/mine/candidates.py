@@ -64,8 +64,8 @@ def cases(
         for answer in answers:
             found[answer.query.id][system] = _passages(answer.result, system)
             # Where a part is missing, what it holds would be taken for no candidate.
-            if reason := answer.error or (answer.result and answer.result.partial):
-                errors.setdefault(answer.query.id, str(reason))
+            if answer.fault:
+                errors.setdefault(answer.query.id, answer.fault)
     made = []
     for query in queries:
         graded = judgements[query.id]
@@ -113,6 +113,8 @@ def _positives(
             collapse=True,
             filter={"terms": {searcher.document_field(): missing}},
         )
+        if result.partial:
+            raise QueryError(result.partial)
         known |= {each.pid: each for each in _passages(result, "")}
     return [Passage(pid, known[pid].text) for pid in wanted if pid in known]
 

@@ -142,3 +142,8 @@ class Answer:
     query: Query
     result: Result | None
     error: str | None = None
+
+    @property
+    def fault(self) -> str | None:
+        """Why there is no result, or why hits of it may be missing; None where it is complete."""
+        return self.error if self.result is None else self.result.partial

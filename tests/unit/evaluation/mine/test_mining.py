@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -92,6 +93,17 @@ def test_a_query_that_cannot_be_mined_costs_itself_alone(tmp_path):
         ("q4", "none of its 1 positives is in the index"),
     ]
     assert (found.queries, found.without) == (4, 0)
+
+
+def test_a_positive_that_is_looked_for_in_a_part_of_the_index_is_not_called_missing(tmp_path):
+    class Partial(FixedSearcher):
+        def search(self, *asked, **options):
+            return replace(
+                super().search(*asked, **options), partial="1 of 3 shards did not answer"
+            )
+
+    found = mined(tmp_path, TableJudge(), Partial())
+    assert dict(found.failures)["q4"] == "1 of 3 shards did not answer"
 
 
 def test_what_training_scripts_read(tmp_path):
