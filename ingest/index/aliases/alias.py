@@ -209,7 +209,7 @@ def switch(
             f"`alias={alias!r}` as before, which also points the alias there."
         )
     found = generations(cluster, alias)
-    planned = _planned(found, live, description, keep)
+    planned = older(found, alias, live=live.indexes, before=created(description), keep=keep)
     if run is None and (told := told_incomplete(cluster, index, description)):
         planned = replace(planned, notes=(*planned.notes, told))
     if dry_run:
@@ -218,14 +218,6 @@ def switch(
         require(cluster, "switch" if keep is None else "switch-keep", alias)
     _point(cluster, live, index, description, run)
     return delete(cluster, alias, found, planned)
-
-
-def _planned(
-    found: dict[str, dict[str, Any]], live: Alias, description: dict[str, Any], keep: int | None
-) -> Older:
-    if keep is None:
-        return Older()
-    return older(found, live.name, live=live.indexes, before=created(description), keep=keep)
 
 
 def _target(cluster: Cluster, index: str) -> dict[str, Any]:

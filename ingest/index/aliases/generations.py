@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -53,16 +54,19 @@ def marked(found: Descriptions, alias: str) -> set[str]:
 
 
 def older(
-    found: Descriptions, alias: str, *, live: Collection[str], before: int | None, keep: int
+    found: Descriptions, alias: str, *, live: Collection[str], before: int | None, keep: int | None
 ) -> Older:
     """Which of the `generations` go once the alias points to an index that is newer than they.
 
     live: where the alias points now, whose loads were whole; before: the milliseconds at which the
     newer one was created, None where it is yet to be. Of those that were filled for this alias and
-    are behind none, the newest `keep` stay, and those whose load was given up do not.
+    are behind none, the newest `keep` stay, and those whose load was given up do not; None: all do.
     """
+    if keep is None:
+        return Older()
+    latest = math.inf if before is None else before
     # Of one whose time is not told nobody knows that it is older.
-    old = [n for n, each in found.items() if before is None or 0 < created(each) < before]
+    old = [name for name, each in found.items() if 0 < created(each) < latest]
     old.sort(key=lambda name: created(found[name]))
     ours = [name for name in old if _obstacle(name, found[name], alias, going=alias) is None]
     given_up = [name for name in ours if _given_up(name, found[name]) and name not in live]

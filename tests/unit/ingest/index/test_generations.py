@@ -1,0 +1,27 @@
+"""Which older indexes of an alias go, by what their cluster tells of them."""
+
+import pytest
+
+from ingest.index.aliases.generations import older
+from mappings import EncoderRecord, Generation, IndexRecord, Shape, index_body
+
+ALIAS = "books"
+
+
+def filled(name, **settings):
+    """An index that was filled for the alias."""
+    record = IndexRecord(EncoderRecord("m", "f", 8, {}), generation=Generation(ALIAS, name))
+    mappings = index_body(record, Shape())["mappings"]
+    return {"aliases": {}, "mappings": mappings, "settings": {"index": settings}}
+
+
+@pytest.mark.parametrize("before", [None, 3000])
+def test_an_index_whose_time_is_not_told_is_not_called_older(before):
+    found = {
+        "books-1": filled("books-1", creation_date="1000"),
+        "books-2": filled("books-2"),
+        "books-3": filled("books-3", creation_date="2000"),
+    }
+    assert older(found, ALIAS, live=(), before=before, keep=0).gone == ("books-1", "books-3")
+    assert older(found, ALIAS, live=(), before=before, keep=1).gone == ("books-1",)
+    assert older(found, ALIAS, live=(), before=before, keep=None).gone == ()
