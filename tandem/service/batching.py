@@ -7,6 +7,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -159,7 +160,7 @@ def _tell(together: Sequence[_Asked], outcomes: Sequence[Outcome]) -> None:
         else:
             of_loops.setdefault(asked.answer.get_loop(), []).append((asked.answer, outcome))
     for loop, pairs in of_loops.items():
-        if not loop.is_closed():
+        with suppress(RuntimeError):  # of a loop that is closed, where nobody waits any more
             loop.call_soon_threadsafe(_settle_all, pairs)
 
 
