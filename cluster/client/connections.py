@@ -85,6 +85,13 @@ class _BoundedHTTPS(HTTPSConnection):
         self.is_verified = True
 
 
+def _bound(pool: Any) -> Any:
+    """A pool of urllib3, whose connections will have bounds; a kind of another's own stays."""
+    bounded = {HTTPConnection: _BoundedHTTP, HTTPSConnection: _BoundedHTTPS}
+    pool.ConnectionCls = bounded.get(pool.ConnectionCls, pool.ConnectionCls)
+    return pool
+
+
 class BoundedPool:
     """A pool of urllib3 as the client uses it.
 
@@ -98,8 +105,7 @@ class BoundedPool:
         secure = isinstance(pool, urllib3.HTTPSConnectionPool)
         # A proxy for plain http wants to know where a request goes.
         self._before = base if pool.proxy and not secure else ""
-        if pool.ConnectionCls in (HTTPConnection, HTTPSConnection):
-            pool.ConnectionCls = _BoundedHTTPS if secure else _BoundedHTTP
+        _bound(pool)
 
     def urlopen(
         self,
@@ -211,12 +217,35 @@ class BoundedConnection(_Errors, Urllib3HttpConnection):
 
 
 class BoundedRequestsConnection(_Errors, RequestsHttpConnection):
-    """A client's connection by requests; what it cannot have is a bound on the whole answer."""
+    """A client's connection by requests, with the same bounds."""
 
-    def perform_request(self, *args: Any, **options: Any) -> Any:
-        """Send a request, and follow no redirect."""
-        _RETRY_AFTER.set(None)
-        return super().perform_request(*args, **{**options, "allow_redirects": False})
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        for adapter in {id(each): each for each in self.session.adapters.values()}.values():
+            _bound_adapter(adapter)
+        session: Any = self.session
+        self._send, session.send = session.send, self._send_bounded
+
+    def _send_bounded(self, request: Any, timeout: float, **options: Any) -> Any:
+        """Send a request that is signed, and read its answer."""
+        # A stream, so that nothing is read before it is looked at.
+        given = {**options, "stream": True, "allow_redirects": False}
+        response: Any = self._send(request, timeout=Timeout(total=timeout), **given)
+        with response:
+            _check(response.status_code, response.headers)
+            data = bytearray()
+            for piece in response.iter_content(_PIECE):
+                data += piece
+                check_size(len(data))
+        response._content = bytes(data)
+        return response
+
+
+def _bound_adapter(adapter: Any) -> None:
+    """Let an adapter of requests make connections with bounds, also those to a proxy."""
+    find = getattr(adapter, "get_connection_with_tls_context", None)
+    if find is not None:  # else it is no adapter of HTTP
+        adapter.get_connection_with_tls_context = lambda *a, **given: _bound(find(*a, **given))
 
 
 class AsyncBoundedConnection(_Errors, AIOHttpConnection):

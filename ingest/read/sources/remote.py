@@ -6,10 +6,13 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
 
+from cluster.access.bounded import check_size
 from cluster.access.certificates import trusted
+from cluster.access.pace import Pace, within
 from ingest.errors import SourceError
 
 _ADDRESS = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+)://")
@@ -29,6 +32,8 @@ _ANSWERED = re.compile(r'RPCError\("[\w.$]+", "(.*?)(?:\\n.*)?"\)', re.S)
 # Host and port, or the name of a service of several; none for that of the configuration.
 _NAME_NODE = re.compile(r"(\[[^\]]*\]|[^:@]*)(?::(\d+))?")
 _CONNECT_SECONDS, _READ_SECONDS = 30, 60
+# A folder may have millions of files.
+_LIST_SECONDS = 1800.0
 # What asking again may change, among HTTP's answers.
 _PASSING = (408, 425, 429)
 _LONGEST = 300
@@ -66,20 +71,24 @@ class RemoteFile:
         """Whether what is opened is read on from there alone."""
         return scheme_of(self.name) in _HTTP
 
-    def open(self, at: int) -> Any:
-        """A file that is read from byte `at` on; raises whatever the system does."""
+    def open(self, at: int, pace: Pace) -> Any:
+        """A file that is read from byte `at` on; raises whatever the system does.
+
+        pace: of what is read to get there.
+        """
         if not self.streams:
             # What is read ahead is decided by who reads.
             options = {"cache_type": "none"} if self.name.startswith("hf://") else {}
-            file = self.system.open(self.path, "rb", **options)
+            file = within(lambda: self.system.open(self.path, "rb", **options))
             file.seek(at)
             return file
         headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={at}-"} if at else {})
         # Of one request, as a stream: not every server gives parts.
-        file = self.system.open(self.path, "rb", block_size=0, size=self.size, headers=headers)
+        asked = {"block_size": 0, "size": self.size, "headers": headers}
+        file = within(lambda: self.system.open(self.path, "rb", **asked))
         left = at if file.r.status != 206 else 0
         try:
-            while left and (passed := file.read(min(left, 1 << 20))):
+            while left and (passed := pace.of(partial(file.read, min(left, 1 << 20)))):
                 left -= len(passed)
         except BaseException:
             file.close()
@@ -88,7 +97,7 @@ class RemoteFile:
 
     def version_now(self) -> str | None:
         """The version that the system tells of now."""
-        return _version(self.system.info(self.path))
+        return _version(within(lambda: self.system.info(self.path)))
 
 
 def scheme_of(name: str) -> str | None:
@@ -115,14 +124,18 @@ def find_remote(address: str) -> tuple[list[RemoteFile], str | None]:
     with reaching(bare(address)):
         system, path, prefix = _connected(scheme, address)
         if any(mark in path.partition("?")[0] for mark in _GLOB_MARKS):
-            infos, folder = system.glob(path, detail=True), None
+            infos, folder = (
+                within(lambda: system.glob(path, detail=True), seconds=_LIST_SECONDS),
+                None,
+            )
             if not infos:
                 raise SourceError(f"no file matches {bare(address)}: check the pattern.")
         else:
-            info, folder = system.info(path), None
+            info, folder = within(lambda: system.info(path)), None
             infos = {path: info}
             if info["type"] == "directory":
-                infos, folder = system.find(path, detail=True), f"{prefix}{path}"
+                infos = within(lambda: system.find(path, detail=True), seconds=_LIST_SECONDS)
+                folder = f"{prefix}{path}"
         # Of a server on the web the prefix is a part of what the system knows.
         return [
             RemoteFile(
@@ -199,8 +212,19 @@ def _of_http() -> Any:
     timeout = aiohttp.ClientTimeout(
         total=None, sock_connect=_CONNECT_SECONDS, sock_read=_READ_SECONDS
     )
+
+    class Response(aiohttp.ClientResponse):
+        async def read(self) -> bytes:
+            # Of a folder's page, and of nothing else.
+            data = bytearray()
+            async for piece in self.content.iter_chunked(1 << 20):
+                data += piece
+                check_size(len(data))
+            self._body = bytes(data)
+            return self._body
+
     # trust_env: proxies, and credentials of ~/.netrc.
-    client = {"trust_env": True, "timeout": timeout}
+    client = {"trust_env": True, "timeout": timeout, "response_class": Response}
     return HTTPFileSystem(client_kwargs=client, ssl=trusted(), skip_instance_cache=True)
 
 

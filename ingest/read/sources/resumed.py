@@ -8,10 +8,11 @@ from contextlib import suppress
 from threading import Event
 from typing import Any
 
+from cluster.access.pace import Pace, TooSlowError, within
 from ingest.errors import SourceError
 from ingest.read.sources.remote import RemoteFile, lasts, reaching, said_by
 
-# So long a file is asked for again without getting a byte of it.
+# So long a file is asked for again without getting a byte of it, or enough to call it a download.
 MAX_OUTAGE = 120.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 8.0
 # Of one request: little where somebody only looks, more as they read on.
@@ -31,6 +32,7 @@ class Resumed(io.RawIOBase):
         self._at = 0
         self._left = memoryview(b"")
         self._step = _FIRST_BYTES
+        self._pace = Pace()
 
     def readable(self) -> bool:
         """It is."""
@@ -81,7 +83,7 @@ class Resumed(io.RawIOBase):
         while True:
             why = "it ended early"
             try:
-                data = self._opened().read(most)
+                data = self._read(most)
                 if data or size is None:
                     self._handle_at += len(data)
                     return bytes(data)
@@ -92,6 +94,8 @@ class Resumed(io.RawIOBase):
                     with reaching(self._file.name):
                         raise
                 why = said_by(error)
+                if isinstance(error, TooSlowError):
+                    started = self._pace.slow_since or started
             self._drop()
             if time.monotonic() - started + pause > MAX_OUTAGE or self._stopping.is_set():
                 raise SourceError(
@@ -102,6 +106,17 @@ class Resumed(io.RawIOBase):
             self._stopping.wait(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 
+    def _read(self, most: int) -> bytes:
+        """At most so many bytes; raises TimeoutError where they come too slowly."""
+        handle = self._opened()
+        if self._file.streams:
+            return bytes(self._pace.of(lambda: handle.read(most)))
+        try:
+            return bytes(within(lambda: handle.read(most), most))
+        except TimeoutError:
+            self._handle = None  # which somebody reads still: it is not to be closed
+            raise
+
     def _opened(self) -> Any:
         """The file at the next byte; raises SourceError where it changed since it was found."""
         if self._handle is None:
@@ -110,10 +125,10 @@ class Resumed(io.RawIOBase):
                     f"{self._file.name} was changed while it was read, after byte {self._at:,}: "
                     "run the same command again; what was stored is kept."
                 )
-            self._handle = self._file.open(self._at)
+            self._handle = self._file.open(self._at, self._pace)
         elif self._handle_at != self._at and self._file.streams:
             self._drop()
-            self._handle = self._file.open(self._at)
+            self._handle = self._file.open(self._at, self._pace)
         elif self._handle_at != self._at:
             self._handle.seek(self._at)
         self._handle_at = self._at
