@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-from query.errors import QueryError
+from query.errors import FilterError, QueryError
 from query.target import Target, nested_in, valued_field
 
 # Most values of a field, those that are met most often.
@@ -32,7 +32,13 @@ def facet_fields(asked: Sequence[str], target: Target) -> dict[str, str]:
     found: dict[str, str] = {}
     for name in asked:
         if "*" in name:
-            found |= {each: each for each in _keywords(target) if fnmatchcase(each, name)}
+            like = {each: each for each in _keywords(target) if fnmatchcase(each, name)}
+            if not like and name != "*":  # all that there are may be none
+                raise FilterError(
+                    f"index {target.name!r} has no field of keywords like {name!r}: name a field "
+                    "of another type in full."
+                )
+            found |= like
         else:
             found[name], _ = valued_field(name, target.types, target.name, "counted")
     if len(found) > MOST_FACETS:

@@ -14,6 +14,7 @@ from query.body.hybrid import FusionPlace, place_of_fusion
 from query.body.knn import CosineScale, cosine_scale
 from query.body.order import Boost, check_order, read_boosts, sort_clauses
 from query.body.words.bm25 import MOST_TELLING, search_fields
+from query.body.words.query_syntax import taken_apart
 from query.errors import QueryError, TargetError, is_too_many_words
 from query.question import BM25, DEPTH, HYBRID, KNN, Question
 from query.target import Target, VectorField
@@ -72,17 +73,22 @@ class Prepared:
     @property
     def notes(self) -> tuple[str, ...]:
         """What people should know of the answer, whatever it is."""
-        own = (*self._loading(), *self._depth(), *self._pipeline(), *self._telling())
+        own = (*self._loading(), *self._depth(), *self._pipeline(), *self._words())
         return (*self.target.notes, *own, *self.doubts)
 
-    def _telling(self) -> tuple[str, ...]:
-        if not self.telling:
-            return ()
-        return (
-            "the query has more words than the cluster matches at once: its "
-            f"{MOST_TELLING} most telling ones were looked for, and its quotes and minus signs "
-            "taken as text.",
-        )
+    def _words(self) -> tuple[str, ...]:
+        if self.telling:
+            return (
+                "the query has more words than the cluster matches at once: its "
+                f"{MOST_TELLING} most telling ones were looked for, and its quotes and minus signs "
+                "taken as text.",
+            )
+        if self.question.mode != KNN and taken_apart(self.question.text).whole:
+            return (
+                "the query says only what is not wanted, so that its minus signs were taken as "
+                "text: add words that are wanted.",
+            )
+        return ()
 
     def _loading(self) -> tuple[str, ...]:
         if not self.target.loading:

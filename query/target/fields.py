@@ -21,14 +21,19 @@ def known_type(name: str, types: Types, index: str) -> str:
         return "_id"
     if name in types:
         return types[name]
-    parts = name.split(".")
-    for end in range(len(parts) - 1, 0, -1):  # a flat object's keys are not in the mapping
-        if types.get(".".join(parts[:end])) in ("flat_object", "flattened"):
-            return "keyword"
+    if _flat_object(name, types):
+        return "keyword"
     near = difflib.get_close_matches(name, types, n=3)
     known = ", ".join(sorted(types)) or "none"
     hint = f"did you mean {' or '.join(near)}?" if near else f"it has {known}."
     raise FilterError(f"index {index!r} has no field {name!r}: {hint}")
+
+
+def _flat_object(name: str, types: Types) -> str | None:
+    """The flat object of which a name is a key, or None; its keys are not in the mapping."""
+    parts = name.split(".")
+    above = (".".join(parts[:end]) for end in range(len(parts) - 1, 0, -1))
+    return next((each for each in above if types.get(each) in ("flat_object", "flattened")), None)
 
 
 def exact_part(name: str, types: Types) -> str | None:
@@ -48,6 +53,12 @@ def valued_field(name: str, types: Types, index: str, use: str) -> tuple[str, st
         raise FilterError(
             f"field {name!r} is inside the nested field {path!r}, whose values cannot be {use}: "
             "name another field."
+        )
+    flat = None if name in types else _flat_object(name, types)
+    if flat and types[flat] == "flat_object":  # OpenSearch gives the values of all its keys
+        raise FilterError(
+            f"field {name!r} is a key of the flat object {flat!r}, whose values OpenSearch does "
+            f"not keep apart, so that they cannot be {use}: name another field."
         )
     if kind == "text" and (exact := exact_part(name, types)):
         return exact, "keyword"

@@ -10,7 +10,7 @@ from haystack import Document, component
 from query import FilterError, Hit, Searcher
 
 _RANGES = {">": "gt", ">=": "gte", "<": "lt", "<=": "lte"}
-_LOGIC = {"AND": "filter", "OR": "should", "NOT": "must_not"}
+_LOGIC = {"AND": "filter", "OR": "should"}
 
 
 @component
@@ -67,8 +67,11 @@ def _document(hit: Hit) -> Document:
 def to_dsl(filters: Mapping[str, Any]) -> dict[str, Any]:
     """Query DSL for a comparison or a combination in Haystack's form; `meta.` is left out."""
     operator = filters.get("operator")
-    if operator in _LOGIC and isinstance(filters.get("conditions"), list):
-        return {"bool": {_LOGIC[operator]: [to_dsl(each) for each in filters["conditions"]]}}
+    conditions = filters.get("conditions")
+    if isinstance(conditions, list) and operator == "NOT":  # not all of them together
+        return {"bool": {"must_not": [to_dsl({**filters, "operator": "AND"})]}}
+    if isinstance(conditions, list) and operator in _LOGIC:
+        return {"bool": {_LOGIC[operator]: [to_dsl(each) for each in conditions]}}
     if not {"field", "value"} <= filters.keys():
         raise FilterError(
             f"{dict(filters)!r} is no filter of Haystack's: give field, operator and value, or "

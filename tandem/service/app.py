@@ -86,7 +86,7 @@ def _watch(app: FastAPI, parts: Parts) -> None:
             return problems.problem(503, str(error))
         return JSONResponse({"status": "ready", "model": parts.encoder.name})
 
-    @app.get("/metrics", tags=["operation"])
+    @app.get("/metrics", tags=["operation"], response_class=PlainTextResponse)
     async def metrics() -> Response:
         """Counts and times, in Prometheus' text format."""
         return PlainTextResponse(parts.metrics.text(), media_type=PROMETHEUS)

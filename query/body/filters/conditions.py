@@ -22,6 +22,7 @@ _NEAR = re.compile(
 _NOW = re.compile(r"now(?:[+-]\d+[yMwdhHms])*(?:/[yMwdhHms])?")
 # A date as everybody writes it, which is read as that whatever way the field's own are written in.
 _ISO = re.compile(r"\d{4}(-\d\d(-\d\d(T[\d:.]+(Z|[+-]\d\d:?\d\d)?)?)?)?(\|\|.*)?")
+_YEAR, _MONTH, _DAY = (re.compile(r"\d{4}" + r"-\d\d" * more) for more in range(3))
 # A value in quotes may hold commas.
 _VALUE = re.compile(r'\s*("(?:[^"\\]|\\.)*"|[^,"][^,]*)\s*(?:,|$)')
 
@@ -77,9 +78,20 @@ def _meant(value: _Written, name: str, kind: str) -> dict[str, Any]:
     if not value.quoted and kind in _ORDERED and (bounds := _BOUNDS.fullmatch(value.text)):
         ends = {"gte": bounds[1], "lte": bounds[2]}
         given = {end: _value(text, name, kind, ordered=True) for end, text in ends.items() if text}
+        if runs_backwards(given.get("gte"), given.get("lte")):
+            raise FilterError(
+                f"the range {name}={value.text} ends before it begins, so that nothing meets it: "
+                f"write {name}={bounds[2]}..{bounds[1]}."
+            )
         return _between(name, kind, given)
-    if not value.quoted and kind in _PATTERNED and re.search(r"[*?]", value.text):
-        return {"wildcard": {name: {"value": value.text}}}
+    if not value.quoted and re.search(r"[*?]", value.text):
+        if kind in _PATTERNED:
+            return {"wildcard": {name: {"value": value.text}}}
+        if name == "_id":
+            raise FilterError(
+                f"ids know no patterns and {value.text!r} has {'*' if '*' in value.text else '?'}: "
+                "give whole ids, in double quotes where one has such a character."
+            )
     found = _value(value.text, name, kind, ordered=False)
     if kind in DATES:  # of a day all its hours
         return _between(name, kind, {"gte": found, "lte": found})
@@ -89,8 +101,27 @@ def _meant(value: _Written, name: str, kind: str) -> dict[str, Any]:
 def _between(name: str, kind: str, bounds: dict[str, Any]) -> dict[str, Any]:
     """A range; dates in ISO 8601 are read as such, any others as the field's own are."""
     dates = [each for each in bounds.values() if kind in DATES and not _NOW.fullmatch(each)]
-    iso = bool(dates) and all(map(_ISO.fullmatch, dates))
-    return {"range": {name: bounds | ({"format": "strict_date_optional_time"} if iso else {})}}
+    if not dates or not all(map(_ISO.fullmatch, dates)):
+        return {"range": {name: bounds}}
+    whole = {end: _whole(each) for end, each in bounds.items()}
+    return {"range": {name: {**whole, "format": "strict_date_optional_time"}}}
+
+
+def _whole(date: str) -> str:
+    """A year or month as all of it; the cluster would take its first day."""
+    unit = "y" if _YEAR.fullmatch(date) else "M" if _MONTH.fullmatch(date) else None
+    return f"{date}||/{unit}" if unit else date
+
+
+def runs_backwards(first: Any, last: Any) -> bool:
+    """Whether a range surely ends before it begins: of numbers, or of years, months and days."""
+    if isinstance(first, str) and isinstance(last, str):
+        if not all(any(p.fullmatch(d) for p in (_YEAR, _MONTH, _DAY)) for d in (first, last)):
+            return False
+        shared = min(len(first), len(last))
+        return first[:shared] > last[:shared]
+    numbers = all(type(each) in (int, float) for each in (first, last))
+    return numbers and first > last
 
 
 def _any_of(queries: list[dict[str, Any]]) -> dict[str, Any]:

@@ -9,9 +9,11 @@ from functools import lru_cache
 from query.question import KNN, Question
 
 # A minus counts before a letter or a quote, and where a word could begin: not in well-known,
-# 1990-2000, -5 or a list's dash. Typographic quotes are what telephones write.
+# 1990-2000, -5 or a list's dash. Telephones write typographic quotes, each in its language.
+_QUOTE = '"“”„‟«»'
 _PART = re.compile(
-    r'(?:(?<!\S)(?P<minus>-))?(?:["“”](?P<phrase>[^"“”]*)["“”]|(?P<word>[^\W\d_]\S*))|\S+'
+    rf"(?:(?<!\S)(?P<minus>-))?(?:[{_QUOTE}](?P<phrase>[^{_QUOTE}]*)[{_QUOTE}]"
+    r"|(?P<word>[^\W\d_]\S*))|\S+"
 )
 
 
@@ -20,12 +22,14 @@ class Written:
     """A query taken apart.
 
     plain: the wanted words without signs, phrases among them; phrases: each to be found as it is;
-    unwanted: words and phrases of which none may be there.
+    unwanted: words and phrases of which none may be there; whole: nothing but such was said, so
+    that the text was left as it is.
     """
 
     plain: str
     phrases: tuple[str, ...] = ()
     unwanted: tuple[str, ...] = ()
+    whole: bool = False
 
 
 @lru_cache(maxsize=256)
@@ -45,7 +49,7 @@ def taken_apart(text: str) -> Written:
         else:
             wanted.append(part[0])
     if not wanted or not (phrases or unwanted):
-        return Written(text)
+        return Written(text, whole=bool(unwanted))
     return Written(" ".join(wanted), tuple(phrases), tuple(unwanted))
 
 

@@ -38,6 +38,25 @@ class DocumentsAnswer(BaseModel):
     refused: list[Refused]
 
 
+class RemovedAnswer(BaseModel):
+    """What went of the index; changed: passages that others changed meanwhile, which stay."""
+
+    index: str
+    documents: int
+    passages: int
+    missing: list[str]
+    removed: bool
+    changed: int
+
+
+_LINES = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/x-ndjson": {"schema": {"type": "string"}}},
+    }
+}
+
+
 def router(parts: Parts) -> APIRouter:
     """The two routes."""
     routes = APIRouter(tags=["documents"])
@@ -49,7 +68,7 @@ def router(parts: Parts) -> APIRouter:
 
     described: dict[int | str, dict[str, Any]] = {200: {"model": DocumentsAnswer}}
 
-    @routes.post("/documents", response_model=None, responses=described)
+    @routes.post("/documents", response_model=None, responses=described, openapi_extra=_LINES)
     async def post(request: Request, index: str | None = None) -> dict[str, Any]:
         """Write documents, one JSON object a line; the answer is `ingest --json`'s report.
 
@@ -59,7 +78,11 @@ def router(parts: Parts) -> APIRouter:
         documents = list(_documents(lines))
         return await parts.run(lambda: _written(parts, name, documents))
 
-    @routes.delete("/documents/{document_id:path}")
+    @routes.delete(
+        "/documents/{document_id:path}",
+        response_model=None,
+        responses={200: {"model": RemovedAnswer}},
+    )
     async def delete(document_id: str, index: str | None = None) -> dict[str, Any]:
         """Remove a document with all its passages."""
         name = named(index)

@@ -46,6 +46,7 @@ def router(parts: Parts) -> APIRouter:
 
     described: dict[int | str, dict[str, Any]] = {200: {"model": RerankAnswer}}
 
+    @routes.post("/v2/rerank", response_model=None, responses=described)
     @routes.post("/v1/rerank", response_model=None, responses=described)
     @routes.post("/rerank", response_model=None, responses=described)
     async def rerank(asked: RerankRequest) -> dict[str, Any]:

@@ -2,64 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response
 
 from query import QueryError, result_json
-from query.question import Mode
 from tandem.service.parts import Parts
+from tandem.service.routes.search_answer import SearchAnswer
 from tandem.service.routes.search_request import InAddress, SearchRequest
-
-
-class SearchHit(BaseModel):
-    """One hit; what a search does not tell is left out."""
-
-    model_config = ConfigDict(extra="allow")
-
-    rank: int
-    id: str
-    score: float
-    text: str
-    source: dict[str, Any]
-
-
-class FacetValue(BaseModel):
-    """A value, and how many have it."""
-
-    value: str
-    count: int
-
-
-class Facet(BaseModel):
-    """A field's most frequent values; more: there are others; exact: the counts are."""
-
-    values: list[FacetValue]
-    more: bool
-    exact: bool
-
-
-class Total(BaseModel):
-    """How many there are in all; exact: not about so many."""
-
-    value: int
-    exact: bool
-
-
-class SearchAnswer(BaseModel):
-    """The object that `tandem search --json` prints."""
-
-    model_config = ConfigDict(extra="allow")
-
-    took_ms: int
-    mode: Mode
-    hits: list[SearchHit]
-    partial: str | None
-    notes: list[str]
-    total: Total | None = Field(None, description="Where it was asked for.")
-    facets: dict[str, Facet] | None = Field(None, description="Where any was asked for.")
 
 
 def router(parts: Parts) -> APIRouter:

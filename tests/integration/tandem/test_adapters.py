@@ -81,6 +81,16 @@ COMPARED = [
     ),
     (
         {
+            "operator": "NOT",
+            "conditions": [
+                {"field": "meta.year", "operator": ">=", "value": 1902},
+                {"field": "meta.year", "operator": "<", "value": 1928},
+            ],
+        },
+        {"d0", "d1", "d28", "d29"},
+    ),
+    (
+        {
             "operator": "OR",
             "conditions": [
                 {"field": "meta.year", "operator": "==", "value": 1901},

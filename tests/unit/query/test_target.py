@@ -3,8 +3,8 @@
 import pytest
 
 from mappings import MappingError
-from query.errors import TargetError
-from query.target import read_target
+from query.errors import FilterError, TargetError
+from query.target import read_target, valued_field
 from tests.unit.query.targets import described, target
 
 
@@ -195,3 +195,9 @@ def test_a_load_is_of_an_index_that_tandem_made():
     assert read_target("books", {"books": ours}).loading
     theirs = {"mappings": {"_meta": {"loading": "lazy"}, "properties": {"a": {"type": "text"}}}}
     assert not read_target("books", {"books": theirs}).loading
+
+
+def test_the_keys_of_opensearchs_flat_objects_have_no_values_of_their_own():
+    with pytest.raises(FilterError, match=r"key of the flat object 'tags'.*cannot be sorted by"):
+        valued_field("tags.of", {"tags": "flat_object"}, "x", "sorted by")
+    assert valued_field("tags.of", {"tags": "flattened"}, "x", "counted") == ("tags.of", "keyword")

@@ -21,6 +21,7 @@ def searcher(request):
     cluster, name = request.getfixturevalue(request.param), "test-query-syntax"
     rows = [
         {"id": id_, "text": text, "lang": f"l-{id_}", "year": 1700 + 50 * number}
+        | {"made": f"201{number}-0{number + 4}-20T10:00:00Z"}
         for number, (id_, text) in enumerate(TEXTS.items())
     ]
     encoder = StubEncoder()
@@ -70,6 +71,14 @@ def test_phrases_and_unwanted_words(searcher, place):
         ('lang="l-*"', set()),
         ("year=*", ALL),
         ("lang!=*", set()),
+        ("made=2011", {"apart"}),
+        ("made=2011-05", {"apart"}),
+        ("made=2010..2011", {"engine", "apart"}),
+        ("made>2011", {"ship", "wool"}),
+        ("made>=2011-05", {"apart", "ship", "wool"}),
+        ("made<=2011-05", {"engine", "apart"}),
+        ("made<2011", {"engine"}),
+        ("made!=2011-05,2013", {"engine", "ship"}),
     ],
 )
 def test_ranges_and_patterns(searcher, condition, expected):

@@ -225,6 +225,8 @@ def test_operators_see_ids_lines_and_readiness(service):
     [
         ("GET", "/search", 200, {"params": {"q": "Paris", "explain": True, "facets": "*"}}),
         ("POST", "/search", 200, {"json": {"query": "Paris", "collapse": True, "total": True}}),
+        ("POST", "/search", 200, {"json": {"query": "Paris", "mode": "bm25", "boost": ["year"]}}),
+        ("POST", "/search", 200, {"json": {"query": "Paris", "mode": "knn", "explain": True}}),
         ("POST", "/search", 422, {"json": {"query": "Paris", "k": "many"}}),
         ("GET", "/search", 404, {"params": {"q": "Paris", "index": "test-nosuch"}}),
         ("POST", "/v1/embeddings", 200, {"json": {"input": ["a", "b"]}}),
@@ -233,7 +235,9 @@ def test_operators_see_ids_lines_and_readiness(service):
         ("GET", "/v1/models", 200, {}),
         ("POST", "/rerank", 404, {"json": {"query": "a", "documents": ["b"]}}),
         ("POST", "/documents", 200, {"content": '{"id": "seine"}\n'}),
+        ("DELETE", "/documents/{document_id}", 404, {}),
         ("GET", "/readyz", 200, {}),
+        ("GET", "/healthz", 200, {}),
     ],
 )
 def test_answers_are_as_the_schema_says(service, method, path, status, options):

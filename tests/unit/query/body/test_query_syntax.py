@@ -17,6 +17,13 @@ VECTOR = np.array([1, 0, 0], dtype=np.float32)
         ('"steam engine" history', "steam engine history", ("steam engine",), ()),
         ("wool -sheep", "wool", (), ("sheep",)),
         ("“steam engine” -“hot air” -x y", "steam engine y", ("steam engine",), ("hot air", "x")),
+        ("„steam engine“ -„hot air“", "steam engine", ("steam engine",), ("hot air",)),
+        (
+            "«machine à vapeur» -« air chaud »",
+            "machine à vapeur",
+            ("machine à vapeur",),
+            ("air chaud",),
+        ),
         ('say "hi" -', "say hi -", ("hi",), ()),
         ("naïve -café", "naïve", (), ("café",)),
     ],
@@ -37,10 +44,11 @@ def test_a_query_is_taken_apart(text, plain, phrases, unwanted):
         '""',
         "-wool",
         '-"hot air"',
+        "der „offene Anfang",
     ],
 )
 def test_a_query_without_signs_or_without_wanted_words_is_left_whole(text):
-    assert taken_apart(text) == Written(text)
+    assert taken_apart(text) == Written(text, whole=text in ("-wool", '-"hot air"'))
 
 
 def phrase(text, **more):
