@@ -7,6 +7,7 @@ from query.target.fields import (
     NUMBERS,
     VALUED,
     exact_part,
+    fault_of_number,
     known_type,
     valued_field,
 )
@@ -25,6 +26,7 @@ __all__ = [
     "Types",
     "VectorField",
     "exact_part",
+    "fault_of_number",
     "known_type",
     "nested_in",
     "read_target",

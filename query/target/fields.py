@@ -7,7 +7,8 @@ import difflib
 from mappings.existing import Types, nested_in
 from query.errors import FilterError
 
-INTEGERS = ("byte", "short", "integer", "long", "unsigned_long")
+_BITS = {"byte": 8, "short": 16, "integer": 32, "long": 64}
+INTEGERS = (*_BITS, "unsigned_long")
 NUMBERS = (*INTEGERS, "half_float", "float", "double", "scaled_float")
 DATES = ("date", "date_nanos")
 EXACT = ("keyword", "constant_keyword", "wildcard", "ip", "version")
@@ -27,6 +28,17 @@ def known_type(name: str, types: Types, index: str) -> str:
     known = ", ".join(sorted(types)) or "none"
     hint = f"did you mean {' or '.join(near)}?" if near else f"it has {known}."
     raise FilterError(f"index {index!r} has no field {name!r}: {hint}")
+
+
+def fault_of_number(kind: str, value: object) -> str | None:
+    """Why no field of a type can have a whole number, or None; the cluster may refuse to look."""
+    if kind not in INTEGERS or type(value) is not int:
+        return None
+    most = 2 ** (_BITS[kind] - 1) if kind in _BITS else 2**64
+    least = -most if kind in _BITS else 0
+    if least <= value < most:
+        return None
+    return f"is not from {least:,} to {most - 1:,}, as all its values are"
 
 
 def _flat_object(name: str, types: Types) -> str | None:

@@ -9,7 +9,17 @@ from ipaddress import ip_address, ip_network
 from typing import Any, NamedTuple
 
 from query.errors import FilterError
-from query.target import DATES, INTEGERS, NUMBERS, VALUED, Types, exact_part, known_type, nested_in
+from query.target import (
+    DATES,
+    INTEGERS,
+    NUMBERS,
+    VALUED,
+    Types,
+    exact_part,
+    fault_of_number,
+    known_type,
+    nested_in,
+)
 
 _RANGES = {">=": "gte", "<=": "lte", ">": "gt", "<": "lt"}
 _CONDITION = re.compile(r"\s*([^\s=!<>]+)\s*(!=|>=|<=|=|>|<)\s*(.*?)\s*", re.S)
@@ -194,7 +204,7 @@ def _value(value: str, name: str, kind: str, *, ordered: bool) -> Any:
         raise FilterError(f"field {name!r} is of type {kind} and {value!r} {fault}.")
     try:
         if kind in INTEGERS and not (ordered and "." in value):
-            return int(value)
+            return _fitting(int(value), name, kind)
         if kind in NUMBERS:
             return _finite(value)
     except ValueError as error:
@@ -209,6 +219,12 @@ def _value(value: str, name: str, kind: str, *, ordered: bool) -> Any:
     return value
 
 
+def _fitting(number: int, name: str, kind: str) -> int:
+    if fault := fault_of_number(kind, number):
+        raise FilterError(f"field {name!r} is of type {kind} and {str(number)[:60]} {fault}.")
+    return number
+
+
 def _fault_of_address(value: str, ordered: bool) -> str | None:
     try:
         ip_address(value) if ordered else ip_network(value, strict=False)
@@ -218,9 +234,10 @@ def _fault_of_address(value: str, ordered: bool) -> str | None:
 
 
 def _fault_of_date(value: str, ordered: bool) -> str | None:
-    if _NOW.fullmatch(value) or re.match(r"[-+]?\d|[A-Z][a-z]{2}", value):
+    dated = re.match(r"[-+]?\d|[A-Z][a-z]{2}", value) and not re.search(r"[*?]", value)
+    if _NOW.fullmatch(value) or dated:
         return None
-    return "is no date: write it as 2015-01-31, 2015-01-31T10:00:00Z, now or now-30d"
+    return "is no date: write it as 2015, 2015-01-31, 2015-01-31T10:00:00Z, now or now-30d"
 
 
 _SPECIAL = {"ip": _fault_of_address, **dict.fromkeys(DATES, _fault_of_date)}

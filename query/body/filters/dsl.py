@@ -13,7 +13,7 @@ import numpy as np
 from query.body.filters.conditions import condition
 from query.errors import FilterError
 from query.question import is_text
-from query.target import Types, known_type, nested_in
+from query.target import Types, fault_of_number, known_type, nested_in
 from tandem.base.arguments import shown
 
 # Clauses whose keys are names of fields.
@@ -109,10 +109,18 @@ def check_dsl(dsl: Mapping[str, Any], types: Types, index: str) -> None:
             'put them in {"bool": {"filter": [...]}}.'
         )
     _check_values(dsl)
-    for _, name, _ in leaves(dsl):
+    for _, name, given in leaves(dsl):
         if "*" not in name:
-            known_type(name, types, index)
+            _check_numbers(name, known_type(name, types, index), given)
             _check_nested(name, types)
+
+
+def _check_numbers(name: str, kind: str, given: Any) -> None:
+    if isinstance(given, Mapping):
+        given = [value for key, value in given.items() if key not in _NOT_FIELDS]
+    for value in given if isinstance(given, list | tuple) else [given]:
+        if fault := fault_of_number(kind, value):
+            raise FilterError(f"the filter's {value} of {name!r} {fault} ({kind}).")
 
 
 def _check_nested(name: str, types: Types) -> None:

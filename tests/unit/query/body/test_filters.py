@@ -133,6 +133,7 @@ def test_conditions(text, query):
         ("host=10.0.0", "no address and no network"),
         ("host>=10.0.0.0/8", "is no address"),
         ("added>soon", "is no date"),
+        ("added=2015*", r"'2015\*' is no date: write it as 2015, "),
         ("added>now-30", "is no date"),
         ("lang~52.5,13.4<5km", "of type keyword and no place"),
         ("place~91,13.4<5km", "latitude comes first"),
@@ -249,9 +250,27 @@ def test_a_whole_request_and_what_is_no_dict():
 def test_whole_numbers_beyond_64_bits_are_one_sentence(number):
     types = target().types
     said = f"a whole number of {number.bit_length()} bits, and 64 is the most"
-    with pytest.raises(FilterError, match=said):
+    for dsl in ({"range": {"year": {"lt": number}}}, {"term": {"price": number}}):
+        with pytest.raises(FilterError, match=said):
+            combined_filter(dsl, (), types, "books")
+    with pytest.raises(FilterError, match="is not from -9,223,372,036,854,775,808 to"):
         combined_filter(None, [f"year>={number}"], types, "books")
-    with pytest.raises(FilterError, match=said):
-        combined_filter({"range": {"year": {"lt": number}}}, (), types, "books")
-    near = 2**64 - 1 if number > 0 else -(2**63)
-    assert combined_filter({"term": {"year": near}}, (), types, "books")
+
+
+@pytest.mark.parametrize(
+    ("kind", "least", "most"),
+    [("byte", -128, 127), ("integer", -(2**31), 2**31 - 1), ("unsigned_long", 0, 2**64 - 1)],
+)
+def test_whole_numbers_that_no_field_of_a_type_has_are_one_sentence(kind, least, most):
+    types = {"n": kind}
+    for near, beyond in ((least, least - 1), (most, most + 1)):
+        dsls = ({"terms": {"n": [near]}}, {"term": {"n": {"value": near, "boost": 500}}})
+        for each in (*dsls, {"range": {"n": {"gte": near}}}):
+            assert combined_filter(each, (), types, "books") == each
+        assert combined_filter(None, [f"n={near}", f"n>={near}"], types, "books")
+        for said in (f"n={beyond}", f"n<{beyond}", f"n={beyond}.."):
+            with pytest.raises(FilterError, match=rf"type {kind} and {beyond} is not from "):
+                combined_filter(None, [said], types, "books")
+        if abs(beyond) < 2**63:
+            with pytest.raises(FilterError, match=rf"the filter's {beyond} of 'n' is not from"):
+                combined_filter({"terms": {"n": [near, beyond]}}, (), types, "books")
