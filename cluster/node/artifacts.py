@@ -6,13 +6,18 @@ import hashlib
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+from cluster.access.certificates import trusted
 from cluster.access.credentials import redacted_urls
+from cluster.access.pace import Pace, within
+from cluster.access.proxy import proxy_to
 from cluster.errors import DownloadError
 from tandem.base.errors import one_line
 
@@ -24,6 +29,7 @@ OnDownload = Callable[[str, int, "int | None"], None]
 READ_TIMEOUT = 30
 # Folders of downloads on their way, left by a kill and removed later: nobody else names one so.
 PARTIAL = ".tandem-partial-"
+_PIECE = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -116,7 +122,7 @@ def fetch(
 ) -> Path:
     """Return the verified file, fetching it first where it is not there.
 
-    repositories: name -> URL of Maven repositories; None is jgo's own choice. Raises DownloadError
+    repositories: name -> URL of Maven repositories; None is what jgo knows. Raises DownloadError
     where the file cannot be fetched, and, with the file deleted, where its SHA-256 is another.
     """
     target = downloads / artifact.filename
@@ -124,7 +130,7 @@ def fetch(
         _verify(artifact, target)
         return target
     downloads.mkdir(parents=True, exist_ok=True)
-    # jgo writes straight to the final name, so a broken connection would leave half a file there.
+    # A broken connection must not leave half a file there.
     with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=downloads) as partial:
         fetched = _download(artifact, Path(partial), on_progress, repositories)
         _verify(artifact, fetched)
@@ -139,61 +145,61 @@ def _download(
     repositories: Mapping[str, str] | None,
 ) -> Path:
     try:
-        import requests
-        from jgo.maven import MavenContext, PythonResolver
+        from jgo.maven import MavenContext
     except ImportError as error:
         raise DownloadError(
             "the embedded node needs the package jgo, which is not installed: "
             "pip install 'tandem-search[embedded]', or name a cluster of your own with `url`."
         ) from error
+    from urllib3.exceptions import HTTPError
 
-    context = MavenContext(
-        resolver=PythonResolver(progress_callback=_reporter(artifact, on_progress)),
-        repo_cache=folder,
-        remote_repos=repositories,
-        timeout=READ_TIMEOUT,
-    )
+    context = MavenContext(remote_repos=repositories)
     component = context.project(artifact.group, artifact.name).at_version(artifact.version)
-    try:
-        with _system_trust():
-            return Path(component.artifact(packaging=artifact.packaging).resolve())
-    except (requests.RequestException, RuntimeError, OSError) as error:
-        said = redacted_urls(one_line(error, 500))
-        raise DownloadError(
-            f"{artifact.filename} ({artifact.size:,} bytes) could not be fetched into "
-            f"{folder.parent}: {said}; check the network and run the command again, "
-            "or name a cluster of your own with `url`."
-        ) from error
+    path = f"{component.path_prefix.as_posix()}/{artifact.filename}"
+    said, cause = "there is no repository", None
+    for repository in context.remote_repos.values():
+        try:
+            return _copied(
+                f"{repository}/{path}", folder / artifact.filename, artifact, on_progress
+            )
+        except (HTTPError, OSError) as error:
+            said, cause = redacted_urls(one_line(error, 500)), error
+    raise DownloadError(
+        f"{artifact.filename} ({artifact.size:,} bytes) could not be fetched into "
+        f"{folder.parent}: {said}; check the network and run the command again, "
+        "or name a cluster of your own with `url`."
+    ) from cause
 
 
-@contextmanager
-def _system_trust() -> Iterator[None]:
-    """Let requests, which jgo offers no setting of, trust what this machine trusts."""
-    import truststore
+def _copied(url: str, target: Path, artifact: Artifact, on_progress: OnDownload | None) -> Path:
+    """Fetch a file, and no more than it must have; raises urllib3's HTTPError, and OSError.
 
-    truststore.inject_into_ssl()
-    try:
-        yield
-    finally:
-        truststore.extract_from_ssl()
+    Not by jgo, which waits as long as an answer says and reads as long as a byte comes.
+    """
+    import urllib3
+
+    proxy = proxy_to(urlsplit(url), None)
+    by = partial(urllib3.ProxyManager, proxy.url, proxy_headers=proxy.headers()) if proxy else None
+    again = urllib3.Retry(None, redirect=5, connect=0, read=0, status=0, other=0)
+    with (by or urllib3.PoolManager)(
+        ssl_context=trusted(), timeout=READ_TIMEOUT, retries=again
+    ) as pool:
+        answer = within(partial(pool.request, "GET", url, preload_content=False))
+        with closing(answer):
+            if answer.status != 200:
+                raise OSError(f"{url} answers with HTTP {answer.status}")
+            _keep(answer, target, artifact, on_progress)
+    return target
 
 
-def _reporter(artifact: Artifact, on_progress: OnDownload | None) -> Any:
-    """What jgo wants of a progress callback, reporting to ours."""
-
-    @contextmanager
-    def reporter(_name: str, _total: int) -> Iterator[Callable[[int], None]]:
-        done = 0
-
-        def update(count: int) -> None:
-            nonlocal done
-            done += count
+def _keep(answer: Any, target: Path, artifact: Artifact, on_progress: OnDownload | None) -> None:
+    pace, done = Pace(), 0
+    with target.open("wb") as file:
+        while done <= artifact.size and (data := pace.of(partial(answer.read1, _PIECE))):
+            file.write(data)
+            done += len(data)
             if on_progress:
                 on_progress(artifact.filename, done, artifact.size)
-
-        yield update
-
-    return reporter
 
 
 def _verify(artifact: Artifact, path: Path) -> None:

@@ -3,14 +3,17 @@
 import hashlib
 import http.server
 import threading
+import time
 import zipfile
 from contextlib import contextmanager
 
 import pytest
 
 from cluster import DownloadError
+from cluster.access import pace
 from cluster.node.artifacts import Artifact, check_space, fetch, missing_bytes
 from cluster.node.distribution import building, unpack
+from tests.servers.wrong import Reply, answering
 from tests.unit.cluster.fakes import serving
 
 CONTENT = b"a jar of jam" * 5000
@@ -85,6 +88,52 @@ def test_a_connection_that_breaks_off_leaves_nothing(tmp_path):
         fetch(artifact(), tmp_path, None, {"here": url})
     assert "jam-1.0.jar" in str(caught.value)
     assert not list(tmp_path.iterdir())
+
+
+def drops(first):
+    yield first
+    for _ in range(600):
+        yield b"a"
+        time.sleep(0.1)
+
+
+def endless(piece):
+    while True:
+        yield piece
+
+
+OK = b"HTTP/1.1 200 OK\r\nconnection: close\r\n"
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (lambda: Reply(drops(OK + b"x: "), raw=True), "there was no answer within"),
+        (lambda: Reply(drops(OK + b"content-length: 60000\r\n\r\n"), raw=True), "no download"),
+        (lambda: Reply({}, status=429, headers={"retry-after": "99999999"}), "HTTP 429"),
+        (lambda: Reply({}, status=503, headers={"retry-after": "soon"}), "HTTP 503"),
+        (lambda: Reply(endless(b"jam" * 10_000)), "has SHA-256"),
+        (lambda: Reply({}, status=302, headers={"location": "/again"}), "too many redirects"),
+    ],
+    ids=["head drips", "body drips", "wait for years", "wait till soon", "endless", "in a circle"],
+)
+def test_a_repository_that_gives_nothing_is_given_up(tmp_path, monkeypatch, reply, said):
+    monkeypatch.setattr(pace, "PACE_SECONDS", 0.5)
+    with (
+        answering(lambda asked: reply()) as (url, _),
+        pytest.raises(DownloadError, match=said) as caught,
+    ):
+        fetch(artifact(), tmp_path, None, {"here": url})
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_repository_that_moved_is_followed(tmp_path):
+    with (
+        answering(lambda asked: Reply(CONTENT, kind="application/java-archive")) as (there, _),
+        answering(lambda asked: Reply({}, 302, headers={"location": there})) as (url, _),
+    ):
+        assert fetch(artifact(), tmp_path, None, {"here": url}).read_bytes() == CONTENT
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://nonesuch.invalid"])
