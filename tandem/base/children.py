@@ -23,14 +23,18 @@ def environment(*kept: str, **variables: str) -> dict[str, str]:
 
 
 @contextmanager
-def without_secrets() -> Iterator[None]:
+def without_secrets(prefix: str = "") -> Iterator[None]:
     """For a moment this process has no variable that may hold a secret.
 
-    For multiprocessing, which gives the processes that it starts all that we have: devices are
-    chosen by variables that nobody can list.
+    For multiprocessing and Ray, which give the processes that they start all that we have: devices
+    are chosen by variables that nobody can list. prefix: of the names that are meant.
     """
     with _hiding:
-        hidden = {name: value for name, value in os.environ.items() if _SECRET.search(name)}
+        hidden = {
+            name: value
+            for name, value in os.environ.items()
+            if name.startswith(prefix) and _SECRET.search(name)
+        }
         for name in hidden:
             del os.environ[name]
         try:

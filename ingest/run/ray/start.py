@@ -22,6 +22,7 @@ from typing import Any
 from ingest.errors import IngestError
 from ingest.run.ray.session import RaySession, last_line
 from ingest.settings import MEGABYTE
+from tandem.base.children import without_secrets
 from tandem.base.running import cores
 
 # What Ray may hold of rows and results on this machine, where it is started for the run.
@@ -167,7 +168,8 @@ def _initialised(ray: Any, address: str | None, there: dict[str, Any]) -> Iterat
     handlers = {sign: signal.getsignal(sign) for sign in (signal.SIGTERM, signal.SIGINT)}
     try:
         try:
-            with _mute():
+            # Workers need the secrets of stores; those of the cluster are handed to them.
+            with _mute(), without_secrets("TANDEM_"):
                 ray.init(log_to_driver=False, configure_logging=False, **there)
         except Exception as error:  # whatever Ray raises
             raise _unreachable(address, error) from error
