@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from dataclasses import asdict
+from itertools import count as count_from
 
 import pytest
 from opensearchpy.exceptions import TransportError
@@ -294,3 +295,74 @@ def test_a_stale_note_relaxes_no_live_index(opensearch, index_name):
     assert LOADING not in meta_of(opensearch, first)
     for found in (*seen, settings_of(opensearch, first)):
         assert {name: found.get(name) for name in OWNERS} == OWNERS
+
+
+LAST = b'"document_id":"d69"'  # of the source that follows
+
+
+def killed_at(cluster, number, **asked):
+    """Kill a load as the cluster has carried out the request of its end of this number, from 0.
+
+    The end begins where the last document is written. Returns the paths of its requests so far,
+    None where it had no such request and ended by itself.
+    """
+    requests = []
+
+    def passed(path, body):
+        begins = path.endswith("_bulk") and LAST in body
+        if not begins and not requests:
+            return
+        requests.append(path)
+        if len(requests) == number + 1:
+            process.kill()
+            process.wait(PATIENCE)
+
+    with FlakyProxy(cluster.url, lambda number: None, passed=passed) as proxy:
+        process = started(url=proxy.url, **asked)
+        _, said = process.communicate(timeout=PATIENCE)
+    assert process.returncode in (0, -signal.SIGKILL), said
+    return requests if process.returncode else None
+
+
+@pytest.mark.long
+def test_an_alias_load_killed_at_any_request_of_its_end_is_ended_by_the_next(
+    opensearch, index_name, tmp_path
+):
+    source = write_jsonl(tmp_path / "a.jsonl", documents(70))
+    traits = {"filter": {"range": {"year": {"gte": 1903}}}, "is_write_index": True}
+    foreign = f"{index_name}-20200101000000"
+    opensearch.client.indices.create(index=foreign, body={"settings": {"refresh_interval": "7s"}})
+    strange = opensearch.client.indices.get(index=foreign)
+    fill = {
+        "cluster": opensearch,
+        "alias": index_name,
+        "encoder": StubEncoder(),
+        "plan": Plan(keep=1),
+    }
+    before = [ingested(documents(20), **fill).index for _ in range(2)]
+    action = {"add": {"index": before[1], "alias": index_name, **traits}}
+    opensearch.client.indices.update_aliases(body={"actions": [action]})
+    expected = None
+    for number in count_from(0):
+        ended = killed_at(opensearch, number, alias=index_name, source=str(source))
+        switched = live(opensearch, index_name) not in before
+        report = ingested(source, **fill) if ended else None
+        index = live(opensearch, index_name)
+        expected = expected or stored(opensearch, index)
+        assert stored(opensearch, index) == expected
+        assert set(expected) == {each["id"] for each in documents(70)}
+        assert opensearch.client.indices.get_alias(index=index)[index]["aliases"] == {
+            index_name: traits
+        }
+        there = set(opensearch.client.indices.get(index=f"{index_name}-*")) - {foreign}
+        assert len(there) == 2, (ended, there)
+        assert there - set(before) == {index} or switched, (ended, there)
+        assert before[1] in there or switched, (ended, there)
+        for each in there:
+            check_clean(opensearch, each)
+        assert opensearch.client.indices.get(index=foreign) == strange
+        if ended is None:
+            break
+        assert report.index == index
+        before = [*(there - {index}), index]
+    assert number > 10
