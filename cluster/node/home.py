@@ -112,6 +112,19 @@ def claim(folder: Path) -> None:
     mark.write_text(_MARKED, "utf-8")
 
 
+def check_unlinked(folder: Path) -> None:
+    """Raise NodeError where something directly in a marked folder stands elsewhere, by a link.
+
+    What a link leads to has no mark, whoever made the link.
+    """
+    if link := next((each for each in sorted(folder.iterdir()) if each.is_symlink()), None):
+        raise NodeError(
+            f"{link} is a link to {os.readlink(link)}, and the embedded node would change and "
+            "delete what is there: put a folder in its place, or set TANDEM_HOME to a folder where "
+            "the whole node has room."
+        )
+
+
 def _configured(folder: Path) -> bool:
     try:
         text = (folder / "config" / "opensearch.yml").read_text("utf-8")

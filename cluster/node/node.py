@@ -20,6 +20,7 @@ from cluster.node.home import (
     Home,
     NodeUser,
     check_enterable,
+    check_unlinked,
     claim,
     default_home,
     node_user,
@@ -87,6 +88,7 @@ class EmbeddedNode:
         with self._told():
             check_enterable(self.home.path, node_user())
             claim(self.home.node)
+            check_unlinked(self.home.node)
             with process.hold(self.layout.lock, START_SECONDS, waiting):
                 return self._answering() or self._start(on_progress)
 
@@ -122,6 +124,10 @@ class EmbeddedNode:
         try:
             return self._launch(folder, user, java)
         except NodeError:
+            if ready.lacks_port(self.log) and not self.port and self.layout.port.exists():
+                # It was free a moment ago, or is one that the node's user may not have.
+                self.layout.port.unlink()
+                return self._start(on_progress)
             if not ready.lacks_faiss(self.log):
                 raise
         # An index of a user's own must not cost all others.
@@ -203,19 +209,21 @@ class EmbeddedNode:
         self.layout.state.unlink(missing_ok=True)
         return running
 
-    def reset(self) -> None:
-        """End the node and delete its indexes; the downloads stay.
+    def reset(self) -> bool:
+        """End the node and delete its indexes; the downloads stay. False where there were none.
 
         Raises NodeError where the node's folder is not Tandem's own.
         """
         if not self.home.node.is_dir():
-            return
+            return False
         with self._told():
             claim(self.home.node)
+            check_unlinked(self.home.node)
             with process.hold(self.layout.lock, START_SECONDS):
                 self._stop()
-                if self.layout.data.exists():
+                if there := self.layout.data.exists():
                     shutil.rmtree(self.layout.data)
+        return there
 
     def absence(self) -> str | None:
         """One sentence where the node does not run: died, stopped, or being started; else None."""

@@ -107,6 +107,11 @@ def lacks_faiss(log: Path) -> bool:
     return any(_NO_FAISS.search(line) for line in tail(log, 400))
 
 
+def lacks_port(log: Path) -> bool:
+    """Whether the node ended because it could not have the port that it was told."""
+    return any("BindHttpException" in line for line in tail(log, 400))
+
+
 def without_graphs(url: str) -> list[str]:
     """Turn off the graphs of indexes for faiss, open all indexes, and return the former's names."""
     mappings = _ask(url, "/_mapping?expand_wildcards=all")

@@ -82,8 +82,8 @@ def reset(yes: bool) -> int:
         if not click.confirm(f"Delete every index below {node.layout.data}?", err=True):
             click.echo("Nothing was deleted.")
             return 1
-    node.reset()
-    click.echo("Deleted the node's indexes.")
+    deleted = node.reset()
+    click.echo("Deleted the node's indexes." if deleted else "The node has no indexes.")
     return 0
 
 

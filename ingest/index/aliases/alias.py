@@ -217,7 +217,7 @@ def switch(
     if run is None:
         require(cluster, "switch" if keep is None else "switch-keep", alias)
     _point(cluster, live, index, description, run)
-    return delete(cluster, alias, found, planned)
+    return delete(cluster, alias, found, planned, live=index)
 
 
 def _target(cluster: Cluster, index: str) -> dict[str, Any]:
@@ -237,14 +237,30 @@ def _point(
         if index not in live.indexes:
             raise LostPlaceError(index)
         return  # only the answer was lost
-    with cluster.explaining():
-        cluster.client.indices.update_aliases(body={"actions": _actions(live, index, description)})
+    try:
+        with cluster.explaining():
+            actions = _actions(live, index, description)
+            cluster.client.indices.update_aliases(body={"actions": actions})
+    except UnreachableError:
+        raise
+    except ClusterError as error:
+        now = sorted(read_alias(cluster, live.name).indexes)
+        if index in now or now == sorted(live.indexes):
+            raise
+        raise IndexRefusedError(
+            f"somebody else moved the alias {live.name!r} at this moment (to "
+            f"{', '.join(now) or 'nothing'}), so it was not switched: look who, and run the same "
+            "command again."
+        ) from error
 
 
 def _actions(live: Alias, index: str, description: dict[str, Any]) -> list[dict[str, Any]]:
     """What points an alias to an index, whose lease ends in the same step."""
+    # Where somebody moved it a moment ago, nothing is done.
     gone = [
-        {"remove": {"index": name, "alias": live.name}} for name in live.indexes if name != index
+        {"remove": {"index": name, "alias": live.name, "must_exist": True}}
+        for name in live.indexes
+        if name != index
     ]
     ended = [
         {"remove": {"index": index, "alias": lease, "must_exist": True}}

@@ -81,10 +81,23 @@ def _given_up(name: str, description: Mapping[str, Any]) -> bool:
     return note is not None and not note.whole
 
 
-def delete(cluster: Cluster, alias: str, found: Descriptions, planned: Older) -> Older:
-    """Delete what is still as it was, each looked at again just before; raises ClusterError."""
+def delete(
+    cluster: Cluster, alias: str, found: Descriptions, planned: Older, *, live: str
+) -> Older:
+    """Delete what is still as it was, each looked at again just before; raises ClusterError.
+
+    live: where the alias was pointed to a moment ago. Nothing goes where somebody else, who had it
+    point elsewhere at the same moment, may count on what is older.
+    """
     gone: list[str] = []
     notes = [*planned.notes]
+    if others := sorted(find_index(cluster, alias).keys() - {live}):
+        notes.append(
+            f"the alias {alias!r} points to {', '.join(others)} too, for somebody else had it "
+            "point there at this moment, so no older index was deleted: take it from there, with "
+            "POST /_aliases."
+        )
+        return Older(notes=tuple(notes))
     for name in planned.gone:
         now = find_index(cluster, name).get(name)
         if now is None:

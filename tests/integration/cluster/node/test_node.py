@@ -11,6 +11,7 @@ import time
 import warnings
 from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psutil
 import pytest
@@ -216,6 +217,18 @@ def test_it_comes_back_at_its_port_and_its_files_are_its_users_alone(server):
     assert layout.log.stat().st_mode & 0o077 == 0
     server.node.stop()
     assert server.node.start().url == first.url
+
+
+def test_a_last_port_that_another_takes_meanwhile_does_not_keep_it_from_starting(server):
+    last = urlsplit(server.node.start().url).port
+    server.node.stop()
+    starting = tandem(server, "node", "start", "--json")
+    while not running(server):
+        assert starting.poll() is None
+    with socket.create_server(("127.0.0.1", last)):
+        code, out, err = finished(starting)
+    assert (code, json.loads(out)["running"]) == (0, True), err
+    assert urlsplit(server.node.status().url).port != last
 
 
 def test_searchers_and_a_running_load_find_it_at_another_port(server):

@@ -6,6 +6,7 @@ from dataclasses import asdict
 
 import pytest
 
+from cluster import connect
 from ingest import IndexRefusedError, Plan
 from ingest.index.aliases import alias as aliases
 from ingest.index.aliases.alias import switch
@@ -13,6 +14,7 @@ from ingest.index.aliases.generations import delete, generations, older
 from ingest.index.note import Note
 from ingest.index.open import create_index
 from mappings import LOADING, Shape
+from tests.servers.flaky import FlakyProxy
 from tests.support.commands import tandem
 from tests.support.loads import documents, ingested, meta_of
 from tests.support.stubs import StubEncoder
@@ -116,7 +118,7 @@ def test_each_is_looked_at_again_just_before_it_is_deleted(either, index_name):
     either.client.indices.delete(index=names[1])
     meta = found[names[1]]["mappings"]
     either.client.indices.create(index=names[1], body={"mappings": {"_meta": meta["_meta"]}})
-    done = delete(either, index_name, found, planned)
+    done = delete(either, index_name, found, planned, live=names[3])
     assert done.gone == (names[2],)
     assert there(either, *names) == [True, True, False, True]
     assert "late" in done.notes[0]
@@ -203,6 +205,41 @@ def test_an_alias_that_others_gave_an_index_meanwhile_is_not_taken(either, index
     with pytest.raises(IndexRefusedError, match="Tandem did not make"):
         ingested(late(), cluster=either, alias=index_name, encoder=StubEncoder())
     assert list(behind(either, index_name)) == [foreign]
+
+
+def moved_meanwhile(cluster, alias, index, actions):
+    """Switch, and have others change the alias between the look at it and the switch itself."""
+    done = []
+
+    def passed(path, body):
+        if not done and path == f"/{alias}":
+            done.append(path)
+            cluster.client.indices.update_aliases(body={"actions": actions})
+
+    with (
+        FlakyProxy(cluster.url, lambda number: None, passed=passed) as proxy,
+        connect(proxy.url) as slow,
+    ):
+        return switch(slow, alias, index, keep=0)
+
+
+def test_an_alias_that_others_move_at_this_moment_stays_with_them(either, index_name):
+    first, second = (fill(either, index_name).index for _ in range(2))
+    foreign = f"{index_name}-logs"
+    either.client.indices.create(index=foreign)
+    added = {"add": {"index": foreign, "alias": index_name}}
+    moved = [{"remove": {"index": second, "alias": index_name}}, added]
+    said = rf"somebody else moved the alias .*\(to {foreign}\), so it was not switched"
+    with pytest.raises(IndexRefusedError, match=said):
+        moved_meanwhile(either, index_name, first, moved)
+    assert list(behind(either, index_name)) == [foreign]
+    back = [{"remove": {"index": foreign, "alias": index_name}}]
+    point(either, second, index_name)
+    either.client.indices.update_aliases(body={"actions": back})
+    older = moved_meanwhile(either, index_name, first, [added])
+    assert set(behind(either, index_name)) == {first, foreign}
+    assert f"points to {foreign} too" in older.notes[0]
+    assert (older.gone, there(either, first, second)) == ((), [True, True])
 
 
 def test_the_command_says_how_to_take_an_alias(opensearch, index_name):

@@ -61,3 +61,36 @@ def test_a_folder_of_an_earlier_version_is_known_by_its_configuration(tmp_path):
     config.write_text('cluster.name: "tandem"\nnode.name: "tandem"\n')
     EmbeddedNode(Home(tmp_path)).reset()
     assert not (folder / "data").exists()
+
+
+@pytest.mark.parametrize("change", [EmbeddedNode.start, EmbeddedNode.reset])
+@pytest.mark.parametrize("name", ["data", "logs", "config", "tmp", "lock"])
+def test_what_is_elsewhere_by_a_link_stays_as_it_is(foreign, change, name):
+    home = Home(foreign / "home")
+    claim(home.node)
+    target = foreign / "node" / ("state.json" if name == "lock" else "data")
+    target.chmod(0o755)
+    (home.node / name).symlink_to(target)
+
+    def whole():
+        found = sorted((foreign / "node").rglob("*"))
+        return files_below(foreign / "node"), [(p, p.stat().st_mode, p.stat().st_uid) for p in found]
+
+    before = whole()
+    with pytest.raises(NodeError, match=rf"node/{name} is a link to {target}, and"):
+        change(EmbeddedNode(home))
+    assert whole() == before
+
+
+@pytest.mark.parametrize("kind", ["nothing", "a file", "a link that leads nowhere"])
+def test_a_reset_says_that_it_deleted_what_it_deleted(tmp_path, kind):
+    home = Home(tmp_path)
+    if kind == "a file":
+        home.node.write_text("mine")
+    elif kind != "nothing":
+        home.node.symlink_to(tmp_path / "nowhere")
+    assert not EmbeddedNode(home).reset()
+    (tmp_path / "other").mkdir()
+    claim(Home(tmp_path / "other").node)
+    Home(tmp_path / "other").node.joinpath("data").mkdir()
+    assert EmbeddedNode(Home(tmp_path / "other")).reset()
