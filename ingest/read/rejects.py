@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import stat
+from collections.abc import Sequence
 from contextlib import suppress
 from itertools import count
 from pathlib import Path
@@ -117,6 +119,39 @@ class RejectsFile:
         """Finish the file, if there is one."""
         if self._file:
             self._file.close()
+
+
+def mode_for(sources: Sequence[Path | None], new: Path) -> int:
+    """The mode of a new file that only those may read and write who may do so with every source.
+
+    None is a source that is no file of this machine.
+    """
+    mode = 0o666 if sources else PRIVATE
+    for source in sources:
+        try:
+            mode &= _mode_beside(source, new.absolute().parent) if source else PRIVATE
+        except OSError:  # as opening it will tell
+            mode &= PRIVATE
+    return mode
+
+
+def _mode_beside(source: Path, folder: Path) -> int:
+    """The mode for a new file in a folder: of a source, and of the folders on the way to it."""
+    new = folder.stat()
+    group = new.st_gid if new.st_mode & stat.S_ISGID else os.getegid()
+    mode = _mode_of(source.stat(), group)
+    if hasattr(os, "listxattr") and "system.posix_acl_access" in os.listxattr(source):
+        mode &= ~0o070  # those bits are then of other users too
+    for each in source.resolve().parents:
+        may = _mode_of(each.stat(), group)
+        mode &= 0o700 | (0o070 if may & 0o010 else 0) | (0o007 if may & 0o001 else 0)
+    return mode
+
+
+def _mode_of(found: os.stat_result, group: int) -> int:
+    """A mode whose middle is of this group, who may what all may where the file is another's."""
+    mode = found.st_mode & 0o777
+    return mode if found.st_gid == group else mode & 0o707 | (mode & 0o007) << 3
 
 
 def may_write(path: Path) -> bool:

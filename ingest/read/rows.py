@@ -21,11 +21,9 @@ from ingest.read.sample import ROWS, Ahead, first_rows
 from ingest.read.sources.archives import is_workbook, members
 from ingest.read.sources.encoding import in_utf_8
 from ingest.read.sources.files import (
-    PRIVATE,
     REJECTS_ENDING,
     Position,
     SourceFile,
-    common_mode,
     find_sources,
     is_of_rejects,
     opened,
@@ -196,9 +194,9 @@ class Rows:
             )
 
     @property
-    def rejects_mode(self) -> int:
-        """The mode of a rejects file, which is no more readable than any of the files."""
-        return common_mode(self._files) if self._files else PRIVATE
+    def paths(self) -> list[Path | None]:
+        """Where the files are, None for one that is none of this machine."""
+        return [each.path for each in self._files]
 
     @property
     def rejects_path(self) -> Path:

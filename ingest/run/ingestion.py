@@ -9,13 +9,14 @@ from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from dataclasses import replace
 from itertools import chain
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cluster.errors import ClusterError
 from ingest.errors import IncompleteError, IngestError, OutageError
 from ingest.index.aliases.alias import check_whole
 from ingest.index.heartbeat import Heartbeat
-from ingest.read.rejects import RejectsFile
+from ingest.read.rejects import RejectsFile, mode_for
 from ingest.read.rows import Rows, Source
 from ingest.read.sources.files import shown
 from ingest.records import PassageEncoder
@@ -110,7 +111,8 @@ class _Run:
         most = plan.writing.max_outage
         self._client = writing_client(lease.cluster, lease.index, pause, most)
         self._outage = self._client.outage
-        self._rejects = RejectsFile(plan.rejects or rows.rejects_path, rows.rejects_mode)
+        path = Path(plan.rejects or rows.rejects_path)
+        self._rejects = RejectsFile(path, mode_for(rows.paths, path))
         self._tally = Tally(lease.index.name, self._rejects, plan.max_rejects)
         self._ending = finish.Ending()
         self._notes: list[str] = []

@@ -158,17 +158,6 @@ def is_of_rejects(name: str) -> bool:
     return _OF_REJECTS.search(name) is not None
 
 
-def common_mode(sources: Iterable[SourceFile]) -> int:
-    """The mode of a file that only those may read and write who may do so with every source."""
-    mode = 0o666
-    for source in sources:
-        try:
-            mode &= source.path.stat().st_mode if source.path else PRIVATE
-        except OSError:  # as opening it will tell
-            mode &= PRIVATE
-    return mode
-
-
 def _within(folder: Path) -> list[Path]:
     """The files of a folder, at any depth, that can be read, or the corpus of BEIR's."""
     files = [path for path in sorted(folder.rglob("*")) if path.is_file()]

@@ -74,7 +74,9 @@ def test_what_is_elsewhere_by_a_link_stays_as_it_is(foreign, change, name):
 
     def whole():
         found = sorted((foreign / "node").rglob("*"))
-        return files_below(foreign / "node"), [(p, p.stat().st_mode, p.stat().st_uid) for p in found]
+        return files_below(foreign / "node"), [
+            (p, p.stat().st_mode, p.stat().st_uid) for p in found
+        ]
 
     before = whole()
     with pytest.raises(NodeError, match=rf"node/{name} is a link to {target}, and"):

@@ -1,12 +1,13 @@
 """The file of what was refused: where it may be, what it keeps, and a disk that is full."""
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from ingest.errors import IngestError
-from ingest.read.rejects import RejectsFile
+from ingest.read.rejects import RejectsFile, mode_for
 from ingest.read.rows import Rows
 from ingest.read.sources.files import find_sources
 from ingest.records import Reject
@@ -56,7 +57,16 @@ def test_no_kept_rejects_file_is_written_over(tmp_path):
     assert Rows(tmp_path / kept[2], Reading()).of_rejects == str(tmp_path / kept[2])
 
 
-def test_a_rejects_file_is_no_more_readable_than_its_sources(tmp_path):
+@pytest.fixture
+def open_folder():
+    """One that all may enter, and every folder above it."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def test_a_rejects_file_is_no_more_readable_than_its_sources(open_folder):
+    tmp_path = open_folder
     umask = os.umask(0o002)
     try:
         for number, (modes, mode) in enumerate(
@@ -72,8 +82,31 @@ def test_a_rejects_file_is_no_more_readable_than_its_sources(tmp_path):
         os.umask(umask)
 
 
+def test_a_rejects_file_elsewhere_opens_no_closed_folder_and_no_other_group(open_folder):
+    umask = os.umask(0)
+    source = open_folder / "closed" / "a.jsonl"
+    source.parent.mkdir()
+    source.write_text('{"id": "a"}\n')
+    source.chmod(0o664)
+    rows = Rows(source, Reading())
+    try:
+        for number, (folder, mode) in enumerate({0o700: 0o600, 0o710: 0o660, 0o755: 0o664}.items()):
+            source.parent.chmod(folder)
+            assert mode_of(open_folder / f"r{number}", rows) == mode
+        if os.geteuid() == 0:  # who alone may give a file to a group that is not theirs
+            os.chown(source, -1, 54321)
+            assert mode_of(open_folder / "r3", rows) == 0o644
+            shared = open_folder / "shared"
+            shared.mkdir()
+            os.chown(shared, -1, 54321)
+            shared.chmod(0o2775)
+            assert mode_of(shared / "r", rows) == 0o664
+    finally:
+        os.umask(umask)
+
+
 def mode_of(path, rows):
-    rejects = RejectsFile(path, rows.rejects_mode)
+    rejects = RejectsFile(path, mode_for(rows.paths, path))
     rejects.write(Reject("r", HERE))
     rejects.close()
     return path.stat().st_mode & 0o777
