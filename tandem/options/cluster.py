@@ -89,9 +89,9 @@ def cluster_options(command: Command) -> Command:
 
 def print_json(value: Any) -> None:
     """Write one JSON object and a line end to standard output."""
-    import orjson
+    from query.files import json_bytes
 
-    click.echo(orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY).decode())
+    click.echo(json_bytes(value).decode())
 
 
 def may_take(cluster: Cluster, alias: str) -> bool:

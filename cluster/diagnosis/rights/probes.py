@@ -48,6 +48,7 @@ def _of_ml_commons() -> Iterator[Probe]:
     for name, method, path, body in (
         ("connectors/search", "POST", "/connectors/_search", _NOTHING),
         ("models/search", "POST", "/models/_search", _NOTHING),
+        ("model_groups/search", "POST", "/model_groups/_search", _NOTHING),
         ("models/get", "GET", f"/models/{_NO_NAME}", None),
         ("create_connector", "POST", "/connectors/_create", connector),
         ("connectors/update", "PUT", f"/connectors/{_NO_NAME}", {"description": "rehearsal"}),
@@ -56,6 +57,7 @@ def _of_ml_commons() -> Iterator[Probe]:
         ("deploy_model", "POST", f"/models/{_NO_NAME}/_deploy", None),
         ("undeploy_models", "POST", f"/models/{_NO_NAME}/_undeploy", None),
         ("models/delete", "DELETE", f"/models/{_NO_NAME}", None),
+        ("model_groups/delete", "DELETE", f"/model_groups/{_NO_NAME}", None),
         ("predict", "POST", f"/_predict/text_embedding/{_NO_NAME}", texts),
     ):
         yield Probe((f"{ml}/{name}",), method, root + path, body)

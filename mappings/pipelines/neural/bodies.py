@@ -62,8 +62,9 @@ def connector_body(name: str, service: Service, kind: InputType | None, key: str
     body = _template("connector.json")
     action = body["actions"][0]
     action["url"] = f"{service.url}/v1/embeddings"
+    # A connector must have one, whether it is sent or not.
+    body["credential"] = {"key": key or "none"}
     if key:
-        body["credential"] = {"key": key}
         action["headers"]["Authorization"] = "Bearer ${credential.key}"
     said = "${parameters.content_type}" if kind is None else kind
     action["request_body"] = (

@@ -16,7 +16,7 @@ import click
 
 from evaluation.queries import read_queries
 from query.errors import QueryError
-from query.files import answer_json, fault_of_id, trec_lines
+from query.files import answer_json, fault_of_id, json_bytes, trec_lines
 from query.question import visible
 from tandem.options.cluster import print_json
 from tandem.output.flags import in_flags
@@ -131,8 +131,6 @@ class ManyQueries:
 
     def _lines(self, answer: Answer, tag: str | None) -> list[str]:
         """What of an answer goes into the run: all of its hits, or none where one does not fit."""
-        import orjson
-
         try:
             trec = [] if tag is None else [line + "\n" for line in trec_lines(answer, tag)]
         except QueryError as error:
@@ -143,11 +141,7 @@ class ManyQueries:
             self.hits += len(trec)
             return trec
         self.hits += len(answer.result or ())
-        return [
-            orjson.dumps(
-                without_vectors(answer_json(answer)), option=orjson.OPT_APPEND_NEWLINE
-            ).decode()
-        ]
+        return [json_bytes(without_vectors(answer_json(answer))).decode() + "\n"]
 
     def _count(self, answer: Answer) -> None:
         if answer.result is None:

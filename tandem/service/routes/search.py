@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from query import QueryError, result_json
+from query.files import json_bytes
 from tandem.service.parts import Parts
 from tandem.service.routes.search_answer import SearchAnswer
 from tandem.service.routes.search_request import InAddress, SearchRequest
@@ -22,8 +23,11 @@ def router(parts: Parts) -> APIRouter:
         if index is None:
             raise QueryError("say which index to search: `index` in the request.")
         searcher, options = parts.searcher(index, asked.roles()), asked.options(parts)
-        found = await parts.run(lambda: result_json(searcher.search(asked.query, **options)))
-        return JSONResponse(found)  # as it is: FastAPI would copy all of it first
+        # As it is: FastAPI would copy all of it first.
+        found = await parts.run(
+            lambda: json_bytes(result_json(searcher.search(asked.query, **options)))
+        )
+        return Response(found, media_type="application/json")
 
     @routes.post("/search", response_model=None, responses={200: {"model": SearchAnswer}})
     async def post(asked: SearchRequest) -> Response:

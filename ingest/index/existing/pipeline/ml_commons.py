@@ -155,9 +155,17 @@ class MlCommons:
         self.ask("POST", f"/models/{part.id}/_undeploy")
 
     def delete_model(self, part: Part) -> None:
-        """Take a model away."""
+        """Take a model away, with the group that the cluster made for it where it was the last."""
         self.undeploy(part)
         self.ask("DELETE", f"/models/{part.id}")
+        group = part.told.get("model_group_id")
+        query = {"query": {"ids": {"values": [group]}}, "size": 1}
+        found = self.ask("POST", "/model_groups/_search", query)["hits"]["hits"] if group else []
+        if not any(is_marked(each["_source"]) for each in found):
+            return
+        others = {"query": {"term": {"model_group_id": group}}, "size": 0}
+        if not self.ask("POST", "/models/_search", others)["hits"]["total"]["value"]:
+            self.ask("DELETE", f"/model_groups/{group}")
 
     def delete_connector(self, part: Part) -> None:
         """Take a connector away."""

@@ -164,6 +164,16 @@ def check_searches(client, cluster, index, encoder):
                 assert [hit["_id"] for hit in hits] == ours, (mode, text)
 
 
+def left_of(cluster, name):
+    """What ML Commons has of a name: connectors, models, and the groups that it makes for these."""
+    query = {"query": {"prefix": {"name.keyword": name}}, "size": 50}
+    found = []
+    for kind in ("connectors", "models", "model_groups"):
+        hits = MlCommons(cluster).ask("POST", f"/{kind}/_search", query)["hits"]["hits"]
+        found += [(kind, hit["_source"]["name"]) for hit in hits]
+    return found
+
+
 def encoded_by(service):
     """How many texts the service has encoded."""
     lines = service.asked("GET", "/metrics", KEY).text.splitlines()
@@ -231,6 +241,7 @@ def test_others_write_and_search_as_tandem_does(neural, service):
         assert tested.code == 0, tested.out
         gone = tandem("pipeline", "remove", "shop", TANDEM_URL=neural.url)
         assert gone.code == 0, gone.err
+        assert left_of(neural, "tandem-shop") == []
         plain.index(index=index, id="later", body={"text": "No pipeline any more."})
         assert "vector" not in plain.get(index=index, id="later")["_source"]
     settings = neural.client.indices.get_settings(index=index)[index]["settings"]["index"]
@@ -396,6 +407,5 @@ def test_each_command_has_its_role_and_is_refused_for_one_right_less_before_any_
                     remove_pipeline(admin, name)
                     installed(user, elsewhere, served.url)
         assert read_installed_pipeline(admin, name).empty
-        commons = MlCommons(admin)
-        for kind in ("connectors", "models"):  # a rehearsal made nothing
-            assert commons.find(kind, "tandem-rehearsal-of-rights") is None
+        assert left_of(admin, f"tandem-{name}") == []
+        assert left_of(admin, "tandem-rehearsal-of-rights") == []  # which made nothing

@@ -80,6 +80,16 @@ def test_counts_order_and_fields_are_those_of_the_command_line(service, opensear
         assert all(hit["source"].keys() == {"year", "document_id"} for hit in posted["hits"])
 
 
+def test_what_is_stored_is_shown_whatever_it_is(service, opensearch):
+    """Whole numbers beyond 64 bits, and half characters, which only others write."""
+    name, raw = f"{INDEX}-odd", json.dumps({"text": "bees", "odd": {"n": 10**30, "half": "\ud83d"}})
+    odd = {"odd": {"type": "object", "enabled": False}, "text": {"type": "text"}}
+    opensearch.client.indices.create(index=name, body={"mappings": {"properties": odd}})
+    opensearch.client.index(index=name, body=raw, refresh=True)
+    answer = service.asked("GET", f"/search?q=bees&mode=bm25&index={name}", READ)
+    assert answer.json()["hits"][0]["source"] == json.loads(raw)
+
+
 def test_the_official_client_gets_the_encoders_vectors(service):
     texts = ["Paris is the capital of France.", "snow", 'Ünïcode ${parameters.x} \u2028 "quoted"']
     with openai.OpenAI(base_url=f"{service.url}/v1", api_key=READ) as client:
