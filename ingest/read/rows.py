@@ -143,6 +143,11 @@ class Rows:
         return list(self._files)
 
     @property
+    def reading(self) -> Reading:
+        """How they are read."""
+        return self._reading
+
+    @property
     def follows(self) -> bool:
         """Whether the last file is read on as it grows."""
         return self._reading.follow

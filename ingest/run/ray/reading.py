@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain
 from threading import Event
 from typing import Any
@@ -13,11 +14,12 @@ import numpy as np
 from ingest.errors import SourceError
 from ingest.read.rows import read_source
 from ingest.read.sources.files import Position, SourceFile
+from ingest.read.sources.remote import reaching, scheme_of
 from ingest.records import Origin, Reject, Row
 from ingest.run.batch.batch import RejectRows
 from ingest.run.deduplicate import Deduplicator, key_of
 from ingest.run.ray.parts import NOTED, Chunk, Failure, FileEnd, FileJob, Ids, Setup
-from ingest.settings import RejectLimit
+from ingest.settings import Reading, RejectLimit
 from ingest.tally import Tally
 
 # Rows of a chunk, and characters: enough that its beginning and end cost little beside it, and few
@@ -26,6 +28,8 @@ ROWS = 1024
 CHARACTERS = 1_000_000
 # Files that have fewer rows than that are read together: a chunk of one row costs too much.
 FEW = 256
+# Of so many files it is looked whether each machine has them.
+FILES_LOOKED_FOR = 1000
 # Ids that are told together. By number, not by time: who does it again must tell the same ones.
 IDS = 20_000
 
@@ -56,6 +60,42 @@ class _NoRejects(RejectRows):
 
     def write(self, reject: Reject) -> None:
         self.written += 1
+
+
+@dataclass(frozen=True)
+class LookedFor:
+    """A file that every machine must find: as it is pickled, for it may need a package there.
+
+    name: of it; reading: how its first row is read, None where it just must be there.
+    """
+
+    name: str
+    packed: bytes
+    reading: Reading | None
+
+    def look(self) -> None:
+        """Raise SourceError where this machine does not have it, or cannot read it."""
+        with reaching(self.name):
+            file: SourceFile = pickle.loads(self.packed)
+        if file.path and not file.path.exists():
+            raise SourceError(
+                f"it has no {file.path}: put the files where every machine sees them under the "
+                "same path, or into an object store."
+            )
+        if self.reading:
+            next(read_source(file, self.reading, Position([]), lambda said: None), None)
+
+
+def looked_for(files: Sequence[SourceFile], reading: Reading) -> list[LookedFor]:
+    """What every machine looks for: the first files, of which one of each kind is read."""
+    kinds = {(scheme_of(each.name), each.pure and each.pure.suffix): each for each in files[::-1]}
+    read = set(kinds.values())
+    asked = [each for each in files if each.path][:FILES_LOOKED_FOR]
+    asked += [each for each in kinds.values() if each not in asked]
+    return [
+        LookedFor(each.name, pickle.dumps(each), reading if each in read else None)
+        for each in asked
+    ]
 
 
 def ids_of(setup: Setup, file: SourceFile) -> Iterator[Ids | FileEnd]:

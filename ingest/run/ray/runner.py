@@ -23,7 +23,7 @@ from ingest.run.batch.stages import Flow
 from ingest.run.deduplicate import Seen
 from ingest.run.ray.ids import IdsPass
 from ingest.run.ray.parts import Failure, FileJob, Reach, Setup
-from ingest.run.ray.reading import chunks, together
+from ingest.run.ray.reading import chunks, looked_for, together
 from ingest.run.ray.session import RaySession
 from ingest.run.ray.start import check_installed, started
 from ingest.run.ray.worker import CALLS, Worker
@@ -77,7 +77,8 @@ class RayRunner:
         with started(self.address, self.workers) as there:
             there.share_out(self.workers, self.worker_gpus)
             if self.address:
-                there.check_machines(self._reach(encoder, there), rows.files)
+                files = looked_for(rows.files, rows.reading)
+                there.check_machines(self._reach(encoder, there), files)
             self._there = there
             try:
                 yield

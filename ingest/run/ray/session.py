@@ -9,17 +9,15 @@ from importlib.metadata import version
 from typing import Any
 
 from ingest.errors import IngestError
-from ingest.read.sources.files import SourceFile
 from ingest.run.batch.stages import CancelledError, Flow
 from ingest.run.ray.parts import Reach
+from ingest.run.ray.reading import LookedFor
 from ingest.run.ray.resources import Node, cpus_of_a_worker, default_workers
 from ingest.run.ray.worker import PACKAGE, fault_of_machine
 from tandem.base.errors import TandemError
 
 # Seconds in which every machine of a cluster must have loaded the model once.
 PATIENCE = 600.0
-# Of so many files it is looked whether each machine has them.
-FILES_LOOKED_FOR = 1000
 # Seconds for the processes of workers on other machines to end.
 LEAVE_SECONDS = 1.0
 
@@ -49,25 +47,28 @@ class RaySession:
         """Those that take part; a head that only keeps account has no CPU."""
         return [e for e in self.ray.nodes() if e["Alive"] and e["Resources"].get("CPU")]
 
-    def check_machines(self, reach: Reach, files: Sequence[SourceFile]) -> None:
+    def check_machines(self, reach: Reach, files: Sequence[LookedFor]) -> None:
         """Let every machine find the files, load the model and reach the cluster.
 
         Raises IngestError that names the first that cannot.
         """
-        ray, paths = self.ray, [each.path for each in files[:FILES_LOOKED_FOR] if each.path]
+        ray = self.ray
         affinity = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy
         # The process ends with it, and gives back the memory of the model.
         look = ray.remote(max_calls=1)(fault_of_machine)
-        asked = {
-            each["NodeManagerAddress"]: look.options(
-                num_cpus=0,
-                num_gpus=0,
-                max_retries=0,
-                scheduling_strategy=affinity(node_id=each["NodeID"], soft=False),
-            ).remote(version(PACKAGE), pickle_of(ray, reach), paths)
+        asked = [
+            (
+                each["NodeManagerAddress"],
+                look.options(
+                    num_cpus=0,
+                    num_gpus=0,
+                    max_retries=0,
+                    scheduling_strategy=affinity(node_id=each["NodeID"], soft=False),
+                ).remote(version(PACKAGE), pickle_of(ray, reach), files),
+            )
             for each in self._machines()
-        }
-        for host, answer in asked.items():
+        ]
+        for host, answer in asked:
             try:
                 fault = ray.get(answer, timeout=PATIENCE)
             except ray.exceptions.GetTimeoutError:

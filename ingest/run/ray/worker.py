@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pickle
 import time
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import cached_property
+from importlib import import_module
 from importlib.metadata import version
-from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from ingest.errors import IngestError
 from ingest.records import PassageEncoder
 from ingest.run.batch.batch import Batch, load_batch
 from ingest.run.ray.parts import Chunk, Failure, Reach, Setup, Taken
+from ingest.run.ray.reading import LookedFor
 from tandem.base.errors import TandemError
 from tandem.base.running import share_cores
 
@@ -29,7 +31,7 @@ CALLS = 2
 
 
 class Worker:
-    """Loads chunks with an encoder that is loaded once, with the first of them.
+    """Loads chunks with an encoder that is loaded once, while the first of them are read.
 
     Called by CALLS threads: while one chunk is encoded, another is read, looked up and written.
     """
@@ -38,14 +40,13 @@ class Worker:
         setup.reach.enter()
         share_cores(setup.reach.cores)
         self._setup = setup
-        self._turn, self._first = Lock(), Lock()
+        self._turn = Lock()
+        self._opened = ThreadPoolExecutor(1).submit(self._open)
 
-    @cached_property
-    def _encoder(self) -> PassageEncoder:
-        return _encoder(self._setup.reach)
+    def _open(self) -> tuple[Cluster, PassageEncoder]:
+        return self._connected(), _encoder(self._setup.reach)
 
-    @cached_property
-    def _cluster(self) -> Cluster:
+    def _connected(self) -> Cluster:
         """Waited for as requests are: who takes the place of a worker that died may find none."""
         end = time.monotonic() + self._setup.plan.writing.max_outage
         while True:
@@ -65,8 +66,7 @@ class Worker:
             return chunk
         setup = self._setup
         try:
-            with self._first:
-                cluster, encoder = self._cluster, self._encoder
+            cluster, encoder = self._opened.result()
             made = load_batch(
                 chunk.rows,
                 cluster=cluster,
@@ -93,21 +93,20 @@ def _encoder(reach: Reach) -> PassageEncoder:
     return encoder
 
 
-def fault_of_machine(release: str, packed: bytes, files: list[Path]) -> str | None:
+def fault_of_machine(release: str, packed: bytes, looked_for: Sequence[LookedFor]) -> str | None:
     """What keeps this machine from working for a run, None where nothing does.
 
-    release: of Tandem that the run has; packed: its Reach, pickled; files: that are to be read.
+    release: of Tandem that the run has; packed: its Reach, pickled; looked_for: its files.
     """
     if version(PACKAGE) != release:
         return f"it has {PACKAGE} {version(PACKAGE)}, and the run {release}: install the same."
+    # What readers and workers are given comes by it, and it needs more packages than Ray's tasks.
+    import_module("ray.data")
     reach: Reach = pickle.loads(packed)
     reach.enter()
-    if gone := next((each for each in files if not each.exists()), None):
-        return (
-            f"it has no {gone}: put the files where every machine sees them under the same path, "
-            "or into an object store."
-        )
     try:
+        for each in looked_for:
+            each.look()
         reach.connect().close()
         _encoder(reach)
     except TandemError as error:

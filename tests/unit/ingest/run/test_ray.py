@@ -17,6 +17,7 @@ from ingest.errors import LostPlaceError
 from ingest.index.loading import OpenIndex
 from ingest.index.types.fit import Fitter
 from ingest.read.rows import Rows
+from ingest.read.sources.files import SourceFile
 from ingest.records import Origin
 from ingest.run.deduplicate import key_of
 from ingest.run.plan import Plan
@@ -198,21 +199,38 @@ def refused():
 
 
 @pytest.mark.parametrize(
-    ("change", "files", "fault"),
+    ("change", "file", "fault"),
     [
-        ({}, [], None),
-        ({"connect": refused}, [], "no cluster answers."),
-        ({"fingerprint": "other"}, [], "give all machines the same model."),
-        ({}, ["gone.jsonl"], "it has no gone.jsonl: put the files where every machine sees them"),
+        ({}, "a.jsonl", None),
+        ({"connect": refused}, "a.jsonl", "no cluster answers."),
+        ({"fingerprint": "other"}, "a.jsonl", "give all machines the same model."),
+        ({}, "gone.jsonl", "it has no gone.jsonl: put the files where every machine sees them"),
+        ({}, "cut.parquet", "cut.parquet is damaged"),
     ],
 )
-def test_what_a_machine_lacks_is_told(tmp_path, monkeypatch, change, files, fault):
+def test_what_a_machine_lacks_is_told(tmp_path, monkeypatch, change, file, fault):
     monkeypatch.chdir(tmp_path)
+    write_jsonl(tmp_path / "a.jsonl", documents(3))
+    (tmp_path / "cut.parquet").write_bytes(b"PAR1")
     reach = replace(Reach(Reached, StubEncoder, "57ab", str(tmp_path), 1), **change)
-    release = version(PACKAGE)
-    found = fault_of_machine(release, pickle.dumps(reach), [Path(each) for each in files])
+    files = reading.looked_for([SourceFile(Path("a.jsonl")), SourceFile(Path(file))], Reading())
+    found = fault_of_machine(version(PACKAGE), pickle.dumps(reach), files)
     assert found == fault or fault in found
     assert "and the run 0.0: install" in fault_of_machine("0.0", b"", [])
+
+
+def test_of_each_kind_of_file_the_first_is_read(monkeypatch):
+    monkeypatch.setattr(reading, "FILES_LOOKED_FOR", 3)
+    names = ["a.csv", "b.csv", "c.jsonl", "d.jsonl", "e.parquet"]
+    found = reading.looked_for([SourceFile(Path(each)) for each in names], Reading())
+    asked = {each.name: bool(each.reading) for each in found}
+    assert asked == {"a.csv": True, "b.csv": False, "c.jsonl": True, "e.parquet": True}
+
+
+def test_a_file_that_needs_a_package_names_it():
+    missing = pickle.dumps(Reached).replace(b"test_ray", b"test_yra")
+    with pytest.raises(SourceError, match=r"s3://b/a.jsonl needs the package .*test_yra"):
+        reading.LookedFor("s3://b/a.jsonl", missing, Reading()).look()
 
 
 def test_a_worker_computes_with_its_share_and_waits_for_a_cluster_that_is_away(setup, monkeypatch):
@@ -227,5 +245,6 @@ def test_a_worker_computes_with_its_share_and_waits_for_a_cluster_that_is_away(s
 
     one = worker.Worker(replace(setup, reach=replace(setup.reach, connect=connected)))
     assert running.threads() == 1
-    assert isinstance(one._cluster, Reached)
+    cluster, _ = one._opened.result(60)  # begun without a chunk
+    assert isinstance(cluster, Reached)
     assert not answers
