@@ -7,6 +7,8 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
+from importlib.metadata import version
 
 import psutil
 import pytest
@@ -20,6 +22,17 @@ pytestmark = pytest.mark.long
 CPUS = 3
 # Ray asks for a token wherever a run before left one.
 NO_TOKEN = {"RAY_AUTH_MODE": "disabled"}
+# What Python runs first where these packages are not installed.
+LACKING = """
+import sys
+
+class Absent:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {0!r}:
+            raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
+
+sys.meta_path.insert(0, Absent())
+"""
 
 
 def test_a_load_on_ray_survives_kills_and_equals_a_local_one(tmp_path):
@@ -37,36 +50,43 @@ def free_port():
         return found.getsockname()[1]
 
 
-@pytest.fixture(scope="module")
-def ray_cluster(tmp_path_factory):
-    """The address of a Ray cluster of one machine, as `ray start` makes it."""
-    port, words = free_port(), ["--head", "--block", f"--num-cpus={CPUS}", "--disable-usage-stats"]
-    words += [f"--port={port}", "--node-ip-address=127.0.0.1", "--object-store-memory=100000000"]
-    head = subprocess.Popen(
-        [sys.executable, "-m", "ray.scripts.scripts", "start", *words, "--include-dashboard=false"],
-        cwd=tmp_path_factory.mktemp("elsewhere"),
-        env={**os.environ, **NO_TOKEN},
-        stdout=subprocess.DEVNULL,
+@contextmanager
+def ray_node(folder, *words, within=(), **environ):
+    """A node as `ray start` makes it, by itself or started by another command."""
+    ray = [*within, sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *words]
+    ray += ["--node-ip-address=127.0.0.1", "--object-store-memory=100000000"]
+    node = subprocess.Popen(
+        [*ray, "--disable-usage-stats"],
+        cwd=folder,
+        env={**os.environ, **NO_TOKEN, **environ},
+        stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
+        text=True,
     )
     family = []
     try:
-        end = time.monotonic() + 120
-        while not answers(port):
-            assert head.poll() is None
-            assert time.monotonic() < end
-            time.sleep(0.2)
-        yield f"127.0.0.1:{port}"
-        family = psutil.Process(head.pid).children(recursive=True)
+        assert any("runtime started" in line for line in node.stdout)
+        yield
+        family = psutil.Process(node.pid).children(recursive=True)
     finally:
-        head.terminate()
-        head.wait(60)
+        node.terminate()
+        node.wait(60)
     assert gone(family)
 
 
-def answers(port):
-    with socket.socket() as one:
-        return one.connect_ex(("127.0.0.1", port)) == 0
+@pytest.fixture(scope="module")
+def ray_cluster(tmp_path_factory):
+    """The address of a Ray cluster of one machine."""
+    port, head = free_port(), ["--head", "--include-dashboard=false", f"--num-cpus={CPUS}"]
+    with ray_node(tmp_path_factory.mktemp("elsewhere"), *head, f"--port={port}"):
+        yield f"127.0.0.1:{port}"
+
+
+def lacking(folder, *packages):
+    """What an environment is told that has none of these packages."""
+    folder.mkdir()
+    (folder / "sitecustomize.py").write_text(LACKING.format(packages))
+    return os.pathsep.join((str(folder), os.environ.get("PYTHONPATH", str(ROOT))))
 
 
 def words(minilm, cluster, source, *more):
@@ -106,6 +126,21 @@ def test_a_cluster_of_others_is_used_and_left_as_it_was(
     assert done.code == 1
     lacks = f"{CPUS} workers and a reader need {CPUS + 1} CPUs, and the Ray cluster has {CPUS} free"
     assert lacks in done.err
+
+
+def test_a_machine_without_our_packages_is_told_before_the_start(
+    opensearch, index_name, ray_cluster, minilm, tmp_path
+):
+    source = write_jsonl(tmp_path / "a.jsonl", documents(3))
+    path = lacking(tmp_path / "lacking", "cluster", "encoder", "ingest", "tandem")
+    another = [f"--address={ray_cluster}", "--num-cpus=1"]
+    with ray_node(tmp_path, *another, PYTHONPATH=path):
+        given = words(minilm, opensearch, source, *on_ray(ray_cluster), "--index", index_name)
+        done = tandem(*given, **NO_TOKEN)
+    assert (done.code, done.out) == (1, "")
+    assert "cannot work for this run: ModuleNotFoundError: No module named 'ingest'" in done.err
+    assert f"install tandem-search[ray]=={version('tandem-search')} there" in done.err
+    assert not opensearch.client.indices.exists(index=index_name)
 
 
 def test_sigterm_ends_it_within_seconds(opensearch, index_name, minilm, tmp_path):
