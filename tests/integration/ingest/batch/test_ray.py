@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,8 +21,11 @@ from tests.support.loads import documents, settings_of, stored, write_jsonl
 
 pytestmark = pytest.mark.long
 CPUS = 3
+# Of this machine both; Ray would turn 127.0.0.1 into the address that others reach it at.
+HEAD, SECOND = "127.0.0.2", "127.0.0.3"
 # Ray asks for a token wherever a run before left one.
 NO_TOKEN = {"RAY_AUTH_MODE": "disabled"}
+NAMESPACES = not subprocess.call(["unshare", "-rm", "true"])
 # What Python runs first where these packages are not installed.
 LACKING = """
 import sys
@@ -51,10 +55,10 @@ def free_port():
 
 
 @contextmanager
-def ray_node(folder, *words, within=(), **environ):
+def ray_node(folder, host, *words, within=(), **environ):
     """A node as `ray start` makes it, by itself or started by another command."""
     ray = [*within, sys.executable, "-m", "ray.scripts.scripts", "start", "--block", *words]
-    ray += ["--node-ip-address=127.0.0.1", "--object-store-memory=100000000"]
+    ray += [f"--node-ip-address={host}", "--object-store-memory=100000000"]
     node = subprocess.Popen(
         [*ray, "--disable-usage-stats"],
         cwd=folder,
@@ -67,10 +71,12 @@ def ray_node(folder, *words, within=(), **environ):
     try:
         assert any("runtime started" in line for line in node.stdout)
         yield
+        assert node.poll() is None
         family = psutil.Process(node.pid).children(recursive=True)
     finally:
         node.terminate()
         node.wait(60)
+        node.stdout.close()
     assert gone(family)
 
 
@@ -78,8 +84,8 @@ def ray_node(folder, *words, within=(), **environ):
 def ray_cluster(tmp_path_factory):
     """The address of a Ray cluster of one machine."""
     port, head = free_port(), ["--head", "--include-dashboard=false", f"--num-cpus={CPUS}"]
-    with ray_node(tmp_path_factory.mktemp("elsewhere"), *head, f"--port={port}"):
-        yield f"127.0.0.1:{port}"
+    with ray_node(tmp_path_factory.mktemp("elsewhere"), HEAD, *head, f"--port={port}"):
+        yield f"{HEAD}:{port}"
 
 
 def lacking(folder, *packages):
@@ -134,12 +140,45 @@ def test_a_machine_without_our_packages_is_told_before_the_start(
     source = write_jsonl(tmp_path / "a.jsonl", documents(3))
     path = lacking(tmp_path / "lacking", "cluster", "encoder", "ingest", "tandem")
     another = [f"--address={ray_cluster}", "--num-cpus=1"]
-    with ray_node(tmp_path, *another, PYTHONPATH=path):
+    with ray_node(tmp_path, SECOND, *another, PYTHONPATH=path):
         given = words(minilm, opensearch, source, *on_ray(ray_cluster), "--index", index_name)
         done = tandem(*given, **NO_TOKEN)
     assert (done.code, done.out) == (1, "")
     assert "cannot work for this run: ModuleNotFoundError: No module named 'ingest'" in done.err
     assert f"install tandem-search[ray]=={version('tandem-search')} there" in done.err
+    assert not opensearch.client.indices.exists(index=index_name)
+
+
+@pytest.mark.skipif(not NAMESPACES, reason="no mount namespace can be made here")
+def test_what_a_machine_does_not_have_or_reach_is_told_before_the_start(
+    opensearch, index_name, ray_cluster, minilm, tmp_path
+):
+    source = write_jsonl(tmp_path / "a.jsonl", documents(3))
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    (hidden / "model").symlink_to(minilm)
+    unseen = write_jsonl(hidden / "a.jsonl", documents(3))
+    book = shutil.copy(ROOT / "tests" / "files" / "archives" / "workbook.xlsx", tmp_path)
+    # There, as on a machine of its own: another folder, and another host of that name.
+    (tmp_path / "hosts").write_text("127.0.0.9 localhost\n")
+    other = f"mount -t tmpfs none {hidden} && mount --bind {tmp_path}/hosts /etc/hosts"
+    within = ["unshare", "-rm", "sh", "-c", f'{other} && exec "$0" "$@"']
+    path = lacking(tmp_path / "lacking", "openpyxl")
+    another = [f"--address={ray_cluster}", "--num-cpus=1"]
+    elsewhere = opensearch.url.replace("127.0.0.1", "localhost")
+    with ray_node(tmp_path, SECOND, *another, within=within, PYTHONPATH=path):
+        there = opensearch.url
+        for url, model, path, lacks in (
+            (there, minilm, unseen, f"it has no {unseen}: put the files where every machine sees"),
+            (there, minilm, book, "the package 'openpyxl' that reads it is not installed"),
+            (there, hidden / "model", source, f"there is no model folder {hidden / 'model'}"),
+            (elsewhere, minilm, source, f"nothing listens at {elsewhere}"),
+        ):
+            given = ("ingest", path, "--model", model, "--url", url, "--index", index_name)
+            done = tandem(*given, *on_ray(ray_cluster), "--json", **NO_TOKEN)
+            assert (done.code, done.out) == (1, "")
+            assert f"the machine {SECOND} of the Ray cluster cannot work for this run: " in done.err
+            assert lacks in done.err
     assert not opensearch.client.indices.exists(index=index_name)
 
 
