@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 from opensearchpy import (
     AsyncTransport,
     NotFoundError,
@@ -15,12 +16,26 @@ from opensearchpy import (
 from opensearchpy.exceptions import ConnectionError as ClientConnectionError
 
 from cluster.client.failover import Elsewhere, Locate, follow, revive
-from cluster.client.shapes import misshapen
+from cluster.client.shapes import shape_of, shapes_inside
 from cluster.errors import UnreachableError
 
 
 class NoClusterAnswerError(ClientConnectionError):
     """What answered is no cluster, or something between cut its words: as a lost connection."""
+
+
+def misshapen(answer: Any, method: str, path: str, params: Mapping[str, Any]) -> str | None:
+    """Why an answer of 200 is none to what was asked for, or None where it is one."""
+    shape = shape_of(method, path, params)
+    try:
+        msgspec.convert(answer, shape)
+        for each, kind in shapes_inside(answer, shape):
+            msgspec.convert(each, kind)
+    except msgspec.ValidationError as error:
+        return str(error).replace("`", "")
+    except RecursionError:
+        return "it is nested beyond all use"
+    return None
 
 
 def _refused(method: str, path: str, answer: Any, why: str = "") -> NoClusterAnswerError:

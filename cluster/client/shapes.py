@@ -31,6 +31,14 @@ class _Hit(Struct, rename=lambda name: f"_{name}"):
     routing: str | None = None
 
 
+# Of a search that asked for nothing stored, to which `_id` belongs.
+class _Numbered(Struct, rename=lambda name: f"_{name}"):
+    seq_no: int
+    index: str
+    score: float | None
+    id: None = None
+
+
 class _Total(Struct):
     value: int
     relation: str
@@ -68,19 +76,19 @@ class _Search(Struct):
     pit_id: str | None = None
 
 
+_Numbers = msgspec.defstruct("_Numbers", [("hits", list[_Numbered])])
+_Ranking = msgspec.defstruct("_Ranking", [("hits", _Numbers)], bases=(_Search,))
+
+
 # Of a scrolled search: with what the next page is asked for by.
 class _Page(_Search, kw_only=True):
     scroll_id: str = msgspec.field(name="_scroll_id")
 
 
 # A search of several, or a document of a look-up.
-class _Failed(Struct):
-    error: Object | str
-    status: int = 500
-
-
-class _Responses(Struct):
-    responses: list[Object]
+_Failed = msgspec.defstruct("_Failed", [("error", Object | str), ("status", int, 500)])
+_Responses = msgspec.defstruct("_Responses", [("responses", list[Object])])
+_Docs = msgspec.defstruct("_Docs", [("docs", list[Object])])
 
 
 class _Doc(Struct, rename=lambda name: name if name == "found" else f"_{name}"):
@@ -90,10 +98,6 @@ class _Doc(Struct, rename=lambda name: name if name == "found" else f"_{name}"):
     seq_no: int = 0
     primary_term: int = 0
     routing: str | None = None
-
-
-class _Docs(Struct):
-    docs: list[Object]
 
 
 class _Count(Struct):
@@ -219,8 +223,7 @@ class _IndexStats(Struct):
     shards: dict[str, list[_Copy]] = {}
 
 
-class _Stats(Struct):
-    indices: dict[str, _IndexStats] = {}
+_Stats = msgspec.defstruct("_Stats", [("indices", dict[str, _IndexStats], {})])
 
 
 class _Part(Struct):
@@ -259,21 +262,9 @@ _GOT: Mapping[str, Any] = {
 _TEXTS = ("_cat", "hot_threads", "_sql", "_ppl")  # if not asked for JSON
 
 
-def misshapen(answer: Any, method: str, path: str, params: Mapping[str, Any]) -> str | None:
-    """Why an answer of 200 is none to what was asked for, or None where it is one."""
-    shape = _shape(method, path.partition("?")[0].strip("/").split("/"), path, params)
-    try:
-        msgspec.convert(answer, shape)
-        for each, kind in _inner(answer, shape):
-            msgspec.convert(each, kind)
-    except msgspec.ValidationError as error:
-        return str(error).replace("`", "")
-    except RecursionError:
-        return "it is nested beyond all use"
-    return None
-
-
-def _shape(method: str, parts: list[str], path: str, params: Mapping[str, Any]) -> Any:
+def shape_of(method: str, path: str, params: Mapping[str, Any]) -> Any:
+    """What an answer of 200 must be, for msgspec.convert."""
+    parts = path.partition("?")[0].strip("/").split("/")
     kind = next((part for part in parts if part.startswith("_")), "")  # of what is asked for
     if set(parts) & set(_TEXTS):
         return Object | list[Any] if "json" in f"{path}{params.get('format')}" else Any
@@ -290,10 +281,19 @@ def _shape(method: str, parts: list[str], path: str, params: Mapping[str, Any]) 
     return _GOT.get(kind, Object)
 
 
-def _inner(answer: Any, shape: Any) -> list[tuple[Any, Any]]:
+def shapes_inside(answer: Any, shape: Any) -> list[tuple[Any, Any]]:
     """What is one of two things in a list, each with its shape."""
     if shape is _Responses:
-        return [(e, _Failed if "error" in e else _Search) for e in answer["responses"]]
+        return [(e, _Failed if "error" in e else _of_search(e)) for e in answer["responses"]]
     if shape is _Docs:
         return [(e, _Failed if "error" in e else _Doc) for e in answer["docs"]]
     return []
+
+
+def _of_search(answer: Object) -> Any:
+    """The shape of one of several searches, whose hits have ids, or numbers alone."""
+    try:
+        msgspec.convert(answer, _Ranking)
+    except msgspec.ValidationError:
+        return _Search
+    return _Ranking

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from mappings import Fusion, pipeline_body
 from mappings.pipelines.pipeline import RRF
+from query.body.request import SubSearch
 from query.errors import QueryError
 from query.question import BM25, KNN, Question, Tuning
 from query.target import Target
@@ -44,6 +45,19 @@ def hybrid_body(
         },
         "search_pipeline": tuning.pipeline or _inline(tuning.effective_fusion),
     }
+
+
+def ranked_apart(item: SubSearch) -> tuple[SubSearch, SubSearch]:
+    """A fused search that gives no documents, and what reads those of its hits, but for its query.
+
+    Its hits carry sequence numbers, each of which is one version of one document within a shard.
+    Unlike an `_id`, they are read without the block of stored documents that each is packed in.
+    """
+    shown = {name: item.body[name] for name in ("_source", "highlight") if name in item.body}
+    ranked = {name: value for name, value in item.body.items() if name not in shown}
+    ranked |= {"_source": False, "stored_fields": "_none_", "seq_no_primary_term": True}
+    reader = {**shown, "track_total_hits": False, "seq_no_primary_term": True}
+    return replace(item, body=ranked), replace(item, body=without_pipeline(reader))
 
 
 def leg_body(clause: dict[str, Any], depth: int, *, opensearch: bool) -> dict[str, Any]:

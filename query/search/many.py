@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import islice
 from numbers import Integral
 from typing import Any
 
+from query.answer.documents import reading_of, with_documents
 from query.answer.hits import Responses, read
 from query.answer.rerank import reranked
 from query.answer.results import Answer, Result
@@ -111,20 +113,42 @@ def answers(flows: Flows, batch: Sequence[Query] | Exception, many: Many) -> Ste
     if items:
         try:
             responses = responses_of(items, (yield request_of(items)))
+            shared = yield from _with_documents(_shared_out(plans.values(), responses))
         except Exception as error:
             if is_too_many_words(error):
-                responses = _refused(error, len(items))
+                shared = [_refused(error, len(plan.items)) for plan in plans.values()]
             elif len(plans) == 1 or not timed_out(error):
                 raise
             else:
                 found |= yield from _one_by_one(flows, plans, many)
                 return [found[query] for query in batch]
-        at = 0
-        for query, plan in plans.items():
-            own = responses[at : at + len(plan.items)]
-            at += len(plan.items)
+        for (query, plan), own in zip(plans.items(), shared, strict=True):
             found[query] = yield from _answer(flows, query, plan, own, many)
     return [found[query] for query in batch]
+
+
+def _shared_out(
+    plans: Iterable[SearchPlan], responses: Responses
+) -> list[tuple[SearchPlan, Responses]]:
+    """Each plan with the responses to its own items, of those to the items of all."""
+    rest = iter(responses)
+    return [(plan, list(islice(rest, len(plan.items)))) for plan in plans]
+
+
+def _with_documents(
+    asked: Sequence[tuple[SearchPlan, Responses]],
+) -> Steps[list[Responses | None]]:
+    """The responses of plans, with the documents of hits that were ranked without them.
+
+    All are read in one request. None where a document is not as it was ranked: search again.
+    """
+    readings = [reading_of(plan, responses) for plan, responses in asked]
+    items = [item for item in readings if item]
+    answers = iter(responses_of(items, (yield request_of(items))) if items else ())
+    return [
+        with_documents(plan, responses, next(answers) if item else None)
+        for (plan, responses), item in zip(asked, readings, strict=True)
+    ]
 
 
 def _refused(error: Exception, count: int) -> list[Mapping[str, Any]]:
@@ -142,11 +166,12 @@ def _one_by_one(
     found: dict[Query, Answer] = {}
     for query, plan in plans.items():
         try:
-            own = responses_of(plan.items, (yield request_of(plan.items)))
+            responses = responses_of(plan.items, (yield request_of(plan.items)))
+            (own,) = yield from _with_documents([(plan, responses)])
         except Exception as error:
             if is_too_many_words(error):
-                own = _refused(error, len(plan.items))
-                found[query] = yield from _answer(flows, query, plan, own, many)
+                refused = _refused(error, len(plan.items))
+                found[query] = yield from _answer(flows, query, plan, refused, many)
                 continue
             late = [answer.error for answer in found.values()]
             if not timed_out(error) or (len(late) == MOST_LATE - 1 and all(late)):
@@ -183,17 +208,17 @@ def _plans(
     plans = {}
     for query, question in questions.items():
         try:
-            plans[query] = plan_searches(prepared.asking(question), vectors.get(query))
+            plans[query] = plan_searches(prepared.asking(question), vectors.get(query), apart=True)
         except TextError as error:
             found[query] = Answer(query, None, str(error))
     return plans
 
 
-def _result(flows: Flows, plan: SearchPlan, responses: Responses) -> Steps[Result]:
+def _result(flows: Flows, plan: SearchPlan, responses: Responses | None) -> Steps[Result]:
     """The result of a plan, searched for again, alone, where these responses cannot be it."""
     try:
-        reading = read(plan, responses)
-        if not reading.short and reading.indexes <= plan.target.indexes:
+        reading = read(plan, responses) if responses is not None else None
+        if reading and not reading.short and reading.indexes <= plan.target.indexes:
             return reading.result
     except Exception as error:
         if not is_too_many_words(error):
@@ -202,7 +227,7 @@ def _result(flows: Flows, plan: SearchPlan, responses: Responses) -> Steps[Resul
 
 
 def _answer(
-    flows: Flows, query: Query, plan: SearchPlan, responses: Responses, many: Many
+    flows: Flows, query: Query, plan: SearchPlan, responses: Responses | None, many: Many
 ) -> Steps[Answer]:
     try:
         result = yield from _result(flows, plan, responses)

@@ -214,6 +214,15 @@ def test_many_queries_are_answered_as_one_by_one(searcher, mode):
         assert scores_of(answer.result) == close(alone)
 
 
+def test_many_hybrid_hits_have_all_that_hits_of_one_query_have(searcher):
+    (answer,) = searcher.search_many([("q", ASKED)], explain=True)
+    alone = searcher.search(ASKED, explain=True)
+    for hit, other in zip(answer.result, alone, strict=True):
+        assert hit.source == other.source
+        assert hit.explanation.highlights == other.explanation.highlights
+    assert any(hit.explanation.highlights for hit in answer.result)
+
+
 def enumerate_ids(texts):
     return [(f"q{n}", text) for n, text in enumerate(texts)]
 

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cluster import connect
-from cluster.client.shapes import misshapen
+from cluster.client.answers import misshapen
 from ingest import (
     Plan,
     Writing,
