@@ -4,7 +4,9 @@ Every way loads the same passages into the same node, in a fresh process of its 
 HNSW graph; the model's conversions were made before. All ways run in the first round, in a shuffled
 order; what later rounds repeat is ours and the strongest peers of the first. Figures are medians.
 Each index is then merged into one segment and searched by its own way, again in fresh processes:
-the first hit, one query after the other, and many together where the way offers that.
+the first hit, one query after the other, and many together where the way offers that. All search
+twice: for as many candidates as Tandem asks for, as who wants its ranking writes it, and for the
+ten that are shown, as most write it.
 """
 
 from __future__ import annotations
@@ -12,7 +14,6 @@ from __future__ import annotations
 import argparse
 import random
 import shutil
-import statistics
 import sys
 import tempfile
 import time
@@ -27,20 +28,36 @@ from rich.progress import track
 from bench.encode import MODEL, ROOT
 from bench.support.collection import Collection, agreement, collect, ranking, stored
 from bench.support.environment import peers_python
-from bench.support.report import show, verdict
+from bench.support.tables import (
+    show_loads,
+    show_searches,
+    verdicts_of_loads,
+    verdicts_of_searches,
+    whole,
+)
 from bench.support.ways import PeerFailedError, Runner, Way, every_way
 from cluster import Cluster, connect
 from encoder import Encoder
 from encoder.model.locate import locate
 from encoder.selection.candidates import machine
 from mappings import Fusion, Shape
+from query.body.knn import EF_A_HIT, LEAST_EF
+from query.question import DEPTH
 
 OUT = ROOT / "bench" / "out"
 PIPELINE = "tandem-bench-load"
-WHOLE, FRAMEWORKS, MANY = 1.3, 3.0, 1.2
 # A smaller mean cosine to float32 is another model's, or a conversion that went wrong.
 SAME_MODEL = 0.99
-MODES = ("knn", "hybrid")
+PEERS = ("SentenceTransformer", "fastembed", "LangChain", "Haystack", "LlamaIndex")
+USUAL = {"k": 10, "ef_search": None, "pagination_depth": None}
+LOOKS = {
+    str(DEPTH): {
+        "k": DEPTH,
+        "ef_search": max(LEAST_EF, EF_A_HIT * DEPTH),
+        "pagination_depth": DEPTH,
+    },
+    "10": USUAL,
+}
 
 
 def pipeline() -> dict[str, Any]:
@@ -49,6 +66,13 @@ def pipeline() -> dict[str, Any]:
     mean = {"technique": "arithmetic_mean", "parameters": {"weights": list(weights)}}
     processor = {"normalization": {"technique": "min_max"}, "combination": mean}
     return {"phase_results_processors": [{"normalization-processor": processor}]}
+
+
+def computes_bfloat16() -> bool:
+    """Whether a peer that asks OpenVINO for it gets it, and not float32 under its name."""
+    from openvino import Core
+
+    return "BF16" in Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 def prepare(runner: Runner, ways: list[Way]) -> None:
@@ -100,19 +124,12 @@ def strongest(ways: list[Way]) -> list[Way]:
     return [way for way in ways if way.ours or way in best]
 
 
-def whole(way: Way) -> float:
-    return middle(way.loads, "whole")
-
-
-def middle(found: list[dict[str, float]], name: str) -> float:
-    return statistics.median(each[name] for each in found)
-
-
 def judge(cluster: Cluster, ways: list[Way], collection: Collection, encoder: Encoder) -> None:
     """What was stored: how near to float32, and how well it ranks; then one segment each."""
     client, ids = cluster.client, list(collection.texts)
     vectors = encoder.encode_queries([text for _, text in collection.asked])
-    plain = next(each for each in ways if each.backend == "torch" and each.precision == "float32")
+    exactly = [each for each in ways if each.precision == "float32"]
+    plain = next((each for each in exactly if each.backend == "torch"), exactly[0])
     exact = stored(client, plain.index, plain.vector)
     for way in list(ways):
         client.indices.forcemerge(index=way.index, max_num_segments=1, request_timeout=300)
@@ -135,76 +152,6 @@ def search_all(runner: Runner, ways: list[Way], queries: list[str], given: Any) 
         for way in track(dice.sample(now, len(now)), f"searches, round {turn + 1}", console=err()):
             with without_failing(ways, way):
                 way.searches.append(runner.run(way, "search", **asked))
-
-
-def show_loads(ways: list[Way], count: int, markdown: Path) -> None:
-    headings = ["load", "documents/s", "with start-up", "whole s", "peak MB", "cosine", "nDCG@10"]
-    rows = []
-    for way in sorted(ways, key=whole):
-        rows.append(
-            [
-                way.name,
-                f"{count / middle(way.loads, 'load'):.0f}",
-                f"{count / whole(way):.0f}",
-                f"{whole(way):.1f}",
-                f"{middle(way.loads, 'peak'):,.0f}",
-                f"{way.cosine:.6f}",
-                f"{way.ranking:.4f}",
-                str(len(way.loads)),
-            ]
-        )
-    show(f"{count:,} passages, from a file to searchable", [*headings, "rounds"], rows, markdown)
-
-
-def show_searches(ways: list[Way], markdown: Path) -> None:
-    headings = ["search", "first hit s", "kNN ms", "hybrid ms", "many kNN/s", "many hybrid/s"]
-    rows = []
-    for way in (each for each in ways if each.searched):
-        many = [
-            f"{middle(way.searches, f'many {mode}'):.0f}"
-            if f"many {mode}" in way.searches[0]
-            else "-"
-            for mode in MODES
-        ]
-        one = [f"{middle(way.searches, mode):.2f}" for mode in ("first", *MODES)]
-        peak = f"{middle(way.searches, 'peak'):,.0f}"
-        rows.append([way.name, *one, *many, peak, str(len(way.searches))])
-    title = "From a text to its hits, in fresh processes"
-    show(title, [*headings, "peak MB", "rounds"], rows, markdown)
-
-
-def verdicts_of_loads(ways: list[Way]) -> None:
-    peers = [way for way in ways if not way.ours]
-    for own in (way for way in ways if way.ours):
-        equal = [way for way in peers if way.precision == own.precision]
-        best, least = min(equal, key=whole), min(equal, key=lambda way: middle(way.loads, "peak"))
-        times = whole(best) / whole(own)
-        verdict(f"{own.name}: whole load over {best.name}", times, WHOLE, at_least=True)
-        share = middle(own.loads, "peak") / middle(least.loads, "peak")
-        verdict(f"{own.name}: peak memory over {least.name}'s", share, 1.0, at_least=False)
-    own, best = ways[0], min((way for way in peers if way.framework), key=whole)
-    what = f"{own.name}, chosen unasked: whole load over {best.name}"
-    verdict(what, whole(best) / whole(own), FRAMEWORKS, at_least=True)
-
-
-def verdicts_of_searches(ways: list[Way]) -> None:
-    own = next(way for way in ways if way.ours and way.searched)
-    peers = [way for way in ways if way.searched and not way.ours]
-    for name, what in (
-        ("first", "first hit"),
-        ("knn", "one query, kNN,"),
-        ("hybrid", "one query, hybrid,"),
-        ("peak", "peak memory of searching"),
-    ):
-        best = min(peers, key=lambda way: middle(way.searches, name))
-        share = middle(own.searches, name) / middle(best.searches, name)
-        verdict(f"{what} over {best.name}", share, 1.0, at_least=False)
-    for mode in MODES:
-        name = f"many {mode}"
-        able = [way for way in peers if name in way.searches[0]]
-        best = max(able, key=lambda way: middle(way.searches, name))
-        times = middle(own.searches, name) / middle(best.searches, name)
-        verdict(f"many queries, {mode}, over {best.name}", times, MANY, at_least=True)
 
 
 def err() -> Console:
@@ -234,10 +181,13 @@ def main() -> None:
     parser.add_argument("--queries", type=int, default=100, help="asked one after the other")
     parser.add_argument("--many", type=int, default=400, help="queries asked together")
     parser.add_argument("--peers", type=Path, default=OUT / "peers", help="their environment")
-    parser.add_argument("--without", action="append", default=[], help="peers with this name")
+    parser.add_argument("--without", action="append", default=[], choices=PEERS)
     parser.add_argument("--markdown", type=Path, default=OUT / "load.md", help="tables as Markdown")
     given = parser.parse_args()
     ways = [way for way in every_way() if way.name.split()[0] not in given.without]
+    if not computes_bfloat16():
+        print("This processor has no bfloat16: what would be asked for it is left out.")
+        ways = [way for way in ways if way.precision != "bfloat16"]
     given.markdown.unlink(missing_ok=True)
     print(machine())
     collection, encoder = collect(given.documents), Encoder.load(given.model, device="cpu")
@@ -262,6 +212,8 @@ def common(cluster: Cluster, encoder: Encoder, given: Any, file: Path) -> dict[s
         "max_length": encoder.max_length,
         "method": {**method, "parameters": parameters},
         "pipeline": PIPELINE,
+        "looks": LOOKS,
+        "usual": USUAL,
         "openvino": str(given.peers / "openvino"),
         "onnx": str(given.peers / "onnx"),
     }
@@ -275,10 +227,10 @@ def measure(cluster: Cluster, runner: Runner, ways: list[Way], what: Any) -> Non
     load_all(cluster, runner, ways, given.rounds)
     judge(cluster, ways, collection, encoder)
     show_loads(ways, len(collection.texts), given.markdown)
-    verdicts_of_loads(ways)
+    verdicts_of_loads(ways, encoder.choice.taken.precision)
     search_all(runner, ways, collection.many(given.many), given)
-    show_searches(ways, given.markdown)
-    verdicts_of_searches(ways)
+    show_searches(ways, list(LOOKS), given.markdown)
+    verdicts_of_searches(ways, list(LOOKS))
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def show(
     table = Table(*headings, title=title, title_justify="left")
     for row in rows:
         table.add_row(*row)
-    Console(width=130).print(table)
+    Console(width=180).print(table)
     lines = [headings, ["---"] * len(headings), *rows]
     text = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     markdown.parent.mkdir(parents=True, exist_ok=True)

@@ -16,7 +16,7 @@ from bench.support.environment import PEERS
 
 ROOT = PEERS.parents[2]
 MOST_SECONDS = 1800
-Figures = dict[str, float]
+Figures = dict[str, Any]
 
 
 @dataclass

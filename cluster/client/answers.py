@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -29,13 +30,22 @@ def misshapen(answer: Any, method: str, path: str, params: Mapping[str, Any]) ->
     shape = shape_of(method, path, params)
     try:
         msgspec.convert(answer, shape)
-        for each, kind in shapes_inside(answer, shape):
-            msgspec.convert(each, kind)
+        for each, kinds in shapes_inside(answer, shape):
+            _check(each, kinds)
     except msgspec.ValidationError as error:
         return str(error).replace("`", "")
     except RecursionError:
         return "it is nested beyond all use"
     return None
+
+
+def _check(each: Any, shapes: Sequence[Any]) -> None:
+    """Raise what the last shape says of it where it has none of them."""
+    for shape in shapes[:-1]:
+        with suppress(msgspec.ValidationError):
+            msgspec.convert(each, shape)
+            return
+    msgspec.convert(each, shapes[-1])
 
 
 def _refused(method: str, path: str, answer: Any, why: str = "") -> NoClusterAnswerError:

@@ -5,7 +5,7 @@ What no class names is not read, or by who checks it; what a filter_path leaves 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import msgspec
@@ -87,6 +87,7 @@ class _Page(_Search, kw_only=True):
 
 # A search of several, or a document of a look-up.
 _Failed = msgspec.defstruct("_Failed", [("error", Object | str), ("status", int, 500)])
+_Found = msgspec.defstruct("_Found", [("hits", Object)])
 _Responses = msgspec.defstruct("_Responses", [("responses", list[Object])])
 _Docs = msgspec.defstruct("_Docs", [("docs", list[Object])])
 
@@ -243,7 +244,7 @@ class _Pipeline(Struct):
 
 _POSTED: Mapping[str, Any] = {
     "_bulk": _Bulk,
-    "_search": _Search,
+    "_search": _Found,
     "_msearch": _Responses,
     "_mget": _Docs,
     "_count": _Count,
@@ -281,19 +282,11 @@ def shape_of(method: str, path: str, params: Mapping[str, Any]) -> Any:
     return _GOT.get(kind, Object)
 
 
-def shapes_inside(answer: Any, shape: Any) -> list[tuple[Any, Any]]:
-    """What is one of two things in a list, each with its shape."""
-    if shape is _Responses:
-        return [(e, _Failed if "error" in e else _of_search(e)) for e in answer["responses"]]
+def shapes_inside(answer: Any, shape: Any) -> list[tuple[Any, Sequence[Any]]]:
+    """What is one of several things, each with its shapes: it must have one of them."""
+    if shape in (_Responses, _Found):
+        several = answer["responses"] if shape is _Responses else [answer]
+        return [(e, [_Failed] if "error" in e else [_Ranking, _Search]) for e in several]
     if shape is _Docs:
-        return [(e, _Failed if "error" in e else _Doc) for e in answer["docs"]]
+        return [(e, [_Failed if "error" in e else _Doc]) for e in answer["docs"]]
     return []
-
-
-def _of_search(answer: Object) -> Any:
-    """The shape of one of several searches, whose hits have ids, or numbers alone."""
-    try:
-        msgspec.convert(answer, _Ranking)
-    except msgspec.ValidationError:
-        return _Search
-    return _Ranking

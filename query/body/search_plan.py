@@ -33,6 +33,8 @@ from tandem.base.vectors import Vector
 INNER = "passages"
 # Documents whose further passages are counted: that costs the cluster a search for each of them.
 MOST_COUNTED = 100
+# Documents that must at least be spared: fewer are read as fast as the rest is asked for apart.
+SPARED = 30
 
 
 @dataclass(frozen=True)
@@ -104,7 +106,7 @@ def _pays_apart(plan: SearchPlan) -> bool:
     target, question = plan.target, plan.question
     fused = plan.place is not None and plan.place.on_server and not question.tuning.pipeline
     one_shard = target.all_shards == 1 and not target.uuids & target.indexes
-    return fused and one_shard and not plan.pages and 2 * question.k <= plan.depth
+    return fused and one_shard and not plan.pages and 2 * plan.depth - question.k >= SPARED
 
 
 class _Planner:

@@ -51,24 +51,45 @@ def loader(job: dict[str, Any], encode: Encode) -> Callable[[], None]:
 
 
 class Searcher:
-    """One query and many, with the vectors of `encode`."""
+    """One query and many, with the vectors of `encode`.
+
+    look: k and ef_search of neighbours, and pagination_depth of a hybrid query, None where nothing
+    is said of it; took: what the cluster says of the last query.
+    """
 
     def __init__(self, job: dict[str, Any], encode: Encode) -> None:
         self._client, self._encode = OpenSearch(job["url"], timeout=120), encode
         self._index, self._pipeline = job["index"], job["pipeline"]
+        self.look: dict[str, int | None] = next(iter(job["looks"].values()))
+        self.took = 0
+
+    def _query(self, mode: str, text: str, vector: Any) -> dict[str, Any]:
+        words: dict[str, Any] = {"match": {"text": text}}
+        if mode == "bm25":
+            return words
+        near: dict[str, Any] = {"vector": vector.tolist(), "k": self.look["k"]}
+        if self.look["ef_search"]:
+            near["method_parameters"] = {"ef_search": self.look["ef_search"]}
+        if mode == "knn":
+            return {"knn": {"vector": near}}
+        hybrid: dict[str, Any] = {"queries": [words, {"knn": {"vector": near}}]}
+        if self.look["pagination_depth"]:
+            hybrid["pagination_depth"] = self.look["pagination_depth"]
+        return {"hybrid": hybrid}
 
     def _body(self, mode: str, text: str, vector: Any) -> dict[str, Any]:
-        query: dict[str, Any] = {"knn": {"vector": {"vector": vector.tolist(), "k": TOP}}}
-        if mode == "hybrid":
-            query = {"hybrid": {"queries": [{"match": {"text": text}}, query]}}
+        query = self._query(mode, text, vector)
         body = {"size": TOP, "_source": {"excludes": ["vector"]}, "query": query}
         return {**body, "search_pipeline": self._pipeline} if mode == "hybrid" else body
 
     def _one(self, mode: str, text: str) -> list[Any]:
-        found = self._client.search(
-            index=self._index, body=self._body(mode, text, self._encode([text])[0])
-        )
+        vector = None if mode == "bm25" else self._encode([text])[0]
+        found = self._client.search(index=self._index, body=self._body(mode, text, vector))
+        self.took = found["took"]
         return list(found["hits"]["hits"])
+
+    def bm25(self, text: str) -> list[Any]:
+        return self._one("bm25", text)
 
     def knn(self, text: str) -> list[Any]:
         return self._one("knn", text)
@@ -78,7 +99,8 @@ class Searcher:
 
     def many(self, mode: str, texts: list[str]) -> list[list[Any]]:
         """All encoded at once, then searched by hundreds."""
-        vectors, found = self._encode(texts), []
+        vectors = [None] * len(texts) if mode == "bm25" else self._encode(texts)
+        found = []
         for start in range(0, len(texts), TOGETHER):
             lines: list[dict[str, Any]] = []
             for text, vector in zip(
@@ -86,5 +108,8 @@ class Searcher:
             ):
                 lines += [{}, self._body(mode, text, vector)]
             answer = self._client.msearch(index=self._index, body=lines)
-            found += [each["hits"]["hits"] for each in answer["responses"]]
+            for each in answer["responses"]:
+                if "error" in each:
+                    raise SystemExit(each["error"])
+                found.append(each["hits"]["hits"])
         return found
