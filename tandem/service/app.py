@@ -10,6 +10,7 @@ from typing import Literal
 from fastapi import FastAPI
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.types import ASGIApp
 
 from cluster import ClusterError
 from tandem.service.door import problems
@@ -38,8 +39,12 @@ class Ready(BaseModel):
     model: str
 
 
-def make_app(parts: Parts, doors: Doors, version: str) -> FastAPI:
-    """The ASGI app of one service; when it ends, the threads that encode end too."""
+def make_app(parts: Parts, doors: Doors, version: str) -> ASGIApp:
+    """The ASGI app of one service; when it ends, the threads that encode end too.
+
+    The doors stand before FastAPI, not in it: what is answered at the last of them then pays for
+    nothing of what FastAPI itself does for each request.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -63,12 +68,9 @@ def make_app(parts: Parts, doors: Doors, version: str) -> FastAPI:
     _watch(app, parts)
     # What a router brings is not among the app's own routes.
     routes = frozenset(app.openapi()["paths"])
-    # The last that is added is the first that is asked.
-    app.add_middleware(Direct, answers={embeddings.PATH: embedded.of_body})
-    app.add_middleware(Limits, bounds=doors.bounds)
-    app.add_middleware(Guard, access=doors.access)
-    app.add_middleware(Observed, metrics=parts.metrics, routes=routes)
-    return app
+    direct = Direct(app, {embeddings.PATH: embedded.of_body})
+    guarded = Guard(Limits(direct, doors.bounds), doors.access)
+    return Observed(guarded, parts.metrics, routes)
 
 
 def _watch(app: FastAPI, parts: Parts) -> None:

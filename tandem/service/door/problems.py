@@ -96,9 +96,13 @@ async def _expected(request: Request, error: Exception) -> Response:
     return found
 
 
-async def _unexpected(request: Request, error: Exception) -> Response:
-    # The server goes on to log it.
+def unexpected(error: Exception) -> Response:
+    """The problem that a defect is; whoever sends it raises the error then, to be logged."""
     return problem(500, f"unexpected {type(error).__name__}: this is a defect in Tandem.")
+
+
+async def _unexpected(request: Request, error: Exception) -> Response:
+    return unexpected(error)
 
 
 def install(app: FastAPI) -> None:

@@ -11,6 +11,7 @@ from fastapi.testclient import TestClient
 
 from cluster import connect
 from tandem.service.door import problems
+from tandem.service.door.direct import Direct
 from tandem.service.door.observe import JsonLines
 from tests.servers.wrong import Reply, answering, cluster_like
 
@@ -77,3 +78,15 @@ def test_a_defect_is_one_line_of_json_without_secrets(monkeypatch):
     assert "open-sesame" not in str(found)
     monkeypatch.setenv("TANDEM_DEBUG", "1")
     assert "Traceback" in logged()["traceback"]
+
+
+def test_a_defect_at_the_door_is_a_problem_and_is_raised_to_be_logged():
+    async def defective(body):
+        raise KeyError("open-sesame")
+
+    app = Direct(FastAPI(), {"/v1/embeddings": defective})
+    answer = TestClient(app, raise_server_exceptions=False).post("/v1/embeddings", content="{}")
+    assert (answer.status_code, answer.json()["status"]) == (500, 500)
+    assert answer.json()["detail"] == "unexpected KeyError: this is a defect in Tandem."
+    with pytest.raises(KeyError):
+        TestClient(app).post("/v1/embeddings", content="{}")
