@@ -1,9 +1,10 @@
 """What `tandem serve` costs: many callers of one short text, searches over HTTP, and a long load.
 
 Embeddings: 64 callers, each with one connection and one text a request, beside
-`Encoder.encode_passages` on the same texts, and beside another service where --peer names one, in
-turn. Searches: GET /search beside Searcher.search, of the same texts in turn, none of which was
-asked before. Load: the 64 callers for --minutes; memory after the first tenth, and at the end.
+`Encoder.encode_passages` on the same texts, and with --infinity beside infinity-emb, which runs the
+same model by its own defaults, in turn. The callers' own work is counted in. Searches: GET /search
+beside Searcher.search, of the same texts in turn, none of which was asked before. Load: the 64
+callers for --minutes; memory after the first tenth, and at the end.
 """
 
 from __future__ import annotations
@@ -13,7 +14,11 @@ import asyncio
 import contextlib
 import os
 import re
+import signal
+import socket
 import statistics
+import subprocess
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -21,18 +26,23 @@ from pathlib import Path
 from urllib.parse import urlencode, urlsplit
 
 import httpx
+import numpy as np
 import orjson
 
 from bench.encode import passages
 from bench.search import EXAMPLES, load_examples
+from bench.support.environment import INFINITY, peers_python
 from bench.support.report import verdict
 from cluster import Cluster, connect
 from encoder import Encoder
+from encoder.model.locate import locate
 from query import Searcher
 from tests.servers.served import MODEL, Served
 
 CALLERS = 64
 SHARE, SEARCH_MS, GROWTH = 0.6, 3.0, 1.1
+# Loading torch and the model, and its own warming up.
+START_SECONDS, COSINE = 300, 0.9999
 
 
 async def _caller(address: tuple[str, int], requests: Iterator[bytes], found: Counter[int]) -> None:
@@ -78,7 +88,7 @@ def embeddings(
         "tandem serve": lambda: called(f"{url}/v1/embeddings", MODEL, iter(texts)),
     }
     if peer:
-        ways["peer"] = lambda: called(f"{peer}/embeddings", "model", iter(texts))
+        ways["infinity-emb"] = lambda: called(f"{peer}/embeddings", "model", iter(texts))
     for turn in range(rounds + 1):
         for name, way in ways.items():
             began = time.perf_counter()
@@ -94,7 +104,48 @@ def embeddings(
     share = own / middle["Encoder.encode_passages"]
     verdict(f"{CALLERS} callers, over encode_passages", share, SHARE, at_least=True)
     if peer:
-        verdict(f"{CALLERS} callers, over the peer", own / middle["peer"], 1.0, at_least=True)
+        verdict(
+            f"{CALLERS} callers, over infinity", own / middle["infinity-emb"], 1.0, at_least=True
+        )
+
+
+@contextlib.contextmanager
+def infinity(folder: Path, encoder: Encoder) -> Iterator[str]:
+    """The URL of infinity-emb with the same model, whose vectors are looked at first."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    words = [peers_python(folder, INFINITY).with_name("infinity_emb"), "v2", "--port", str(port)]
+    words += ["--model-id", locate(MODEL), "--served-model-name", "model", "--device", "cpu"]
+    silent = {"HF_HUB_OFFLINE": "1", "DO_NOT_TRACK": "1"}
+    with tempfile.TemporaryFile() as log:
+        started = subprocess.Popen(
+            [*map(str, words), "--host", "127.0.0.1"],
+            env={**os.environ, **silent},
+            stdout=log,
+            stderr=log,
+        )
+        try:
+            url, asked = f"http://127.0.0.1:{port}", {"input": ["bees"], "model": "model"}
+            ending = time.monotonic() + START_SECONDS
+            while not _answers(url):
+                if started.poll() is not None or time.monotonic() > ending:
+                    log.seek(0)
+                    raise SystemExit(f"infinity-emb does not start: {log.read()[-2000:].decode()}")
+                time.sleep(1)
+            vector = httpx.post(f"{url}/embeddings", json=asked).json()["data"][0]["embedding"]
+            cosine = float(np.array(vector) @ encoder.encode_passages(["bees"])[0])
+            verdict("cosine of its vector and ours", cosine, COSINE, at_least=True)
+            yield url
+        finally:
+            started.send_signal(signal.SIGTERM)
+            started.wait(timeout=60)
+
+
+def _answers(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/health").is_success
+    except httpx.TransportError:
+        return False
 
 
 def searches(cluster: Cluster, url: str, encoder: Encoder, texts: Sequence[str]) -> None:
@@ -152,7 +203,9 @@ def main() -> None:
     parser.add_argument("--texts", type=int, default=2_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--minutes", type=float, default=10)
-    parser.add_argument("--peer", help="URL of another service with OpenAI's /embeddings")
+    parser.add_argument(
+        "--infinity", type=Path, metavar="FOLDER", help="its environment, made once"
+    )
     given = parser.parse_args()
     texts = [
         " ".join(text.split()[: 5 + n % 6]) for n, text in enumerate(passages(given.texts, 60))
@@ -162,8 +215,10 @@ def main() -> None:
         load_examples(cluster, encoder)
         home = {name: value for name, value in os.environ.items() if name == "TANDEM_HOME"}
         served = Served(cluster.url, "--index", EXAMPLES, **home)
+        beside = infinity(given.infinity, encoder) if given.infinity else contextlib.nullcontext()
         with contextlib.closing(served) as service:
-            embeddings(service.url, given.peer, encoder, texts, given.rounds)
+            with beside as peer:
+                embeddings(service.url, peer, encoder, texts, given.rounds)
             searches(cluster, service.url, encoder, texts[:500])
             if given.minutes:
                 load(service.url, service.process.pid, texts, given.minutes)

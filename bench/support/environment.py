@@ -1,4 +1,4 @@
-"""The environment of the peers: their pinned versions beside this environment's torch."""
+"""The environments of peers: their pinned versions beside this environment's torch."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ from pathlib import Path
 
 PEERS = Path(__file__).with_name("peers")
 REQUIREMENTS = PEERS / "requirements.txt"
+INFINITY = PEERS.with_name("infinity.txt")
 # Brought by Tandem's tests: sentence-transformers imports them where it finds them, which takes it
 # seconds, and who only encodes has none.
 HIDDEN = ("accelerate", "datasets", "pandas", "__editable__")
 
 
-def peers_python(folder: Path) -> Path:
+def peers_python(folder: Path, requirements: Path = REQUIREMENTS) -> Path:
     """The interpreter of the environment in `folder`, which is made where it is not as wanted.
 
     It sees the packages of this environment behind its own, so that torch is there only once.
@@ -25,7 +26,7 @@ def peers_python(folder: Path) -> Path:
     bin_folder = "Scripts" if sys.platform == "win32" else "bin"
     python, mark = folder / bin_folder / "python", folder / "made-from"
     here = f"{sys.version}\n{sysconfig.get_path('purelib')}\n".encode()
-    wanted = hashlib.sha256(here + REQUIREMENTS.read_bytes()).hexdigest()
+    wanted = hashlib.sha256(here + requirements.read_bytes()).hexdigest()
     if mark.exists() and mark.read_text("utf-8") == wanted:
         return python
     print(f"Installing the peers into {folder}, once.", file=sys.stderr)
@@ -42,7 +43,7 @@ def peers_python(folder: Path) -> Path:
     (own / "shared.pth").write_text(f"{shared}\n", "utf-8")
     pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet"]
     subprocess.run(
-        [*pip, "--disable-pip-version-check", "--requirement", str(REQUIREMENTS)], check=True
+        [*pip, "--disable-pip-version-check", "--requirement", str(requirements)], check=True
     )
     mark.write_text(wanted, "utf-8")
     return python

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -60,16 +60,25 @@ class Access:
         return None if self.write and _same(given, self.write) else (401, _WRONG.format("read"))
 
     def _of_a_stranger(self, headers: Headers) -> str | None:
-        host = urlsplit(f"//{headers.get('host', '')}").hostname or ""
+        said = headers.get("host", "")
+        host = _split(f"//{said}").hostname or ""
         if self.hosts and host not in self.hosts:
             return (
-                f"this service is not called {host[:100]!r}: start it with --allow-host and that "
-                "name."
+                f"this service is not called {(host or said)[:100]!r}: start it with --allow-host "
+                "and that name."
             )
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != headers.get("host"):
+        if origin is not None and _split(origin).netloc != headers.get("host"):
             return "pages of other sites may not use this service."
         return None
+
+
+def _split(url: str) -> SplitResult:
+    """Nothing of what is no URL, whose host is then nobody's."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return urlsplit("")
 
 
 _WRONG = "the key to {} is missing or wrong: send it as `Authorization: Bearer KEY`."

@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tandem.service.door.problems import answered, unexpected
+from tandem.service.door.problems import answered
 
 Answer = Callable[[bytes], Awaitable[Response]]
 
@@ -34,7 +34,6 @@ class Direct:
         except Exception as error:
             problem = answered(error)
             if problem is None:
-                await unexpected(error)(scope, receive, send)
                 raise
             response = problem
         await response(scope, receive, send)

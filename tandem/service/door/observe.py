@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cluster.access.credentials import redacted_urls
 from tandem.base.errors import debugging
+from tandem.service.door.problems import unexpected
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 # Seconds: a search takes a few milliseconds, a load of documents some seconds.
@@ -107,7 +108,7 @@ class Observed:
             return
         given = Headers(scope=scope).get("x-request-id", "")
         request_id = given if _ID.fullmatch(given) else os.urandom(16).hex()
-        began, status = time.monotonic(), 500
+        began, status = time.monotonic(), 0
 
         async def named(message: Message) -> None:
             nonlocal status
@@ -119,8 +120,12 @@ class Observed:
         with self._metrics.under_way.track_inprogress():
             try:
                 await self._app(scope, receive, named)
+            except Exception as error:
+                if not status:  # FastAPI answers what is raised behind it
+                    await unexpected(error)(scope, receive, named)
+                raise
             finally:
-                self._note(scope, request_id, status, time.monotonic() - began)
+                self._note(scope, request_id, status or 500, time.monotonic() - began)
 
     def _note(self, scope: Scope, request_id: str, status: int, seconds: float) -> None:
         method, path = scope["method"], scope["path"]

@@ -50,6 +50,14 @@ _STATUS: tuple[tuple[type[TandemError], int], ...] = (
     (AnswerError, 502),
     (EncoderError, 500),
 )
+# What Starlette and FastAPI say by themselves, as a sentence.
+_OWN = {
+    "Not Found": "there is nothing at this address: GET /openapi.json lists what there is.",
+    "Method Not Allowed": "this address does not take this method: GET /openapi.json lists what "
+    "each takes.",
+    "There was an error parsing the body": "the body is no JSON that can be read, or is nested "
+    "too deeply.",
+}
 
 
 def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
@@ -77,7 +85,8 @@ def answered(error: Exception) -> Response | None:
         headers = {} if later is None else {"Retry-After": f"{later:.0f}"}
         return problem(status_of(error), str(error), headers)
     if isinstance(error, HTTPException):
-        return problem(error.status_code, str(error.detail), error.headers)
+        said = _OWN.get(str(error.detail), str(error.detail))
+        return problem(error.status_code, said, error.headers)
     if isinstance(error, RequestValidationError):
         return _malformed(error.errors()[0], error.errors()[0]["loc"][1:])
     if isinstance(error, ValidationError):
@@ -86,6 +95,8 @@ def answered(error: Exception) -> Response | None:
 
 
 def _malformed(first: Mapping[str, Any], loc: Sequence[int | str]) -> Response:
+    if first["type"] == "json_invalid":
+        return problem(422, f"the body is no JSON ({first['ctx']['error']}).")
     return problem(422, f"{'.'.join(map(str, loc)) or 'the body'}: {first['msg']}.")
 
 
@@ -97,7 +108,7 @@ async def _expected(request: Request, error: Exception) -> Response:
 
 
 def unexpected(error: Exception) -> Response:
-    """The problem that a defect is; whoever sends it raises the error then, to be logged."""
+    """The problem that a defect is; whoever sends it lets the error go on, to be logged."""
     return problem(500, f"unexpected {type(error).__name__}: this is a defect in Tandem.")
 
 

@@ -4,6 +4,12 @@ import { element } from "./hits.js";
 
 const MOST_FACETS = 6;
 const MOST_VALUES = 8;
+// What somebody closed stays so when the next answer is drawn.
+const closed = new Set();
+
+// On a phone what narrows a search would push the hits away: there it is folded, until it is asked
+// for and again when the next answer comes.
+const roomy = matchMedia("(min-width: 40.01rem)");
 
 // In quotes where a bare value would mean something else: several values, a pattern, a range.
 export function condition(field, value) {
@@ -30,7 +36,18 @@ function group(field, facet, chosen, change) {
       { type: "button", "aria-pressed": `${pressed}`, onclick: () => change(wanted, !pressed) },
       element("span", {}, value), element("span", { class: "count" }, `${about}${count.toLocaleString("en")}`)));
   });
-  // On a phone they would push the hits away.
-  const open = matchMedia("(min-width: 40.01rem)").matches ? { open: "" } : {};
-  return element("details", open, element("summary", {}, field), element("ul", {}, ...rows));
+  const made = element("details", {}, element("summary", {}, field), element("ul", {}, ...rows));
+  made.open = roomy.matches && !closed.has(field);
+  made.firstChild.addEventListener("click", () => {
+    if (roomy.matches) closed[made.open ? "add" : "delete"](field);
+  });
+  return made;
 }
+
+// What narrows, open or folded as there is room: at the start, and when the window changes.
+function fold() {
+  document.querySelectorAll("#refine, #facets details").forEach((each) => { each.open = roomy.matches; });
+}
+
+roomy.addEventListener("change", fold);
+fold();

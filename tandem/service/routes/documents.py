@@ -109,6 +109,8 @@ def _documents(lines: list[bytes]) -> Iterator[dict[str, Any]]:
             document = json.loads(line)
         except ValueError as error:
             raise HTTPException(400, f"line {number} is no JSON ({error}).") from None
+        except RecursionError:
+            raise HTTPException(400, f"line {number} is nested too deeply.") from None
         if not isinstance(document, dict):
             raise HTTPException(400, f"line {number} is no JSON object.")
         yield document

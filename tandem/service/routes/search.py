@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from http.client import BAD_REQUEST
 from typing import Annotated
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
-from query import QueryError, result_json
+from cluster import ClusterError
+from query import FilterError, QueryError, result_json
 from query.files import json_bytes
 from tandem.service.parts import Parts
 from tandem.service.routes.search_answer import SearchAnswer
@@ -23,10 +25,16 @@ def router(parts: Parts) -> APIRouter:
         if index is None:
             raise QueryError("say which index to search: `index` in the request.")
         searcher, options = parts.searcher(index, asked.roles()), asked.options(parts)
-        # As it is: FastAPI would copy all of it first.
-        found = await parts.run(
-            lambda: json_bytes(result_json(searcher.search(asked.query, **options)))
-        )
+        try:
+            # As it is: FastAPI would copy all of it first.
+            found = await parts.run(
+                lambda: json_bytes(result_json(searcher.search(asked.query, **options)))
+            )
+        except ClusterError as error:
+            if asked.filter and getattr(error.__cause__, "status_code", None) == BAD_REQUEST:
+                # Of what we send, only the caller's own query DSL can be malformed.
+                raise FilterError(str(error)) from error
+            raise
         return Response(found, media_type="application/json")
 
     @routes.post("/search", response_model=None, responses={200: {"model": SearchAnswer}})

@@ -12,7 +12,7 @@ from fastapi.testclient import TestClient
 from cluster import connect
 from tandem.service.door import problems
 from tandem.service.door.direct import Direct
-from tandem.service.door.observe import JsonLines
+from tandem.service.door.observe import JsonLines, Metrics, Observed
 from tests.servers.wrong import Reply, answering, cluster_like
 
 
@@ -80,11 +80,11 @@ def test_a_defect_is_one_line_of_json_without_secrets(monkeypatch):
     assert "Traceback" in logged()["traceback"]
 
 
-def test_a_defect_at_the_door_is_a_problem_and_is_raised_to_be_logged():
+def test_a_defect_at_a_door_is_a_problem_and_is_raised_to_be_logged():
     async def defective(body):
         raise KeyError("open-sesame")
 
-    app = Direct(FastAPI(), {"/v1/embeddings": defective})
+    app = Observed(Direct(FastAPI(), {"/v1/embeddings": defective}), Metrics(), frozenset())
     answer = TestClient(app, raise_server_exceptions=False).post("/v1/embeddings", content="{}")
     assert (answer.status_code, answer.json()["status"]) == (500, 500)
     assert answer.json()["detail"] == "unexpected KeyError: this is a defect in Tandem."

@@ -173,7 +173,9 @@ def test_documents_come_and_go(service):
         ("POST", "/documents", READ, 401, "key to write"),
         ("DELETE", "/documents/x", READ, 401, "key to write"),
         ("GET", "/metrics", None, 401, "key to read"),
-        ("GET", "/nowhere", READ, 404, "Not Found"),
+        ("GET", "/nowhere", READ, 404, "nothing at this address"),
+        ("PUT", "/search", READ, 405, "does not take this method"),
+        ("GET", "/search?q=a&filter={%22nosuch%22:1}", READ, 400, "[nosuch] query malformed"),
         ("GET", "/search?q=a&index=test-nosuch", READ, 404, "there is no index test-nosuch"),
         ("GET", "/search?q=a&index=Bad%20Name", READ, 400, "Bad Name"),
         ("GET", "/search?q=a&k=0", READ, 422, "k: "),
@@ -194,10 +196,24 @@ def test_bodies_beyond_the_bound_are_refused_however_they_come(service):
     assert "1,000,000 bytes" in problem(service.asked("POST", "/search", READ, content=large), 413)
     chunks = (large[:100_000] for _ in range(12))
     assert "1,000,000 bytes" in problem(service.asked("POST", "/search", READ, content=chunks), 413)
-    malformed = service.asked(
-        "POST", "/search", READ, content=b"{", headers={"content-type": "application/json"}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "said"),
+    [
+        ("/search", b"{", 422, "the body is no JSON (Expecting property name"),
+        ("/v1/embeddings", b"{", 422, "the body is no JSON (EOF while parsing"),
+        ("/rerank", b"\xff\xfe", 422, "the body is no JSON (Expecting value"),
+        ("/search", b'{"query":' + b"[" * 100_000, 400, "nested too deeply"),
+        ("/v1/embeddings", b'{"input":' + b"[" * 100_000, 422, "recursion limit"),
+        ("/documents", b'{"text":' + b"[" * 100_000, 400, "line 1 is nested too deeply"),
+    ],
+)
+def test_a_malformed_body_is_told_as_one(service, path, body, status, said):
+    headers = {"content-type": "application/json"}
+    assert said in problem(
+        service.asked("POST", path, WRITE, content=body, headers=headers), status
     )
-    problem(malformed, 422)
 
 
 def test_a_page_elsewhere_does_not_reach_it(service):
@@ -208,6 +224,9 @@ def test_a_page_elsewhere_does_not_reach_it(service):
     assert "pages of other sites" in problem(asked(Origin="https://evil.example"), 403)
     assert "is not called 'evil.example'" in problem(asked(Host="evil.example:80"), 403)
     assert asked(Origin=service.url).status_code == 200
+    for malformed in ("[::1", "[x]"):
+        assert f"is not called '{malformed}'" in problem(asked(Host=malformed), 403)
+        assert "other sites" in problem(asked(Origin=f"http://{malformed}"), 403)
 
 
 def logged(service, request):
