@@ -30,6 +30,7 @@ READ_TIMEOUT = 30
 # Folders of downloads on their way, left by a kill and removed later: nobody else names one so.
 PARTIAL = ".tandem-partial-"
 _PIECE = 1 << 16
+_PAUSE = 10  # seconds
 
 
 @dataclass(frozen=True)
@@ -180,7 +181,19 @@ def _copied(url: str, target: Path, artifact: Artifact, on_progress: OnDownload 
 
     proxy = proxy_to(urlsplit(url), None)
     by = partial(urllib3.ProxyManager, proxy.url, proxy_headers=proxy.headers()) if proxy else None
-    again = urllib3.Retry(None, redirect=5, connect=0, read=0, status=0, other=0)
+    # A repository that is busy for a moment is asked again, after no longer than a moment.
+    again = urllib3.Retry(
+        None,
+        redirect=5,
+        connect=2,
+        read=0,
+        status=3,
+        other=0,
+        backoff_factor=1,
+        status_forcelist=(429, 502, 503, 504),
+        raise_on_status=False,
+        retry_after_max=_PAUSE,
+    )
     with (by or urllib3.PoolManager)(
         ssl_context=trusted(), timeout=READ_TIMEOUT, retries=again
     ) as pool:

@@ -110,8 +110,11 @@ OK = b"HTTP/1.1 200 OK\r\nconnection: close\r\n"
     [
         (lambda: Reply(drops(OK + b"x: "), raw=True), "there was no answer within"),
         (lambda: Reply(drops(OK + b"content-length: 60000\r\n\r\n"), raw=True), "no download"),
-        (lambda: Reply({}, status=429, headers={"retry-after": "99999999"}), "HTTP 429"),
-        (lambda: Reply({}, status=503, headers={"retry-after": "soon"}), "HTTP 503"),
+        (
+            lambda: Reply({}, status=429, headers={"retry-after": "99999999"}),
+            "there was no answer within",
+        ),
+        (lambda: Reply({}, status=503, headers={"retry-after": "soon"}), "Retry-After"),
         (lambda: Reply(endless(b"jam" * 10_000)), "has SHA-256"),
         (lambda: Reply({}, status=302, headers={"location": "/again"}), "too many redirects"),
     ],
@@ -126,6 +129,12 @@ def test_a_repository_that_gives_nothing_is_given_up(tmp_path, monkeypatch, repl
         fetch(artifact(), tmp_path, None, {"here": url})
     assert "\n" not in str(caught.value)
     assert not list(tmp_path.iterdir())
+
+
+def test_a_repository_that_is_busy_for_a_moment_is_asked_again(tmp_path):
+    replies = iter([Reply({}, status=503), Reply(CONTENT, kind="application/java-archive")])
+    with answering(lambda asked: next(replies)) as (url, _):
+        assert fetch(artifact(), tmp_path, None, {"here": url}).read_bytes() == CONTENT
 
 
 def test_a_repository_that_moved_is_followed(tmp_path):
