@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from threading import Event
@@ -20,7 +19,7 @@ from encoder.model.locate import canonical, locate
 from encoder.model.modules import ModelSpec
 from encoder.selection.build import SMALLEST_NORM
 from encoder.selection.candidates import INT8, EngineOptions, SelectedEngine
-from encoder.selection.measure import Model, ModelRunner, import_for_queries
+from encoder.selection.measure import Model, ModelRunner
 from encoder.selection.preparation import OnStep, Preparation
 from tandem.base.arguments import as_list, checked_arguments
 from tandem.base.errors import one_line
@@ -94,13 +93,8 @@ class Encoder:
         asked = {"truncate_dim": truncate_dim, **prompts}
         settings: dict[str, Any] = {n: value for n, value in asked.items() if value is not None}
         model_spec = replace(read_model_spec(locate(model, recorded=recorded)), **settings)
+        digest = fingerprint(model_spec)
         options = EngineOptions(backend, precision, device)
-        # The weights are hashed while OpenVINO is imported, which takes as long.
-        with ThreadPoolExecutor(1) as pool:
-            reading = pool.submit(fingerprint, model_spec)
-            if only_queries:
-                import_for_queries(model_spec, options)
-            digest = reading.result()
         opened = Model(model_spec, digest, options, Preparation(on_progress))
         runner = opened.queries if only_queries else opened.passages
         if precision == INT8 or (precision is not None and opened.choice.changes):

@@ -44,19 +44,6 @@ class ModelRunner:
     engine: Engine
 
 
-def _may_take_openvino(options: EngineOptions, device: str) -> bool:
-    return device == "cpu" and options.backend != "torch" and openvino_engine.present()
-
-
-def import_for_queries(model_spec: ModelSpec, options: EngineOptions) -> None:
-    """Import what will encode queries; what is wrong with it is told when it is used."""
-    device = options.of_one.device or best_device()
-    static = isinstance(model_spec.queries.first, StaticSpec)
-    if not static and _may_take_openvino(options, device):
-        with suppress(EncoderError):
-            openvino_engine.require()
-
-
 class Model:
     """The two runners of one model on this machine, each opened when it is first needed.
 
@@ -145,7 +132,11 @@ class Model:
     def _exact(self, factory: EngineFactory, route: str) -> Engine:
         """The engine of float32; OpenVINO's where that was not excluded and works here."""
         torch = Candidate("torch", "float32", self._device)
-        if not _may_take_openvino(self._options, self._device):
+        if (
+            self._device != "cpu"
+            or self._options.backend == "torch"
+            or not openvino_engine.present()
+        ):
             return self._engine(factory, route, torch)
         try:
             return self._engine(factory, route, Candidate("openvino", "float32"))
