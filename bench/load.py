@@ -38,6 +38,7 @@ from bench.support.tables import (
 from bench.support.ways import PeerFailedError, Runner, Way, every_way
 from cluster import Cluster, connect
 from encoder import Encoder
+from encoder.engines import openvino_engine
 from encoder.model.locate import locate
 from encoder.selection.candidates import machine
 from mappings import Fusion, Shape
@@ -70,9 +71,8 @@ def pipeline() -> dict[str, Any]:
 
 def computes_bfloat16() -> bool:
     """Whether a peer that asks OpenVINO for it gets it, and not float32 under its name."""
-    from openvino import Core
-
-    return "BF16" in Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    able = openvino_engine.require().Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in able
 
 
 def prepare(runner: Runner, ways: list[Way]) -> None:

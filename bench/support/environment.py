@@ -12,7 +12,7 @@ from pathlib import Path
 
 PEERS = Path(__file__).with_name("peers")
 REQUIREMENTS = PEERS / "requirements.txt"
-INFINITY = PEERS.with_name("infinity.txt")
+INFINITY = PEERS.parents[2] / ".ci" / "infinity.txt"
 # Brought by Tandem's tests: sentence-transformers imports them where it finds them, which takes it
 # seconds, and who only encodes has none.
 HIDDEN = ("accelerate", "datasets", "pandas", "__editable__")
