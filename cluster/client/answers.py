@@ -17,7 +17,8 @@ from opensearchpy import (
 from opensearchpy.exceptions import ConnectionError as ClientConnectionError
 
 from cluster.client.failover import Elsewhere, Locate, follow, revive
-from cluster.client.shapes import shape_of, shapes_inside
+from cluster.client.shapes.asked import shape_of
+from cluster.client.shapes.searches import shapes_inside
 from cluster.errors import UnreachableError
 
 
