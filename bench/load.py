@@ -27,7 +27,7 @@ from rich.progress import track
 
 from bench.encode import MODEL, ROOT
 from bench.support.collection import Collection, agreement, collect, ranking, stored
-from bench.support.environment import peers_python
+from bench.support.environments.making import peers_python
 from bench.support.tables import (
     show_loads,
     show_searches,

@@ -14,7 +14,6 @@ import asyncio
 import contextlib
 import os
 import re
-import signal
 import socket
 import statistics
 import subprocess
@@ -31,7 +30,7 @@ import orjson
 
 from bench.encode import passages
 from bench.search import EXAMPLES, load_examples
-from bench.support.environment import INFINITY, peers_python
+from bench.support.environments.making import INFINITY, peers_python
 from bench.support.report import verdict
 from cluster import Cluster, connect
 from encoder import Encoder
@@ -137,7 +136,7 @@ def infinity(folder: Path, encoder: Encoder) -> Iterator[str]:
             verdict("cosine of its vector and ours", cosine, COSINE, at_least=True)
             yield url
         finally:
-            started.send_signal(signal.SIGTERM)
+            started.terminate()
             started.wait(timeout=60)
 
 

@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bench.support.environment import PEERS
-
+PEERS = Path(__file__).with_name("peers")
 ROOT = PEERS.parents[2]
 MOST_SECONDS = 1800
 Figures = dict[str, Any]

@@ -37,6 +37,7 @@ def declared(requirements):
 
 # Run by an environment of their own, with older versions.
 PEERS = ROOT / "bench" / "support" / "peers"
+ENVIRONMENTS = ROOT / "bench" / "support" / "environments"
 
 
 def imported(*folders):
@@ -84,13 +85,17 @@ def test_the_tests_and_the_benches_do_as_well():
     assert imported("bench") - REQUIRED == declared(EXTRAS["bench"])
 
 
+def wanted_by(name):
+    lines = (ENVIRONMENTS / f"{name}.txt").read_text("utf-8").splitlines()
+    return [each for each in lines if each and not each.startswith("#")]
+
+
 def test_the_peers_of_the_bench_have_one_version_each():
-    lines = (PEERS / "requirements.txt").read_text("utf-8").splitlines()
-    wanted = [each for each in lines if each and not each.startswith("#")]
-    assert all("==" in each for each in wanted)
+    assert all("==" in each for name in ("peers", "infinity") for each in wanted_by(name))
     # Namespaces of several distributions, and what the tests bring along.
     beside = {"haystack-integrations", "llama-index", "haystack-ai", "script"}
-    assert distributions(PEERS.glob("*.py")) - REQUIRED - beside <= declared(wanted)
+    peers = distributions(PEERS.glob("*.py"))
+    assert peers - REQUIRED - beside <= declared(wanted_by("peers"))
 
 
 def test_what_make_installs_has_one_version():

@@ -10,15 +10,13 @@ import sysconfig
 import venv
 from pathlib import Path
 
-PEERS = Path(__file__).with_name("peers")
-REQUIREMENTS = PEERS / "requirements.txt"
-INFINITY = PEERS.parents[2] / ".ci" / "infinity.txt"
+PEERS, INFINITY = (Path(__file__).with_name(f"{name}.txt") for name in ("peers", "infinity"))
 # Brought by Tandem's tests: sentence-transformers imports them where it finds them, which takes it
 # seconds, and who only encodes has none.
 HIDDEN = ("accelerate", "datasets", "pandas", "__editable__")
 
 
-def peers_python(folder: Path, requirements: Path = REQUIREMENTS) -> Path:
+def peers_python(folder: Path, requirements: Path = PEERS) -> Path:
     """The interpreter of the environment in `folder`, which is made where it is not as wanted.
 
     It sees the packages of this environment behind its own, so that torch is there only once.
