@@ -126,26 +126,28 @@ def mode_for(sources: Sequence[Path | None], new: Path) -> int:
 
     None is a source that is no file of this machine.
     """
-    mode = 0o666 if sources else PRIVATE
-    for source in sources:
-        try:
-            mode &= _mode_beside(source, new.absolute().parent) if source else PRIVATE
-        except OSError:  # as opening it will tell
-            mode &= PRIVATE
+    files = [each for each in sources if each]
+    mode = 0o666 if files and len(files) == len(sources) else PRIVATE
+    try:
+        group = _group_of_new(new.absolute().parent)
+        folders: set[Path] = set()  # each is asked once, however many files are in it
+        for source in files:
+            mode &= _mode_of(source.stat(), group)
+            if hasattr(os, "listxattr") and "system.posix_acl_access" in os.listxattr(source):
+                mode &= ~0o070  # those bits are then of other users too
+            folders.update(source.resolve().parents)
+        for folder in folders:
+            may = _mode_of(folder.stat(), group)
+            mode &= 0o700 | (0o070 if may & 0o010 else 0) | (0o007 if may & 0o001 else 0)
+    except OSError:  # as opening it will tell
+        mode &= PRIVATE
     return mode
 
 
-def _mode_beside(source: Path, folder: Path) -> int:
-    """The mode for a new file in a folder: of a source, and of the folders on the way to it."""
-    new = folder.stat()
-    group = new.st_gid if new.st_mode & stat.S_ISGID else os.getegid()
-    mode = _mode_of(source.stat(), group)
-    if hasattr(os, "listxattr") and "system.posix_acl_access" in os.listxattr(source):
-        mode &= ~0o070  # those bits are then of other users too
-    for each in source.resolve().parents:
-        may = _mode_of(each.stat(), group)
-        mode &= 0o700 | (0o070 if may & 0o010 else 0) | (0o007 if may & 0o001 else 0)
-    return mode
+def _group_of_new(folder: Path) -> int:
+    """The group that a new file in a folder has."""
+    found = folder.stat()
+    return found.st_gid if found.st_mode & stat.S_ISGID else os.getegid()
 
 
 def _mode_of(found: os.stat_result, group: int) -> int:
