@@ -124,10 +124,8 @@ def find_remote(address: str) -> tuple[list[RemoteFile], str | None]:
     with reaching(bare(address)):
         system, path, prefix = _connected(scheme, address)
         if any(mark in path.partition("?")[0] for mark in _GLOB_MARKS):
-            infos, folder = (
-                within(lambda: system.glob(path, detail=True), seconds=_LIST_SECONDS),
-                None,
-            )
+            infos = within(lambda: system.glob(path, detail=True), seconds=_LIST_SECONDS)
+            folder = None
             if not infos:
                 raise SourceError(f"no file matches {bare(address)}: check the pattern.")
         else:
