@@ -1,4 +1,7 @@
-"""Requests that end in time, answers that fit memory, and redirects that nobody follows."""
+"""Requests that end in time, answers that fit memory, and redirects that nobody follows.
+
+By Tandem's own client, and by a given one that sends by requests.
+"""
 
 import asyncio
 import time
@@ -8,7 +11,9 @@ from email.utils import format_datetime
 from itertools import repeat
 
 import pytest
+from opensearchpy import OpenSearch, RequestsHttpConnection
 from opensearchpy.exceptions import OpenSearchException
+from requests.adapters import HTTPAdapter
 
 from cluster import ClusterError, UnreachableError, connect
 from cluster.access import bounded
@@ -19,11 +24,34 @@ SEARCH = ("POST", "/books/_search")
 HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
 
 
-def told(answer, *, asynchronous, timeout=1.0, **options):
+class Adapter(HTTPAdapter):
+    """As programs have them that bring certificates of their own."""
+
+
+class Mounting(RequestsHttpConnection):
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.session.mount("http://", Adapter())
+
+
+OWN, KINDS = None, (None, RequestsHttpConnection, Mounting)
+
+
+def reached(url, kind, *, user=None, password=None, timeout=1.0):
+    """A cluster by Tandem's own client, or by a given one whose connections are of this kind."""
+    if kind is OWN:
+        return connect(url, timeout=timeout, user=user, password=password)
+    host = {"host": "127.0.0.1", "port": int(url.rpartition(":")[2])}
+    auth = (user, password) if user else None
+    given = OpenSearch([host], connection_class=kind, timeout=timeout, http_auth=auth)
+    return connect(client=given)
+
+
+def told(answer, *, asynchronous, kind=OWN, **options):
     """The sentence for a search of a server that gives `answer`; (sentence, seconds, requests)."""
     with (
         answering(cluster_like(answer)) as (url, seen),
-        connect(url, timeout=timeout, **options) as cluster,
+        reached(url, kind, **options) as cluster,
     ):
         began = time.monotonic()
         with pytest.raises(OpenSearchException) as caught:
@@ -55,26 +83,31 @@ def dripping(*, head):
         time.sleep(0.2)
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("asynchronous", [False, True])
 @pytest.mark.parametrize("head", [False, True])
-def test_a_byte_at_a_time_is_no_answer_in_time(head, asynchronous):
+def test_a_byte_at_a_time_is_no_answer_in_time(head, asynchronous, kind):
     error, seconds, _ = told(
-        lambda asked: Reply(dripping(head=head), raw=True), asynchronous=asynchronous
+        lambda asked: Reply(dripping(head=head), raw=True), asynchronous=asynchronous, kind=kind
     )
     assert isinstance(error, UnreachableError)
     assert "did not answer in time" in str(error)
     assert seconds < 10  # of the sixty that it would go on
 
 
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("asynchronous", [False, True])
 @pytest.mark.parametrize("packed", [False, True])
-def test_an_answer_that_never_ends_is_refused(monkeypatch, packed, asynchronous):
+def test_an_answer_that_never_ends_is_refused(monkeypatch, packed, asynchronous, kind):
     monkeypatch.setattr(bounded, "LARGEST_ANSWER", 3_000_000)
     packer = zlib.compressobj(wbits=31)
     body = repeat(b" " * 100_000) if not packed else iter([packer.compress(b" " * 300_000_000)])
     headers = {"content-encoding": "gzip"} if packed else {}
     error, _, _ = told(
-        lambda asked: Reply(body, headers=headers), asynchronous=asynchronous, timeout=30.0
+        lambda asked: Reply(body, headers=headers),
+        asynchronous=asynchronous,
+        kind=kind,
+        timeout=30.0,
     )
     assert "more than 3 MB for one request" in str(error)
     assert isinstance(error, UnreachableError)
@@ -86,19 +119,41 @@ def test_a_length_that_memory_has_no_room_for_is_refused_unread():
     assert "more than 500 MB" in str(error)
 
 
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"content-length: 50\r\n\r\n{}",
+        b"transfer-encoding: chunked\r\n\r\n10\r\n{}",
+        b"transfer-encoding: chunked\r\n\r\nzz\r\n{}",
+        b"content-length: 4\r\n\r\n<ht>",
+        b"content-encoding: gzip\r\ncontent-length: 4\r\n\r\n{  }",
+    ],
+)
+def test_half_an_answer_and_none_is_one_sentence(body, kind):
+    error, _, _ = told(
+        lambda asked: Reply(iter([HEAD + body]), raw=True), asynchronous=False, kind=kind
+    )
+    assert isinstance(error, UnreachableError)
+    assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("asynchronous", [False, True])
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_a_redirect_is_named_and_gets_nothing(status, asynchronous):
+def test_a_redirect_is_named_and_gets_nothing(status, asynchronous, kind):
     with answering(lambda asked: Reply({"hits": {"hits": []}})) as (elsewhere, visits):
         place = elsewhere.replace("http://", "http://user:secret@") + "/trap?token=secret"
         error, _, seen = told(
             lambda asked: Reply({}, status=status, headers={"location": place}),
             asynchronous=asynchronous,
+            kind=kind,
             user="ann",
             password="pass",
         )
     assert visits == []
-    assert seen[-1].headers["authorization"].startswith("Basic ")
+    sent = {name.lower(): value for name, value in seen[-1].headers.items()}
+    assert sent["authorization"].startswith("Basic ")
     assert f"sends on to '{elsewhere}/trap', where neither credentials" in str(error)
     assert "secret" not in str(error)
 
@@ -134,14 +189,16 @@ def test_when_to_come_back():
         assert retry_after(nothing) is None
 
 
-def test_an_error_tells_when_to_come_back():
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_an_error_tells_when_to_come_back(asynchronous, kind):
     reply = Reply({"error": "busy"}, status=429, headers={"retry-after": "7"})
     with (
         answering(cluster_like(lambda asked: reply)) as (url, _),
-        connect(url) as cluster,
+        reached(url, kind) as cluster,
     ):
         with pytest.raises(Exception, match="429") as caught:
-            cluster.client.transport.perform_request(*SEARCH, body={})
+            searched(cluster, asynchronous)
         assert caught.value.retry_after == 7
         told = cluster.explain(caught.value)
         assert (told.status, told.retry_after) == (429, 7)
