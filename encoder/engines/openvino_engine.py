@@ -72,6 +72,10 @@ def _unreported() -> Iterator[None]:
             sys.modules.update(before)
 
 
+class ProcessorError(EncoderError):
+    """The processor cannot compute so, now or later."""
+
+
 class OpenVinoEngine:
     """A converted network on the processor: compiled for many batches, or for one, when asked.
 
@@ -171,7 +175,7 @@ class OpenVinoEngine:
         able = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         hints = [each for each in _HINTS[self._precision] if each != "bf16" or "BF16" in able]
         if not hints:
-            raise EncoderError(
+            raise ProcessorError(
                 "this processor has no bfloat16: leave out `precision`, or use "
                 "`precision='float32'`."
             )

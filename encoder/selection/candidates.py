@@ -38,13 +38,14 @@ class Measured:
     """How a candidate did on the check texts.
 
     agreement: the least cosine to the vectors of torch in float32; speed: texts in a second; fault:
-    why it cannot run, empty where it can.
+    why it cannot run, empty where it can; lasting: whether that stays so on this machine.
     """
 
     candidate: Candidate
     agreement: float = 0.0
     speed: float = 0.0
     fault: str = ""
+    lasting: bool = False
 
     @property
     def same(self) -> bool:

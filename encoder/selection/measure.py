@@ -160,9 +160,11 @@ class Model:
         if missing:
             with self.preparation.step("measure"):
                 known |= {each: _measure(factory, each) for each in missing}
-            # Where it cannot be kept, it is measured again. What failed may work the next time.
+            # Where it cannot be kept, it is measured again. What failed may work the next time, but
+            # for what the processor lacks.
+            kept = [each for each in known.values() if not each.fault or each.lasting]
             with suppress(OSError):
-                write_notes(notes, to_notes([each for each in known.values() if not each.fault]))
+                write_notes(notes, to_notes(kept))
         return [known[each] for each in wanted]
 
 
@@ -177,7 +179,8 @@ def _measure(factory: EngineFactory, candidate: Candidate) -> Measured:
             seconds.append(time.perf_counter() - began)
     except EncoderError as error:
         _warn_of(error)
-        return Measured(candidate, fault=str(error))
+        lasting = isinstance(error, openvino_engine.ProcessorError)
+        return Measured(candidate, fault=str(error), lasting=lasting)
     except (RuntimeError, MemoryError) as error:
         said = one_line(error)
         cpu = candidate.device == "cpu"
