@@ -6,6 +6,7 @@ import contextlib
 import json
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -82,6 +83,14 @@ class _Handler(BaseHTTPRequestHandler):
 
 def _json(value: Any) -> bytes:
     return json.dumps(value).encode()
+
+
+def drops(first: bytes) -> Iterator[bytes]:
+    """Pieces of an answer that then goes on for a minute, a byte at a time."""
+    yield first
+    for _ in range(600):
+        yield b"a"
+        time.sleep(0.1)
 
 
 def cluster_like(answer: Answerer) -> Answerer:

@@ -3,7 +3,6 @@
 import hashlib
 import http.server
 import threading
-import time
 import zipfile
 from contextlib import contextmanager
 
@@ -13,7 +12,7 @@ from cluster import DownloadError
 from cluster.access import pace
 from cluster.node.artifacts import Artifact, check_space, fetch, missing_bytes
 from cluster.node.distribution import building, unpack
-from tests.servers.wrong import Reply, answering
+from tests.servers.wrong import Reply, answering, drops
 from tests.unit.cluster.fakes import serving
 
 CONTENT = b"a jar of jam" * 5000
@@ -88,13 +87,6 @@ def test_a_connection_that_breaks_off_leaves_nothing(tmp_path):
         fetch(artifact(), tmp_path, None, {"here": url})
     assert "jam-1.0.jar" in str(caught.value)
     assert not list(tmp_path.iterdir())
-
-
-def drops(first):
-    yield first
-    for _ in range(600):
-        yield b"a"
-        time.sleep(0.1)
 
 
 def endless(piece):

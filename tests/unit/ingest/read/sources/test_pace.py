@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -12,7 +11,7 @@ from ingest import Reading, SourceError
 from ingest.read.rows import Rows
 from ingest.read.sources import remote, resumed
 from tests.servers.stores.web import WebServer
-from tests.servers.wrong import Reply, answering
+from tests.servers.wrong import Reply, answering, drops
 from tests.support.commands import ROOT
 
 HEAD = (
@@ -26,13 +25,6 @@ def dripping(asked):
     if asked.method == "HEAD":
         return Reply(iter([HEAD + b"\r\n"]), raw=True)
     return Reply(drops(HEAD + b"\r\n"), raw=True)
-
-
-def drops(first):
-    yield first
-    for _ in range(600):
-        yield b"a"
-        time.sleep(0.1)
 
 
 @pytest.fixture
