@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
-import numpy as np
 import orjson
 from opensearchpy.exceptions import SerializationError
 from opensearchpy.serializer import JSONSerializer
@@ -38,20 +36,3 @@ class OrjsonSerializer(JSONSerializer):
             return super().loads(s)
         except RecursionError as error:
             raise SerializationError(s, error) from error
-
-
-def json_bytes(value: Any) -> bytes:
-    """JSON of one line, of whatever a cluster stored; raises TypeError where it is none.
-
-    An integer beyond 64 bits stays one, and half a character its escape.
-    """
-    try:
-        return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
-    except TypeError:
-        return json.dumps(value, default=_plain).encode()
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic | np.ndarray):
-        return value.tolist()
-    raise TypeError(f"{type(value).__name__} is none of JSON")

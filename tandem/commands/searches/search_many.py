@@ -16,7 +16,7 @@ import click
 
 from evaluation.queries import read_queries
 from query.errors import QueryError
-from query.files import answer_json, fault_of_id, trec_lines
+from query.files import answer_json, fault_of_id, json_bytes, trec_lines
 from query.question import visible
 from tandem.options.cluster import print_json
 from tandem.output.flags import in_flags
@@ -140,8 +140,6 @@ class ManyQueries:
         if tag is not None:
             self.hits += len(trec)
             return trec
-        from cluster.client.serializer import json_bytes
-
         self.hits += len(answer.result or ())
         return [json_bytes(without_vectors(answer_json(answer))).decode() + "\n"]
 

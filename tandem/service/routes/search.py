@@ -9,8 +9,8 @@ from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from cluster import ClusterError
-from cluster.client.serializer import json_bytes
 from query import FilterError, QueryError, result_json
+from query.files import json_bytes
 from tandem.service.parts import Parts
 from tandem.service.routes.search_answer import SearchAnswer
 from tandem.service.routes.search_request import InAddress, SearchRequest

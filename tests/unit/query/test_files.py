@@ -2,11 +2,12 @@
 
 import json
 
+import numpy as np
 import pytest
 
 from query.answer.results import Answer, Result
 from query.errors import QueryError
-from query.files import answer_json, result_json, trec_lines
+from query.files import answer_json, json_bytes, result_json, trec_lines
 from query.question import Query
 from tests.unit.query.targets import hits_of
 
@@ -52,3 +53,13 @@ def test_json_of_results_leaves_out_what_a_search_does_not_tell():
     json.dumps(result)
     half = answer_json(Answer(Query("q\ud800", "\ud800 a"), None, "bad"))
     assert (half["id"], half["query"]) == (r"q\ud800", r"\ud800 a")
+
+
+def test_json_of_whatever_is_stored():
+    """Whole numbers beyond 64 bits, and half a character, which only its escape can say."""
+    vector = np.array([0.5, 1], np.float32)
+    for odd in (10**30, "a \ud83d", ["é", {"\udc00": 2**64}]):
+        value = {"odd": odd, "score": vector[0], "vector": vector}
+        found = json_bytes(value)
+        assert json.loads(found.decode()) == {"odd": odd, "score": 0.5, "vector": [0.5, 1]}
+    assert json_bytes({"a": "é", "n": 2**63}) == '{"a":"é","n":9223372036854775808}'.encode()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from cluster.client.serializer import json_bytes
+import orjson
+
 from cluster.error_body import kind_of
 from ingest.index.existing.enrich.walk import StoredDocument
 from ingest.write.bulk import Budget
@@ -50,13 +52,21 @@ class Update:
 
 def indexed(found: StoredDocument, source: Mapping[str, Any]) -> Update:
     """The whole document, whatever is there."""
-    lines = (json_bytes({"index": _head(found)}), json_bytes(source))
+    lines = (dumps({"index": _head(found)}), dumps(source))
     return Update(found, b"%b\n%b\n" % lines, "index")
+
+
+def dumps(value: Any) -> bytes:
+    """JSON of one line; integers of more than 64 bits and lone surrogates stay what they are."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
+    except TypeError:
+        return json.dumps(value, default=lambda array: array.tolist()).encode()
 
 
 def deleted(found: StoredDocument) -> Update:
     """No such document."""
-    return Update(found, json_bytes({"delete": _head(found)}) + b"\n", "delete")
+    return Update(found, dumps({"delete": _head(found)}) + b"\n", "delete")
 
 
 def _head(found: StoredDocument) -> dict[str, Any]:
@@ -66,7 +76,7 @@ def _head(found: StoredDocument) -> dict[str, Any]:
 
 def guarded(found: StoredDocument, values: Mapping[str, Any]) -> Update:
     """An update that the cluster carries out only where the document is still this version."""
-    lines = (json_bytes({"update": found.version.head()}), json_bytes({"doc": values}))
+    lines = (dumps({"update": found.version.head()}), dumps({"doc": values}))
     return Update(found, b"%b\n%b\n" % lines)
 
 
