@@ -35,7 +35,7 @@ from encoder.batching.streams import POOL_TEXTS
 from encoder.engines.openvino_engine import BUDGET
 from encoder.model.locate import locate
 from encoder.selection.candidates import machine
-from tandem.base.running import BACKENDS
+from tandem.base.process.running import BACKENDS
 
 ROOT = Path(__file__).resolve().parents[1]
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"

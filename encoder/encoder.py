@@ -23,8 +23,8 @@ from encoder.selection.measure import Model, ModelRunner
 from encoder.selection.preparation import OnStep, Preparation
 from tandem.base.arguments import as_list, checked_arguments
 from tandem.base.errors import one_line
-from tandem.base.memory import lacks_memory
-from tandem.base.running import Backend, Precision
+from tandem.base.process.memory import lacks_memory
+from tandem.base.process.running import Backend, Precision
 from tandem.base.vectors import Vector
 
 # Fewer tokens than this are not shared out among the cores: small batches cost more a token.

@@ -10,7 +10,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from mappings.errors import MappingError
-from tandem.base.running import Precision
+from tandem.base.process.running import Precision
+from tandem.base.schema import as_type
 
 # The key of the record in a mapping's `_meta`.
 RECORD = "tandem"
@@ -135,7 +136,7 @@ def read_record(mapping: Mapping[str, Any], index: str) -> IndexRecord | None:
             f"version reads format {FORMAT}: upgrade tandem-search, or ingest into a new index."
         )
     try:
-        found = msgspec.convert(meta, _Meta)
+        found = as_type(meta, _Meta)
         encoder = msgspec.structs.asdict(found.encoder)
         encoder["settings"] = msgspec.to_builtins(found.encoder.settings)
         mark = found.generation

@@ -2,36 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-import orjson
 
 from query.answer.results import Answer, Explanation, Facet, Hit, Result
 from query.errors import QueryError
 from query.question import is_text, visible
 from tandem.base.arguments import checked_arguments
-
-
-def json_bytes(value: Any) -> bytes:
-    """JSON in UTF-8, of whatever a cluster stored.
-
-    An integer beyond 64 bits stays one, and half a character its escape.
-    """
-    try:
-        return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
-    except TypeError:
-        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=_plain)
-        return text.encode("utf-8", "backslashreplace")
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic | np.ndarray):
-        return value.tolist()
-    raise TypeError(f"{type(value).__name__} is none of JSON")
 
 
 @checked_arguments(QueryError)

@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from tandem.base.errors import TandemError, debugging
-from tandem.base.memory import NO_MEMORY, lacks_memory
+from tandem.base.process.memory import NO_MEMORY, lacks_memory
 from tandem.config import name_variables
 from tandem.output.terminal import guarded
 

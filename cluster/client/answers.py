@@ -20,6 +20,7 @@ from cluster.client.failover import Elsewhere, Locate, follow, revive
 from cluster.client.shapes.asked import shape_of
 from cluster.client.shapes.searches import shapes_inside
 from cluster.errors import UnreachableError
+from tandem.base.schema import as_type
 
 
 class NoClusterAnswerError(ClientConnectionError):
@@ -30,7 +31,7 @@ def misshapen(answer: Any, method: str, path: str, params: Mapping[str, Any]) ->
     """Why an answer of 200 is none to what was asked for, or None where it is one."""
     shape = shape_of(method, path, params)
     try:
-        msgspec.convert(answer, shape)
+        as_type(answer, shape)
         for each, kinds in shapes_inside(answer, shape):
             _check(each, kinds)
     except msgspec.ValidationError as error:
@@ -44,9 +45,9 @@ def _check(each: Any, shapes: Sequence[Any]) -> None:
     """Raise what the last shape says of it where it has none of them."""
     for shape in shapes[:-1]:
         with suppress(msgspec.ValidationError):
-            msgspec.convert(each, shape)
+            as_type(each, shape)
             return
-    msgspec.convert(each, shapes[-1])
+    as_type(each, shapes[-1])
 
 
 def _refused(method: str, path: str, answer: Any, why: str = "") -> NoClusterAnswerError:

@@ -11,6 +11,7 @@ import msgspec
 from cluster.connection import Cluster
 from cluster.errors import MissingRightError, UnreachableError
 from tandem.base.errors import TandemError
+from tandem.base.schema import as_type
 
 T = TypeVar("T")
 
@@ -49,7 +50,7 @@ def ask(cluster: Cluster, path: str, kind: type[T], **params: Any) -> T:
 def as_kind(path: str, answer: object, kind: type[T]) -> T:
     """An answer as the kind of thing that is read of it; UnreachableError where it is another."""
     try:
-        return msgspec.convert(answer, kind, strict=False)
+        return as_type(answer, kind, strict=False)
     except msgspec.ValidationError as error:
         raise UnreachableError(f"GET {path} is not answered as a cluster does ({error})") from None
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 
 from cluster.diagnosis.finding import Finding
-from tandem.base.running import cores
+from tandem.base.process.running import cores
 
 # x86 first, then ARM; the names of Linux.
 INSTRUCTIONS = (

@@ -14,7 +14,7 @@ from cluster.node import artifacts, process
 from cluster.node.artifacts import LOCALES, OPENSEARCH, PLUGINS, OnDownload
 from cluster.node.home import Home
 from cluster.node.java import Java
-from tandem.base.children import environment
+from tandem.base.process.children import environment
 
 # Measured, with a margin: what the distribution and its plugins take once unpacked.
 UNPACKED_BYTES = 350_000_000

@@ -12,7 +12,7 @@ from pathlib import Path
 from cluster.node import process
 from cluster.node.home import NodeUser
 from cluster.node.java import Java
-from tandem.base import children
+from tandem.base.process import children
 
 # Nothing listens but loopback; the disk watermarks would block writes on a laptop that is 95% full.
 BASE_SETTINGS: dict[str, str | int | bool] = {

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from cluster.errors import JavaError
 from cluster.node.home import Home, NodeUser
-from tandem.base.children import environment
+from tandem.base.process.children import environment
 
 OLDEST = 21
 NEEDED_MODULES = frozenset({"jdk.incubator.vector", "jdk.localedata"})

@@ -18,8 +18,8 @@ from encoder.batching.batches import MOST_THREADS, Batch, Ints, Vectors
 from encoder.errors import EncoderError
 from encoder.forks import in_each_child
 from tandem.base.errors import one_line
-from tandem.base.memory import NO_MEMORY, lacks_memory
-from tandem.base.running import has_all_cores
+from tandem.base.process.memory import NO_MEMORY, lacks_memory
+from tandem.base.process.running import has_all_cores
 
 BUDGET = 1024
 FEW = 256

@@ -16,7 +16,7 @@ from encoder.batching.batches import FEW, Batch, Engine, Vectors
 from encoder.errors import EncoderError
 from encoder.forks import check_process
 from encoder.model.modules import Route
-from tandem.base.children import without_secrets
+from tandem.base.process.children import without_secrets
 
 # While one batch is computed the next one is on its way.
 CONCURRENCY_OF_ONE = 2

@@ -17,7 +17,7 @@ from encoder.batching.batches import FEW, MOST_THREADS, Batch, Vectors
 from encoder.engines.network import Network
 from encoder.errors import EncoderError, ModelDamagedError
 from encoder.forks import check_process, computed, in_each_child
-from tandem.base.memory import lacks_memory
+from tandem.base.process.memory import lacks_memory
 
 CPU_BUDGET = 2048
 # More tokens in one batch make no GPU faster, fewer leave it waiting for Python.

@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from encoder.errors import ModelDamagedError
+from tandem.base.schema import as_type
 
 Positive = Annotated[int, Meta(ge=1)]
 # Of a vector or a layer; more would be memory that no model of text needs.
@@ -157,7 +158,7 @@ def read_optional(path: Path, schema: type[Schema]) -> Schema | None:
 def checked(value: Any, path: Path, schema: type[Schema]) -> Schema:
     """The value, which came from the file, as its schema says; the same error."""
     try:
-        return msgspec.convert(value, schema)
+        return as_type(value, schema)
     except msgspec.ValidationError as error:
         said, _, where = str(error).partition(" - at `$")
         key = where.rstrip("`").lstrip(".") or "the whole"

@@ -23,7 +23,7 @@ from encoder.selection.cache import building, told
 from encoder.selection.candidates import Candidate
 from encoder.selection.convert import convert, quantise
 from encoder.selection.preparation import Preparation
-from tandem.base.running import threads
+from tandem.base.process.running import threads
 
 if TYPE_CHECKING:
     from encoder.engines.network import Network

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from encoder.errors import EncoderError
-from tandem.base.running import BACKENDS, PRECISIONS, Precision, cores
+from tandem.base.process.running import BACKENDS, PRECISIONS, Precision, cores
 
 INT8: Precision = "int8"
 _GPU_FILES = ("/dev/nvidiactl", "/dev/kfd", "/dev/dxg")

@@ -21,9 +21,9 @@ from encoder.batching.batches import Item, make_batch
 from encoder.engines.openvino_engine import MODEL
 from encoder.errors import EncoderError
 from encoder.model.modules import Route
-from tandem.base.children import environment
 from tandem.base.errors import one_line
-from tandem.base.memory import NO_MEMORY, lacks_memory
+from tandem.base.process.children import environment
+from tandem.base.process.memory import NO_MEMORY, lacks_memory
 
 # Of our environment: where libraries and temporary files are, and how many threads there may be.
 _KEPT = (

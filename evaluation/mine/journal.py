@@ -14,6 +14,7 @@ import msgspec
 import orjson
 
 from evaluation.errors import EvaluationError
+from tandem.base.schema import as_type
 
 # One line a query, with texts and scores: what `train` reads.
 MINED = "mined.jsonl"
@@ -143,7 +144,7 @@ def mined_lines(folder: Path) -> Iterator[dict[str, Any]]:
 def _line(line: bytes, path: Path, number: int) -> dict[str, Any]:
     try:
         found: dict[str, Any] = orjson.loads(line)
-        msgspec.convert(found, _Line)
+        as_type(found, _Line)
     except orjson.JSONDecodeError as error:
         raise EvaluationError(
             f"{path}:{number} is no JSON ({error}): run the mining again, which ends it."

@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from ingest.errors import IndexRefusedError
 from mappings import LOADING, load_note, with_load_note
+from tandem.base.schema import as_type
 
 if TYPE_CHECKING:
     from cluster import Cluster
@@ -90,7 +91,7 @@ def read_note(index: str, description: Mapping[str, Any]) -> Note | None:
     if (found := load_note(description["mappings"])) is None:
         return None
     try:
-        return msgspec.convert(found, Note)
+        return as_type(found, Note)
     except msgspec.ValidationError as error:
         why = str(error).replace("`", "").replace("$.", "")
         raise IndexRefusedError(

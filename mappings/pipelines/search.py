@@ -13,6 +13,7 @@ from mappings.errors import MappingError
 from mappings.pipelines.pipeline import Combination, Fusion, Technique
 from mappings.record import own_meta
 from tandem.base.arguments import checked_arguments
+from tandem.base.schema import as_type
 
 # The key of the mapping's `_meta`, beside Tandem's record.
 SEARCH = "search"
@@ -61,7 +62,7 @@ def read_search(mapping: Mapping[str, Any], index: str) -> SearchSettings | None
     if (given := own_meta(mapping).get(SEARCH)) is None:
         return None
     try:
-        found = msgspec.convert(given, _Search)
+        found = as_type(given, _Search)
         fusion = Fusion(**msgspec.structs.asdict(found.fusion)) if found.fusion else None
     except (msgspec.ValidationError, MappingError) as error:
         reason = str(error).replace("`", "").replace("$.", "")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from tandem.base.running import BACKENDS, PRECISIONS
+from tandem.base.process.running import BACKENDS, PRECISIONS
 from tandem.options.cluster import Command
 from tandem.output.flags import in_flags
 

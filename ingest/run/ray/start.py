@@ -22,8 +22,8 @@ from typing import Any
 from ingest.errors import IngestError
 from ingest.run.ray.session import RaySession, last_line
 from ingest.settings import MEGABYTE
-from tandem.base.children import without_secrets
-from tandem.base.running import cores
+from tandem.base.process.children import without_secrets
+from tandem.base.process.running import cores
 
 # What Ray may hold of rows and results on this machine, where it is started for the run.
 OBJECT_STORE = 200 * MEGABYTE

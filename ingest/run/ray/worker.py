@@ -19,7 +19,7 @@ from ingest.run.batch.batch import Batch, load_batch
 from ingest.run.ray.parts import Chunk, Failure, Reach, Setup, Taken
 from ingest.run.ray.reading import LookedFor
 from tandem.base.errors import TandemError
-from tandem.base.running import share_cores
+from tandem.base.process.running import share_cores
 
 if TYPE_CHECKING:
     from cluster import Cluster

@@ -16,8 +16,9 @@ import click
 
 from evaluation.queries import read_queries
 from query.errors import QueryError
-from query.files import answer_json, fault_of_id, json_bytes, trec_lines
+from query.files import answer_json, fault_of_id, trec_lines
 from query.question import visible
+from tandem.base.json import json_bytes
 from tandem.options.cluster import print_json
 from tandem.output.flags import in_flags
 from tandem.output.hits import one_line, without_vectors

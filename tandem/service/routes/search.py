@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from cluster import ClusterError
 from query import FilterError, QueryError, result_json
-from query.files import json_bytes
+from tandem.base.json import json_bytes
 from tandem.service.parts import Parts
 from tandem.service.routes.search_answer import SearchAnswer
 from tandem.service.routes.search_request import InAddress, SearchRequest

@@ -13,7 +13,7 @@ from hdfs_native import Client
 
 from cluster.node import artifacts
 from cluster.node.artifacts import Artifact
-from tandem.base.children import environment
+from tandem.base.process.children import environment
 from tests.servers.distributions import secured_java
 from tests.servers.servers import shared_home
 

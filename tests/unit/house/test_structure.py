@@ -116,13 +116,22 @@ def test_arrows_point_one_way(room):
         assert found <= ALLOWED[room], f"{path} imports {sorted(found - ALLOWED[room])}"
 
 
+# Vectors are numpy's everywhere, JSON and its types are two libraries' (and numpy's numbers stand
+# in it), and where a user's folders are, nobody knows by heart.
+STANDS_ON = {
+    "vectors": {"numpy"},
+    "folders": {"platformdirs"},
+    "json": {"numpy", "orjson"},
+    "schema": {"msgspec"},
+}
+
+
 def test_the_base_stands_on_nothing():
     for path in (ROOT / "tandem" / "base").rglob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
         assert not imported_rooms(tree), path
         third = {name for name in imported_modules(tree) if name not in sys.stdlib_module_names}
-        # Vectors are numpy's everywhere; and where a user's folders are, nobody knows by heart.
-        allowed = {"vectors": {"numpy"}, "folders": {"platformdirs"}}.get(path.stem, set())
+        allowed = STANDS_ON.get(path.stem, set())
         assert third <= {"tandem", *allowed}, path
 
 

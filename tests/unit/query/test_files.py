@@ -7,8 +7,9 @@ import pytest
 
 from query.answer.results import Answer, Result
 from query.errors import QueryError
-from query.files import answer_json, json_bytes, result_json, trec_lines
+from query.files import answer_json, result_json, trec_lines
 from query.question import Query
+from tandem.base.json import json_bytes
 from tests.unit.query.targets import hits_of
 
 

@@ -19,7 +19,7 @@ from cluster.errors import ClusterError
 from ingest.errors import IncompleteError, IngestError
 from ingest.index.existing.enrich.copied_index import CopiedIndex
 from ingest.index.existing.enrich.counts import Counts
-from ingest.index.existing.enrich.guarded import Outcome, Update, deleted, dumps, indexed, send
+from ingest.index.existing.enrich.guarded import Outcome, Update, deleted, indexed, send
 from ingest.index.existing.enrich.prepare import Prepared
 from ingest.index.existing.enrich.texts import Item, Stream, Texts
 from ingest.index.existing.enrich.walk import (
@@ -37,6 +37,7 @@ from ingest.write.bulk import Budget
 from ingest.write.client import IndexClient
 from ingest.write.refresh import refresh
 from mappings import path_of
+from tandem.base.json import json_bytes
 from tandem.base.vectors import Vector
 
 if TYPE_CHECKING:
@@ -173,7 +174,7 @@ class Copy:
             items = [self._texts.item(found) for found in page]
             for item in items:
                 if item.document:  # the whole document tells whether it is the same
-                    rest = blake2b(dumps(item.found.source), digest_size=8).hexdigest()
+                    rest = blake2b(json_bytes(item.found.source), digest_size=8).hexdigest()
                     item.mark = f"{item.mark}:{rest}"
             held = self._marks(page) if known else {}
             todo = [i for i in items if not i.mark or held.get(_key(i.found)) != i.mark]

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
-
-import orjson
 
 from cluster.error_body import kind_of
 from ingest.index.existing.enrich.walk import StoredDocument
@@ -26,6 +23,7 @@ from ingest.write.client import (
     judge,
 )
 from ingest.write.items import untied_ids
+from tandem.base.json import json_bytes
 
 _ITEMS = "items.*.status,items.*.error,items.*._id,items.*.result"
 _ABSENT = 404
@@ -52,21 +50,13 @@ class Update:
 
 def indexed(found: StoredDocument, source: Mapping[str, Any]) -> Update:
     """The whole document, whatever is there."""
-    lines = (dumps({"index": _head(found)}), dumps(source))
+    lines = (json_bytes({"index": _head(found)}), json_bytes(source))
     return Update(found, b"%b\n%b\n" % lines, "index")
-
-
-def dumps(value: Any) -> bytes:
-    """JSON of one line; integers of more than 64 bits and lone surrogates stay what they are."""
-    try:
-        return orjson.dumps(value, option=orjson.OPT_SERIALIZE_NUMPY)
-    except TypeError:
-        return json.dumps(value, default=lambda array: array.tolist()).encode()
 
 
 def deleted(found: StoredDocument) -> Update:
     """No such document."""
-    return Update(found, dumps({"delete": _head(found)}) + b"\n", "delete")
+    return Update(found, json_bytes({"delete": _head(found)}) + b"\n", "delete")
 
 
 def _head(found: StoredDocument) -> dict[str, Any]:
@@ -76,7 +66,7 @@ def _head(found: StoredDocument) -> dict[str, Any]:
 
 def guarded(found: StoredDocument, values: Mapping[str, Any]) -> Update:
     """An update that the cluster carries out only where the document is still this version."""
-    lines = (dumps({"update": found.version.head()}), dumps({"doc": values}))
+    lines = (json_bytes({"update": found.version.head()}), json_bytes({"doc": values}))
     return Update(found, b"%b\n%b\n" % lines)
 
 

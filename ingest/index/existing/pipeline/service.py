@@ -16,6 +16,7 @@ from cluster.access.credentials import Secret, redacted
 from cluster.errors import UnreachableError
 from ingest.errors import IndexRefusedError
 from mappings import PASSAGE, QUERY, InputType, Service
+from tandem.base.schema import as_type
 
 SECONDS = 60.0
 _PROBE = "Which of two ways is this text encoded in?"
@@ -107,8 +108,8 @@ class ServiceClient:
             )
         try:
             if answer.status == 200:
-                return msgspec.json.decode(answer.data, type=kind)
-            told = msgspec.json.decode(answer.data, type=_Problem).detail
+                return as_type(msgspec.json.decode(answer.data), kind)
+            told = as_type(msgspec.json.decode(answer.data), _Problem).detail
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             if answer.status == 200:
                 raise self._no_service() from None

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tandem.base.memory import NO_MEMORY, lacks_memory
+from tandem.base.process.memory import NO_MEMORY, lacks_memory
 from tandem.cli import _say
 from tests.support.commands import ROOT
 

@@ -1,0 +1,1 @@
+"""What this process is, may use, and starts."""
