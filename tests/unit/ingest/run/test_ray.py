@@ -27,7 +27,7 @@ from ingest.run.ray.resources import Node, cpus_of_a_worker, default_workers
 from ingest.run.ray.worker import PACKAGE, fault_of_machine
 from ingest.settings import Reading
 from mappings import Fields
-from tandem.base import running
+from tandem.base.process import running
 from tests.support.loads import documents, write_jsonl
 from tests.support.stubs import StubEncoder
 
