@@ -50,6 +50,10 @@ ANSWER_BYTES = 10_000_000
 # Primaries recovered; on one node replicas never are.
 _HEALTH = "/_cluster/health?wait_for_status=yellow&timeout=5s"
 _TO_COME = ("initializing_shards", "number_of_in_flight_fetch", "number_of_pending_tasks")
+# Files that shards opened, and writes that they do again: of these an index may have 512 MB.
+_RECOVERY = "/_recovery?filter_path=*.shards.index.files.total,*.shards.translog.recovered"
+# For how many times as long a node is waited for that says something and does not answer.
+_STARTS = 3
 
 
 def _ask(url: str, path: str, body: Any = None, seconds: float = 10.0) -> dict[str, Any]:
@@ -135,22 +139,47 @@ def _needs_faiss(mapping: Any) -> bool:
 def wait_until_ready(layout: Layout, pid: int, identity: process.Identity, seconds: float) -> str:
     """Return the node's URL once its indexes are recovered.
 
-    Raises NodeError, ending with the last log lines, where the process ends or takes too long.
+    seconds: in which nothing moves, neither what it says while it starts nor what it recovers: a
+    node that is ended in the middle begins all of it again. Raises NodeError, ending with the last
+    log lines, where the process ends or nothing moves.
     """
-    deadline = time.monotonic() + seconds
     url = None
+    latest = (False, 0)
+    end, last = time.monotonic() + seconds, time.monotonic() + _STARTS * seconds
     while True:
         if not process.is_ours(pid, identity):
             raise NodeError(f"the embedded node ended while it started; {_log_end(layout.log)}")
         url = url or _published(layout.ports)
-        if url and is_node(url, identity) and _is_recovered(url):
-            return url
-        if time.monotonic() > deadline:
+        there = url if url and is_node(url, identity) else None
+        if there and _is_recovered(there):
+            return there
+        found = (True, _recovered(there)) if there else (False, _size(layout.log))
+        now = time.monotonic()
+        if found > latest and (there or now < last):
+            latest, end = found, now + seconds
+        if now > end:
+            lacks = "recovered no more of its indexes" if there else "did not answer"
             raise NodeError(
-                f"the embedded node did not answer within {seconds:.0f} seconds and was ended; "
+                f"the embedded node {lacks} within {seconds:.0f} seconds and was ended; "
                 f"{_log_end(layout.log)}"
             )
         time.sleep(POLL_SECONDS)
+
+
+def _recovered(url: str) -> int:
+    """How much of its indexes the node has opened and written again; it only grows."""
+    return _total(_ask(url, _RECOVERY))
+
+
+def _total(part: Any) -> int:
+    """All numbers in it."""
+    if isinstance(part, dict | list):
+        return sum(map(_total, part.values() if isinstance(part, dict) else part))
+    return part if isinstance(part, int) else 0
+
+
+def _size(log: Path) -> int:
+    return log.stat().st_size if log.exists() else 0
 
 
 def _published(ports: Path) -> str | None:

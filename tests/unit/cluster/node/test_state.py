@@ -109,6 +109,7 @@ class _Answering(BaseHTTPRequestHandler):
     """Answers all with one object."""
 
     def do_GET(self):
+        self.server.asked(self.path)
         self.send_response(200)
         self.end_headers()
         self.wfile.write(json.dumps(self.server.answer).encode())
@@ -122,6 +123,7 @@ def answering():
     """A server whose `answer` is given to whatever is asked."""
     with ThreadingHTTPServer(("127.0.0.1", 0), _Answering) as server:
         server.url = f"http://127.0.0.1:{server.server_port}"
+        server.asked = lambda path: None
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield server
         server.shutdown()
@@ -164,6 +166,29 @@ def test_a_broken_index_does_not_keep_the_others(answering, change, recovered):
     assert ready._is_recovered(answering.url) is recovered
     answering.answer = ["no health"]
     assert not ready._is_recovered(answering.url)
+
+
+def test_a_node_is_waited_for_as_long_as_it_goes_on_with_its_recovery(node, ours, answering):
+    """After a crash it writes again what was not flushed, which may take longer than a start."""
+    here = {"nodes": {"x": {"attributes": {"tandem_start": identity_of(node).token}}}}
+    answering.answer = here | SETTLED | {"initializing_shards": 1}
+    node.layout.ports.write_text(answering.url.removeprefix("http://"))
+
+    def wait():
+        return ready.wait_until_ready(node.layout, ours, identity_of(node), 0.0)
+
+    def asked(path):
+        if not path.startswith("/_recovery"):
+            return
+        writes.append({"translog": {"recovered": 1000}})
+        answering.answer["books"] = {"shards": writes}
+        answering.answer["initializing_shards"] = int(len(writes) < 5)
+
+    with pytest.raises(NodeError, match="recovered no more of its indexes within 0 seconds"):
+        wait()
+    writes, answering.asked = [], asked
+    assert wait() == answering.url
+    assert len(writes) == 5
 
 
 def test_of_a_process_and_its_copies_the_first_is_meant(node):
