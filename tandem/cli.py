@@ -210,7 +210,7 @@ def main(args: list[str] | None = None) -> None:
 
 def _end_at_once(code: int) -> None:
     """End where a call goes on that nobody waits for: the library of S3 would wait for it."""
-    pace = sys.modules.get("cluster.access.pace")
+    pace = sys.modules.get("tandem.base.process.pace")
     if pace is not None and pace.left_behind():
         for stream in (sys.stdout, sys.stderr):
             with suppress(OSError, ValueError, AttributeError):

@@ -16,10 +16,10 @@ from urllib.parse import urlsplit
 
 from cluster.access.certificates import trusted
 from cluster.access.credentials import redacted_urls
-from cluster.access.pace import Pace, within
 from cluster.access.proxy import proxy_to
 from cluster.errors import DownloadError
 from tandem.base.errors import one_line
+from tandem.base.process.pace import Pace, within
 
 # Called with (what, done, total or None), in bytes.
 # To tell how far it is: (what, bytes done, bytes in all or None).

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from encoder.errors import ModelNotFoundError, ModelRefusedError
 from encoder.model.folder import MODULES
+from encoder.model.hub import HubError, fetched
 from tandem.base.errors import one_line
 from tandem.base.folders import expanded
 
@@ -120,41 +121,19 @@ def _fetched(name: str, *, local: bool = False) -> Path:
 
     local: from the cache alone.
     """
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import LocalEntryNotFoundError
 
     def get(*patterns: str) -> Path:
-        return Path(
-            snapshot_download(
-                name,
-                allow_patterns=list(patterns),
-                ignore_patterns=list(_OTHER_FORMS),
-                local_files_only=local,
-            )
-        )
+        return fetched(name, list(patterns), list(_OTHER_FORMS), local=local)
 
     try:
         folder = get(*_SMALL_FILES, *_SAFE_WEIGHTS)
         if not any(folder.glob("*.safetensors")) and not any(folder.glob("*/*.safetensors")):
             folder = get(*_SMALL_FILES, *_PICKLED_WEIGHTS)
         return _checked(folder)
-    except LocalEntryNotFoundError as error:
-        # Its causes are pages of the hub's client, and say nothing more than this.
-        raise _not_found(name, _why_unreachable(error)) from None
-    except (OSError, ValueError) as error:
-        said = one_line(error, 160)
-        raise _not_found(name, said) from None
-
-
-def _why_unreachable(error: BaseException | None) -> str:
-    while error is not None:
-        if "CERTIFICATE_VERIFY_FAILED" in str(error):
-            return (
-                "the certificate that the hub shows is signed by an authority that this machine "
-                "does not trust"
-            )
-        error = error.__cause__ or error.__context__
-    return "the hub cannot be reached"
+    except HubError as error:
+        raise _not_found(name, str(error)) from None
+    except OSError as error:
+        raise _not_found(name, one_line(error, 160)) from None
 
 
 def _not_found(name: str, reason: str) -> ModelNotFoundError:

@@ -12,8 +12,8 @@ from typing import Any
 
 from cluster.access.bounded import check_size
 from cluster.access.certificates import trusted
-from cluster.access.pace import Pace, within
 from ingest.errors import SourceError
+from tandem.base.process.pace import Pace, within
 
 _ADDRESS = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+)://")
 _OF_BUCKETS = ("s3", "gs", "gcs")

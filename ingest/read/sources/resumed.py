@@ -8,9 +8,9 @@ from contextlib import suppress
 from threading import Event
 from typing import Any
 
-from cluster.access.pace import Pace, TooSlowError, within
 from ingest.errors import SourceError
 from ingest.read.sources.remote import RemoteFile, lasts, reaching, said_by
+from tandem.base.process.pace import Pace, TooSlowError, within
 
 # So long a file is asked for again without getting a byte of it, or enough to call it a download.
 MAX_OUTAGE = 120.0

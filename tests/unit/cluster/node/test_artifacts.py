@@ -9,9 +9,9 @@ from contextlib import contextmanager
 import pytest
 
 from cluster import DownloadError
-from cluster.access import pace
 from cluster.node.artifacts import Artifact, check_space, fetch, missing_bytes
 from cluster.node.distribution import building, unpack
+from tandem.base.process import pace
 from tests.servers.wrong import Reply, answering, drops
 from tests.unit.cluster.fakes import serving
 

@@ -9,6 +9,8 @@ import pytest
 
 from encoder import ModelNotFoundError
 from encoder.model.locate import canonical, locate
+from tandem.base.process import pace
+from tests.servers.wrong import Reply, answering, drops
 from tests.support import models
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -73,3 +75,47 @@ def test_a_folder_is_recorded_by_its_whole_path(tmp_path, monkeypatch):
         locate("./other")
     with pytest.raises(ModelNotFoundError, match="check the path"):
         locate("a/b/c")
+
+
+COMMIT_OF_IT = {
+    "id": "tiny/model",
+    "sha": COMMIT,
+    "siblings": [{"rfilename": "config.json"}, {"rfilename": "model.safetensors"}],
+}
+HEAD = (
+    b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-type: application/json\r\n"
+    b'content-length: 60000\r\netag: "e"\r\nx-repo-commit: ' + COMMIT.encode() + b"\r\n\r\n"
+)
+
+
+def hub_that_drips_files(asked):
+    if "/resolve/" not in asked.path:
+        files = [
+            {"type": "file", "path": each["rfilename"], "size": 60000, "oid": "e"}
+            for each in COMMIT_OF_IT["siblings"]
+        ]
+        return Reply(files if "/tree/" in asked.path else COMMIT_OF_IT)
+    return Reply(iter([HEAD]) if asked.method == "HEAD" else drops(HEAD), raw=True)
+
+
+@pytest.mark.parametrize(
+    ("reply", "seconds"),
+    [
+        (lambda asked: Reply(drops(b"HTTP/1.1 200 OK\r\nx: "), raw=True), 1.5),
+        pytest.param(lambda asked: Reply(drops(HEAD), raw=True), 5, marks=pytest.mark.long),
+        pytest.param(hub_that_drips_files, 8, marks=pytest.mark.long),
+    ],
+    ids=["head", "what a model has", "files"],
+)
+def test_a_hub_that_drips_is_given_up(tmp_path, monkeypatch, reply, seconds):
+    monkeypatch.setattr(pace, "PACE_SECONDS", seconds)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("encoder.model.hub._TRIES", 1 if seconds < 2 else 2)
+    with answering(reply) as (url, seen):
+        monkeypatch.setenv("HF_ENDPOINT", url)
+        with pytest.raises(ModelNotFoundError, match=r"are no download") as caught:
+            locate("tiny/model")
+    assert "\n" not in str(caught.value)
+    if seconds > 6:
+        assert sum(each.method == "GET" and "/resolve/" in each.path for each in seen) >= 2
+        assert not list(tmp_path.rglob("*.incomplete"))

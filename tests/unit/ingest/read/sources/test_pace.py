@@ -6,10 +6,11 @@ import sys
 
 import pytest
 
-from cluster.access import bounded, pace
+from cluster.access import bounded
 from ingest import Reading, SourceError
 from ingest.read.rows import Rows
 from ingest.read.sources import remote, resumed
+from tandem.base.process import pace
 from tests.servers.stores.web import WebServer
 from tests.servers.wrong import Reply, answering, drops
 from tests.support.commands import ROOT
@@ -77,7 +78,7 @@ def test_what_is_slow_for_a_while_is_read_to_its_end(monkeypatch):
 
 LOAD = """
 import sys
-from cluster.access import pace
+from tandem.base.process import pace
 from ingest.read.sources import resumed
 pace.PACE_SECONDS, pace.LEAST_RATE, resumed.MAX_OUTAGE = 0.5, 1_000_000, 0.5
 from tandem.cli import main

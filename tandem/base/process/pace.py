@@ -45,12 +45,17 @@ class Pace:
             self._seconds, self._bytes = 0.0, 0
             if count < LEAST_RATE * seconds:
                 self.slow_since = self.slow_since or ended
-                raise TooSlowError(
-                    f"{count:,} bytes came in {seconds:.0f} seconds, and fewer than "
-                    f"{LEAST_RATE:,} a second are no download"
-                )
+                raise TooSlowError(too_slow(count, seconds))
             self.slow_since = None
         return data
+
+
+def too_slow(count: int, seconds: float) -> str:
+    """The words for so few bytes in so many seconds."""
+    return (
+        f"{count:,} bytes came in {seconds:.0f} seconds, and fewer than {LEAST_RATE:,} a second "
+        "are no download"
+    )
 
 
 def within(call: Callable[[], _Result], count: int = 0, *, seconds: float | None = None) -> _Result:
