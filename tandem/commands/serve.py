@@ -125,11 +125,13 @@ def _run(parts: Parts, doors: Doors, host: str, port: int) -> int:
 
     from tandem.service.app import make_app
     from tandem.service.door.observe import log_as_json
+    from tandem.service.door.wire import Protocol
 
     log_as_json()
     app = make_app(parts, doors, version("tandem-search"))
     config = uvicorn.Config(
         app,
+        http=Protocol,
         log_config=None,
         access_log=False,
         server_header=False,
