@@ -40,9 +40,9 @@ class LostPlaceError(IngestError):
     def __init__(self, index: str) -> None:
         super().__init__(
             f"this run lost its place in index {index!r}, because another one took the load over "
-            "after hearing nothing of this one, or because the index was deleted; it stopped "
-            "before it wrote on: look at the other's end, and run the same command again if "
-            "something is missing."
+            "after hearing nothing of this one (which is also so where their clocks are minutes "
+            "apart), or because the index was deleted; it stopped before it wrote on: look at the "
+            "other's end, and run the same command again if something is missing."
         )
 
 

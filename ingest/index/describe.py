@@ -61,13 +61,18 @@ def uuid_of(cluster: Cluster, name: str) -> str:
 
 
 def leases(description: Mapping[str, Any]) -> list[str]:
-    """The aliases of an index that runs write through while they load into it."""
-    return [name for name in description.get("aliases", {}) if _LEASE.search(name)]
+    """The aliases of an index that runs write through while they load into it.
+
+    They are hidden: one of such a name that is not is somebody's own.
+    """
+    found = description.get("aliases", {}).items()
+    return [name for name, each in found if _LEASE.search(name) and each.get("is_hidden") is True]
 
 
 def aliases(description: Mapping[str, Any]) -> list[str]:
     """The aliases of an index, without leases: where there are any, it is live."""
-    return [name for name in description.get("aliases", {}) if not _LEASE.search(name)]
+    theirs = leases(description)
+    return [name for name in description.get("aliases", {}) if name not in theirs]
 
 
 @checked_arguments(IndexRefusedError)

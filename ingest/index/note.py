@@ -35,7 +35,8 @@ class Loader:
 
     def lives(self, token: str) -> bool:
         """Whether it goes on, as far as is known here; token: of its run."""
-        if time.time() - self.at > SILENT_SECONDS:
+        # Of a clock that is far ahead too: it would be waited for until ours is as late.
+        if abs(time.time() - self.at) > SILENT_SECONDS:
             return False
         if self.host != socket.gethostname():
             return True
@@ -78,8 +79,11 @@ class Note:
 def busy(note: Note | None, but: str = "") -> str | None:
     """Who is loading, in words, or None where nobody is; but: the token of a run that is meant."""
     for loader in note.others(but).values() if note else ():
-        age = max(0, time.time() - loader.at)
-        return f"process {loader.pid} on {loader.host}, last heard of {age:.0f} seconds ago"
+        age = time.time() - loader.at
+        heard = f"last heard of {age:.0f} seconds ago"
+        if age < -1:
+            heard = f"whose clock is {-age:.0f} seconds ahead of this one's, or more"
+        return f"process {loader.pid} on {loader.host}, {heard}"
     return None
 
 

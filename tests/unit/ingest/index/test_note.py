@@ -1,12 +1,14 @@
 """What an index's `_meta` says is read by a schema: anybody who may write the mapping writes it."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ingest.errors import IndexRefusedError
+from ingest.index.describe import aliases, leases
+from ingest.index.loading import lease_of, new_token
 from ingest.index.note import Loader, Note, busy, mark, read_note
 from mappings import LOADING, IndexRecord, MappingError, read_record
 
@@ -69,3 +71,31 @@ def test_any_record_is_one_or_one_sentence(path, new):
 def test_a_process_that_can_be_none_is_refused(pid):
     with pytest.raises(IndexRefusedError, match="pid"):
         read_note("books", described(changed(NOTE, ("loaders", "t", "pid"), pid)))
+
+
+@pytest.mark.parametrize(
+    ("ahead", "said"),
+    [
+        (-3600, None),
+        (-60, "last heard of 6"),
+        (60, "whose clock is "),
+        (3600, None),
+        (86_400, None),
+        (2**53, None),
+    ],
+)
+def test_a_loader_of_another_machine_is_not_waited_for_till_our_clock_is_as_late(ahead, said):
+    at = min(mark().at + ahead, 2**53)
+    heard = busy(Note(loaders={"t": replace(mark(), host="elsewhere", at=at)}))
+    assert heard is None if said is None else said in heard
+
+
+@pytest.mark.parametrize(
+    ("entry", "whose"),
+    [({"is_hidden": True}, leases), ({}, aliases), ({"is_hidden": False}, aliases)],
+)
+def test_only_a_hidden_alias_of_such_a_name_is_a_lease(entry, whose):
+    name = lease_of("books-1", new_token())
+    found = {"aliases": {name: entry}}
+    assert whose(found) == [name]
+    assert leases(found) + aliases(found) == [name]
