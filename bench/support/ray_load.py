@@ -70,6 +70,7 @@ def main() -> None:
         for _ in range(given.rounds):
             for name, options in WAYS.items():
                 speed, whole = load(cluster, given.model, named, options)
+                print(f"{name}: {speed:.1f} documents/s, {whole:.1f} s in all", flush=True)
                 speeds[name].append(speed)
                 seconds[name].append(whole)
         cluster.client.indices.delete(index=INDEX)

@@ -1,8 +1,10 @@
 """Run `tandem` as people type it, in a process of its own."""
 
+import json
 import os
 import subprocess
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,13 +19,57 @@ class Done(NamedTuple):
     err: str
 
 
+# Each line of its input is a command line.
+_AGAIN_AND_AGAIN = """
+import io, json, sys
+from contextlib import redirect_stderr, redirect_stdout
+from tandem.cli import main
+
+for line in sys.stdin:
+    code, out, err = None, io.StringIO(), io.StringIO()
+    with redirect_stdout(out), redirect_stderr(err):
+        try:
+            main(json.loads(line))
+        except SystemExit as end:
+            code = end.code
+    print(json.dumps([code, out.getvalue(), err.getvalue()]), flush=True)
+"""
+
+
+def _environment(columns, environ):
+    """These variables, and none of TANDEM_ that the tests' own shell has."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("TANDEM_")}
+    return {"PYTHONPATH": str(ROOT), **kept, "COLUMNS": str(columns), **environ}
+
+
+@contextmanager
+def one_process(columns=100, **environ):
+    """What runs `tandem` again and again in one process, for its imports take most of the time."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", _AGAIN_AND_AGAIN],
+        cwd=ROOT,
+        env=_environment(columns, environ),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+    def run(*words):
+        process.stdin.write(json.dumps([str(each) for each in words]) + "\n")
+        process.stdin.flush()
+        code, out, err = json.loads(process.stdout.readline())
+        return Done(code, out, " ".join(err.split()))
+
+    with process:
+        yield run
+
+
 def tandem(*words, stdin="", cwd=ROOT, columns=100, **environ):
     """Run it with these variables, and none of TANDEM_ that the tests' own shell has."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith("TANDEM_")}
     done = subprocess.run(
         [sys.executable, "-m", "tandem", *map(str, words)],
         cwd=cwd,
-        env={"PYTHONPATH": str(ROOT), **kept, "COLUMNS": str(columns), **environ},
+        env=_environment(columns, environ),
         input=stdin,
         capture_output=True,
         text=True,

@@ -16,7 +16,7 @@ import pytest
 
 from tests.integration.ingest.batch.ray_proof import gone, prove
 from tests.servers.servers import OpenSearchServer
-from tests.support.commands import ROOT, tandem
+from tests.support.commands import ROOT, one_process
 from tests.support.loads import documents, settings_of, stored, write_jsonl
 
 pytestmark = pytest.mark.long
@@ -88,6 +88,13 @@ def ray_cluster(tmp_path_factory):
         yield f"{HEAD}:{port}"
 
 
+@pytest.fixture(scope="module")
+def tandem():
+    """In one process for all tests: Ray takes seconds to be imported."""
+    with one_process(**NO_TOKEN) as run:
+        yield run
+
+
 def lacking(folder, *packages):
     """What an environment is told that has none of these packages."""
     folder.mkdir()
@@ -104,14 +111,14 @@ def on_ray(address):
 
 
 def test_a_cluster_of_others_is_used_and_left_as_it_was(
-    opensearch, index_name, ray_cluster, minilm, tmp_path
+    opensearch, index_name, ray_cluster, tandem, minilm, tmp_path
 ):
     write_jsonl(tmp_path / "a.jsonl", [*documents(40), {"id": "bad", "text": ""}])
     write_jsonl(tmp_path / "b.jsonl", documents(10, 35))
 
     def load(*more):
         given = words(minilm, opensearch, tmp_path / "?.jsonl", *on_ray(ray_cluster))
-        done = tandem(*given, *more, **NO_TOKEN)
+        done = tandem(*given, *more)
         return done, json.loads(done.out) if done.code in (0, 3) else {}
 
     done, report = load("--alias", index_name, "--max-rejects", "20%")
@@ -135,14 +142,14 @@ def test_a_cluster_of_others_is_used_and_left_as_it_was(
 
 
 def test_a_machine_without_our_packages_is_told_before_the_start(
-    opensearch, index_name, ray_cluster, minilm, tmp_path
+    opensearch, index_name, ray_cluster, tandem, minilm, tmp_path
 ):
     source = write_jsonl(tmp_path / "a.jsonl", documents(3))
     path = lacking(tmp_path / "lacking", "cluster", "encoder", "ingest", "tandem")
     another = [f"--address={ray_cluster}", "--num-cpus=1"]
     with ray_node(tmp_path, SECOND, *another, PYTHONPATH=path):
         given = words(minilm, opensearch, source, *on_ray(ray_cluster), "--index", index_name)
-        done = tandem(*given, **NO_TOKEN)
+        done = tandem(*given)
     assert (done.code, done.out) == (1, "")
     assert "cannot work for this run: ModuleNotFoundError: No module named 'ingest'" in done.err
     assert f"install tandem-search[ray]=={version('tandem-search')} there" in done.err
@@ -151,7 +158,7 @@ def test_a_machine_without_our_packages_is_told_before_the_start(
 
 @pytest.mark.skipif(not NAMESPACES, reason="no mount namespace can be made here")
 def test_what_a_machine_does_not_have_or_reach_is_told_before_the_start(
-    opensearch, index_name, ray_cluster, minilm, tmp_path
+    opensearch, index_name, ray_cluster, tandem, minilm, tmp_path
 ):
     source = write_jsonl(tmp_path / "a.jsonl", documents(3))
     hidden = tmp_path / "hidden"
@@ -175,7 +182,7 @@ def test_what_a_machine_does_not_have_or_reach_is_told_before_the_start(
             (elsewhere, minilm, source, f"nothing listens at {elsewhere}"),
         ):
             given = ("ingest", path, "--model", model, "--url", url, "--index", index_name)
-            done = tandem(*given, *on_ray(ray_cluster), "--json", **NO_TOKEN)
+            done = tandem(*given, *on_ray(ray_cluster), "--json")
             assert (done.code, done.out) == (1, "")
             assert f"the machine {SECOND} of the Ray cluster cannot work for this run: " in done.err
             assert lacks in done.err
