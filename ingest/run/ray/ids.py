@@ -14,12 +14,8 @@ from ingest.run.batch.pipeline import Job
 from ingest.run.deduplicate import Seen
 from ingest.run.ray.parts import FileEnd, FileJob, Ids, Lines, Setup
 from ingest.run.ray.reading import IDS, ids_of
+from ingest.run.ray.session import LOOK_SECONDS, MOST_SILENT
 from tandem.base.errors import TandemError
-
-# So often it is looked whether the run ends.
-LOOK_SECONDS = 0.2
-# Seconds in which a file must tell more of its ids: what is asked may wait for a CPU, too.
-MOST_SILENT = 1800.0
 
 
 class IdsPass:

@@ -24,7 +24,7 @@ from ingest.run.deduplicate import Seen
 from ingest.run.ray.ids import IdsPass
 from ingest.run.ray.parts import Failure, FileJob, Reach, Setup
 from ingest.run.ray.reading import chunks, looked_for, together
-from ingest.run.ray.session import RaySession
+from ingest.run.ray.session import MOST_SILENT, RaySession, watched
 from ingest.run.ray.start import check_installed, started
 from ingest.run.ray.worker import CALLS, Worker
 from tandem.base.arguments import checked_arguments
@@ -102,7 +102,10 @@ class RayRunner:
                 files, damage = self._first.read(rows.files)
                 self._job = job
                 made = self._made(there, setup, files, job.flow)
-                for batch in job.flow.buffered(made, 1, drains=False):
+                batches = job.flow.buffered(made, 1, drains=False)
+                # In an outage that is allowed, nothing comes either.
+                most = MOST_SILENT + job.plan.writing.max_outage
+                for batch in watched(job.flow, batches, most):
                     batch.add_to(job, there.workers)
         finally:
             there.stop()

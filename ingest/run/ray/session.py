@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from importlib.metadata import version
 from typing import Any
 
 from ingest.errors import IngestError
+from ingest.run.batch.batch import Batch
 from ingest.run.batch.stages import CancelledError, Flow
 from ingest.run.ray.parts import Reach
 from ingest.run.ray.reading import LookedFor
@@ -18,6 +20,10 @@ from tandem.base.errors import TandemError
 
 # Seconds in which every machine of a cluster must have loaded the model once.
 PATIENCE = 600.0
+# Seconds in which something must come of the files: what is asked may wait for a CPU, too.
+MOST_SILENT = 1800.0
+# So often it is looked whether the run ends.
+LOOK_SECONDS = 0.2
 # Seconds for the processes of workers on other machines to end.
 LEAVE_SECONDS = 1.0
 
@@ -129,6 +135,31 @@ class RaySession:
         found = ("ExecutionTimeoutError", "UserCodeException", "SystemException")
         ours = (getattr(exceptions, each, None) for each in found)
         return (self.ray.exceptions.RayError, *filter(None, ours))
+
+
+def watched(flow: Flow, batches: Iterator[Batch], most: float) -> Iterator[Batch]:
+    """The batches; ends the run with a sentence where none comes for so many seconds.
+
+    Ray itself waits without end for a machine that has room for a worker.
+    """
+    heard, ended = time.monotonic(), threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(LOOK_SECONDS):
+            if (silent := time.monotonic() - heard) > most:
+                raise IngestError(
+                    f"nothing came of the Ray cluster's workers in {silent:,.0f} seconds: look "
+                    "whether its machines are there and other jobs hold their CPUs, and run the "
+                    "same command again, which writes what is missing."
+                )
+
+    flow.background(watch)
+    try:
+        for batch in batches:
+            heard = time.monotonic()
+            yield batch
+    finally:
+        ended.set()
 
 
 def pickle_of(ray: Any, reach: Reach) -> bytes:

@@ -8,6 +8,7 @@ import sys
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -19,11 +20,13 @@ from ingest.index.types.fit import Fitter
 from ingest.read.rows import Rows
 from ingest.read.sources.files import SourceFile
 from ingest.records import Origin
+from ingest.run.batch.stages import CancelledError, Flow
 from ingest.run.deduplicate import key_of
 from ingest.run.plan import Plan
 from ingest.run.ray import reading, start, worker
 from ingest.run.ray.parts import Failure, FileEnd, FileJob, Ids, Reach, Setup, Taken
 from ingest.run.ray.resources import Node, cpus_of_a_worker, default_workers
+from ingest.run.ray.session import watched
 from ingest.run.ray.worker import PACKAGE, fault_of_machine
 from ingest.settings import Reading
 from mappings import Fields
@@ -185,6 +188,20 @@ def test_damage_is_told_once_with_the_ids(setup, tmp_path):
     assert len(ids) == 2
     assert end.failure.kind is SourceError
     assert [len(each.rows) for each in chunks(setup, file, end)] == [2]
+
+
+def test_a_run_of_which_nothing_comes_ends_with_a_sentence():
+    flow, room = Flow(), Event()
+
+    def made():
+        yield "a batch"
+        room.wait(60)  # as Ray does for a worker's
+
+    batches = watched(flow, flow.buffered(made(), 1, drains=False), most=0.0)
+    with pytest.raises(CancelledError):
+        list(batches)
+    room.set()
+    assert "nothing came of the Ray cluster's workers in 0 seconds" in str(flow.error)
 
 
 class Reached:
