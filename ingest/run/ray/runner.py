@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
 # Bytes of a block of Ray's: one chunk, so that a kill costs no more, and progress comes often.
 BLOCK = 64_000
-# A chunk, or the reading of one file, that ends so many processes is not given to another.
-TRIES = 3
+# So often a chunk, or the reading of one file, that ended its process is given to another.
+RETRIES = 3
 
 
 @checked_arguments(IngestError)
@@ -126,7 +126,7 @@ class RayRunner:
         worker: Any = Worker
         dataset = (
             from_items(items, override_num_blocks=len(items))
-            .flat_map(read, fn_args=(setup,), num_cpus=1, max_retries=TRIES)
+            .flat_map(read, fn_args=(setup,), num_cpus=1, max_retries=RETRIES)
             .map(
                 worker,
                 fn_constructor_args=(setup,),
@@ -138,7 +138,7 @@ class RayRunner:
                 num_cpus=there.cpus,
                 num_gpus=self.worker_gpus or None,
                 max_restarts=-1,
-                max_task_retries=TRIES,
+                max_task_retries=RETRIES,
             )
         )
         there.begin(dataset, BLOCK)
