@@ -6,6 +6,8 @@ BIN := $(VENV)/bin
 # pip draws its bars on a terminal and keeps quiet elsewhere.
 QUIET := $(if $(MAKE_TERMOUT),,--quiet)
 INSTALL := $(BIN)/pip install --disable-pip-version-check $(QUIET) --constraint constraints.txt --editable
+# Two processes, each with servers of its own: starting and waiting of one is time of the other.
+PYTEST := $(BIN)/python -m pytest -n 2 --dist worksteal
 BENCHES := encode load loading search service quality scale
 
 .PHONY: demo test test-all campaign check bench clean docs format
@@ -15,10 +17,10 @@ demo: $(VENV)/.demo-installed  ## Install, start a real OpenSearch node, ingest 
 	@$(BIN)/tandem demo
 
 test: $(VENV)/.test-installed  ## Install what tests need and pass them all, on real servers.
-	@$(BIN)/python -m pytest
+	@$(PYTEST)
 
 test-all: test  ## What `make test` passes, and the long tests: campaigns, every version, a browser.
-	@$(BIN)/python -m pytest -m long
+	@$(PYTEST) -m long
 
 campaign: $(VENV)/.test-installed  ## 200 kills, stops and restarts at moments that a seed chooses: about 25 minutes.
 	@$(BIN)/python -m tests.integration.ingest.run.campaign 200 1

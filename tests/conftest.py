@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import uuid
 from collections.abc import Iterator
 from importlib.resources import files
 
+import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -48,9 +50,20 @@ class Told:
             terminal.write(f"\n{where}\n  {''.join(why)}\n", flush=True)
 
 
+def pytest_keyboard_interrupt() -> None:
+    """Let each process stop its own servers: with `-n` those are the workers', which xdist kills.
+
+    A second interrupt would end that half way.
+    """
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for worker in psutil.Process().children() if "PYTEST_XDIST_WORKER" not in os.environ else ():
+        worker.send_signal(signal.SIGINT)
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Register what pytest does not do by itself."""
-    config.pluginmanager.register(Told(config))
+    if not hasattr(config, "workerinput"):  # a worker of xdist has no terminal
+        config.pluginmanager.register(Told(config))
 
 
 @pytest.fixture(scope="session")

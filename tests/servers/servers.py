@@ -101,8 +101,9 @@ class OpenSearchServer:
         process.gone_within(state.pid, record.identity, START_SECONDS)
 
     def close(self) -> None:
-        """Stop the node and delete its folder; the shared downloads stay."""
-        self.node.stop()
+        """End the node and delete its folder; the shared downloads stay."""
+        if self.node.status() is not None:
+            self.kill()  # nothing of a test server is worth a graceful end
         shutil.rmtree(self.home.path)
 
 
@@ -163,7 +164,7 @@ class JavaServer:
 
     def close(self) -> None:
         """Stop the server and delete its folder; the shared downloads stay."""
-        self._signal(signal.SIGKILL)  # nothing of a test server is worth a graceful end
+        self._signal(signal.SIGKILL)
         shutil.rmtree(self.home.path, ignore_errors=True)
 
 

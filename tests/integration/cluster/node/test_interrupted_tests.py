@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import psutil
 import pytest
@@ -13,28 +14,24 @@ from tests.support.commands import ROOT
 pytestmark = pytest.mark.long
 
 SLEEPER = """
-import time
+import os, time
 
 def test_sleeps(opensearch_server):
-    print("", opensearch_server.node.status().pid, sep=chr(10), flush=True)
+    with open("pid.new", "w") as file:
+        file.write(str(opensearch_server.node.status().pid))
+    os.rename("pid.new", "pid")
     time.sleep(600)
 """
 
 
-def until(lines, is_it):
-    """The first such line; what came instead where the lines end without one."""
-    seen = []
-    for line in lines:
-        seen.append(line.strip())
-        if is_it(seen[-1]):
-            return seen[-1]
-    raise AssertionError("\n".join(seen))
-
-
-@pytest.mark.parametrize("sign", [signal.SIGINT, signal.SIGTERM])
-def test_the_servers_end_with_the_tests(tmp_path, sign):
+@pytest.mark.parametrize(
+    ("sign", "workers"),
+    [(signal.SIGINT, "0"), (signal.SIGINT, "1"), (signal.SIGTERM, "1")],
+    ids=["alone", "worker", "worker-term"],
+)
+def test_the_servers_end_with_the_tests(tmp_path, sign, workers):
     (tmp_path / "test_sleeper.py").write_text(SLEEPER)
-    words = ["-m", "pytest", "-s", "-p", "tests.conftest", "--rootdir", tmp_path, tmp_path]
+    words = ["-m", "pytest", "-p", "tests.conftest", "--rootdir", tmp_path, "-n", workers, tmp_path]
     tests = subprocess.Popen(
         [sys.executable, *map(str, words)],
         cwd=tmp_path,
@@ -45,7 +42,10 @@ def test_the_servers_end_with_the_tests(tmp_path, sign):
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),
     )
     with tests:
-        node = psutil.Process(int(until(tests.stdout, str.isdigit)))
+        while not (tmp_path / "pid").exists():
+            assert tests.poll() is None, tests.stdout.read()
+            time.sleep(0.1)
+        node = psutil.Process(int((tmp_path / "pid").read_text()))
         tests.send_signal(sign)
         out, _ = tests.communicate(timeout=120)
     assert "KeyboardInterrupt" in out
