@@ -19,6 +19,10 @@ FLAT, UNINDEXED = "flat", "unindexed"
 TYPES = (WORD, "text", WHOLE, NUMBER, "boolean", DATE, "ip", PLACE, FLAT, UNINDEXED)
 # Lucene takes no longer word.
 LONGEST_WORD = 8191
+# So many numbers in a list, the same number in each document, are a vector; of whole ones alone,
+# as vectors in bytes have them, more.
+SHORTEST_VECTOR, SHORTEST_OF_WHOLE = 8, 64
+_IN_VECTORS = frozenset("[]0123456789.,-+eE \n")
 # A double holds every whole number up to here.
 EXACT_WHOLE = 2**53
 # Of slashes, nobody knows which is the month until a day is above 12.
@@ -267,3 +271,19 @@ def _candidates_of_text(text: str, cell: bool) -> Iterator[str]:
         yield "ip"
     if text.count(".") == 2 and is_place(text):
         yield PLACE
+
+
+def vector_length(value: Any) -> int | None:
+    """How many numbers a vector has, or each vector of a list; None for what is none."""
+    if isinstance(value, str):
+        is_vector = value.startswith("[") and value.endswith("]") and _IN_VECTORS.issuperset(value)
+        count = len(value[1:-1].replace(",", " ").split()) if is_vector else 0
+        return count if count >= SHORTEST_VECTOR else None
+    if not isinstance(value, list | tuple) or not value:
+        return None
+    if isinstance(value[0], list | tuple):
+        lengths = set(map(vector_length, value))
+        return lengths.pop() if len(lengths) == 1 else None
+    kinds = set(map(type, value))
+    least = SHORTEST_VECTOR if float in kinds else SHORTEST_OF_WHOLE
+    return len(value) if kinds <= {int, float} and len(value) >= least else None

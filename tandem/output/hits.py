@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ingest.index.types.infer import vector_length
+from mappings.types import vector_length
 from query.question import BM25, HYBRID, KNN
 from tandem.output.terminal import console
 

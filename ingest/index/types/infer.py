@@ -17,6 +17,7 @@ from mappings.types import (
     WHOLE,
     WORD,
     is_place,
+    vector_length,
 )
 from mappings.types import candidates as candidates_of
 
@@ -25,10 +26,6 @@ _PREFERRED = ("boolean", NUMBER, WHOLE, DATE, "ip", PLACE)
 _SLASHES = {DAY_FIRST, MONTH_FIRST}
 # One text among so many numbers of JSON's is wrong; more of them are words.
 _TYPED_OF_A_TEXT = 100
-# So many numbers in a list, the same number in each document, are a vector; of whole ones alone,
-# as vectors in bytes have them, more.
-SHORTEST_VECTOR, SHORTEST_OF_WHOLE = 8, 64
-_MARKS = frozenset("[]0123456789.,-+eE \n")
 
 
 @dataclass
@@ -81,22 +78,6 @@ class _Seen:
     def is_ambiguous(self) -> bool:
         """Whether these are dates of which nobody knows which number is the month."""
         return bool(self.left and self.left >= _SLASHES)
-
-
-def vector_length(value: Any) -> int | None:
-    """How many numbers a vector has, or each vector of a list; None for what is none."""
-    if isinstance(value, str):
-        is_vector = value.startswith("[") and value.endswith("]") and _MARKS.issuperset(value)
-        count = len(value[1:-1].replace(",", " ").split()) if is_vector else 0
-        return count if count >= SHORTEST_VECTOR else None
-    if not isinstance(value, list | tuple) or not value:
-        return None
-    if isinstance(value[0], list | tuple):
-        lengths = set(map(vector_length, value))
-        return lengths.pop() if len(lengths) == 1 else None
-    kinds = set(map(type, value))
-    least = SHORTEST_VECTOR if float in kinds else SHORTEST_OF_WHOLE
-    return len(value) if kinds <= {int, float} and len(value) >= least else None
 
 
 @dataclass(frozen=True)
