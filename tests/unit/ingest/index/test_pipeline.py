@@ -62,8 +62,6 @@ def test_vectors_that_are_none_are_told(vectors):
 
 
 def test_a_service_has_a_deadline_for_the_whole_answer_and_sends_no_key_elsewhere(monkeypatch):
-    monkeypatch.setattr(service, "SECONDS", 0.5)
-
     def drips(asked):
         return Reply(chain([b"HTTP/1.1 200 OK\r\n\r\n"], slowly()), raw=True)
 
@@ -72,8 +70,10 @@ def test_a_service_has_a_deadline_for_the_whole_answer_and_sends_no_key_elsewher
             time.sleep(0.1)
             yield b" "
 
-    with answering(drips) as (url, _), pytest.raises(IndexRefusedError, match="cannot be reached"):
-        ServiceClient(url, None).look()
+    with answering(drips) as (url, _), monkeypatch.context() as hurried:
+        hurried.setattr(service, "SECONDS", 0.5)
+        with pytest.raises(IndexRefusedError, match="cannot be reached"):
+            ServiceClient(url, None).look()
     with answering(lambda asked: Reply({})) as (other, asked):
         there = Reply({}, status=302, headers={"location": f"{other}/v1/models"})
         with (

@@ -1,6 +1,8 @@
 """What is wrong with a run is told before it begins."""
 
 import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -12,15 +14,13 @@ NOBODY = 65534
 
 
 @pytest.fixture
-def closed(tmp_path, monkeypatch):
+def closed(monkeypatch):
     """A source in a folder that may be read and not written, which is the working folder too."""
-    folder = tmp_path / "closed"
+    open_folder = Path(tempfile.mkdtemp())  # pytest's are the owner's alone
+    open_folder.chmod(0o755)
+    folder = open_folder / "closed"
     folder.mkdir()
     source = write_jsonl(folder / "a.jsonl", documents(2))
-    for each in (tmp_path, *tmp_path.parents):
-        # pytest's folders are the owner's alone.
-        if each.name.startswith("pytest-") or each == tmp_path:
-            each.chmod(0o755)
     monkeypatch.chdir(folder)
     folder.chmod(0o555)
     root = os.geteuid() == 0
@@ -30,6 +30,7 @@ def closed(tmp_path, monkeypatch):
     if root:
         os.seteuid(0)
     folder.chmod(0o755)
+    shutil.rmtree(open_folder)
 
 
 def test_a_place_for_rejects_that_cannot_be_written_is_told_before_the_first_one(closed):
