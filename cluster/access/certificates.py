@@ -29,6 +29,9 @@ class Certificates:
     def __post_init__(self) -> None:
         """Refuse a key without its certificate, and a password without what it opens."""
         settle(self, client_key_password=secret(self.client_key_password))
+        for name in ("ca_certs", "client_cert", "client_key"):
+            if "\0" in str(getattr(self, name)):
+                raise ClusterError(f"`{name}` holds a zero byte, as no path does: name a file.")
         if self.client_key and not self.client_cert:
             raise ClusterError(
                 "a client's key is given without its certificate: name it with `client_cert`."

@@ -7,6 +7,7 @@ import ipaddress
 import re
 import warnings
 from dataclasses import dataclass
+from unicodedata import normalize
 from urllib.parse import SplitResult, urlsplit
 
 from cluster.errors import ClusterError
@@ -18,6 +19,10 @@ _USER = re.compile(r"^(\w[\w+.-]*://)?.*@", re.DOTALL)
 # What stands for a port and is none may be a password whose @ was forgotten.
 _PORT = re.compile(
     r"^((?:\w[\w+.-]*://)?(?:\[[^\]]*\]|[^/:\[]*)):(?!//|\d*(?:/|$))[^/]*", re.DOTALL
+)
+# In brackets that hold no address of IPv6 may stand anything.
+_BRACKET = re.compile(
+    r"^((?:\w[\w+.-]*://)?[^/\[]*\[)(?![\da-f:.]+\]).*", re.DOTALL | re.IGNORECASE
 )
 _QUERY = re.compile(r"([?#]).*$", re.DOTALL)
 # Without the mark of the sentence that may follow it.
@@ -54,8 +59,15 @@ def redacted(url: str) -> str:
 
     It need not be a good one: what is wrong with it may be the password.
     """
-    shown = _USER.sub(lambda found: f"{found[1] or ''}{HIDDEN}@", url)
-    return _QUERY.sub(rf"\1{HIDDEN}", _PORT.sub(rf"\1:{HIDDEN}", shown))
+    # Compatible characters count as those that they stand for: of a wide colon too.
+    shown = _USER.sub(lambda found: f"{found[1] or ''}{HIDDEN}@", normalize("NFKC", url))
+    return ",".join(map(_without_password, shown.split(",")))
+
+
+def _without_password(url: str) -> str:
+    """A URL without user, of which several may have been written in one with commas."""
+    shown = _PORT.sub(rf"\1:{HIDDEN}", _BRACKET.sub(rf"\1{HIDDEN}", url))
+    return _QUERY.sub(rf"\1{HIDDEN}", shown)
 
 
 def redacted_urls(text: str) -> str:
@@ -162,6 +174,11 @@ def split(url: str) -> SplitResult:
     if parts.query or parts.fragment:
         raise ClusterError(
             f"{redacted(url)!r} has a query or a fragment: give only scheme, host, port and path."
+        )
+    if "," in parts.netloc:
+        raise ClusterError(
+            f"{redacted(url)!r} has a comma in its host: give each URL of several by itself, as a "
+            "list in `url`."
         )
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ClusterError(

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
 from cluster.access.credentials import Secret, basic, on_this_machine, redacted
 from cluster.errors import ClusterError
+
+# A name, with its other letters as they are written, or an address of IPv6.
+_HOST = re.compile(r"[\w.:%-]+")
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,7 @@ def _proxy(url: str, where: str) -> Proxy:
         host, port = parts.hostname, parts.port or 80
     except ValueError:
         host = None
-    if not host or parts.scheme != "http":
+    if not host or parts.scheme != "http" or not _HOST.fullmatch(host):
         raise ClusterError(
             f"the proxy {redacted(url)!r} is no URL of an HTTP proxy: write it as "
             f"http://proxy.example:3128 in {where}."

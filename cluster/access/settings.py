@@ -125,7 +125,13 @@ def _checked(
     checked = {}
     for name, value in (headers or {}).items():
         text = value.reveal() if isinstance(value, Secret) else value
-        if not _TOKEN.fullmatch(name) or name.lower() in _OURS:
+        if not _TOKEN.fullmatch(name):
+            # It may be a secret with a colon in it.
+            raise ClusterError(
+                "`headers` has a name with a blank or a letter that no header's name has: give "
+                "names such as X-Tenant."
+            )
+        if name.lower() in _OURS:
             raise ClusterError(
                 f"{name!r} is no header that may be added: give names such as X-Tenant in "
                 "`headers`."

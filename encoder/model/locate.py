@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from encoder.errors import ModelNotFoundError, ModelRefusedError
+from encoder.model import schema
 from encoder.model.folder import MODULES
 from encoder.model.hub import HubError, fetched
 from tandem.base.errors import one_line
@@ -22,6 +23,11 @@ _PLAIN = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
 _SMALL_FILES = ("*.json", "*.txt", "*.model", "*.tiktoken")
 _SAFE_WEIGHTS = ("*.safetensors",)
 _PICKLED_WEIGHTS = ("*pytorch_model*.bin",)
+# Where weights are in several files: the list of them, and what they are called.
+_SHARDS = {
+    "model.safetensors.index.json": re.compile(r"[^/\\]+\.safetensors"),
+    "pytorch_model.bin.index.json": re.compile(r"pytorch_model[^/\\]*\.bin"),
+}
 # Other forms of the same weights, which can be large.
 _OTHER_FORMS = ("onnx/*", "openvino/*", "*.onnx", "coreml/*")
 
@@ -88,6 +94,7 @@ def _checked(folder: Path) -> Path:
             "folder that has them."
         )
     _check_links(folder)
+    _check_shards(folder)
     return folder
 
 
@@ -101,11 +108,26 @@ def _check_links(folder: Path) -> None:
         inside.append(inside[0].parents[1] / "blobs")
     for place, folders, files in os.walk(folder):
         for link in (Path(place, name) for name in (*folders, *files)):
-            if link.is_symlink() and not any(link.resolve().is_relative_to(i) for i in inside):
+            # Not Path.resolve, which links in a circle are an error of.
+            target = Path(os.path.realpath(link))
+            if link.is_symlink() and not any(target.is_relative_to(i) for i in inside):
                 raise ModelRefusedError(
                     f"{link} leads out of the model's folder, to {os.readlink(link)}: put the file "
                     "itself there, or use a model from a source you trust."
                 )
+
+
+def _check_shards(folder: Path) -> None:
+    """Raise ModelRefusedError where weights lie in a file that no fingerprint would have."""
+    for index, named in _SHARDS.items():
+        for path in folder.rglob(index):
+            for name in schema.read(path, schema.Shards).weight_map.values():
+                if not named.fullmatch(name):
+                    raise ModelRefusedError(
+                        f"{path} names {name[:80]!r} for weights, and only files beside it that "
+                        "are called as the hub's libraries call them are read: use a model from a "
+                        "source you trust."
+                    )
 
 
 def _packaged(name: str) -> Path | None:

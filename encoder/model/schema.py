@@ -37,6 +37,12 @@ class Module(Struct):
     idx: int = 0
 
 
+class Shards(Struct):
+    """model.safetensors.index.json and its like: a weight's name -> the file that holds it."""
+
+    weight_map: dict[str, str]
+
+
 class TokenizerArgs(Struct):
     """What of a transformer module's arguments of its tokenizer counts."""
 

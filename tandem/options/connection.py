@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 Header = tuple[str, "Secret"]
 Decorator = Callable[[Any], Any]
+# Characters; more is no secret, and some files have no end.
+_LONGEST_SECRET = 1_000_000
 
 
 def read_secret(ctx: click.Context, param: click.Parameter, value: Path | None) -> Secret | None:
@@ -28,8 +30,9 @@ def read_secret(ctx: click.Context, param: click.Parameter, value: Path | None) 
     if value is None:
         return None
     try:
-        secret = value.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError) as error:
+        with value.open(encoding="utf-8-sig") as file:
+            secret = file.read(_LONGEST_SECRET).strip()
+    except (OSError, ValueError) as error:  # also of a path that none can be
         said = error.strerror if isinstance(error, OSError) else "it is no text in UTF-8"
         raise click.BadParameter(
             f"cannot read that file: {said}. Give the path of a file that holds the secret alone.",

@@ -38,6 +38,12 @@ _LIST_SECONDS = 1800.0
 _PASSING = (408, 425, 429)
 _LONGEST = 300
 _IN_TEXT = re.compile(r"(\w+://)(?:[^\s/'\"]*@)?([^\s?'\",)]+)(\?[^\s'\",)]*)?")
+# No port and no address of IPv6: half of credentials, it may be.
+_NO_HOST = re.compile(
+    r"(https?://)(?:\[(?![\da-f:.]+\])[^\s'\"]*"
+    r"|((?:\[[\da-f:.]+\]|[^\s/:\[]*):)(?!\d*(?:[^\d\w]|$))[^\s/'\"]*)",
+    re.IGNORECASE,
+)
 _CREDENTIALS = (
     (("s3",), "its credentials (AWS_PROFILE, AWS_ACCESS_KEY_ID) and region (AWS_REGION)"),
     (("gs", "gcs"), "its credentials (GOOGLE_APPLICATION_CREDENTIALS)"),
@@ -108,7 +114,7 @@ def scheme_of(name: str) -> str | None:
 
 def bare(address: str) -> str:
     """An address, or a text with addresses, without credentials and options."""
-    return _IN_TEXT.sub(r"\1\2", address)
+    return _NO_HOST.sub(r"\1\2***", _IN_TEXT.sub(r"\1\2", address))
 
 
 def find_remote(address: str) -> tuple[list[RemoteFile], str | None]:

@@ -14,6 +14,7 @@ from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
+import click
 import pytest
 from opensearchpy import OpenSearch, TransportError
 
@@ -26,6 +27,7 @@ from cluster.node.java import probe
 from ingest import IndexRefusedError
 from ingest.index.existing.pipeline.service import ServiceClient
 from tandem.options.cluster import ClusterTarget
+from tandem.options.connection import read_secret, taken
 from tests.support.commands import ROOT, tandem
 from tests.unit.cluster.fakes import serving
 
@@ -47,6 +49,12 @@ ANSWERS = {"/": (200, {"version": {"number": "3.6.0", "distribution": "opensearc
         ("http://[::1]:9200", "http://[::1]:9200"),
         ("http://host/?signature=hunter2", "http://host/?***"),
         ("http://host/#hunter2", "http://host/#***"),
+        ("http://[hunter2", "http://[***"),
+        ("http://[ann:hunter2]:9200", "http://[***"),
+        ("http://ann\uff1ahunter2", "http://ann:***"),
+        ("http://ann:hunter2\uff20host", "http://***@host"),
+        ("http://a:9200,http://ann:hunter2", "http://a:9200,http://ann:***"),
+        ("http://ann:a,hunter2,b@host", "http://***@host"),
     ],
 )
 def test_a_url_is_shown_without_what_may_be_secret(url, shown):
@@ -68,6 +76,11 @@ def test_urls_within_a_text_are_redacted():
         ("ann:hunter2@host:9200", {}),
         ("ftp://ann:hunter2@host", {}),
         ("http://host?key=hunter2", {}),
+        ("http://[ann:hunter2]", {}),
+        ("http://ann\uff1ahunter2", {}),
+        ("http://a,http://ann:hunter2", {}),
+        ("http://host", {"headers": {"ApiKey hunter2": "x"}}),
+        ("http://host", {"proxy": "http://[ann:hunter2]"}),
         ("http://host", {"api_key": "hunter2\nhunter2"}),
         ("http://host", {"api_key": "hunter2\u20ac"}),
         ("http://host", {"user": "ann:hunter2", "password": "x"}),
@@ -156,8 +169,6 @@ def test_the_probe_of_java_gets_no_secret(tmp_path: Path, monkeypatch):
 
 
 def test_the_command_line_takes_secrets_out_of_the_environment(monkeypatch):
-    from tandem.options.connection import taken
-
     monkeypatch.setenv("TANDEM_PASSWORD", SECRET)
     assert taken("TANDEM_PASSWORD") == Secret(SECRET)
     assert "TANDEM_PASSWORD" not in os.environ
@@ -250,6 +261,7 @@ def test_the_command_line_shows_no_secret(tmp_path):
         (["index", "list", "--url", "http://host", "--password-file", SECRET], {}),
         (["index", "list", "--url", "http://host", "--api-key-file", str(binary)], {}),
         (["index", "list", "--url", "http://127.0.0.1:1"], {"TANDEM_API_KEY": "hunter2 x"}),
+        (["index", "list", "--url", "http://127.0.0.1:1"], {"TANDEM_HEADER": "ApiKey hunter2: x"}),
         (["--config", str(config), "index", "list"], {}),
         (["--debug", "index", "list"], {"TANDEM_URL": "http://ann:hunter2"}),
     ):
@@ -259,6 +271,15 @@ def test_the_command_line_shows_no_secret(tmp_path):
         assert "Error: " in done.err
     done = tandem("index", "list", "--url", "http://host", "--password-file", str(empty))
     assert "empty" in done.err
+
+
+def test_a_secret_is_read_past_the_mark_of_an_editor_and_no_further_than_one_can_be(tmp_path):
+    marked = tmp_path / "marked"
+    marked.write_bytes(b"\xef\xbb\xbfhunter2\r\n")
+    assert read_secret(None, None, marked) == Secret(SECRET)
+    assert len(read_secret(None, None, Path("/dev/zero")).reveal()) < 2_000_000
+    with pytest.raises(click.BadParameter, match="cannot read that file"):
+        read_secret(None, None, Path(f"{SECRET}\0"))
 
 
 def test_a_good_url_is_split():

@@ -232,8 +232,20 @@ def test_a_link_out_of_the_folder_is_refused(folder, tmp_path):
     (folder / "tokenizer.json").symlink_to("real.json")
     (tmp_path / "name").symlink_to(folder)
     assert locate(tmp_path / "name") == folder
+    (folder / "circle").symlink_to("circle")
+    assert locate(folder) == folder
     (folder / "2_More").symlink_to("/etc")
     with pytest.raises(ModelRefusedError, match="2_More"):
+        locate(folder)
+
+
+@pytest.mark.parametrize("name", ["../other/model.safetensors", "/x.safetensors", "weights.dat"])
+def test_weights_that_no_fingerprint_would_have_are_refused(folder, name):
+    index = folder / "model.safetensors.index.json"
+    index.write_text(json.dumps({"metadata": {}, "weight_map": {"a": "b.safetensors"}}))
+    assert locate(folder) == folder
+    index.write_text(json.dumps({"metadata": {}, "weight_map": {"a": name}}))
+    with pytest.raises(ModelRefusedError, match="for weights"):
         locate(folder)
 
 

@@ -146,6 +146,16 @@ def test_nobody_there_is_said_at_once():
         read("http://127.0.0.1:9/a.csv")
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["http://h:hush/a.csv", "http://a:hush/?#@h/a.csv", "http://[a:hush]/a.csv", "https://[hush"],
+)
+def test_what_stands_for_a_port_or_a_host_and_is_none_is_not_shown(address):
+    with pytest.raises(SourceError, match=r"cannot be read|is no address") as told:
+        read(address)
+    assert "hush" not in str(told.value)
+
+
 def test_an_address_of_another_kind_names_those_that_are_known():
     with pytest.raises(SourceError, match=r"^ftp://h/a\.csv is no address of s3://, gs://"):
         read("ftp://user:hush@h/a.csv")
