@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,7 +34,8 @@ class Reach:
     in which the run was begun, for relative paths; cores: of each worker.
     """
 
-    connect: Callable[[], Cluster]
+    # Of a partial function, a repr shows the arguments, which may hold a password.
+    connect: Callable[[], Cluster] = field(repr=False)
     load: Callable[[], PassageEncoder]
     fingerprint: str
     folder: str

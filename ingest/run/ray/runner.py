@@ -49,7 +49,8 @@ class RayRunner:
     each `worker_gpus`; worker_gpus: of each, 0 to encode on CPUs.
     """
 
-    connect: Callable[[], Cluster]
+    # As in Reach, not in a repr.
+    connect: Callable[[], Cluster] = field(repr=False)
     load_encoder: Callable[[], PassageEncoder]
     address: str | None = None
     workers: int | None = None

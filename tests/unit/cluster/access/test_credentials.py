@@ -11,6 +11,7 @@ import sys
 import traceback
 import warnings
 from contextlib import suppress
+from functools import partial
 from itertools import chain
 from pathlib import Path
 
@@ -26,6 +27,8 @@ from cluster.node.home import NodeUser
 from cluster.node.java import probe
 from ingest import IndexRefusedError
 from ingest.index.existing.pipeline.service import ServiceClient
+from ingest.run.ray.parts import Reach
+from ingest.run.ray.runner import RayRunner
 from tandem.options.cluster import ClusterTarget
 from tandem.options.connection import read_secret, taken
 from tests.support.commands import ROOT, tandem
@@ -102,7 +105,10 @@ def test_no_error_and_no_traceback_shows_a_secret(url, given):
 def test_no_repr_and_no_log_shows_a_secret(caplog):
     caplog.set_level(logging.DEBUG)
     target = ClusterTarget({"password": Secret(SECRET), "headers": {"a": Secret(SECRET)}})
-    for each in (Secret(SECRET), Credentials("ann", Secret(SECRET)), target):
+    connecting = partial(connect, password=SECRET)
+    runner = RayRunner(connect=connecting, load_encoder=Secret)
+    reach = Reach(connecting, Secret, "57ab", "/", 1)
+    for each in (Secret(SECRET), Credentials("ann", Secret(SECRET)), target, runner, reach):
         assert SECRET not in f"{each!r} {each}"
     with (
         serving(ANSWERS) as (url, _),
