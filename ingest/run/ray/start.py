@@ -13,7 +13,7 @@ import tempfile
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from importlib.util import find_spec
 from pathlib import Path
 from secrets import token_hex
@@ -64,8 +64,11 @@ def _not_installed(package: str | None) -> IngestError:
 
 def _imported() -> Any:
     try:
-        with _environment():
+        # With no standard output: what it imports (colorama) would write to the one that is there
+        # now at the end of the process, when a progress bar's is closed, and say so in a traceback.
+        with _environment(), redirect_stdout(None):
             import ray
+            import ray.autoscaler._private.cli_logger
             import ray.data
     except ImportError as error:
         raise _not_installed(error.name) from error

@@ -2,13 +2,15 @@
 
 import json
 import os
+import pty
 import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 
 import psutil
@@ -189,19 +191,24 @@ def test_what_a_machine_does_not_have_or_reach_is_told_before_the_start(
     assert not opensearch.client.indices.exists(index=index_name)
 
 
-def test_sigterm_ends_it_within_seconds(opensearch, index_name, minilm, tmp_path):
+def test_sigterm_ends_it_within_seconds_and_leaves_its_terminal_in_order(
+    opensearch, index_name, minilm, tmp_path
+):
     source = write_jsonl(tmp_path / "a.jsonl", documents(20_000))
     given = ("ingest", source, "--model", minilm, "--url", opensearch.url, "--json")
     given += ("--index", index_name, "--runner", "ray")
+    seen, terminal = pty.openpty()
     process = subprocess.Popen(
         [sys.executable, "-m", "tandem", *map(str, given)],
         cwd=ROOT,
         stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
+        stderr=terminal,
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGTERM, signal.SIG_DFL),
     )
+    os.close(terminal)
     try:
+        said = ThreadPoolExecutor(1).submit(all_of, seen)
         end = time.monotonic() + 240
         while not holds_some(opensearch, index_name):
             assert process.poll() is None
@@ -210,11 +217,13 @@ def test_sigterm_ends_it_within_seconds(opensearch, index_name, minilm, tmp_path
         family = psutil.Process(process.pid).children(recursive=True)
         began = time.monotonic()
         process.send_signal(signal.SIGTERM)
-        out, err = process.communicate(timeout=60)
+        out, _ = process.communicate(timeout=60)
     finally:
         process.kill()
     assert process.returncode == 130
     assert time.monotonic() - began < 30
+    err = said.result(60)
+    assert "reading ids" in err
     assert "Traceback" not in err
     found = json.loads(out)
     assert found["read"] == found["written"] + found["skipped"] + found["rejected"]
@@ -222,6 +231,15 @@ def test_sigterm_ends_it_within_seconds(opensearch, index_name, minilm, tmp_path
     assert gone(family)
     assert "refresh_interval" not in settings_of(opensearch, index_name)
     assert found["written"] <= len(stored(opensearch, index_name))
+
+
+def all_of(terminal):
+    """What comes at a terminal, until nobody has it any more."""
+    seen = b""
+    with os.fdopen(terminal, "rb", 0) as file, suppress(OSError):
+        while more := file.read(4096):
+            seen += more
+    return seen.decode()
 
 
 def holds_some(cluster, index):
