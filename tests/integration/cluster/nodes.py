@@ -12,7 +12,7 @@ from cluster.node.distribution import installation
 from cluster.node.files import environment, program
 from cluster.node.home import node_user
 from cluster.node.java import Java, find_java
-from tests.servers.servers import JavaServer, Settings
+from tests.servers.servers import QUICK, JavaServer, Settings
 
 COUNT = 3
 
@@ -21,7 +21,7 @@ class Member(JavaServer):
     """One node of OpenSearch 3.6.0."""
 
     def __init__(self, number: int, transports: list[int]) -> None:
-        super().__init__(heap="384m")
+        super().__init__(heap=f"384m {QUICK}")
         self.number, self.transports = number, transports
 
     @property

@@ -15,7 +15,7 @@ from cluster.node import artifacts
 from cluster.node.artifacts import Artifact
 from tandem.base.process.children import environment
 from tests.servers.distributions import secured_java
-from tests.servers.servers import shared_home
+from tests.servers.servers import QUICK, shared_home
 
 START_SECONDS, STOP_SECONDS = 240, 30
 _HADOOP = "org.apache.hadoop"
@@ -108,7 +108,14 @@ def _command(folder: Path) -> list[str]:
     (folder / "conf").mkdir()
     return [
         str(secured_java(home).home / "bin" / "java"),
-        *("-Xmx256m", "--add-opens", "java.base/java.lang=ALL-UNNAMED", "-cp", ":".join(jars)),
+        *(
+            "-Xmx256m",
+            QUICK,
+            "--add-opens",
+            "java.base/java.lang=ALL-UNNAMED",
+            "-cp",
+            ":".join(jars),
+        ),
         *("org.apache.hadoop.test.MiniDFSClusterManager", "-format", "-datanodes", "1"),
         *("-nnport", "0", "-writeConfig", "conf/core-site.xml", "-writeDetails", "details.json"),
     ]
