@@ -16,7 +16,7 @@ from typing import Any
 import click
 
 from tandem.base.errors import TandemError, debugging
-from tandem.base.process.memory import NO_MEMORY, lacks_memory
+from tandem.base.process.memory import NO_MEMORY, fault_of_limit, lacks_memory
 from tandem.config import name_variables
 from tandem.output.terminal import guarded
 
@@ -81,6 +81,8 @@ class LazyGroup(click.Group):
         """Import the command's file and return its `command`, or None for an unknown name."""
         if cmd_name not in COMMANDS:
             return None
+        if fault := fault_of_limit():
+            raise click.ClickException(fault)
         module = importlib.import_module(f"tandem.commands.{FILES.get(cmd_name, cmd_name)}")
         command: click.Command = module.command
         name_variables(command, cmd_name)

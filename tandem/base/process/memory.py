@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import re
 
 # What is said where no more memory is given, or none for the stack of another thread.
@@ -10,10 +11,34 @@ _SIGNS = re.compile(
     "bad_alloc|allocate memory|out of memory|[Nn]ot enough memory|failed to map segment"
     "|can't start new thread|Resource temporarily unavailable"
 )
+# MB of address space that the commands need before they have done anything.
+LEAST = 256
 NO_MEMORY = (
     "there is not enough memory for this process: free some, or allow it more (`ulimit -v` shows "
     "its limit, and a container has one too)."
 )
+
+
+def fault_of_limit() -> str | None:
+    """Why this process cannot even import what it stands on, or None; asked before it does.
+
+    numpy's OpenBLAS takes memory for each of its threads when it is imported, and where it is not
+    given any it asks again and again, or ends the process by a line of its own.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return None
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit == resource.RLIM_INFINITY:
+        return None
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    if limit >= LEAST * 2**20:
+        return None
+    return (
+        f"this process may take {limit // 2**20:,} MB of memory (`ulimit -v`), and Tandem needs at "
+        f"least {LEAST}: allow it more."
+    )
 
 
 def lacks_memory(error: BaseException) -> bool:

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tandem.base.process.memory import NO_MEMORY, lacks_memory
+from tandem.base.process.memory import LEAST, NO_MEMORY, lacks_memory
 from tandem.cli import _say
 from tests.support.commands import ROOT
 
@@ -57,3 +57,25 @@ def test_a_real_limit(backend, tmp_path):
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == f"Error: {NO_MEMORY}"
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "words", [["index", "list"], ["search", "x"], ["doctor"], ["ingest", "-"], ["serve"]]
+)
+def test_a_limit_below_what_any_command_needs(words):
+    """numpy's OpenBLAS would ask again and again for memory, or end the process by its own line."""
+    for limit in (90_000, 150_000):
+        done = subprocess.run(
+            ["sh", "-c", f'ulimit -v {limit}; exec {sys.executable} -m tandem "$@"', "sh", *words],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            stdin=subprocess.DEVNULL,
+            env={"PATH": "/usr/bin:/bin"},
+            timeout=300,
+        )
+        assert (done.returncode, done.stdout) == (1, "")
+        assert done.stderr == (
+            f"Error: this process may take {limit // 1024} MB of memory (`ulimit -v`), and Tandem "
+            f"needs at least {LEAST}: allow it more.\n"
+        )
