@@ -206,7 +206,7 @@ def on_a_terminal(environment, *words, answers=()):
         os.chdir(ROOT)
         os.execvpe(sys.executable, command(*words), environment | {"COLUMNS": "80"})
     shown, waiting = b"", list(answers)
-    deadline = time.monotonic() + 100
+    deadline = time.monotonic() + 600  # of what hangs
     while time.monotonic() < deadline:
         ready, _, _ = select.select([terminal], [], [], 1.0)
         try:
@@ -231,7 +231,7 @@ def test_the_bar_on_a_terminal_tells_what_is_going_on(
 ):
     # Long enough for a fast machine to guess how much is left, which takes some seconds.
     source = write_jsonl(
-        tmp_path / "a.jsonl", ({**d, "text": d["text"] * 12} for d in documents(6000))
+        tmp_path / "a.jsonl", ({**d, "text": d["text"] * 12} for d in documents(3000))
     )
     code, shown = on_a_terminal(opensearch_server.environment, source, "--index", index_name)
     assert code == 0
@@ -239,13 +239,13 @@ def test_the_bar_on_a_terminal_tells_what_is_going_on(
         r"\d+ documents, [\d.,]+/s, \d+%, \d+ (s|min) left",
         r"0 rejected, 0 retries, slowest: \w+",
         "counting what is stored",
-        "6,000 documents read: 6,000 written",
+        "3,000 documents read: 3,000 written",
     ):
         assert re.search(what, shown), what
     # What is promised is what is stored, not what is read ahead.
     seen = re.findall(r"([\d,]+) documents, [\d.,]+/s, (\d+)%", shown)
     for count, share in seen:
-        assert int(share) == pytest.approx(int(count.replace(",", "")) / 60, abs=3)
+        assert int(share) == pytest.approx(int(count.replace(",", "")) / 30, abs=3)
     assert len({count for count, _ in seen}) > 3
 
 
