@@ -96,8 +96,6 @@ def test_it_tells_its_version_and_searches(installed, opensearch, index_name, tm
     assert "printing press" in found["hits"][0]["source"]["title"]
 
 
-# Of the other, types are the same, and mypy reads for minutes.
-@pytest.mark.parametrize("installed", ["*.whl"], indirect=True)
 def test_a_typed_program_of_thirty_lines_is_accepted(installed, tmp_path):
     (tmp_path / "program.py").write_text(PROGRAM)
     words = ["-m", "mypy", "--strict", "--python-executable", str(installed), "program.py"]

@@ -21,8 +21,16 @@ OURS = {*ROOMS, "bench", "tests"}
 # Of the standard library, to type checkers.
 TYPING = {"typing_extensions"}
 # Run as programs, or read by them; moto serves S3 by flask.
-TOOLS = {"flask", "flask-cors", "mypy", "pytest-timeout", "pytest-xdist", "ruff"}
-TOOLS |= {"setuptools", "types-psutil"}
+TOOLS = {
+    "flask",
+    "flask-cors",
+    "mypy",
+    "pytest-timeout",
+    "pytest-xdist",
+    "ruff",
+    "setuptools",
+    "types-psutil",
+}
 
 # Taken by uvicorn where they are installed.
 BY_OTHERS = {"httptools", "uvloop"}

@@ -8,7 +8,7 @@ from tests.support.loads import documents, start_script, write_jsonl
 
 pytestmark = pytest.mark.long
 
-FEW, MANY = 20_000, 100_000
+FEW, MANY = 20_000, 200_000
 
 
 def peak(cluster, index, source, log):
@@ -19,7 +19,7 @@ def peak(cluster, index, source, log):
     return report
 
 
-def test_five_times_the_documents_in_the_same_memory(opensearch, index_name, tmp_path):
+def test_ten_times_the_documents_in_the_same_memory(opensearch, index_name, tmp_path):
     few = write_jsonl(tmp_path / "few.jsonl", documents(FEW))
     many = write_jsonl(tmp_path / "many.jsonl", documents(MANY))
     small = peak(opensearch, f"{index_name}-few", few, tmp_path / "log")
