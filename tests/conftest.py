@@ -60,6 +60,11 @@ def pytest_keyboard_interrupt() -> None:
         worker.send_signal(signal.SIGINT)
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name bytes by their argument: what is packed holds the time, and workers must agree."""
+    return argname if isinstance(val, bytes) else None
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Register what pytest does not do by itself."""
     if not hasattr(config, "workerinput"):  # a worker of xdist has no terminal
