@@ -285,9 +285,11 @@ class IndexClient:
         )
 
     def blocked(self, reason: str) -> BlockedError:
-        """The sentence for an index that takes no writes."""
+        """The sentence for an index that takes no writes, or gives nothing to read."""
+        blocks = blocks_in(reason)
+        taken = "reads" if {each.setting for each in blocks} == {"index.blocks.read"} else "writes"
         return BlockedError(
-            f"index {self.index!r} takes no writes ({reason}): "
-            f"{lifting(blocks_in(reason), self.index)}, and run the same command again; what was "
+            f"index {self.index!r} takes no {taken} ({reason}): "
+            f"{lifting(blocks, self.index)}, and run the same command again; what was "
             "written is kept."
         )

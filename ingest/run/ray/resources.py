@@ -38,13 +38,13 @@ def cpus_of_a_worker(
     gpus = sum(node.gpus for node in nodes)
     if worker_gpus and _places(nodes, 0, worker_gpus) < workers:
         raise IngestError(
-            f"{workers:,} workers with `worker_gpus={worker_gpus:g}` need "
-            f"{workers * worker_gpus:g} GPUs, and the Ray cluster has {gpus:g} on {len(nodes):,} "
-            "machines: ask for fewer `workers`, or add machines."
+            f"`workers={workers}` with `worker_gpus={worker_gpus:g}` need GPUs: "
+            f"{workers * worker_gpus:g}, and the Ray cluster has {gpus:g} (machines: "
+            f"{len(nodes):,}): ask for fewer `workers`, or add machines."
         )
     raise IngestError(
-        f"{workers:,} workers and a reader need {workers + 1:,} CPUs, and the Ray cluster has "
-        f"{free:g} free on {len(nodes):,} machines: ask for fewer `workers`, end other jobs, or "
+        f"`workers={workers}` and a reader need {workers + 1:,} CPUs, and the Ray cluster has "
+        f"{free:g} free (machines: {len(nodes):,}): ask for fewer `workers`, end other jobs, or "
         "add machines."
     )
 

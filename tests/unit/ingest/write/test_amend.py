@@ -23,6 +23,13 @@ FULL = (
         "reason": "index [a] blocked by: [FORBIDDEN/8/index write]",
     },
 )
+UNREADABLE = (
+    403,
+    {
+        "type": "cluster_block_exception",
+        "reason": "index [a] blocked by: [FORBIDDEN/7/index read (api)]",
+    },
+)
 NO_RIGHT = (
     403,
     {"type": "security_exception", "reason": "no permissions for [indices:data/write/update]"},
@@ -100,6 +107,7 @@ def test_many_go_in_pages():
     ("answer", "error", "said"),
     [
         (FULL, BlockedError, "takes no writes"),
+        (UNREADABLE, BlockedError, r"takes no reads .* lift the block with PUT /.*blocks\.read"),
         (NO_RIGHT, MissingRightError, "lacks the index permission indices:data/write/update on"),
         (REFUSED, IngestError, "refuses to change a passage .*failed to parse"),
     ],
