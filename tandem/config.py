@@ -30,10 +30,12 @@ class Words(click.types.StringParamType):
         try:
             return shlex.split(rv)
         except ValueError as error:
-            raise click.BadParameter(
-                f"{rv!r} cannot be split into values ({error}): write it as in a shell, with "
-                "quotes around a value that has blanks or quotes."
-            ) from error
+            # Whatever it is may be the secret of a header.
+            said = str(error)
+        raise click.BadParameter(
+            f"the variable cannot be split into values ({said}): write it as in a shell, with "
+            "quotes around a value that has blanks or quotes."
+        )
 
 
 WORDS = Words()
@@ -234,9 +236,10 @@ class _File:
             wanted += ", or a list of them" if option.multiple else ""
             from cluster.access.credentials import redacted
 
-            raise click.UsageError(
-                f"{self.path}: {name!r} is {redacted(repr(value))} and must be {wanted}."
-            )
+            # Among the texts of a list may be the secret of a header.
+            many = isinstance(value, list)
+            said = "holds something else" if many else f"is {redacted(repr(value))}"
+            raise click.UsageError(f"{self.path}: {name!r} {said} and must be {wanted}.")
         if option.is_flag:
             return value
         return [str(v) for v in each] if option.multiple else str(value)

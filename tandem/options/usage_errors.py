@@ -51,8 +51,11 @@ def _origin(error: click.BadParameter) -> str:
     source = context.get_parameter_source(str(option.name)) if context and option else None
     if source is ParameterSource.DEFAULT_MAP:
         return " It comes from the config file."
-    if source is ParameterSource.ENVIRONMENT and option and isinstance(option.envvar, list):
-        return f" It comes from {next(name for name in option.envvar if os.environ.get(name))}."
+    # Of a variable that cannot be read click has noted no source yet.
+    unread = source in (ParameterSource.ENVIRONMENT, None)
+    if unread and option and isinstance(option.envvar, list):
+        found = [name for name in option.envvar if os.environ.get(name)]
+        return f" It comes from {found[0]}." if found else ""
     return ""
 
 

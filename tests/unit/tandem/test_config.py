@@ -64,7 +64,7 @@ def test_repeated_options_take_one_value_or_several(tmp_path):
         ("[ingest]\nk = 5", "no option 'k' for [ingest]"),
         ("[search]\nmin-cosin = 0.5", "no option 'min-cosin' for [search]: did you mean min-cos"),
         ("[search]\nef-search = 4\nef_search = 5", "has 'ef-search' twice in [search]"),
-        ("[search]\nk = [5]", "'k' is [5] and must be a text or a number."),
+        ("[search]\nk = [5]", "'k' holds something else and must be a text or a number."),
         ("[search]\nk = true", "'k' is True and must be a text or a number."),
         ("[search]\nk = 2026-01-01", "must be a text or a number."),
         ('[search]\njson = "yes"', "'json' is 'yes' and must be true or false."),

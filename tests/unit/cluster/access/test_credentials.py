@@ -260,6 +260,8 @@ def test_the_command_line_shows_no_secret(tmp_path):
     empty.touch()
     config = tmp_path / "tandem.toml"
     config.write_text('url = ["http://ann:hunter2@host"]\n')
+    listed = tmp_path / "listed.toml"
+    listed.write_text('header = ["X-Key: hunter2", true]\n')
     for words, variables in (
         (["index", "list", "--url", "http://ann:hunter2@host"], {}),
         (["index", "list"], {"TANDEM_URL": "http://ann:hunter2@host:port"}),
@@ -268,13 +270,18 @@ def test_the_command_line_shows_no_secret(tmp_path):
         (["index", "list", "--url", "http://host", "--api-key-file", str(binary)], {}),
         (["index", "list", "--url", "http://127.0.0.1:1"], {"TANDEM_API_KEY": "hunter2 x"}),
         (["index", "list", "--url", "http://127.0.0.1:1"], {"TANDEM_HEADER": "ApiKey hunter2: x"}),
+        (["--debug", "index", "list"], {"TANDEM_HEADER": "'Authorization: ApiKey hunter2"}),
         (["--config", str(config), "index", "list"], {}),
+        (["--config", str(listed), "index", "list"], {}),
         (["--debug", "index", "list"], {"TANDEM_URL": "http://ann:hunter2"}),
     ):
         done = tandem(*words, **variables)
         assert done.code in (1, 2)
         assert SECRET not in done.err + done.out
         assert "Error: " in done.err
+    done = tandem("index", "list", TANDEM_INDEX_LIST_URL="https://ann:it'shunter2@host")
+    assert SECRET not in done.err
+    assert "comes from TANDEM_INDEX_LIST_URL." in done.err
     done = tandem("index", "list", "--url", "http://host", "--password-file", str(empty))
     assert "empty" in done.err
 
