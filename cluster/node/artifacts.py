@@ -124,17 +124,19 @@ def fetch(
     """Return the verified file, fetching it first where it is not there.
 
     repositories: name -> URL of Maven repositories; None is what jgo knows. Raises DownloadError
-    where the file cannot be fetched, and, with the file deleted, where its SHA-256 is another.
+    where the file cannot be fetched, and where its SHA-256 is another: what is fetched is not kept
+    then, and what was there stays.
     """
     target = downloads / artifact.filename
     if target.is_file():
-        _verify(artifact, target)
+        # It was whole when we put it there, so it may be somebody else's.
+        _verify(artifact, target, "move it away, and run the command again to fetch it anew")
         return target
     downloads.mkdir(parents=True, exist_ok=True)
     # A broken connection must not leave half a file there.
     with tempfile.TemporaryDirectory(prefix=PARTIAL, dir=downloads) as partial:
         fetched = _download(artifact, Path(partial), on_progress, repositories)
-        _verify(artifact, fetched)
+        _verify(artifact, fetched, "nothing of it was kept, run the command again")
         os.replace(fetched, target)
     return target
 
@@ -215,14 +217,10 @@ def _keep(answer: Any, target: Path, artifact: Artifact, on_progress: OnDownload
                 on_progress(artifact.filename, done, artifact.size)
 
 
-def _verify(artifact: Artifact, path: Path) -> None:
+def _verify(artifact: Artifact, path: Path, cure: str) -> None:
     found = _sha256(path)
     if found != artifact.sha256:
-        path.unlink()
-        raise DownloadError(
-            f"{path} has SHA-256 {found} and must have {artifact.sha256}: "
-            "it was deleted, run the command again to fetch it anew."
-        )
+        raise DownloadError(f"{path} has SHA-256 {found} and must have {artifact.sha256}: {cure}.")
 
 
 def _sha256(path: Path) -> str:

@@ -17,6 +17,7 @@ from encoder.errors import EncoderError
 from encoder.forks import check_process
 from encoder.model.modules import Route
 from tandem.base.process.children import without_secrets
+from tandem.base.process.harmless import guard_child
 
 # While one batch is computed the next one is on its way.
 CONCURRENCY_OF_ONE = 2
@@ -37,7 +38,7 @@ class ProcessesEngine:
         context = multiprocessing.get_context("spawn")
         self._devices = devices
         self._process = os.getpid()
-        self._pools = [ProcessPoolExecutor(1, context, _ignore_interrupts) for _ in devices]
+        self._pools = [ProcessPoolExecutor(1, context, _begin) for _ in devices]
         with without_secrets():
             opening = [
                 pool.submit(_open, route, device, precision)
@@ -84,8 +85,9 @@ class ProcessesEngine:
             ) from error
 
 
-def _ignore_interrupts() -> None:
-    """Ctrl-C goes to the main process, which has what was encoded written first."""
+def _begin() -> None:
+    # Ctrl-C goes to the main process, which has what was encoded written first.
+    guard_child()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 

@@ -18,6 +18,7 @@ from typing import Any, NoReturn
 from tandem.base.errors import one_line
 from tandem.base.process import pace
 from tandem.base.process.children import environment
+from tandem.base.process.harmless import guard_child
 
 _TRIES = 2
 # How soon what came is counted again, and how long a child may take to put its files away.
@@ -137,6 +138,8 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 def _serve(**words: Any) -> None:
     """In the child: fetch, and say where it is or why it is not."""
+    # Its library writes there what servers say, and draws its bars.
+    guard_child()
     threading.Thread(target=_end_with_parent, daemon=True).start()
     from huggingface_hub import constants
 

@@ -1,44 +1,27 @@
 """Where text leaves for people: what a terminal would obey is written so that it can be seen.
 
-Documents, mappings, servers and models may hold escape sequences, and marks that reorder text. The
-streams escape them as JSON does, which changes no value of it; tables, which are laid out before,
-show a mark for each.
+The streams escape it as JSON does; tables, which are laid out before, show a mark for each.
 """
 
 from __future__ import annotations
 
 import io
 import os
-import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
+from tandem.base.process.harmless import OBEYED, Harmless
+
 if TYPE_CHECKING:
     from rich.console import Console
 
-# Control characters but tab and line feed, what reorders text, and halves of surrogate pairs.
-_OBEYED = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069"
-    "\ud800-\udfff]"
-)
 
-
-def escaped(text: str) -> str:
-    """The text with what a terminal would obey written as JSON writes it."""
-    return _OBEYED.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
-
-
-class _Stream(io.TextIOWrapper):
+class _Stream(Harmless):
     """Standard output or error for text of any origin; `own` is for what we lay out ourselves."""
 
     own: TextIO
-
-    def write(self, text: str) -> int:
-        """Write it escaped."""
-        super().write(escaped(text))
-        return len(text)
 
 
 class _Unheard(io.FileIO):
@@ -102,15 +85,7 @@ def _guarding(stream: TextIO | None, nothing: TextIO) -> TextIO:
         return nothing
     if not isinstance(stream, io.TextIOWrapper):
         return stream
-    # Both write to one buffer, in the order of their calls.
-    stream.reconfigure(write_through=True)
-    made = _Stream(
-        stream.buffer,
-        encoding=stream.encoding,
-        errors="backslashreplace",
-        line_buffering=stream.line_buffering,
-        write_through=True,
-    )
+    made = _Stream(stream)
     made.own = stream
     return made
 
@@ -120,15 +95,15 @@ def console(*, stderr: bool = False) -> Console:
     from rich.console import Console
     from rich.segment import Segment
 
-    class Harmless(Console):
+    class Marking(Console):
         def render(self, *args: Any, **options: Any) -> Iterator[Segment]:
             for segment in super().render(*args, **options):
                 yield segment if segment.control else Segment(_marked(segment.text), segment.style)
 
     stream = sys.stderr if stderr else sys.stdout
     file = stream.own if isinstance(stream, _Stream) else stream
-    return Harmless(file=file, markup=False, emoji=False, highlight=False)
+    return Marking(file=file, markup=False, emoji=False, highlight=False)
 
 
 def _marked(text: str) -> str:
-    return _OBEYED.sub("\N{REPLACEMENT CHARACTER}", text)
+    return OBEYED.sub("\N{REPLACEMENT CHARACTER}", text)

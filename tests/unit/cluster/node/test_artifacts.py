@@ -39,7 +39,7 @@ def test_a_file_is_fetched_once_with_progress(tmp_path):
     assert [each.name for each in tmp_path.iterdir()] == ["jam-1.0.jar"]
 
 
-def test_a_wrong_digest_names_both_and_deletes_the_file(tmp_path):
+def test_a_file_of_another_digest_is_named_with_both_and_left_alone(tmp_path):
     other = b"not jam"
     (tmp_path / "jam-1.0.jar").write_bytes(other)
     with pytest.raises(DownloadError) as caught:
@@ -50,7 +50,11 @@ def test_a_wrong_digest_names_both_and_deletes_the_file(tmp_path):
     assert str(tmp_path / "jam-1.0.jar") in said
     assert "run the command again" in said
     assert "\n" not in said
-    assert not list(tmp_path.iterdir())
+    assert (tmp_path / "jam-1.0.jar").read_bytes() == other
+    # The cure, tried.
+    (tmp_path / "jam-1.0.jar").rename(tmp_path / "theirs")
+    with serving({PATH: (200, CONTENT)}) as (url, _):
+        assert fetch(artifact(), tmp_path, None, {"here": url}).read_bytes() == CONTENT
 
 
 def test_a_wrong_download_leaves_nothing(tmp_path):

@@ -119,3 +119,16 @@ def test_a_hub_that_drips_is_given_up(tmp_path, monkeypatch, reply, seconds):
     if seconds > 6:
         assert sum(each.method == "GET" and "/resolve/" in each.path for each in seen) >= 2
         assert not list(tmp_path.rglob("*.incomplete"))
+
+
+def test_what_a_hub_says_reaches_no_terminal_raw(tmp_path):
+    evil = b"\x1b]0;owned\x07"
+    reply = Reply([], status=404, headers={"X-HF-Warning": f"topic; {evil.decode()}"})
+    code = "import sys; from encoder.model.locate import locate; locate(sys.argv[1])"
+    with answering(lambda asked: reply) as (url, _):
+        variables = {**os.environ, "HF_HOME": str(tmp_path), "HF_ENDPOINT": url}
+        done = subprocess.run(
+            [sys.executable, "-c", code, "tiny/model"], env=variables, capture_output=True
+        )
+    assert evil not in done.stderr
+    assert b"\\u001b]0;owned" in done.stderr

@@ -1,13 +1,14 @@
 """What leaves for a terminal: nothing in it is obeyed, whoever's text it is; closed streams."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from tandem.output.terminal import escaped
+from tandem.base.process.harmless import escaped
 from tests.support.commands import ROOT, tandem
 from tests.unit.cluster.fakes import error, serving
 
@@ -76,6 +77,33 @@ def test_a_librarys_python_warning_is_escaped_too():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)
     assert done.stderr == "Warning: \\u001b[2Jof a library\n"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "US-ASCII", "latin-1", "utf-8"])
+def test_whatever_the_streams_encode_to(encoding):
+    # click takes a stream for ASCII to be misconfigured, and what is below it in its stead.
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    command = [sys.executable, "-m", "tandem", "search", f"é {EVIL}", "--mode", EVIL]
+    done = subprocess.run(command, capture_output=True, cwd=ROOT, env=environment)
+    assert harmless(done.stderr.decode("latin-1" if encoding == "latin-1" else "utf-8"))
+    assert b"]0;owned" in done.stderr
+
+
+def test_a_child_draws_bars_and_lets_nothing_else_through():
+    code = (
+        "import sys\n"
+        "from tandem.base.process.harmless import guard_child\n"
+        "guard_child()\n"
+        "for text in ['\\x1b[A' * 2, '\\r 3 %|x\\r\\x1b[A', '\\x1b[2J', '\\x1b[A\\x1b[2J']:\n"
+        "    print(text, file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=ROOT)
+    assert done.stderr.split(b"\n")[:-1] == [
+        b"\x1b[A\x1b[A",
+        b"\r 3 %|x\\u000d\\u001b[A",
+        b"\\u001b[2J",
+        b"\\u001b[A\\u001b[2J",
+    ]
 
 
 def test_rich_is_reached_through_the_one_console():
