@@ -93,15 +93,33 @@ class Ids:
 
 
 @dataclass(frozen=True)
+class Version:
+    """What changes with the content of a file, as far as its system tells.
+
+    everywhere: on every machine; machine: that of a local file, and changed: when, by its clock in
+    nanoseconds, which a copy on another machine does not keep.
+    """
+
+    everywhere: str | None
+    machine: str = ""
+    changed: int = 0
+
+    def is_that_of(self, other: Version) -> bool:
+        """Whether nothing speaks against the same content."""
+        dated = self.machine == other.machine
+        return self.everywhere == other.everywhere and not (dated and self.changed != other.changed)
+
+
+@dataclass(frozen=True)
 class FileEnd:
     """How the reading of a file ended.
 
-    rows: of it; version: what changes with its content; said: what is odd about the file, and
-    about_first: about its first documents; failure: at which it ended early, None at its end.
+    rows: of it; version: as it was then; said: what is odd about the file, and about_first: about
+    its first documents; failure: at which it ended early, None at its end.
     """
 
     rows: int
-    version: str | None
+    version: Version
     said: tuple[str, ...]
     about_first: tuple[str, ...]
     failure: Failure | None

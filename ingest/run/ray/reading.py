@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pickle
+import platform
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import chain
+from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -18,7 +21,7 @@ from ingest.read.sources.remote import reaching, scheme_of
 from ingest.records import Origin, Reject, Row
 from ingest.run.batch.batch import RejectRows
 from ingest.run.deduplicate import Deduplicator, key_of
-from ingest.run.ray.parts import NOTED, Chunk, Failure, FileEnd, FileJob, Ids, Setup
+from ingest.run.ray.parts import NOTED, Chunk, Failure, FileEnd, FileJob, Ids, Setup, Version
 from ingest.settings import Reading, RejectLimit
 from ingest.tally import Tally
 
@@ -26,8 +29,6 @@ from ingest.tally import Tally
 # enough that a kill does too, also with a slow model.
 ROWS = 1024
 CHARACTERS = 1_000_000
-# Files that have fewer rows than that are read together: a chunk of one row costs too much.
-FEW = 256
 # Of so many files it is looked whether each machine has them.
 FILES_LOOKED_FOR = 1000
 # Ids that are told together. By number, not by time: who does it again must tell the same ones.
@@ -123,13 +124,15 @@ def ids_of(setup: Setup, file: SourceFile) -> Iterator[Ids | FileEnd]:
 
 
 def together(files: Sequence[FileJob]) -> Iterator[list[FileJob]]:
-    """The files, small ones in groups that follow one another."""
+    """The files, small ones in groups of a chunk that follow one another."""
     group: list[FileJob] = []
+    rows = 0
     for each in files:
-        if group and sum(job.end.rows for job in [*group, each]) > FEW:
+        if group and rows + each.end.rows > ROWS:
             yield group
-            group = []
+            group, rows = [], 0
         group.append(each)
+        rows += each.end.rows
     if group:
         yield group
 
@@ -178,7 +181,7 @@ def _changed(job: FileJob, count: int, failure: Failure | None) -> Failure | Non
     """What is wrong where a file was not read as it was for its ids; its damage was told then."""
     if failure and not job.end.failure:
         return failure
-    if (count, _version(job.file)) == (job.end.rows, job.end.version):
+    if count == job.end.rows and _version(job.file).is_that_of(job.end.version):
         return None
     return Failure(
         SourceError,
@@ -187,15 +190,24 @@ def _changed(job: FileJob, count: int, failure: Failure | None) -> Failure | Non
     )
 
 
-def _version(file: SourceFile) -> str | None:
-    """What changes with the content of a file, as far as its system tells."""
+def _version(file: SourceFile) -> Version:
     try:
         if file.remote:
-            return file.remote.version_now()
+            return Version(file.remote.version_now())
         found = file.path.stat() if file.path else None
     except OSError:  # as opening it tells
-        return None
-    return f"{found.st_size} {found.st_mtime_ns}" if found else None
+        found = None
+    return Version(str(found.st_size), _machine(), found.st_mtime_ns) if found else Version(None)
+
+
+@cache
+def _machine() -> str:
+    """What tells machines apart, and containers of one: each has files of its own."""
+    try:
+        booted = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
+    except OSError:  # no Linux
+        booted = ""
+    return f"{platform.node()} {booted}"
 
 
 def _characters(row: Row | Reject) -> int:

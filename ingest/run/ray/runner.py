@@ -133,6 +133,7 @@ class RayRunner:
                 fn_constructor_args=(setup,),
                 compute=ActorPoolStrategy(
                     size=there.workers,
+                    max_tasks_in_flight_per_actor=CALLS,
                     max_concurrent_calls_per_actor=CALLS,
                     enable_true_multi_threading=True,
                 ),

@@ -158,7 +158,7 @@ def test_a_file_tells_its_ids_and_then_its_rows(setup, tmp_path, monkeypatch):
 
 
 def test_small_files_are_read_together(setup, tmp_path, monkeypatch):
-    monkeypatch.setattr(reading, "FEW", 5)
+    monkeypatch.setattr(reading, "ROWS", 5)
     jobs = []
     for number, rows in enumerate([2, 3, 1, 9, 0, 1]):
         path = write_jsonl(tmp_path / f"{number}.jsonl", documents(rows, 10 * number))
@@ -179,6 +179,17 @@ def test_a_file_that_changes_between_ids_and_rows_is_told(setup, tmp_path):
     *found, last = chunks(setup, file, end)
     assert [len(each.rows) for each in found] == [4]
     assert "was changed while it was loaded (3 rows when its ids were read, 4" in last.text
+
+
+def test_a_copy_on_another_machine_may_be_of_another_time(setup, tmp_path, monkeypatch):
+    path = write_jsonl(tmp_path / "a.jsonl", documents(3))
+    file, _, end = told(setup, path)
+    os.utime(path, ns=(1, 1))
+    assert "was changed while it was loaded (3 rows" in chunks(setup, file, end)[-1].text
+    elsewhere = replace(end, version=replace(end.version, machine="another"))
+    assert [len(each.rows) for each in chunks(setup, file, elsewhere)] == [3]
+    path.write_text(f"{path.read_text()}\n")
+    assert "was changed while it was loaded (3 rows" in chunks(setup, file, elsewhere)[-1].text
 
 
 def test_damage_is_told_once_with_the_ids(setup, tmp_path):
