@@ -47,12 +47,14 @@ def ask(cluster: Cluster, path: str, kind: type[T], **params: Any) -> T:
         return as_kind(path, answer, kind)
 
 
-def as_kind(path: str, answer: object, kind: type[T]) -> T:
+def as_kind(path: str, answer: object, kind: type[T], method: str = "GET") -> T:
     """An answer as the kind of thing that is read of it; UnreachableError where it is another."""
     try:
         return as_type(answer, kind, strict=False)
     except msgspec.ValidationError as error:
-        raise UnreachableError(f"GET {path} is not answered as a cluster does ({error})") from None
+        raise UnreachableError(
+            f"{method} {path} is not answered as a cluster does ({error})"
+        ) from None
 
 
 def seen(section: str, name: str, look: Callable[[], list[Finding]]) -> list[Finding]:

@@ -98,7 +98,8 @@ def is_own(definition: Mapping[str, Any]) -> bool:
     """Whether a pipeline of the cluster is as `pipeline_body` makes one, and nobody added to it."""
     described = str(definition.get("description", "")).startswith(_OWN)
     processors = definition.get("phase_results_processors")
-    return described and set(definition) == _PARTS and len(processors or ()) == 1
+    listed = processors if isinstance(processors, list) else ()
+    return described and set(definition) == _PARTS and len(listed) == 1
 
 
 def pipeline_body(fusion: Fusion) -> dict[str, Any]:

@@ -129,26 +129,37 @@ class InstalledIngest:
 
 def read_ingest_pipeline(definition: Mapping[str, Any]) -> InstalledIngest | None:
     """What a pipeline of the cluster does, None where it is not as Tandem makes it."""
-    processors = definition.get("processors") or []
+    processors = _processors(definition.get("processors"))
     described = str(definition.get("description", "")).startswith(_OWN)
-    kinds = [next(iter(each), "") for each in processors]
+    kinds = [kind for kind, _ in processors]
     if not described or kinds != _PROCESSORS or set(definition) != {"description", "processors"}:
         return None
-    script, embedding, _ = (next(iter(each.values())) for each in processors)
-    params = script.get("params") or {}
+    (_, script), (_, embedding), _ = processors
+    params = script.get("params")
+    params = params if isinstance(params, Mapping) else {}
     names = {n: each for n in asdict(Fields()) if isinstance(each := params.get(n), str)}
     if len(names) < len(asdict(Fields())) or not isinstance(params.get("fingerprint"), str):
         return None
-    return InstalledIngest(embedding.get("model_id", ""), params["fingerprint"], Fields(**names))
+    return InstalledIngest(
+        str(embedding.get("model_id", "")), params["fingerprint"], Fields(**names)
+    )
 
 
 def read_search_pipeline(definition: Mapping[str, Any]) -> str | None:
     """The model of a search pipeline's queries, None where it is not as Tandem makes it."""
     rest = dict(definition)
-    processors = rest.pop("request_processors", None) or []
-    if len(processors) != 1 or set(processors[0]) != {_ENRICHER} or not is_own(rest):
+    processors = _processors(rest.pop("request_processors", None))
+    if [kind for kind, _ in processors] != [_ENRICHER] or not is_own(rest):
         return None
-    return str(processors[0][_ENRICHER].get("default_model_id", ""))
+    return str(processors[0][1].get("default_model_id", ""))
+
+
+def _processors(told: Any) -> list[tuple[str, Mapping[str, Any]]]:
+    """Each processor's kind and what it is told; none at all where one is not of one kind."""
+    if not isinstance(told, list) or not all(isinstance(e, Mapping) and len(e) == 1 for e in told):
+        return []
+    found = [next(iter(each.items())) for each in told]
+    return found if all(isinstance(said, Mapping) for _, said in found) else []
 
 
 def has_own_pipeline(description: Mapping[str, Any]) -> bool:

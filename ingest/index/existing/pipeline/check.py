@@ -6,16 +6,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 from cluster.access.credentials import Secret
+from cluster.diagnosis.finding import as_kind
 from ingest.errors import IndexRefusedError
+from ingest.index.existing.pipeline.answers import Rehearsed
 from ingest.index.existing.pipeline.installed import Installed, read_installed
 from ingest.index.existing.pipeline.ml_commons import MlCommons
 from ingest.index.existing.pipeline.service import ServiceClient
 from ingest.records import stamp
 from mappings import PASSAGE, QUERY, InstalledIngest, Service, path_of
 from tandem.base.arguments import checked_arguments
+from tandem.base.schema import as_type
 from tandem.base.vectors import Vector, cosine
 
 if TYPE_CHECKING:
@@ -89,13 +93,18 @@ def _documents(
     path = path_of("_ingest", "pipeline", name, "_simulate")
     with cluster.explaining():
         answer = cluster.client.transport.perform_request("POST", path, body={"docs": docs})
+        tried = as_kind(path, answer, Rehearsed, "POST").docs
+    if len(tried) != len(TEXTS):
+        yield Check("documents", f"{len(tried)} answers to {len(TEXTS)}")
+        return
     wanted = client.embed(encoded, PASSAGE)
-    for number, found in enumerate(answer["docs"]):
+    for number, found in enumerate(tried):
         what = f"document {number + 1} of {len(TEXTS)}"
-        if "doc" not in found:
-            yield Check(what, str((found.get("error") or {}).get("reason", "it was refused")))
+        if not found.doc:
+            why = found.error.reason if found.error else None
+            yield Check(what, why or "it was refused")
             continue
-        stored = found["doc"]["_source"]
+        stored = found.doc.source
         body = {**sources[number], fields.document_id: str(number)}
         mark = stamp(ingest.fingerprint, encoded[number], body, 1)
         if stored.get(fields.content_hash) != mark:
@@ -117,7 +126,10 @@ def _queries(cluster: Cluster, installed: Installed, client: ServiceClient) -> C
 
 
 def _alike(what: str, found: Any, wanted: Vector) -> Check:
-    vector = np.asarray(found or [], np.float32)
+    try:
+        vector = np.asarray(as_type(found or [], list[float]), np.float32)
+    except msgspec.ValidationError:
+        return Check(what, "what stands for its vector is none")
     if vector.shape != wanted.shape:
         return Check(what, f"its vector has {vector.size} dimensions and not {wanted.size}")
     near = cosine(vector, wanted)

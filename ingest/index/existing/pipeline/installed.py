@@ -59,9 +59,17 @@ class Installed:
 
     @property
     def whole(self) -> bool:
-        """Whether both pipelines are there, with their models."""
+        """Whether both pipelines are there, their models, and connectors that ask a service."""
         ids = {each.id for each in self.models.values()}
-        return self.ingest is not None and {self.ingest.model_id, self.query_model} <= ids
+        asking = bool(self.services) and self.models.keys() <= self.connectors.keys()
+        of_models = self.ingest and {self.ingest.model_id, self.query_model} <= ids
+        return bool(of_models) and asking
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        """The addresses that its connectors ask."""
+        told = (each.told.get("actions") or () for each in self.connectors.values())
+        return tuple(sorted({action["url"] for actions in told for action in actions}))
 
     @property
     def empty(self) -> bool:
@@ -71,13 +79,10 @@ class Installed:
 
     def to_json(self) -> dict[str, Any]:
         """What `--json` prints."""
-        urls = {
-            action["url"] for each in self.connectors.values() for action in each.told["actions"]
-        }
         return {
             "pipeline": self.name,
             "whole": self.whole,
-            "services": sorted(urls),
+            "services": list(self.services),
             "fingerprint": self.ingest.fingerprint if self.ingest else None,
             "ingest_pipeline": self.ingest is not None,
             "search_pipeline": self.query_model is not None,

@@ -9,20 +9,32 @@ import socket
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
+from cluster.client.shards import SHARD_CURE, silence
+from cluster.diagnosis.finding import as_kind, ask
 from cluster.error_body import BLOCKS, lifting
-from cluster.errors import ClusterError, MissingIndexError
+from cluster.errors import ClusterError, MissingIndexError, UnreachableError
 from ingest.errors import BlockedError, IndexRefusedError
-from mappings import is_marked
+from ingest.index.existing.pipeline.answers import (
+    Found,
+    MadeConnector,
+    MadeModel,
+    Model,
+    Predicted,
+    Settings,
+)
+from mappings import is_marked, path_of
 
 if TYPE_CHECKING:
     from cluster import Cluster
 
+T = TypeVar("T")
 Kind = Literal["connectors", "models"]
-_ROOT = "/_plugins/_ml"
+_ROOT = ("_plugins", "_ml")
 _REGEX = "plugins.ml_commons.trusted_connector_endpoints_regex"
+_SETTINGS = "/_cluster/settings"
 _PRIVATE = "plugins.ml_commons.connector.private_ip_enabled"
 # A model of a service is there at once, but for a busy cluster.
 _DEPLOY_SECONDS = 60.0
@@ -56,19 +68,41 @@ class MlCommons:
             "`enrich(cluster, index, encoder, follow=True)` gives documents theirs as they come."
         )
 
-    def ask(self, method: str, path: str, body: Any = None, **params: Any) -> Any:
-        """One request below its root; raises ClusterError."""
+    def ask(
+        self, kind: type[T], method: str, *parts: str, body: Any = None, **params: Any
+    ) -> tuple[T, Any]:
+        """The answer to one request below its root, as what is read of it and whole: ClusterError.
+
+        It is an UnreachableError where the answer is of another kind: no cluster gave it.
+        """
         from opensearchpy.exceptions import RequestError
 
+        path = path_of(*_ROOT, *parts)
         with self._cluster.explaining():
             try:
-                return self._cluster.client.transport.perform_request(
-                    method, _ROOT + path, params=params, body=body
+                answer = self._cluster.client.transport.perform_request(
+                    method, path, params=params, body=body
                 )
+                return as_kind(path, answer, kind, method), answer
             except RequestError as error:
                 if "no handler found" in str(error.info) or "no handler found" in str(error):
                     raise self._missing() from None
                 raise
+
+    def _tell(self, method: str, *parts: str, body: Any = None) -> None:
+        """One request of whose answer nothing is read."""
+        self.ask(dict[str, Any], method, *parts, body=body)
+
+    def _search(self, what: str, query: Mapping[str, Any], size: int) -> list[Any]:
+        """The hits of a search; raises IndexRefusedError where it did not see all there is."""
+        body = {"query": query, "size": size}
+        _, answer = self.ask(Found, "POST", what, "_search", body=body)
+        if missing := silence(answer):
+            raise IndexRefusedError(
+                f"not all {what.replace('_', ' ')} of ML Commons were looked at ({missing}), so "
+                f"none is made or taken away: {SHARD_CURE}; run the same command again then."
+            )
+        return list(answer["hits"]["hits"])
 
     def find(self, kind: Kind, name: str) -> Part | None:
         """The one of a name, None where there is none.
@@ -76,8 +110,7 @@ class MlCommons:
         Raises IndexRefusedError where others made it.
         """
         try:
-            query = {"query": {"term": {"name.keyword": name}}, "size": 10}
-            found = self.ask("POST", f"/{kind}/_search", query)["hits"]["hits"]
+            found = self._search(kind, {"term": {"name.keyword": name}}, 10)
         except MissingIndexError:
             return None  # nobody has made any
         # A large model's chunks have its name too.
@@ -103,8 +136,10 @@ class MlCommons:
             self.delete_model(there)
             there = None
         if made is None:
-            created = self.ask("POST", "/connectors/_create", dict(connector))["connector_id"]
-            return self._model(None, {**body, "connector_id": created})
+            created, _ = self.ask(
+                MadeConnector, "POST", "connectors", "_create", body=dict(connector)
+            )
+            return self._model(None, {**body, "connector_id": created.connector_id})
         if there and _same(made.told, connector) and _same(there.told, body) and self._works(there):
             return there.id
         if there:
@@ -112,7 +147,7 @@ class MlCommons:
             if not _same(there.told, body):
                 self.delete_model(there)
                 there = None
-        self.ask("PUT", f"/connectors/{made.id}", dict(connector))
+        self._tell("PUT", "connectors", made.id, body=dict(connector))
         return self._model(there, {**body, "connector_id": made.id})
 
     def predict(self, part: Part, texts: Sequence[str], kind: str) -> list[list[float]]:
@@ -120,11 +155,11 @@ class MlCommons:
         if "model_config" in part.told:
             quoted = json.dumps(list(texts)).replace("$", "\\u0024")
             asked: dict[str, Any] = {"parameters": {"texts": quoted, "content_type": kind}}
-            path = f"/models/{part.id}/_predict"
+            path = ["models", part.id, "_predict"]
         else:
-            asked, path = {"text_docs": list(texts)}, f"/_predict/text_embedding/{part.id}"
-        results = self.ask("POST", path, asked)["inference_results"]
-        return [each["data"] for result in results for each in result["output"]]
+            asked, path = {"text_docs": list(texts)}, ["_predict", "text_embedding", part.id]
+        found, _ = self.ask(Predicted, "POST", *path, body=asked)
+        return [each.data for result in found.inference_results for each in result.output]
 
     def _works(self, part: Part) -> bool:
         try:
@@ -134,14 +169,16 @@ class MlCommons:
 
     def _model(self, there: Part | None, body: Mapping[str, Any]) -> str:
         if there is None:
-            made = self.ask("POST", "/models/_register", dict(body), deploy="true")
-            return self._deployed(made["model_id"])
-        self.ask("POST", f"/models/{there.id}/_deploy")
+            made, _ = self.ask(
+                MadeModel, "POST", "models", "_register", body=dict(body), deploy="true"
+            )
+            return self._deployed(made.model_id)
+        self._tell("POST", "models", there.id, "_deploy")
         return self._deployed(there.id)
 
     def _deployed(self, model: str) -> str:
         end = time.monotonic() + _DEPLOY_SECONDS
-        while (state := self.ask("GET", f"/models/{model}").get("model_state")) != "DEPLOYED":
+        while (state := self.ask(Model, "GET", "models", model)[0].model_state) != "DEPLOYED":
             if time.monotonic() > end or state == "DEPLOY_FAILED":
                 raise IndexRefusedError(
                     f"the cluster does not deploy its model {model} (state {state}): look at the "
@@ -152,24 +189,30 @@ class MlCommons:
 
     def undeploy(self, part: Part) -> None:
         """Let a model rest; the cluster deploys it again where it is asked for."""
-        self.ask("POST", f"/models/{part.id}/_undeploy")
+        self._tell("POST", "models", part.id, "_undeploy")
 
     def delete_model(self, part: Part) -> None:
         """Take a model away, with the group that the cluster made for it where it was the last."""
         self.undeploy(part)
-        self.ask("DELETE", f"/models/{part.id}")
-        group = part.told.get("model_group_id")
-        query = {"query": {"ids": {"values": [group]}}, "size": 1}
-        found = self.ask("POST", "/model_groups/_search", query)["hits"]["hits"] if group else []
+        # Before anything goes: what is not wholly looked at stays whole.
+        group = self._group_of_its_own(part)
+        self._tell("DELETE", "models", part.id)
+        if group:
+            self._tell("DELETE", "model_groups", group)
+
+    def _group_of_its_own(self, part: Part) -> str | None:
+        """The group that the cluster made for a model, where no other model is in it."""
+        if (group := part.told.get("model_group_id")) is None:
+            return None
+        found = self._search("model_groups", {"ids": {"values": [group]}}, 1)
         if not any(is_marked(each["_source"]) for each in found):
-            return
-        others = {"query": {"term": {"model_group_id": group}}, "size": 0}
-        if not self.ask("POST", "/models/_search", others)["hits"]["total"]["value"]:
-            self.ask("DELETE", f"/model_groups/{group}")
+            return None
+        others = self._search("models", {"term": {"model_group_id": group}}, 2)
+        return None if any(each["_id"] != part.id for each in others) else str(group)
 
     def delete_connector(self, part: Part) -> None:
         """Take a connector away."""
-        self.ask("DELETE", f"/connectors/{part.id}")
+        self._tell("DELETE", "connectors", part.id)
 
     def check_allowed(self, url: str) -> None:
         """Raise IndexRefusedError where the cluster may not call a URL, with what allows it.
@@ -179,10 +222,13 @@ class MlCommons:
         """
         try:
             found = self._settings()
+        except UnreachableError:
+            raise
         except ClusterError:
             return
         _check_unblocked(found)
-        host, patterns = urlsplit(url).hostname or "", found.get(_REGEX) or []
+        host = urlsplit(url).hostname or ""
+        patterns = as_kind(_SETTINGS, found.get(_REGEX) or [], list[str])
         wanted: dict[str, Any] = {}
         if not any(_matches(pattern, url) for pattern in patterns):
             parts = urlsplit(url)
@@ -198,11 +244,8 @@ class MlCommons:
 
     def _settings(self) -> dict[str, Any]:
         params = {"include_defaults": "true", "flat_settings": "true"}
-        with self._cluster.explaining():
-            told = self._cluster.client.transport.perform_request(
-                "GET", "/_cluster/settings", params=params
-            )
-        return {**told.get("defaults", {}), **told["persistent"], **told["transient"]}
+        told = ask(self._cluster, _SETTINGS, Settings, **params)
+        return {**told.defaults, **told.persistent, **told.transient}
 
 
 def _check_unblocked(settings: Mapping[str, Any]) -> None:
@@ -222,8 +265,9 @@ def _same(told: Any, wanted: Any) -> bool:
         told = told if isinstance(told, Mapping) else {}
         return all(_same(told.get(k), v) for k, v in wanted.items() if k not in _UNTOLD)
     if isinstance(wanted, list):
-        pairs = zip(told or [], wanted, strict=False)
-        return len(told or []) == len(wanted) and all(_same(*each) for each in pairs)
+        told = told if isinstance(told, list) else []
+        pairs = zip(told, wanted, strict=False)
+        return len(told) == len(wanted) and all(_same(*each) for each in pairs)
     return str(told).lower() == str(wanted).lower()
 
 

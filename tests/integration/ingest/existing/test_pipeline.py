@@ -169,7 +169,8 @@ def left_of(cluster, name):
     query = {"query": {"prefix": {"name.keyword": name}}, "size": 50}
     found = []
     for kind in ("connectors", "models", "model_groups"):
-        hits = MlCommons(cluster).ask("POST", f"/{kind}/_search", query)["hits"]["hits"]
+        _, answer = MlCommons(cluster).ask(dict, "POST", kind, "_search", body=query)
+        hits = answer["hits"]["hits"]
         found += [(kind, hit["_source"]["name"]) for hit in hits]
     return found
 
