@@ -7,8 +7,8 @@ import ipaddress
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
-from starlette.datastructures import Headers
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from cluster.access.credentials import Secret
 from tandem.service.door.problems import problem
@@ -42,7 +42,7 @@ class Access:
 
     def refusal(self, path: str, headers: Headers) -> tuple[int, str] | None:
         """Status and sentence for a request that may not come in."""
-        if fault := self._of_a_stranger(headers):
+        if fault := self._of_a_stranger(path, headers):
             return 403, fault
         if path in OPEN or path == "/" or path.startswith(PAGE):
             return None
@@ -59,7 +59,7 @@ class Access:
         # Who may write may read.
         return None if self.write and _same(given, self.write) else (401, _WRONG.format("read"))
 
-    def _of_a_stranger(self, headers: Headers) -> str | None:
+    def _of_a_stranger(self, path: str, headers: Headers) -> str | None:
         said = headers.get("host", "")
         host = _split(f"//{said}").hostname or ""
         if self.hosts and host not in self.hosts:
@@ -69,8 +69,11 @@ class Access:
             )
         origin = headers.get("origin")
         if origin is not None and _split(origin).netloc != headers.get("host"):
-            return "pages of other sites may not use this service."
-        return None
+            return _ELSEWHERE
+        # An image or a script of a page elsewhere names no origin, and searches all the same.
+        elsewhere = headers.get("sec-fetch-site") in ("cross-site", "same-site")
+        followed = path == "/" and headers.get("sec-fetch-mode") == "navigate"
+        return _ELSEWHERE if elsewhere and not followed else None
 
 
 def _split(url: str) -> SplitResult:
@@ -81,6 +84,7 @@ def _split(url: str) -> SplitResult:
         return urlsplit("")
 
 
+_ELSEWHERE = "pages of other sites may not use this service: ask it from its own page, `/`."
 _WRONG = "the key to {} is missing or wrong: send it as `Authorization: Bearer KEY`."
 
 
@@ -94,18 +98,28 @@ def _same(given: str, key: Secret) -> bool:
 
 
 class Guard:
-    """The door of the app: who may not come in gets a problem, and nothing behind it runs."""
+    """The door of the app: who may not come in gets a problem, and nothing behind it runs.
+
+    A browser gives an answer to no page elsewhere, even where it does not say who asks.
+    """
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
         self._app, self._access = app, access
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand on, or refuse."""
+
+        async def kept(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                headers["Cross-Origin-Resource-Policy"] = "same-origin"
+            await send(message)
+
         if scope["type"] == "http":
             refused = self._access.refusal(scope["path"], Headers(scope=scope))
             if refused:
                 status, detail = refused
                 more = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
-                await problem(status, detail, more)(scope, receive, send)
+                await problem(status, detail, more)(scope, receive, kept)
                 return
-        await self._app(scope, receive, send)
+        await self._app(scope, receive, kept)

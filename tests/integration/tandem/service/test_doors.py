@@ -1,0 +1,48 @@
+"""Who may come in and what is asked before anything runs: the app in this process, no server."""
+
+from contextlib import contextmanager
+
+import pytest
+from fastapi.testclient import TestClient
+
+from cluster import connect
+from tandem.service.app import Doors, make_app
+from tandem.service.door.access import Access
+from tandem.service.parts import Parts
+from tests.servers.wrong import Reply, answering, cluster_like
+from tests.support.stubs import StubEncoder
+
+
+@contextmanager
+def served(answer=lambda asked: Reply({}), **more):
+    """A client of a service, and the requests that its cluster got."""
+    with (
+        answering(cluster_like(answer)) as (url, asked),
+        connect(url, timeout=5) as cluster,
+        TestClient(
+            make_app(Parts(cluster, StubEncoder(), **more), Doors(Access(None, None)), "0"),
+            base_url="http://localhost",
+        ) as client,
+    ):
+        yield client, asked
+
+
+@pytest.mark.parametrize(
+    ("path", "site", "mode", "status"),
+    [
+        ("/metrics", "cross-site", "no-cors", 403),
+        ("/metrics", "same-site", "no-cors", 403),
+        ("/metrics", "cross-site", "navigate", 403),
+        ("/page/app.js", "cross-site", "no-cors", 403),
+        ("/", "cross-site", "no-cors", 403),
+        ("/", "cross-site", "navigate", 200),
+        ("/metrics", "same-origin", "cors", 200),
+        ("/metrics", "none", "navigate", 200),
+    ],
+)
+def test_what_a_page_elsewhere_shows_or_embeds_is_refused(path, site, mode, status):
+    with served() as (client, _):
+        answer = client.get(path, headers={"Sec-Fetch-Site": site, "Sec-Fetch-Mode": mode})
+    assert answer.status_code == status
+    assert ("pages of other sites" in answer.text) == (status == 403)
+    assert answer.headers["cross-origin-resource-policy"] == "same-origin"
