@@ -220,13 +220,13 @@ class Tally:
             self._one_less(document, pending)
             self._check_limit()
 
-    def reject(self, reject: Reject) -> None:
-        """A row was refused before it became passages."""
+    def reject(self, reject: Reject, read: int | None = None) -> None:
+        """A row was refused before it became passages; read: None for all that were taken."""
         with self._lock:
             self._counts["rejected"] += 1
             self.anonymous_rejects += reject.id is None
             self._write_out(reject)
-            self._check_limit()
+            self._check_limit(read)
 
     def add(self, report: Report, rejects: Iterable[Reject], stored: int) -> None:
         """Add what became of a batch of those that were taken; stored: passages of it."""
@@ -234,8 +234,9 @@ class Tally:
             for name in _ADDED:
                 self._counts[name] += getattr(report, name)
             self._counts["stored"] += stored
-        for reject in rejects:
-            self.reject(reject)
+            # All may be taken before the first batch is: its rejects are held to what is settled.
+            for read, reject in enumerate(rejects, self.report().read + 1):
+                self.reject(reject, read)
 
     def _one_less(self, document: Document, pending: _Pending) -> None:
         pending.left -= 1
@@ -256,15 +257,15 @@ class Tally:
             self._reasons = Counter(dict(self._reasons.most_common(_REASONS_KEPT // 2)))
             self._examples = {each: self._examples[each] for each in self._reasons}
 
-    def _check_limit(self) -> None:
+    def _check_limit(self, read: int | None = None) -> None:
         rejected = self._counts["rejected"]
-        if self._limit.allows(rejected, self._counts["taken"]):
+        read = self._counts["taken"] if read is None else read
+        if self._limit.allows(rejected, read):
             return
         reason, often = self._reasons.most_common(1)[0]
         raise TooManyRejectsError(
-            f"{rejected:,} of {self._counts['taken']:,} documents were rejected, which is more "
-            f"than `max_rejects` allows, {often:,} of them because: "
-            f"{self._examples[reason]}; see "
+            f"{rejected:,} of {read:,} documents were rejected, which is more than `max_rejects` "
+            f"allows, {often:,} of them because: {self._examples[reason]}; see "
             f"{shown(self._rejects.path)}, mend the source or its options, or raise `max_rejects`."
         )
 

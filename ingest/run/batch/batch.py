@@ -76,13 +76,15 @@ def load_batch(
     fitter: Fitter | None = None,
     ids: Ids | None = None,
     turn: AbstractContextManager[Any] | None = None,
+    largest: int | None = None,
 ) -> Batch:
     """Make documents of rows, and split, skip, encode and write them, as a whole run does.
 
     index: open, and of the run, which opens and ends it; fitter: by the types of the index, None
     lets the cluster refuse what does not fit; ids: of what came before, None for nothing; turn: a
-    lock for batches that one encoder encodes in turn, so that it goes on while another is written.
-    No rows give zeros. A batch that is done twice is written once, and skipped.
+    lock for batches that one encoder encodes in turn, so that it goes on while another is written;
+    largest: bytes of a request that every node takes, None to ask for it. No rows give zeros. A
+    batch that is done twice is written once, and skipped.
 
     Raises the encoder's and the cluster's errors, OutageError, BlockedError, IndexRefusedError, and
     LostPlaceError where another run has the index; too many rejects are for the run to refuse.
@@ -90,7 +92,7 @@ def load_batch(
     rejects, flow, seen, clock = RejectRows(), Flow(), Seen(), Clock()
     tally, sample, fitter = Tally(index.name, rejects, _ANY_NUMBER), Sample(), fitter or Fitter({})
     turn = turn or nullcontext()
-    job = Job(cluster, index, plan, encoder, fitter, flow, clock, tally, sample, turn)
+    job = Job(cluster, index, plan, encoder, fitter, flow, clock, tally, sample, turn, largest)
     most = plan.writing.max_outage
     client = writing_client(cluster, index, flow.pause, most)
     first = Deduplicator(rows, plan.reading, index.fields, ids or seen, tally, flow.stopping)

@@ -49,7 +49,8 @@ class Job:
     """What all batches of a run have in common, and what keeps account of them.
 
     fitter: by the types of the index; tally, sample and clock: of the run, or of one batch; turn:
-    held while its passages are encoded.
+    held while its passages are encoded; largest: bytes of a request that every node takes, None to
+    ask for it.
     """
 
     cluster: Cluster
@@ -62,6 +63,7 @@ class Job:
     tally: Tally
     sample: Sample
     turn: AbstractContextManager[Any] = field(default_factory=nullcontext)
+    largest: int | None = None
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,7 @@ class Pipeline:
         """Until the rows end, or the run does."""
         plan, clock, flow, tally = self.job.plan, self.job.clock, self.job.flow, self.job.tally
         self.deduplicator.fitter = self.job.fitter
-        largest = self.client.largest_request(plan.writing.max_bytes)
+        largest = self.job.largest or self.client.largest_request(plan.writing.max_bytes)
         sender = Sender(self.client, self.job.index.fields, tally, Budget(largest), self.job.sample)
         leftovers = Leftovers(self.client, tally)
 

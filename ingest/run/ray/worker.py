@@ -18,6 +18,7 @@ from ingest.records import PassageEncoder
 from ingest.run.batch.batch import Batch, load_batch
 from ingest.run.ray.parts import Chunk, Failure, Reach, Setup, Taken
 from ingest.run.ray.reading import LookedFor
+from ingest.write.client import IndexClient
 from tandem.base.errors import TandemError
 from tandem.base.process.running import share_cores
 
@@ -43,8 +44,12 @@ class Worker:
         self._turn = Lock()
         self._opened = ThreadPoolExecutor(1).submit(self._open)
 
-    def _open(self) -> tuple[Cluster, PassageEncoder]:
-        return self._connected(), _encoder(self._setup.reach)
+    def _open(self) -> tuple[Cluster, PassageEncoder, int]:
+        """What all chunks need, and the bytes of a request that the cluster takes."""
+        cluster, setup = self._connected(), self._setup
+        writing = setup.plan.writing
+        asking = IndexClient(cluster, setup.index.name, None, writing.max_outage)
+        return cluster, _encoder(setup.reach), asking.largest_request(writing.max_bytes)
 
     def _connected(self) -> Cluster:
         """Waited for as requests are: who takes the place of a worker that died may find none."""
@@ -66,7 +71,7 @@ class Worker:
             return chunk
         setup = self._setup
         try:
-            cluster, encoder = self._opened.result()
+            cluster, encoder, largest = self._opened.result()
             made = load_batch(
                 chunk.rows,
                 cluster=cluster,
@@ -76,6 +81,7 @@ class Worker:
                 fitter=setup.fitter,
                 ids=Taken(chunk.taken),
                 turn=self._turn,
+                largest=largest,
             )
         except TandemError as error:
             return Failure.of(error)

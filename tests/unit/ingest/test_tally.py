@@ -152,5 +152,16 @@ def test_rejects_of_all_batches_are_held_to_one_limit(tally):
     report = Report("i", read=6, rejected=6)
     tally.took(12)
     tally.add(report, rejects, stored=0)
-    with pytest.raises(TooManyRejectsError, match="11 of 12 documents were rejected"):
+    with pytest.raises(TooManyRejectsError, match="11 of 11 documents were rejected"):
         tally.add(report, rejects, stored=0)
+
+
+def test_a_share_of_rejects_is_of_what_is_settled_however_much_was_taken(tmp_path):
+    file = RejectsFile(tmp_path / "r.jsonl")
+    tally = Tally("i", file, RejectLimit(share=0.5, number=0))
+    tally.took(1000)
+    batch, rejects = Report("i", written=3), [Reject("odd", HERE)]
+    tally.add(batch, rejects * 3, stored=3)
+    with pytest.raises(TooManyRejectsError, match="7 of 13 documents were rejected"):
+        tally.add(batch, rejects * 9, stored=3)
+    file.close()

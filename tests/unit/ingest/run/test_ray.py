@@ -5,6 +5,7 @@ import os
 import pickle
 import platform
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -222,6 +223,20 @@ class Reached:
         pass
 
 
+class Answering(Reached):
+    """One that tells what its nodes take, and hears what it is asked."""
+
+    explaining = nullcontext
+
+    def __init__(self):
+        self.asked = []
+        self.client = self.transport = self
+
+    def perform_request(self, method, path, **given):
+        self.asked.append(path)
+        return {"nodes": {"n": {"http": {"max_content_length_in_bytes": 77}}}}
+
+
 def refused():
     raise IngestError("no cluster answers.")
 
@@ -264,7 +279,8 @@ def test_a_file_that_needs_a_package_names_it():
 def test_a_worker_computes_with_its_share_and_waits_for_a_cluster_that_is_away(setup, monkeypatch):
     monkeypatch.setattr(running, "_share", None)  # put back as it was
     monkeypatch.setattr(worker, "AGAIN_SECONDS", 0.0)
-    answers = [UnreachableError("away."), UnreachableError("away."), Reached()]
+    there = Answering()
+    answers = [UnreachableError("away."), UnreachableError("away."), there]
 
     def connected():
         if isinstance(answer := answers.pop(0), UnreachableError):
@@ -273,6 +289,7 @@ def test_a_worker_computes_with_its_share_and_waits_for_a_cluster_that_is_away(s
 
     one = worker.Worker(replace(setup, reach=replace(setup.reach, connect=connected)))
     assert running.threads() == 1
-    cluster, _ = one._opened.result(60)  # begun without a chunk
-    assert isinstance(cluster, Reached)
+    cluster, _, largest = one._opened.result(60)  # begun without a chunk
+    assert cluster is there
+    assert (largest, there.asked) == (77, ["/_nodes/http"])
     assert not answers
