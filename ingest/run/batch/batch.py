@@ -93,8 +93,7 @@ def load_batch(
     tally, sample, fitter = Tally(index.name, rejects, _ANY_NUMBER), Sample(), fitter or Fitter({})
     turn = turn or nullcontext()
     job = Job(cluster, index, plan, encoder, fitter, flow, clock, tally, sample, turn, largest)
-    most = plan.writing.max_outage
-    client = writing_client(cluster, index, flow.pause, most)
+    client = writing_client(cluster, index, flow.pause, plan.writing.max_outage)
     first = Deduplicator(rows, plan.reading, index.fields, ids or seen, tally, flow.stopping)
     try:
         done = flow.background(Pipeline(job, client, first).run)
