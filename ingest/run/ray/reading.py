@@ -29,6 +29,8 @@ from ingest.tally import Tally
 # enough that a kill does too, also with a slow model.
 ROWS = 1024
 CHARACTERS = 1_000_000
+# Rows of which a chunk is worth its beginning and end, where there is not enough for larger ones.
+FEW = 256
 # Of so many files it is looked whether each machine has them.
 FILES_LOOKED_FOR = 1000
 # Ids that are told together. By number, not by time: who does it again must tell the same ones.
@@ -123,12 +125,16 @@ def ids_of(setup: Setup, file: SourceFile) -> Iterator[Ids | FileEnd]:
     yield FileEnd(rows, version, tuple(said), first.warnings, failure)
 
 
-def together(files: Sequence[FileJob]) -> Iterator[list[FileJob]]:
-    """The files, small ones in groups of a chunk that follow one another."""
+def together(files: Sequence[FileJob], groups: int) -> Iterator[list[FileJob]]:
+    """The files, small ones in groups of a chunk that follow one another.
+
+    groups: to make, as far as none gets too small, so that every worker has some.
+    """
+    most = max(FEW, min(ROWS, sum(each.end.rows for each in files) // groups))
     group: list[FileJob] = []
     rows = 0
     for each in files:
-        if group and rows + each.end.rows > ROWS:
+        if group and rows + each.end.rows > most:
             yield group
             group, rows = [], 0
         group.append(each)

@@ -121,7 +121,8 @@ class RayRunner:
             return
         from ray.data import ActorPoolStrategy, from_items
 
-        items = [{"files": pickle.dumps(each)} for each in together(files)]
+        groups = together(files, CALLS * there.workers)
+        items = [{"files": pickle.dumps(each)} for each in groups]
         # Ray's own types know neither generators nor classes here, which it takes.
         read: Any = chunks
         worker: Any = Worker

@@ -160,14 +160,18 @@ def test_a_file_tells_its_ids_and_then_its_rows(setup, tmp_path, monkeypatch):
 
 def test_small_files_are_read_together(setup, tmp_path, monkeypatch):
     monkeypatch.setattr(reading, "ROWS", 5)
+    monkeypatch.setattr(reading, "FEW", 2)
     jobs = []
     for number, rows in enumerate([2, 3, 1, 9, 0, 1]):
         path = write_jsonl(tmp_path / f"{number}.jsonl", documents(rows, 10 * number))
         file, _, end = told(setup, path)
         taken = {(str(path), 1): {key_of(f"d{10 * number}"): Origin("before", 7)}}
         jobs.append(FileJob(file, taken, end))
-    groups = list(reading.together(jobs))
-    assert [[each.end.rows for each in group] for group in groups] == [[2, 3], [1], [9], [0, 1]]
+    for parts, first in ((2, [2, 3]), (4, [2]), (99, [2])):
+        groups = list(reading.together(jobs, parts))
+        assert [each.end.rows for each in groups[0]] == first
+    groups = list(reading.together(jobs, 2))
+    assert [sum(each.end.rows for each in group) for group in groups] == [5, 1, 9, 1]
     (chunk,) = chunks_of(setup, groups[0])
     assert [each.value["id"] for each in chunk.rows] == ["d0", "d1", "d10", "d11", "d12"]
     assert chunk.taken == jobs[0].taken | jobs[1].taken
