@@ -36,7 +36,7 @@ _TOKEN = "RAY_AUTH_TOKEN_PATH"
 _CLUSTERS = "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"
 # Nothing is sent to Ray's makers; CUDA_VISIBLE_DEVICES stays as it is without GPUs; a process that
 # takes too much memory is not begun again for ever; at Ray's own niceness of 15 its processes would
-# starve beside others; and what they need is imported before they are given work.
+# starve beside others; and what each needs, Ray's own too, it imports before it is given work.
 _ENVIRONMENT = {
     "RAY_USAGE_STATS_ENABLED": "0",
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
@@ -44,7 +44,7 @@ _ENVIRONMENT = {
     "RAY_BACKEND_LOG_LEVEL": "fatal",
     "RAY_task_oom_retries": "3",
     "RAY_worker_niceness": "0",
-    "RAY_preload_python_modules": "ray.data,ingest.run.ray.worker",
+    "RAY_preload_python_modules": "ray.data",
 }
 # As Ray tells of a cluster that has others, first the cluster's and then ours.
 _VERSIONS = re.compile(r"Ray: (\S+)\s+Python: (\S+)")
