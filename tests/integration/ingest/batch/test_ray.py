@@ -139,7 +139,7 @@ def test_a_cluster_of_others_is_used_and_left_as_it_was(
     assert stored(opensearch, index_name).keys() == {f"d{n}" for n in {*range(30), *range(35, 45)}}
     done, _ = load("--index", index_name, "--workers", CPUS)
     assert done.code == 1
-    assert f"`--workers {CPUS}` and a reader need {CPUS + 1} CPUs, and the" in done.err
+    assert f"--workers {CPUS} and a reader need {CPUS + 1} CPUs, and the" in done.err
     assert f" has {CPUS} free" in done.err
 
 
