@@ -10,7 +10,13 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from cluster.access.certificates import Certificates
-from cluster.access.credentials import Credentials, Secret, redacted, warn_if_exposed
+from cluster.access.credentials import (
+    Credentials,
+    Secret,
+    redacted,
+    warn_if_plain,
+    warn_if_unverified,
+)
 from cluster.access.settings import TIMEOUT, Access, check_timeout, hosts_of
 from cluster.capabilities import Capabilities, detect
 from cluster.client.forks import ProcessClient
@@ -206,7 +212,8 @@ def _connect_to(access: Access) -> Cluster:
     from cluster.client.options import client_options
 
     for host in access.hosts:
-        warn_if_exposed(host, access.credentials, access.certificates.verify)
+        warn_if_plain(host, access.secret_sent)
+        warn_if_unverified(host, access.certificates.verify)
     return _open(client_options(access), ErrorContext(access, _node_at(access.url)))
 
 

@@ -54,6 +54,12 @@ class Secret:
         return self._value
 
 
+class Unshown(Secret):
+    """A value that is no secret, and is not shown either: others may read it on the way."""
+
+    __slots__ = ()
+
+
 def redacted(url: str) -> str:
     """A URL as messages may show it: without user, password, query and fragment.
 
@@ -195,23 +201,25 @@ def on_this_machine(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def warn_if_exposed(parts: SplitResult, credentials: Credentials, verify: bool) -> None:
-    """Warn, in Python's own way and so once, where others could read or answer what is sent."""
-    url = redacted(parts.geturl())
-    if (
-        parts.scheme == "http"
-        and credentials.headers()
-        and not on_this_machine(parts.hostname or "")
-    ):
+def warn_if_plain(parts: SplitResult, what: str | None) -> None:
+    """Warn, in Python's own way and so once, where everybody on the way could read a secret.
+
+    what: it is, None where none is sent.
+    """
+    if what and parts.scheme == "http" and not on_this_machine(parts.hostname or ""):
         warnings.warn(
-            f"the password or key for {url} goes over plain http, where everybody on the way can "
-            "read it: use https.",
+            f"{what} for {redacted(parts.geturl())} goes over plain http, where everybody on the "
+            "way can read it: use https.",
             stacklevel=5,
         )
+
+
+def warn_if_unverified(parts: SplitResult, verify: bool) -> None:
+    """The same where whoever is on the way could answer in the other's name."""
     if parts.scheme == "https" and not verify:
         warnings.warn(
-            f"the certificate of {url} is not verified, so whoever is on the way can answer in "
-            "its name and read the credentials: use `ca_certs` with the authority's PEM file "
-            "instead of `verify=False`.",
+            f"the certificate of {redacted(parts.geturl())} is not verified, so whoever is on the "
+            "way can answer in its name and read the credentials: use `ca_certs` with the "
+            "authority's PEM file instead of `verify=False`.",
             stacklevel=5,
         )

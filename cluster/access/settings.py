@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import SplitResult
 
 from cluster.access.certificates import Certificates
-from cluster.access.credentials import Credentials, Secret, secret, split
+from cluster.access.credentials import Credentials, Secret, Unshown, secret, split
 from cluster.access.proxy import Proxy, proxy_to
 from cluster.errors import ClusterError
 from tandem.base.arguments import settle, shown
@@ -36,6 +36,11 @@ _OURS = frozenset(
         "transfer-encoding",
         "upgrade",
     }
+)
+# Of headers whose values are secrets, though they are given as plain text.
+_TELLING = re.compile(
+    r"authori[sz]ation|authentication|credential|cookie|session|token|jwt|key|secret|passw"
+    r"|(^|-)auth(-|$)"
 )
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110, section 5.6.2
 
@@ -77,6 +82,16 @@ class Access:
         added = {name: secret(value) for name, value in (self.headers or {}).items()}
         shown = {name: value.reveal() for name, value in added.items() if value}
         return {**shown, **self.credentials.headers()}
+
+    @property
+    def secret_sent(self) -> str | None:
+        """What of each request nobody else may read, as messages name it; None for nothing."""
+        if self.credentials.headers():
+            return "the password or key"
+        for name, value in (self.headers or {}).items():
+            if value and (not isinstance(value, Unshown) or _TELLING.search(name)):
+                return f"the header {name!r}"
+        return None
 
     def proxy_to(self, host: SplitResult) -> Proxy | None:
         """The proxy on the way to a host."""
@@ -145,5 +160,5 @@ def _checked(
             raise ClusterError(
                 f"both credentials and a header {name!r} are given: give one of them."
             )
-        checked[name.lower()] = Secret(text)
+        checked[name.lower()] = value if isinstance(value, Secret) else Unshown(text)
     return checked

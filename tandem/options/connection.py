@@ -55,7 +55,12 @@ def taken(variable: str) -> Secret | None:
 def _read_headers(
     ctx: click.Context, param: click.Parameter, value: tuple[str, ...]
 ) -> tuple[Header, ...]:
-    found = tuple(_header(ctx, param, line) for line in value)
+    from cluster.access.credentials import Secret, Unshown
+
+    # Secrets stand in the variable: what is typed, or lies in the file of options, is none.
+    told = ctx.get_parameter_source(str(param.name)) is click.core.ParameterSource.ENVIRONMENT
+    kind = Secret if told else Unshown
+    found = tuple(_header(ctx, param, line, kind) for line in value)
     for name, _ in found:
         if typed(ctx, str(param.name)) and name.lower() in ("authorization", "cookie"):
             raise click.BadParameter(
@@ -70,18 +75,18 @@ def _read_headers(
 def _read_header_file(
     ctx: click.Context, param: click.Parameter, value: Path | None
 ) -> tuple[Header, ...]:
-    secret = read_secret(ctx, param, value)
-    lines = secret.reveal().splitlines() if secret else ()
-    return tuple(_header(ctx, param, line) for line in lines if line.strip())
-
-
-def _header(ctx: click.Context, param: click.Parameter, line: str) -> Header:
     from cluster.access.credentials import Secret
 
+    secret = read_secret(ctx, param, value)
+    lines = secret.reveal().splitlines() if secret else ()
+    return tuple(_header(ctx, param, line, Secret) for line in lines if line.strip())
+
+
+def _header(ctx: click.Context, param: click.Parameter, line: str, kind: type[Secret]) -> Header:
     name, colon, value = line.partition(":")
     if not colon:  # the whole of it may be the secret
         raise click.BadParameter("a header is written as 'Name: value'.", ctx, param)
-    return name.strip(), Secret(value.strip())
+    return name.strip(), kind(value.strip())
 
 
 def _read_proxy(ctx: click.Context, param: click.Parameter, value: str | None) -> Secret | None:

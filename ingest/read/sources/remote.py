@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import PurePosixPath
 from typing import Any
+from urllib.parse import urlsplit
 
 from cluster.access.bounded import check_size
 from cluster.access.certificates import trusted
+from cluster.access.credentials import warn_if_plain
 from ingest.errors import SourceError
 from tandem.base.process.pace import Pace, within
 
@@ -157,6 +159,9 @@ def find_remote(address: str) -> tuple[list[RemoteFile], str | None]:
 def _connected(scheme: str, address: str) -> tuple[Any, str, str]:
     """The file system, the path in it, and what before that makes an address of it."""
     if scheme in _HTTP:
+        with suppress(ValueError):  # as reaching it will tell
+            parts = urlsplit(address)
+            warn_if_plain(parts, "the password" if "@" in parts.netloc else None)
         return _of_http(), address, ""
     if scheme == "hf":
         from huggingface_hub import HfFileSystem

@@ -97,10 +97,21 @@ def show(name: str, target: ClusterTarget, as_json: bool) -> None:
 
 @command.command()
 @click.argument("name")
+@click.option(
+    "--service",
+    help="URL of the service, to which its key is sent (default: the one that the cluster names, "
+    "without a key).",
+)
 @_key_option
 @cluster_options
 @json_option
-def test(name: str, from_file: Secret | None, target: ClusterTarget, as_json: bool) -> int:
+def test(
+    name: str,
+    service: str | None,
+    from_file: Secret | None,
+    target: ClusterTarget,
+    as_json: bool,
+) -> int:
     """Send texts through the pipeline NAME and compare with the service's; stores nothing.
 
     Exits with 1 if something differs.
@@ -109,7 +120,7 @@ def test(name: str, from_file: Secret | None, target: ClusterTarget, as_json: bo
 
     key = from_file or taken("TANDEM_SERVICE_KEY")
     with target.connect() as cluster:
-        checks = check_pipeline(cluster, name, service_key=key)
+        checks = check_pipeline(cluster, name, service=service, service_key=key)
     right = not any(each.fault for each in checks)
     if as_json:
         print_json({"pipeline": name, "right": right, "checks": [asdict(each) for each in checks]})

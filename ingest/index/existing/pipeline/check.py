@@ -15,7 +15,7 @@ from ingest.errors import IndexRefusedError
 from ingest.index.existing.pipeline.answers import Rehearsed
 from ingest.index.existing.pipeline.installed import Installed, read_installed
 from ingest.index.existing.pipeline.ml_commons import MlCommons
-from ingest.index.existing.pipeline.service import ServiceClient
+from ingest.index.existing.pipeline.service import KeyRefusedError, ServiceClient
 from ingest.records import stamp
 from mappings import PASSAGE, QUERY, InstalledIngest, Service, path_of
 from tandem.base.arguments import checked_arguments
@@ -45,12 +45,17 @@ class Check:
 
 @checked_arguments(IndexRefusedError)
 def check_pipeline(
-    cluster: Cluster, name: str, *, service_key: Secret | str | None = None
+    cluster: Cluster,
+    name: str,
+    *,
+    service: str | None = None,
+    service_key: Secret | str | None = None,
 ) -> list[Check]:
     """Send texts through a pipeline, and store nothing.
 
-    service_key: of the service, to ask it for the same texts. Raises IndexRefusedError where there
-    is no such pipeline, or its service cannot be asked, and ClusterError.
+    service: the URL at which the service is asked for the same texts, None for the one that the
+    cluster names; service_key: of its searches, sent to `service` alone. Raises IndexRefusedError
+    where there is no such pipeline, or its service cannot be asked, and ClusterError.
     """
     installed = read_installed(cluster, name)
     if not installed.whole or installed.ingest is None:
@@ -60,14 +65,30 @@ def check_pipeline(
             f"`install_pipeline(cluster, {name!r})`."
         )
     key = Secret(service_key) if isinstance(service_key, str) else service_key
-    urls = installed.to_json()["services"]
-    client = ServiceClient(urls[0].removesuffix("/v1/embeddings"), key)
-    service = client.look()
+    if service is None:
+        # Who may change a connector is not to choose who gets the key.
+        client = ServiceClient(installed.asked[0].removesuffix("/v1/embeddings"), None)
+        found = _look_unknown(client)
+    else:
+        client = ServiceClient(service, key)
+        found = client.look()
     return [
-        _same_model(installed.ingest, service),
+        _same_model(installed.ingest, found),
         *_documents(cluster, name, installed.ingest, client),
         _queries(cluster, installed, client),
     ]
+
+
+def _look_unknown(client: ServiceClient) -> Service:
+    """What a service encodes with that the cluster alone names."""
+    try:
+        return client.look()
+    except KeyRefusedError as error:
+        raise IndexRefusedError(
+            f"the service at {client.url} wants a key, which goes to no address that the cluster "
+            "alone names: give that URL in `service` where it is your service's, and the key in "
+            "`service_key`."
+        ) from error
 
 
 def _same_model(ingest: InstalledIngest, service: Service) -> Check:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from cluster.access.credentials import redacted
 from cluster.errors import MissingIndexError
 from ingest.errors import IndexRefusedError
 from ingest.index.existing.pipeline.ml_commons import MlCommons, Part
@@ -82,7 +83,7 @@ class Installed:
         return {
             "pipeline": self.name,
             "whole": self.whole,
-            "services": list(self.services),
+            "services": [redacted(url) for url in self.services],
             "fingerprint": self.ingest.fingerprint if self.ingest else None,
             "ingest_pipeline": self.ingest is not None,
             "search_pipeline": self.query_model is not None,

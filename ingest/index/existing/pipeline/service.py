@@ -12,8 +12,8 @@ import numpy as np
 from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
-from cluster.access.credentials import Secret, redacted
-from cluster.errors import UnreachableError
+from cluster.access.credentials import Secret, redacted, split, warn_if_plain
+from cluster.errors import ClusterError, UnreachableError
 from ingest.errors import IndexRefusedError
 from mappings import PASSAGE, QUERY, InputType, Service
 from tandem.base.schema import as_type
@@ -43,6 +43,10 @@ class _Problem(Struct):
     detail: str = ""
 
 
+class KeyRefusedError(IndexRefusedError):
+    """The service wants a key, and another one than it was given."""
+
+
 _Answer = TypeVar("_Answer")
 
 
@@ -51,21 +55,25 @@ class ServiceClient:
 
     def __init__(self, url: str, key: Secret | None) -> None:
         from urllib3 import connection_from_url
+        from urllib3.exceptions import LocationValueError
 
         from cluster.access.certificates import trusted
         from cluster.access.route import Route
         from cluster.client.connections import BoundedPool
 
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+        try:
+            parts = split(url)
+            self.url = parts.geturl().rstrip("/")
+            tls = {"ssl_context": trusted()} if parts.scheme == "https" else {}
+            pool = connection_from_url(self.url, retries=False, **tls)
+        except (ClusterError, LocationValueError):
+            # What they say is of a cluster's URL, or shows all of it.
             raise IndexRefusedError(
                 f"the service is called {redacted(url)!r}: give `service` as http://HOST:PORT or "
-                "https://HOST:PORT, without a user."
-            )
-        self.url = url.rstrip("/")
+                "https://HOST:PORT, without a user, a query and a fragment."
+            ) from None
         self._key = key
-        tls = {"ssl_context": trusted()} if parts.scheme == "https" else {}
-        pool = connection_from_url(self.url, retries=False, **tls)
+        warn_if_plain(parts, "the service's key" if key else None)
         self._pool = BoundedPool(pool, SECONDS, self.url, Route(None, None, None))
 
     def look(self) -> Service:
@@ -103,7 +111,7 @@ class ServiceClient:
                 "`service`."
             ) from error
         if answer.status == 401:
-            raise IndexRefusedError(
+            raise KeyRefusedError(
                 f"the service at {self.url} wants another key: give it in `service_key`."
             )
         try:

@@ -238,7 +238,10 @@ def test_others_write_and_search_as_tandem_does(neural, service):
         skips_and_bypasses(neural, served, encoder, index)
         auto = plain.index(index=index, body={"text": "Whoever has no id gets one."})["_id"]
         assert plain.get(index=index, id=auto)["_source"]["document_id"] == auto
-        tested = tandem("pipeline", "test", "shop", TANDEM_URL=neural.url, TANDEM_SERVICE_KEY=KEY)
+        variables = {"TANDEM_URL": neural.url, "TANDEM_SERVICE_KEY": KEY}
+        tested = tandem("pipeline", "test", "shop", **variables)
+        assert (tested.code, f"the service at {served.url} wants a key" in tested.err) == (1, True)
+        tested = tandem("pipeline", "test", "shop", "--service", served.url, **variables)
         assert tested.code == 0, tested.out
         gone = tandem("pipeline", "remove", "shop", TANDEM_URL=neural.url)
         assert gone.code == 0, gone.err
@@ -374,7 +377,7 @@ def test_each_command_has_its_role_and_is_refused_for_one_right_less_before_any_
     work = {
         "pipeline-install": lambda c: installed(c, served.url),
         "pipeline-show": lambda c: read_installed_pipeline(c, name),
-        "pipeline-test": lambda c: check_pipeline(c, name, service_key=KEY),
+        "pipeline-test": lambda c: check_pipeline(c, name, service=served.url, service_key=KEY),
         "pipeline-remove": lambda c: remove_pipeline(c, name),
     }
     assert set(work) == set(PIPELINES)

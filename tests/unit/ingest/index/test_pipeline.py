@@ -1,20 +1,32 @@
 """What is refused before a cluster's own pipeline is made, in one sentence with the cure."""
 
+<<<<<<< HEAD
 import copy
 import time
 from contextlib import suppress
+=======
+import json
+import time
+import warnings
+>>>>>>> c4c2b8f (Send the service's key to the URL that is named alone, and warn of every secret over plain http)
 from itertools import chain
 from types import SimpleNamespace
 
 import pytest
 
-from cluster import Capabilities
+from cluster import Capabilities, connect
 from cluster.access.credentials import Secret
 from ingest import (
     IndexRefusedError,
+<<<<<<< HEAD
     install_pipeline,
     read_installed_pipeline,
     remove_pipeline,
+=======
+    check_pipeline,
+    install_pipeline,
+    read_installed_pipeline,
+>>>>>>> c4c2b8f (Send the service's key to the URL that is named alone, and warn of every secret over plain http)
 )
 from ingest.index.existing.pipeline import service
 from ingest.index.existing.pipeline.check import _documents
@@ -23,17 +35,25 @@ from ingest.index.existing.pipeline.service import ServiceClient
 from mappings import (
     Fields,
     Fusion,
+<<<<<<< HEAD
     InstalledIngest,
+=======
+>>>>>>> c4c2b8f (Send the service's key to the URL that is named alone, and warn of every secret over plain http)
     Service,
     connector_body,
     ingest_pipeline_body,
     model_body,
     search_pipeline_body,
 )
+<<<<<<< HEAD
 from tandem.base.errors import TandemError
 from tandem.output.flags import in_flags
 from tests.servers.commons import Commons
 from tests.servers.wrong import Reply, answering
+=======
+from tandem.output.flags import in_flags
+from tests.servers.wrong import ROOT, Reply, answering
+>>>>>>> c4c2b8f (Send the service's key to the URL that is named alone, and warn of every secret over plain http)
 from tests.unit.cluster.fakes import serving
 from tests.unit.query.search.test_wrong_shapes import LACKS, changed, places
 
@@ -110,11 +130,108 @@ def test_a_service_that_is_away_is_told():
         ServiceClient("http://127.0.0.1:1", None).look()
 
 
-@pytest.mark.parametrize("url", ["shop", "ftp://h", "http://me:sesame@h:1"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "shop",
+        "ftp://h",
+        "http://me:sesame@h:1",
+        "http://:sesame@h:1",
+        "http://@h:1",
+        "http://h:1/?token=sesame",
+        "http://h:1#sesame",
+        "http://h:sesame",
+        "http://[sesame",
+        "http://a b:1",
+    ],
+)
 def test_an_address_that_is_none_is_refused_without_its_password(url):
     with pytest.raises(IndexRefusedError, match="give `service` as") as caught:
         ServiceClient(url, None)
     assert "sesame" not in str(caught.value)
+
+
+def test_a_key_over_plain_http_to_another_machine_warns_and_so_names_the_service():
+    with pytest.warns(UserWarning, match=r"key for http://192\.0\.2\.1:8080 goes over plain http"):
+        ServiceClient("http://192.0.2.1:8080", Secret("sesame"))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ServiceClient("http://192.0.2.1:8080", None)
+        ServiceClient("https://192.0.2.1:8080", Secret("sesame"))
+        ServiceClient("http://127.0.0.1:8080", Secret("sesame"))
+
+
+def installed_at(url):
+    """What a cluster answers that has the pipeline `shop` of a service at a URL."""
+    there = Service(url, "m", "f", 1, asymmetric=False)
+    made = {
+        "connectors": connector_body("tandem-shop", there, None, ""),
+        "models": model_body("tandem-shop", there, None),
+    }
+    hits = {
+        f"/_plugins/_ml/{kind}/_search": (200, {"hits": {"hits": [{"_id": "m", "_source": each}]}})
+        for kind, each in made.items()
+    }
+    return {
+        **hits,
+        "/": (200, ROOT),
+        "/_ingest/pipeline/shop": (200, {"shop": ingest_pipeline_body("m", there, Fields())}),
+        "/_search/pipeline/shop": (200, {"shop": search_pipeline_body("m", Fusion())}),
+        "/_ingest/pipeline/shop/_simulate": (200, {"docs": []}),
+        "/_plugins/_ml/models/m/_predict": (200, {"inference_results": []}),
+        "*": (200, {}),
+    }
+
+
+def embeds(body):
+    vectors = [{"embedding": [1.0]} for _ in json.loads(body)["input"]]
+    return 200, {"data": vectors}
+
+
+SERVES = {
+    "/v1/models": (200, {"data": [{"id": "m", "fingerprint": "f"}]}),
+    "/v1/embeddings": embeds,
+}
+
+
+def keys_of(asked):
+    return {each.headers.get("Authorization") for each in asked}
+
+
+def test_a_key_goes_to_the_service_that_is_named_and_never_to_one_of_the_cluster_alone():
+    refuses = serving({"*": (401, {"detail": "no key"})})
+    with refuses as (theirs, saw), serving(SERVES) as (ours, asked):
+        with serving(installed_at(theirs)) as (url, _), connect(url) as cluster:
+            with pytest.raises(IndexRefusedError, match="alone names") as caught:
+                check_pipeline(cluster, "shop", service_key="sesame")
+            assert theirs in str(caught.value)
+            assert "give that URL in --service where" in in_flags(str(caught.value))
+            assert keys_of(saw) == {None}
+            told = check_pipeline(cluster, "shop", service=ours, service_key="sesame")
+            assert [each.name for each in told] == ["the service's model", "queries"]
+            with pytest.raises(IndexRefusedError, match="wants another key: give it"):
+                check_pipeline(cluster, "shop", service=theirs)
+            with pytest.raises(IndexRefusedError, match="the service is called ''"):
+                check_pipeline(cluster, "shop", service="")
+        assert keys_of(saw) == {None}
+        assert keys_of(asked) == {"Bearer sesame"}
+
+
+def test_a_service_without_a_key_is_asked_where_the_cluster_names_it_without_one():
+    with serving(SERVES) as (ours, asked):
+        with serving(installed_at(ours)) as (url, _), connect(url) as cluster:
+            check_pipeline(cluster, "shop", service_key="sesame")
+        assert len(asked) > 3
+        assert keys_of(asked) == {None}
+
+
+def test_what_an_older_connector_says_of_its_service_is_shown_without_secrets():
+    with serving(installed_at("http://h:1/?token=sesame")) as (url, _), connect(url) as cluster:
+        told = read_installed_pipeline(cluster, "shop").to_json()
+        assert told["services"] == ["http://h:1/?***"]
+        with pytest.raises(IndexRefusedError, match="the service is called") as caught:
+            check_pipeline(cluster, "shop")
+        assert "sesame" not in str(caught.value)
 
 
 def test_what_is_told_is_compared_with_what_is_wanted():

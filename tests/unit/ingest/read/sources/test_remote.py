@@ -156,6 +156,13 @@ def test_what_stands_for_a_port_or_a_host_and_is_none_is_not_shown(address):
     assert "hush" not in str(told.value)
 
 
+def test_a_password_over_plain_http_to_another_machine_warns_and_is_not_shown():
+    said = r"the password for http://\*\*\*@h\.invalid/a\.csv goes over plain http"
+    with pytest.warns(UserWarning, match=said) as told, pytest.raises(SourceError):
+        read("http://reader:hush@h.invalid/a.csv")
+    assert len(told) == 1
+
+
 def test_an_address_of_another_kind_names_those_that_are_known():
     with pytest.raises(SourceError, match=r"^ftp://h/a\.csv is no address of s3://, gs://"):
         read("ftp://user:hush@h/a.csv")
