@@ -235,11 +235,11 @@ def _restore(
     _put_settings(cluster, index, description, back, again=doubtful)
 
 
-def mark_whole(cluster: Cluster, index: OpenIndex) -> None:
-    """Note that all is loaded and checked; may be done twice. LostPlaceError and ClusterError."""
+def mark_whole(cluster: Cluster, index: OpenIndex, held: str | None = None) -> None:
+    """Note that all is loaded and checked, and `held`: LostPlaceError and ClusterError."""
     if (description := own(cluster, index)) is not None:
         note = read_note(index.name, description) or Note(loaders={index.token: mark()})
-        put_note(cluster, index.name, description, replace(note, whole=True))
+        put_note(cluster, index.name, description, replace(note, whole=True, held=held))
 
 
 def is_live(description: Description, note: Note) -> bool:

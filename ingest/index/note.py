@@ -62,7 +62,8 @@ class Note:
 
     alias: what is to point to the index at the end; whole: only that is still to be done, or the
     note to be taken away; settings: those to put back, None for one that was not set; loaders: by
-    the token of each run; made: by the load itself, so that an index with nothing in it goes.
+    the token of each run; made: by the load itself, so that an index with nothing in it goes; held:
+    the uuid of the index that takes no writes for this load, from before it is told so until after.
     """
 
     alias: str | None = None
@@ -70,6 +71,7 @@ class Note:
     settings: Mapping[str, str | None] = field(default_factory=dict)
     loaders: Mapping[str, Loader] = field(default_factory=dict)
     made: bool = False
+    held: str | None = None
 
     def others(self, token: str) -> dict[str, Loader]:
         """Those that go on, but for the run of this token."""

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from cluster.diagnosis.rights import require
+from cluster.error_body import BLOCKS, lifting
 from cluster.errors import ClusterError
 from ingest.errors import IndexRefusedError, LostPlaceError
+from ingest.index.aliases.written import writable
 from ingest.index.describe import aliases, check_name, find_index, leases
 from ingest.index.existing.enrich.prepare import Prepared
 from ingest.index.loading import OpenIndex, enter, is_live, lease_of, loaded_already
@@ -21,6 +24,7 @@ if TYPE_CHECKING:
     from cluster import Cluster
 
 _PIPELINE = "final_pipeline"
+_WRITE = next(block for block in BLOCKS if block.setting == "index.blocks.write")
 
 
 def open_copy(
@@ -75,19 +79,53 @@ def _made(cluster: Cluster, ready: Prepared, name: str, token: str) -> bool:
     return True
 
 
-def end_half_ended(cluster: Cluster, name: str) -> bool:
-    """Give free the writes that a killed run held; whether it had moved the aliases by then."""
+def end_half_ended(cluster: Cluster, index: str, name: str) -> bool:
+    """Give free the writes that a killed run of a copy held; whether it had moved the aliases.
+
+    index: that is to be copied, whose aliases lead to the copy by then; name: of the copy. What is
+    no copy of that index is left alone. Raises AccessError, and IndexRefusedError where nothing
+    tells that the block is that run's, before anything is changed.
+    """
     found = find_index(cluster, name).get(name)
     note = read_note(name, found) if found else None
     if found is None or note is None or not note.whole or note.alias is None or busy(note):
         return False
-    if find_index(cluster, note.alias):
+    moved = is_live(found, note)
+    asked = writable(cluster, index)
+    meant = (note.alias, name) if moved else (note.alias,)
+    # An alias of the index itself is that of a load, whose end is another.
+    if asked is None or asked[0] not in meant or note.alias in aliases(found):
+        return False
+    old = find_index(cluster, note.alias).get(note.alias)
+    for each in (note.alias, name) if old else (name,):
+        require(cluster, "enrich-copy", each)
+    if old and _is_held(old, note, name, moved=moved):
         path = path_of(note.alias, "_settings")
         with cluster.explaining():
-            cluster.client.transport.perform_request("PUT", path, body={"index.blocks.write": None})
-    moved = is_live(found, note)
-    put_note(cluster, name, found, None if moved else replace(note, whole=False))
+            cluster.client.transport.perform_request("PUT", path, body={_WRITE.setting: None})
+    left = None if moved else replace(note, whole=False, held=None)
+    put_note(cluster, name, found, left)
     return moved
+
+
+def _is_held(old: Mapping[str, Any], note: Note, name: str, *, moved: bool) -> bool:
+    """Whether a run of a copy had an index take no writes; IndexRefusedError where that is open."""
+    # All aliases move in one step: an index that has some was not left by one.
+    likely = not (moved and aliases(old))
+    if note.held is not None and (likely or note.held != uuid_in(old)):
+        return note.held == uuid_in(old)
+    if _blocks(old).get("write") != "true":
+        return False
+    raise IndexRefusedError(
+        f"index {note.alias!r} takes no writes ({_WRITE.setting}), and nothing tells whether its "
+        f"owner wants that or a run that was killed while it made the copy {name!r} left it: "
+        f"{lifting([_WRITE], str(note.alias))}, and run the same command again, or name another "
+        "index with `copy_to`."
+    )
+
+
+def _blocks(description: Mapping[str, Any]) -> Mapping[str, Any]:
+    return settings_of(description).get("blocks") or {}
 
 
 @dataclass(frozen=True)
@@ -101,7 +139,7 @@ class CopiedIndex:
     @staticmethod
     def must_hold(description: Mapping[str, Any]) -> bool:
         """Whether an index's aliases are to move, and it takes writes meanwhile."""
-        blocks = settings_of(description).get("blocks") or {}
+        blocks = _blocks(description)
         free = not any(blocks.get(kind) == "true" for kind in ("write", "read_only"))
         return free and bool(aliases(description))
 
@@ -134,6 +172,18 @@ class CopiedIndex:
         with self.cluster.explaining():
             self.cluster.client.indices.update_aliases(body={"actions": actions})
         return tuple(sorted(aliases(old)))
+
+    def note_free_writes(self) -> None:
+        """Note that the old index takes writes again: whoever blocks it from now on is its owner.
+
+        Of a run that lost its place too.
+        """
+        name = self.place.name
+        found = find_index(self.cluster, name).get(name)
+        note = read_note(name, found) if found else None
+        if found and note and note.held:
+            whole = is_live(found, note)
+            put_note(self.cluster, name, found, replace(note, whole=whole, held=None))
 
     def forget_note(self) -> None:
         """The copy is whole, and an index like others."""

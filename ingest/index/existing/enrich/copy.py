@@ -36,7 +36,7 @@ from ingest.settings import Writing
 from ingest.write.bulk import Budget
 from ingest.write.client import IndexClient
 from ingest.write.refresh import refresh
-from mappings import path_of
+from mappings import path_of, uuid_in
 from tandem.base.json import json_bytes
 from tandem.base.vectors import Vector
 
@@ -134,8 +134,9 @@ class Copy:
         if not CopiedIndex.must_hold(description):
             yield
             return
-        # By this the next run knows, should this one be killed, that it is to give writes free.
-        self.writer.persist(lambda: mark_whole(self.cluster, self.place))
+        # By this the next run knows, should this one be killed, whose writes it is to give free.
+        held = uuid_in(description)
+        self.writer.persist(lambda: mark_whole(self.cluster, self.place, held))
         began = time.monotonic()
         try:
             self.client.ask("PUT", path_of(self.ready.index, "_block", "write"))
@@ -144,6 +145,8 @@ class Copy:
             path = path_of(self.ready.index, "_settings")
             self.client.ask("PUT", path, {"index.blocks.write": None})
             self.counts.held = time.monotonic() - began
+            new = CopiedIndex(self.cluster, self.ready.index, self.place)
+            self.writer.persist(new.note_free_writes)
 
     def _catch_up(self, *, known: bool = False) -> int:
         """Copy what changed since the last time, at first all; how many there were.

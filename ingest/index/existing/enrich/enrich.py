@@ -52,8 +52,9 @@ def enrich(
     which ends the call in order. Raises IngestError and the errors of the cluster and the encoder.
     """
     wanted = Wanted(**options)
-    if wanted.copy_to and not wanted.dry_run and end_half_ended(cluster, wanted.copy_to):
-        index, wanted = wanted.copy_to, replace(wanted, copy_to=None)
+    copy = None if wanted.dry_run else wanted.copy_to
+    if copy and end_half_ended(cluster, index, copy):
+        index, wanted = copy, replace(wanted, copy_to=None)
     ready = prepared(cluster, index, encoder, wanted)
     place, fields = wanted.copy_to or ready.index, ready.record.fields
     kept = RejectsFile(wanted.rejects or Path(f"{place}.rejects"))

@@ -309,7 +309,7 @@ def test_an_alias_of_a_template_is_not_taken_for_the_end_of_a_load(opensearch, i
             )  # fmt: skip
         found = opensearch.client.indices.get(index=copy)[copy]
         assert not is_live(found, read_note(copy, found))
-        assert not copied_index.end_half_ended(opensearch, copy)
+        assert not copied_index.end_half_ended(opensearch, f"{index_name}-old", copy)
 
 
 def test_the_command_line_says_it_with_exit_1(opensearch, stream):
