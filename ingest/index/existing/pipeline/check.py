@@ -67,7 +67,7 @@ def check_pipeline(
     key = Secret(service_key) if isinstance(service_key, str) else service_key
     if service is None:
         # Who may change a connector is not to choose who gets the key.
-        client = ServiceClient(installed.asked[0].removesuffix("/v1/embeddings"), None)
+        client = ServiceClient(installed.services[0].removesuffix("/v1/embeddings"), None)
         found = _look_unknown(client)
     else:
         client = ServiceClient(service, key)
