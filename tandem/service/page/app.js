@@ -8,6 +8,7 @@ const K = 10;
 // Candidates of kNN, beyond which there are no pages.
 const DEPTH = 100;
 const MODES = ["hybrid", "knn", "bm25"];
+// Percent of meaning that the slider shows until an answer tells how it was weighed.
 const BALANCE = 70;
 const $ = (id) => document.getElementById(id);
 // So long a pause in typing asks.
@@ -19,13 +20,14 @@ let typing = false;
 
 function read() {
   const said = new URLSearchParams(location.search);
-  const weight = Number(said.get("weight") ?? BALANCE);
+  const weight = said.get("weight") === null ? Number.NaN : Number(said.get("weight"));
   return {
     q: said.get("q") ?? "",
     mode: [...MODES, "compare"].includes(said.get("mode")) ? said.get("mode") : "hybrid",
     page: Math.max(1, Number.parseInt(said.get("page"), 10) || 1),
     where: said.getAll("where"),
-    weight: weight >= 0 && weight <= 100 ? weight : BALANCE,
+    // Where nobody said one, the index's own counts, as in every other search.
+    weight: weight >= 0 && weight <= 100 ? weight : null,
     collapse: said.has("collapse"),
     index: said.get("index"),
   };
@@ -39,7 +41,7 @@ function go(changes, typed = false) {
   if (next.mode !== "hybrid") said.set("mode", next.mode);
   if (next.page > 1) said.set("page", next.page);
   next.where.forEach((condition) => said.append("where", condition));
-  if (next.weight !== BALANCE) said.set("weight", next.weight);
+  if (next.weight !== null) said.set("weight", next.weight);
   if (next.collapse) said.set("collapse", "");
   if (next.index) said.set("index", next.index);
   history[typed && typing ? "replaceState" : "pushState"](null, "", `?${said}`);
@@ -67,7 +69,6 @@ function narrow(wanted, on = true) {
 }
 
 function question(state, mode, counting = false) {
-  const meaning = state.weight / 100;
   return {
     query: state.q,
     mode,
@@ -77,7 +78,7 @@ function question(state, mode, counting = false) {
     collapse: state.collapse,
     explain: true,
     ...(counting ? { facets: ["*"], total: true } : {}),
-    ...(mode === "hybrid" ? { weights: [Number((1 - meaning).toFixed(2)), meaning] } : {}),
+    ...(mode === "hybrid" && state.weight !== null ? { weights: [(100 - state.weight) / 100, state.weight / 100] } : {}),
     ...(state.index ? { index: state.index } : {}),
   };
 }
@@ -91,6 +92,7 @@ async function show() {
     clear();
     $("status").textContent = "";
     document.title = "Tandem search";
+    $("weight").value = state.weight ?? BALANCE;
     return;
   }
   document.title = `${state.q} – Tandem search`;
@@ -123,7 +125,7 @@ async function others(state, mode, hit) {
 function fill(state) {
   if (!typing) $("q").value = state.q;
   document.querySelectorAll("#modes input").forEach((each) => { each.checked = each.value === state.mode; });
-  $("weight").value = state.weight;
+  if (state.weight !== null) $("weight").value = state.weight;
   $("balance").hidden = !["hybrid", "compare"].includes(state.mode);
   $("collapse").checked = state.collapse;
   $("chips").replaceChildren(...state.where.map((each) => element("li", {},
@@ -138,6 +140,7 @@ function draw(state, modes, results) {
     : null;
   $("results").replaceChildren(...modes.map((mode, n) => column(mode, results[n], places,
     { narrow: (field, value) => narrow(condition(field, value)), others: (hit) => others(state, mode, hit) })));
+  weigh(results);
   const { facets, total } = results[0];
   drawFacets($("facets"), facets ?? {}, state.where, narrow);
   const hits = Math.max(...results.map((each) => each.hits.length));
@@ -151,6 +154,12 @@ function draw(state, modes, results) {
   $("page").textContent = `Page ${state.page}`;
   $("before").disabled = state.page === 1;
   $("after").disabled = hits < K || last >= total.value || (state.mode !== "bm25" && last >= DEPTH);
+}
+
+// The slider stands where the answer was weighed; a pipeline of the cluster does not tell.
+function weigh(results) {
+  const weights = results.find((each) => each.fusion)?.fusion.weights;
+  if (weights) $("weight").value = (100 * weights.knn) / (weights.bm25 + weights.knn);
 }
 
 function trouble(error) {

@@ -18,18 +18,19 @@ export function element(name, attributes = {}, ...inside) {
 
 // actions: narrow(field, value) and others(hit), the further passages of a hit's document.
 export function column(mode, result, places, actions) {
-  const list = element("ol", { class: "hits" }, ...result.hits.map((hit) => card(hit, mode, places, actions)));
+  const whole = full(result);
+  const list = element("ol", { class: "hits" }, ...result.hits.map((hit) => card(hit, mode, whole, places, actions)));
   return element("section", { class: "column", "aria-label": NAMES[mode] },
     places ? element("h2", {}, NAMES[mode]) : null, list);
 }
 
-function card(hit, mode, places, actions) {
+function card(hit, mode, whole, places, actions) {
   const title = hit.source.title || hit.document_id || hit.id;
   const made = element("li", { class: "hit", tabindex: "0", "data-id": hit.id },
     element("h3", {}, element("span", { class: "rank" }, `${hit.rank}`),
       ...marked(`${title}`, hit, (field) => field.startsWith("title"))),
     element("p", { class: "text" }, ...passage(hit)),
-    places ? moved(hit, mode, places) : why(hit, mode),
+    places ? moved(hit, mode, places) : why(hit, mode, whole),
     facts(hit.source, actions.narrow),
     hit.others ? further(hit, actions) : null,
   );
@@ -69,10 +70,10 @@ function marked(text, hit, isOf) {
   return parts.map((part) => (words.has(part) ? element("mark", {}, part) : part));
 }
 
-function why(hit, mode) {
+function why(hit, mode, whole) {
   const legs = hit.explain?.legs ?? {};
   const row = element("div", { class: "why" });
-  if (mode === "hybrid") row.append(bar(legs));
+  if (mode === "hybrid") row.append(bar(legs, whole));
   for (const [name, leg] of Object.entries(legs)) {
     if (leg.rank === null) continue;
     const shown = leg.cosine ?? leg.score;
@@ -84,13 +85,24 @@ function why(hit, mode) {
   return row;
 }
 
-function bar(legs) {
-  const parts = ["knn", "bm25"].map((name) => [name, (legs[name]?.normalised ?? 0) * (legs[name]?.weight ?? 0.5)]);
+function parted(legs) {
+  return ["knn", "bm25"].map((name) => [name, (legs[name]?.normalised ?? 0) * (legs[name]?.weight ?? 0.5)]);
+}
+
+// The sum that fills a bar: reciprocal ranks are small, and standard scores have no bound.
+function full({ fusion, hits }) {
+  const sums = hits.map((hit) => parted(hit.explain?.legs ?? {}).reduce((sum, [, value]) => sum + value, 0));
+  const { bm25, knn } = fusion?.weights ?? {};
+  return fusion?.technique === "rrf" ? (bm25 + knn) / (fusion.rank_constant + 1) : Math.max(1, ...sums);
+}
+
+function bar(legs, whole) {
+  const parts = parted(legs);
   const said = parts.map(([name, value]) => `${NAMES[name]} ${value.toFixed(3)}`).join(" + ");
   const made = element("span", { class: "bar", role: "img", "aria-label": `Sum: ${said}`, title: said });
   for (const [name, value] of parts) {
     const part = element("span", { class: name });
-    part.style.width = `${Math.max(0, Math.min(1, value)) * 100}%`;
+    part.style.width = `${Math.max(0, Math.min(1, value / whole)) * 100}%`;
     made.append(part);
   }
   return made;
