@@ -7,7 +7,7 @@ after page.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
@@ -23,30 +23,51 @@ EXACT_TOTAL, EXACT_VALUE = 40_000, 3_000
 TOTAL = DOCUMENTS = "documents"
 
 
-def facet_fields(asked: Sequence[str], target: Target) -> dict[str, str]:
-    """Name -> field that has its values, in their order; a name may be a pattern of keywords.
+def facet_fields(asked: Sequence[str], target: Target) -> tuple[dict[str, str], tuple[str, ...]]:
+    """Name -> field that has its values, in their order, and what to say of them.
 
-    Raises FilterError for a field that the index lacks or that has no values, QueryError for more
-    than MOST_FACETS.
+    A name may be a pattern of keywords, of which as many are counted as there is room for. Raises
+    FilterError for a field that the index lacks or that has no values, QueryError for more than
+    MOST_FACETS that are named in full.
     """
-    found: dict[str, str] = {}
-    for name in asked:
-        if "*" in name:
-            like = {each: each for each in _keywords(target) if fnmatchcase(each, name)}
-            if not like and name != "*":  # all that there are may be none
-                raise FilterError(
-                    f"index {target.name!r} has no field of keywords like {name!r}: name a field "
-                    "of another type in full."
-                )
-            found |= like
-        else:
-            found[name], _ = valued_field(name, target.types, target.name, "counted")
-    if len(found) > MOST_FACETS:
+    named = {
+        name: valued_field(name, target.types, target.name, "counted")[0]
+        for name in asked
+        if "*" not in name
+    }
+    if len(named) > MOST_FACETS:
         raise QueryError(
-            f"the values of {len(found)} fields are to be counted, and {MOST_FACETS} is the most: "
+            f"the values of {len(named)} fields are to be counted, and {MOST_FACETS} is the most: "
             "name fewer with `facets`."
         )
-    return found
+    meant: dict[str, str] = {}
+    for name in asked:
+        meant |= _like(name, target) if "*" in name else {name: named[name]}
+    others = [name for name in meant if name not in named]
+    beyond = set(others[MOST_FACETS - len(named) :])
+    return {name: field for name, field in meant.items() if name not in beyond}, _left(
+        meant, beyond
+    )
+
+
+def _like(pattern: str, target: Target) -> dict[str, str]:
+    """The fields of keywords that a pattern means; raises FilterError where there are none."""
+    like = {each: each for each in _keywords(target) if fnmatchcase(each, pattern)}
+    if not like and pattern != "*":  # all that there are may be none
+        raise FilterError(
+            f"index {target.name!r} has no field of keywords like {pattern!r}: name a field "
+            "of another type in full."
+        )
+    return like
+
+
+def _left(meant: Collection[str], beyond: Collection[str]) -> tuple[str, ...]:
+    if not beyond:
+        return ()
+    return (
+        f"the values of {len(meant) - len(beyond)} of the {len(meant)} fields that are asked for "
+        "are counted, which is the most: name in full with `facets` those that you want.",
+    )
 
 
 def _keywords(target: Target) -> list[str]:

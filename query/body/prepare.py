@@ -31,8 +31,8 @@ class Prepared:
     highlighted, with their boosts; neighbours_in: the field of vectors, None for bm25; scale: of
     that field's scores; place and fusion: of a hybrid question, the fusion None where the cluster's
     pipeline does what we cannot follow; facets: name -> field whose values are counted; sort: as
-    the cluster takes it; boosts: what raises scores; doubts: of its filter, what hardly a document
-    can meet; telling: the most telling words alone are looked for.
+    the cluster takes it; boosts: what raises scores; doubts: what is to be said of its filter and its
+    facets; telling: the most telling words alone are looked for.
     """
 
     question: Question
@@ -133,6 +133,7 @@ def prepare(
     _check_window(question, target)
     where = combined_filter(question.filter, question.where or (), target.types, target.name)
     field = target.vector_field(tuning.knn.field) if question.mode != BM25 else None
+    facets, beyond = facet_fields(question.facets, target)
     return Prepared(
         question,
         target,
@@ -143,10 +144,10 @@ def prepare(
         cosine_scale(field.space, field.engine, can.version) if field else None,
         place_of_fusion(question, target, can) if question.fuses else None,
         _fusion(question, fusion),
-        facet_fields(question.facets, target),
+        facets,
         sort_clauses(question.sort, target),
         read_boosts(question.boost, target),
-        doubts_of(question.filter, target.types),
+        (*doubts_of(question.filter, target.types), *beyond),
     )
 
 
