@@ -24,6 +24,8 @@ def result_json(result: Result) -> dict[str, Any]:
         "partial": result.partial,
         "notes": list(result.notes),
     }
+    if result.document_id_field:
+        found["document_id_field"] = result.document_id_field
     if result.total:
         found["total"] = {"value": result.total.value, "exact": result.total.exact}
     if result.facets:
@@ -46,6 +48,7 @@ def hit_json(hit: Hit) -> dict[str, Any]:
         "source": hit.source,
     }
     more = {
+        "title": hit.title,
         "index": hit.index,
         "raw_score": hit.raw_score,
         "cosine": hit.cosine,

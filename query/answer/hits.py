@@ -89,6 +89,7 @@ def read(plan: SearchPlan, responses: Responses) -> PlanResult:
         collapsed=question.collapse,
         total=counts[0],
         facets=counts[1],
+        document_id_field=plan.target.fields.document_id if question.collapse else None,
     )
     short = len(page) < question.k and _might_have_more(plan, used)
     return PlanResult(result, short, frozenset(each.hit["_index"] for each in found))

@@ -111,8 +111,9 @@ class Result:
 
     took_ms: what the cluster says it took; fusion: how and where a hybrid search was fused;
     partial: why hits may be missing, or None where the answer is complete; notes: what else a
-    reader should know; collapsed: whether each hit is the best passage of a document; total and
-    facets: what was counted, where that was asked for.
+    reader should know; collapsed: whether each hit is the best passage of a document, and
+    document_id_field: where they are, the field that tells of which; total and facets: what was
+    counted, where that was asked for.
     """
 
     mode: str
@@ -124,6 +125,7 @@ class Result:
     collapsed: bool = False
     total: Total | None = None
     facets: tuple[Facet, ...] = ()
+    document_id_field: str | None = None
 
     def __iter__(self) -> Iterator[Hit]:
         return iter(self.hits)

@@ -31,8 +31,8 @@ class Prepared:
     highlighted, with their boosts; neighbours_in: the field of vectors, None for bm25; scale: of
     that field's scores; place and fusion: of a hybrid question, the fusion None where the cluster's
     pipeline does what we cannot follow; facets: name -> field whose values are counted; sort: as
-    the cluster takes it; boosts: what raises scores; doubts: what is to be said of its filter and its
-    facets; telling: the most telling words alone are looked for.
+    the cluster takes it; boosts: what raises scores; doubts: what is to be said of its filter and
+    its facets; telling: the most telling words alone are looked for.
     """
 
     question: Question

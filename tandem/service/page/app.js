@@ -7,6 +7,8 @@ import { column, element } from "./hits.js";
 const K = 10;
 // Candidates of kNN, beyond which there are no pages.
 const DEPTH = 100;
+// Passages that one document unfolds to.
+const MOST_OTHERS = 1000;
 const MODES = ["hybrid", "knn", "bm25"];
 // Percent of meaning that the slider shows until an answer tells how it was weighed.
 const BALANCE = 70;
@@ -114,12 +116,12 @@ function clear() {
   $("facets").hidden = $("pages").hidden = true;
 }
 
-// The other passages of a hit's document, which the same question finds.
-async function others(state, mode, hit) {
-  const [field] = Object.entries(hit.source).find(([, value]) => value === hit.document_id);
+// The other passages of a hit's document, which the same question finds; field: that names documents.
+async function others(state, mode, field, hit) {
   const where = [...state.where, condition(field, hit.document_id)];
-  const found = await search({ ...question({ ...state, page: 1, where }, mode), collapse: false, k: 20 });
-  return found.hits.filter((each) => each.id !== hit.id);
+  const k = Math.min(hit.others + 1, MOST_OTHERS);
+  const found = await search({ ...question({ ...state, page: 1, where }, mode), collapse: false, k });
+  return found.hits.filter((each) => each.id !== hit.id).slice(0, hit.others);
 }
 
 function fill(state) {
@@ -139,7 +141,7 @@ function draw(state, modes, results) {
     ? Object.fromEntries(modes.map((mode, n) => [mode, new Map(results[n].hits.map((hit) => [hit.id, hit.rank]))]))
     : null;
   $("results").replaceChildren(...modes.map((mode, n) => column(mode, results[n], places,
-    { narrow: (field, value) => narrow(condition(field, value)), others: (hit) => others(state, mode, hit) })));
+    { narrow: (field, value) => narrow(condition(field, value)), others: (hit) => others(state, mode, results[n].document_id_field, hit) })));
   weigh(results);
   const { facets, total } = results[0];
   drawFacets($("facets"), facets ?? {}, state.where, narrow);

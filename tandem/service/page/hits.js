@@ -2,7 +2,7 @@
 
 const NAMES = { knn: "kNN", bm25: "BM25", hybrid: "Hybrid" };
 // Fields that the page shows by themselves.
-const SHOWN = new Set(["text", "title", "document_id", "position", "content_hash"]);
+const SHOWN = new Set(["document_id", "position", "content_hash"]);
 const MOST_FACTS = 8;
 const LONGEST_FACT = 60;
 
@@ -25,13 +25,13 @@ export function column(mode, result, places, actions) {
 }
 
 function card(hit, mode, whole, places, actions) {
-  const title = hit.source.title || hit.document_id || hit.id;
+  const title = hit.title || hit.document_id || hit.id;
   const made = element("li", { class: "hit", tabindex: "0", "data-id": hit.id },
     element("h3", {}, element("span", { class: "rank" }, `${hit.rank}`),
-      ...marked(`${title}`, hit, (field) => field.startsWith("title"))),
-    element("p", { class: "text" }, ...passage(hit)),
+      ...marked(title, hit)),
+    element("p", { class: "text" }, ...marked(hit.text, hit)),
     places ? moved(hit, mode, places) : why(hit, mode, whole),
-    facts(hit.source, actions.narrow),
+    facts(hit, actions.narrow),
     hit.others ? further(hit, actions) : null,
   );
   const unfold = () => made.classList.toggle("open");
@@ -51,19 +51,15 @@ function further(hit, actions) {
     if (!open) return list.replaceChildren();
     const found = await actions.others(hit).catch((error) => error);
     if (found instanceof Error) list.replaceChildren(element("li", {}, found.message));
-    else list.replaceChildren(...found.map((each) => element("li", {}, ...passage(each))));
+    else list.replaceChildren(...found.map((each) => element("li", {}, ...marked(each.text, each))));
   });
   return element("div", { class: "further" }, button, list);
 }
 
-// The whole passage, and the title, with the words that matched marked, as far as the cluster told them.
-function passage(hit) {
-  return marked(hit.text, hit, (field) => !field.startsWith("title"));
-}
-
-function marked(text, hit, isOf) {
-  const fragments = Object.entries(hit.explain?.highlights ?? {}).filter(([field]) => isOf(field));
-  const words = new Set(fragments.flatMap(([, each]) => each.flat()).filter((part) => part.match).map((part) => part.text));
+// The whole passage, or the title, with the words that matched marked, as far as the cluster told them.
+function marked(text, hit) {
+  const fragments = Object.values(hit.explain?.highlights ?? {}).flat(2);
+  const words = new Set(fragments.filter((part) => part.match).map((part) => part.text));
   if (!words.size) return [text];
   const escaped = [...words].map((word) => word.replace(/[.*+?^${}()|[\]\\]/g, "\\$&"));
   const parts = text.split(new RegExp(`(?<![\\p{L}\\p{N}])(${escaped.join("|")})(?![\\p{L}\\p{N}])`, "u"));
@@ -121,11 +117,12 @@ function moved(hit, mode, places) {
   return element("div", { class: "why" }, ...said);
 }
 
-function facts(source, narrow) {
+function facts(hit, narrow) {
   const row = element("div", { class: "facts" });
-  for (const [name, value] of Object.entries(source)) {
+  for (const [name, value] of Object.entries(hit.source)) {
     if (SHOWN.has(name) || value === null || typeof value === "object") continue;
     const shown = `${value}`;
+    if ([hit.text, hit.title, hit.document_id].includes(shown)) continue;
     if (shown.length > LONGEST_FACT || row.childElementCount >= MOST_FACTS) continue;
     row.append(element("button", { type: "button", onclick: () => narrow(name, shown),
       "aria-label": `Only ${name} ${shown}` }, `${name}: ${shown}`));

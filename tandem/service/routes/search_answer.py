@@ -55,6 +55,7 @@ class SearchHit(_Told):
     score: float
     text: str
     source: dict[str, Any]
+    title: str | None = Field(None, description="Where it has one.")
     index: str | None = Field(None, description="Where several are searched.")
     raw_score: float | None = Field(None, description="The engine's, of BM25 or kNN alone.")
     cosine: float | None = Field(
@@ -109,6 +110,9 @@ class SearchAnswer(_Told):
     hits: list[SearchHit]
     partial: str | None
     notes: list[str]
+    document_id_field: str | None = Field(
+        None, description="Of what tells of which document a hit is, where collapsed."
+    )
     total: Total | None = Field(None, description="Where it was asked for.")
     facets: dict[str, Facet] | None = Field(None, description="Where any was asked for.")
     fusion: FusionTold | None = Field(None, description="Of a hybrid search.")
