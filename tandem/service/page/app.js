@@ -2,7 +2,7 @@
 
 import { Problem, keep, search } from "./api.js";
 import { condition, drawFacets } from "./facets.js";
-import { column, element } from "./hits.js";
+import { column, element, placed } from "./hits.js";
 
 const K = 10;
 // Candidates of kNN, beyond which there are no pages.
@@ -71,11 +71,12 @@ function narrow(wanted, on = true) {
 }
 
 function question(state, mode, counting = false) {
+  const from = (state.page - 1) * K;
   return {
     query: state.q,
     mode,
-    k: K,
-    from: (state.page - 1) * K,
+    // Side by side from the first hit on, for one of this page may be before it in another mode.
+    ...(state.mode === "compare" ? { k: from + K } : { k: K, from }),
     where: state.where,
     collapse: state.collapse,
     explain: true,
@@ -136,21 +137,21 @@ function fill(state) {
 }
 
 function draw(state, modes, results) {
+  const from = (state.page - 1) * K;
   const compared = modes.length > 1;
-  const places = compared
-    ? Object.fromEntries(modes.map((mode, n) => [mode, new Map(results[n].hits.map((hit) => [hit.id, hit.rank]))]))
-    : null;
-  $("results").replaceChildren(...modes.map((mode, n) => column(mode, results[n], places,
+  const places = compared ? placed(modes, results, from + K) : null;
+  const shown = results.map((each) => ({ ...each, hits: each.hits.slice(compared ? from : 0) }));
+  $("results").replaceChildren(...modes.map((mode, n) => column(mode, shown[n], places,
     { narrow: (field, value) => narrow(condition(field, value)), others: (hit) => others(state, mode, results[n].document_id_field, hit) })));
   weigh(results);
   const { facets, total } = results[0];
   drawFacets($("facets"), facets ?? {}, state.where, narrow);
-  const hits = Math.max(...results.map((each) => each.hits.length));
+  const hits = Math.max(...shown.map((each) => each.hits.length));
   const notes = [...new Set(results.flatMap((each) => [each.partial, ...each.notes].filter(Boolean)))];
   const took = Math.max(...results.map((each) => each.took_ms));
-  const last = (state.page - 1) * K + hits;
+  const last = from + hits;
   const all = `${total.exact ? "" : "about "}${total.value.toLocaleString("en")}`;
-  const found = hits ? `Hits ${(state.page - 1) * K + 1} to ${last} of ${all}, ${took} ms in the cluster.` : "No hits.";
+  const found = hits ? `Hits ${from + 1} to ${last} of ${all}, ${took} ms in the cluster.` : "No hits.";
   $("status").textContent = [found, ...notes].join(" ");
   $("pages").hidden = state.page === 1 && hits < K;
   $("page").textContent = `Page ${state.page}`;

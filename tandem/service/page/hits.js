@@ -30,7 +30,8 @@ function card(hit, mode, whole, places, actions) {
     element("h3", {}, element("span", { class: "rank" }, `${hit.rank}`),
       ...marked(title, hit)),
     element("p", { class: "text" }, ...marked(hit.text, hit)),
-    places ? moved(hit, mode, places) : why(hit, mode, whole),
+    places ? moved(hit, mode, places) : null,
+    why(hit, mode, whole),
     facts(hit, actions.narrow),
     hit.others ? further(hit, actions) : null,
   );
@@ -77,7 +78,8 @@ function why(hit, mode, whole) {
     row.append(element("span", {}, element("span", { class: `${name}-word` }, NAMES[name]),
       ` rank ${leg.rank}, ${what} ${Number(shown).toFixed(3)}`));
   }
-  row.append(element("span", {}, `score ${hit.score.toFixed(4)}`));
+  // Of one leg alone it is what the leg says.
+  if (mode === "hybrid") row.append(element("span", {}, `score ${hit.score.toFixed(4)}`));
   return row;
 }
 
@@ -104,17 +106,25 @@ function bar(legs, whole) {
   return made;
 }
 
+// Which rank each mode gives to what it found, up to a last one. Of a document, modes may find
+// different passages.
+export function placed(modes, results, last) {
+  const of = (hit) => `${hit.index ?? ""} ${(results[0].document_id_field && hit.document_id) || hit.id}`;
+  const ranks = modes.map((mode, n) => [mode, new Map(results[n].hits.map((hit) => [of(hit), hit.rank]))]);
+  return { of, last, ranks };
+}
+
 // Where the other modes have it, and by how many places it is higher or lower here.
 function moved(hit, mode, places) {
-  const said = Object.entries(places).filter(([other]) => other !== mode).map(([other, ranks]) => {
-    const there = ranks.get(hit.id);
+  const said = places.ranks.filter(([other]) => other !== mode).map(([other, ranks]) => {
+    const there = ranks.get(places.of(hit));
     const by = there === undefined ? 0 : there - hit.rank;
     const way = by > 0 ? "up" : "down";
-    return element("span", {}, element("span", { class: `${other}-word` }, NAMES[other]), ` ${there ?? "–"}`,
+    return element("span", {}, element("span", { class: `${other}-word` }, NAMES[other]), ` ${there ?? `>${places.last}`}`,
       by ? element("span", { class: way, role: "img", "aria-label": `${Math.abs(by)} ${way} from there` },
         ` ${by > 0 ? "▲" : "▼"}${Math.abs(by)}`) : null);
   });
-  return element("div", { class: "why" }, ...said);
+  return element("div", { class: "why moved" }, ...said);
 }
 
 function facts(hit, narrow) {
