@@ -1,9 +1,8 @@
-"""A running `tandem serve`, and a browser for its page."""
+"""A running `tandem serve`."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -19,7 +18,6 @@ from tests.support.commands import ROOT
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 # It loads a model, on a machine where others may do the same.
 START_SECONDS = 300
-BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
 
 
 class Served:
@@ -86,22 +84,3 @@ def problem(answer: httpx.Response, status: int) -> str:
     assert found["status"] == status
     assert "\n" not in found["detail"]
     return found["detail"]
-
-
-def browser() -> str:
-    """A headless browser of this machine, installed where there is none and we may."""
-    if found := _found():
-        return found
-    package = BROWSERS[0]
-    if hasattr(os, "geteuid") and os.geteuid() == 0 and shutil.which("apt-get"):
-        quiet = {"check": False, "stdout": subprocess.DEVNULL}
-        subprocess.run(["apt-get", "update", "-qq"], timeout=300, **quiet)
-        words = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", package]
-        subprocess.run(words, timeout=600, **quiet)
-    if found := _found():
-        return found
-    raise RuntimeError(f"the page's tests need a browser: install {' or '.join(BROWSERS)}")
-
-
-def _found() -> str | None:
-    return next(filter(None, map(shutil.which, BROWSERS)), None)

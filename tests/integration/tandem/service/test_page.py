@@ -7,7 +7,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect, sync_playwright
 
-from tests.servers.served import MODEL, Served, browser
+from tests.servers.browsers import browser
+from tests.servers.served import MODEL, Served
 from tests.servers.servers import OpenSearchServer
 from tests.support.commands import tandem
 from tests.support.loads import write_jsonl
