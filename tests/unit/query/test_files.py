@@ -48,7 +48,10 @@ def test_json_of_results_leaves_out_what_a_search_does_not_tell():
             "raw_score": 2.0,
         }
     ]
-    assert "fusion" not in result
+    assert not {"fusion", "document_id_field"} & result.keys()
+    told = Result("bm25", hits_of("x", title="A title"), 7, document_id_field="meta.isbn")
+    assert result_json(told)["hits"][0]["title"] == "A title"
+    assert result_json(told)["document_id_field"] == "meta.isbn"
     failed = answer_json(Answer(Query("q", "a"), None, "bad"))
     assert failed == {"id": "q", "query": "a", "error": "bad"}
     json.dumps(result)

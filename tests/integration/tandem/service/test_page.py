@@ -1,12 +1,15 @@
 """The search page in a real browser: what people see, do, and run into."""
 
 import os
+import re
 import signal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect, sync_playwright
 
+from cluster import connect
+from mappings import SEARCH, Fusion, SearchSettings
 from tests.servers.browsers import browser
 from tests.servers.served import MODEL, Served
 from tests.servers.servers import OpenSearchServer
@@ -76,8 +79,12 @@ def search(page, text):
     expect(page.locator(".hit").first).to_be_visible()
 
 
+IDS = "hits => hits.map(hit => hit.dataset.id)"
+WIDTHS = "parts => parts.map(part => part.getBoundingClientRect().width)"
+
+
 def ids(page):
-    return page.locator(".hit").evaluate_all("hits => hits.map(hit => hit.dataset.id)")
+    return page.locator(".hit").evaluate_all(IDS)
 
 
 def test_what_is_asked_stands_in_the_address_and_back_goes_back(page):
@@ -150,13 +157,85 @@ def test_the_best_passage_of_a_document_and_its_others(page):
     expect(hit.locator(".others li")).to_have_count(0)
 
 
-def test_modes_stand_side_by_side(page):
+def test_modes_stand_side_by_side_with_what_moved_and_why(page):
     search(page, "Paris")
     page.get_by_text("Compare").click()
     for mode in ("Hybrid", "kNN", "BM25"):
         expect(page.get_by_role("region", name=mode)).to_be_visible()
-    expect(page.get_by_role("region", name="BM25").locator(".why").first).to_contain_text("kNN")
+    words = page.get_by_role("region", name="BM25")
+    expect(words.locator(".moved").first).to_contain_text("kNN")
+    expect(words.locator(".why:not(.moved)").first).to_contain_text("BM25 rank 1, score")
+    hybrid = page.get_by_role("region", name="Hybrid").locator(".hit").first
+    expect(hybrid.get_by_role("img", name="Sum:")).to_be_visible()
+    expect(hybrid.locator(".why:not(.moved)")).to_contain_text("kNN rank")
     expect(page.get_by_role("img", name="from there").first).to_be_visible()
+
+
+def test_a_second_page_side_by_side_knows_the_first(page):
+    search(page, "Paris")
+    page.get_by_text("Compare").click()
+    expect(page.get_by_role("region", name="BM25")).to_be_visible()
+    first = set(page.get_by_role("region", name="kNN").locator(".hit").evaluate_all(IDS))
+    page.get_by_role("button", name="Next").click()
+    expect(page.locator("#status")).to_contain_text("Hits 11 to 20")
+    words = page.get_by_role("region", name="BM25")
+    expect(words.locator(".hit")).to_have_count(10)
+    before = [each for each in words.locator(".hit").evaluate_all(IDS) if each in first]
+    assert before, "nothing of the first page by meaning is on the second by words"
+    for each in before:
+        told = words.locator(f'[data-id="{each}"] .moved')
+        expect(told).to_have_text(re.compile(r"kNN ([1-9]|10) ▼"))
+
+
+def test_the_page_ranks_as_the_index_was_tuned(page, node, served):
+    fusion = Fusion(technique="rrf", weights=(0.8, 0.2))
+    with connect(node.url) as cluster:
+        mapping = cluster.client.indices.get_mapping(index="towns")["towns"]["mappings"]
+        mapping["_meta"][SEARCH] = SearchSettings(fusion).to_meta()
+        settings = {"index.knn": True}
+        cluster.client.indices.create(
+            index="tuned", body={"mappings": mapping, "settings": settings}
+        )
+        moved = {"source": {"index": "towns"}, "dest": {"index": "tuned"}}
+        cluster.client.reindex(body=moved, params={"refresh": "true"})
+    page.goto(f"{served.url}/?index=tuned")
+    search(page, "capital of France")
+    asked = {"q": "capital of France", "index": "tuned"}
+    expected = served.asked("GET", "/search", params=asked).json()["hits"]
+    assert ids(page) == [hit["id"] for hit in expected]
+    score = f"score {expected[0]['score']:.4f}"
+    expect(page.locator(".hit .why").first).to_contain_text(score)
+    expect(page.get_by_role("slider")).to_have_value("20")
+    assert "weight" not in page.url
+    bar = page.get_by_role("img", name="Sum:").first
+    drawn = bar.locator("span").evaluate_all(WIDTHS)
+    assert 0.5 < sum(drawn) / bar.bounding_box()["width"] <= 1.01
+    page.get_by_role("slider").press("ArrowRight")
+    expect(page.locator(".hit .why").first).not_to_contain_text(score)
+    assert "weight=25" in page.url
+
+
+def test_an_index_of_others_with_many_fields_and_names_of_its_own(page, node, served):
+    """Its title has another name, its documents are numbered, and its keywords are sixty."""
+    keywords = {f"k{n:02}": {"type": "keyword"} for n in range(60)}
+    text = {"headline": {"type": "text"}, "body": {"type": "text"}}
+    fields = {**keywords, **text, "document_id": {"type": "keyword"}}
+    with connect(node.url) as cluster:
+        cluster.client.indices.create(index="shop", body={"mappings": {"properties": fields}})
+        for n in range(26):
+            leaf = {"headline": "The old wood", "body": f"Leaf {n} lay in the wood.", "k00": "a"}
+            row = {"number": 7, "document_id": 7, "k01": f"{n % 2}", **leaf}
+            cluster.client.index(index="shop", body=row, id=f"p{n}")
+        cluster.client.indices.refresh(index="shop")
+    page.goto(f"{served.url}/?index=shop&mode=bm25&collapse&q=wood")
+    hit = page.locator(".hit")
+    expect(hit).to_have_count(1)
+    expect(hit.locator("h3")).to_contain_text("The old wood")
+    expect(hit.locator("h3 mark")).to_have_text("wood")
+    expect(page.locator("#status")).to_contain_text("of the 60 fields")
+    expect(page.locator("#facets summary")).to_have_text(["k01"])
+    hit.get_by_role("button", name="25 more of this document").click()
+    expect(hit.locator(".others li")).to_have_count(25)
 
 
 def test_why_a_hit_is_there(page):
@@ -179,19 +258,58 @@ def test_markup_of_documents_stays_text(page):
     assert page.locator(".hit img, .hit b").count() == 0
 
 
+def reached(page, wanted, key="Tab"):
+    """Go on by a key until something has the focus."""
+    for _ in range(60):
+        if wanted.evaluate("each => each === document.activeElement"):
+            return
+        page.keyboard.press(key)
+    raise AssertionError(f"{key} does not reach {wanted}")
+
+
 def test_by_keyboard_alone(page):
-    page.keyboard.press("Escape")
-    page.locator("h1 a").focus()
+    hits, status = page.locator(".hit"), page.locator("#status")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("searchbox")).not_to_be_focused()
     page.keyboard.press("/")
+    expect(page.get_by_role("searchbox")).to_be_focused()
     page.keyboard.type("Paris")
-    expect(page.locator(".hit").first).to_be_visible()
     page.keyboard.press("Enter")
-    expect(page.locator(".hit").first).to_be_visible()
-    page.locator("h1 a").focus()
+    expect(hits.first).to_be_visible()
+    reached(page, page.get_by_role("radio", name="Hybrid"))
+    page.keyboard.press("ArrowLeft")
+    expect(page.get_by_role("radio", name="Compare")).to_be_checked()
+    page.keyboard.press("ArrowRight")
+    expect(page.get_by_role("region", name="kNN")).to_have_count(0)
+    reached(page, page.get_by_role("slider"))
+    page.keyboard.press("ArrowRight")
+    page.wait_for_url("**weight=75*")
+    reached(page, page.get_by_label("One hit a document"))
+    page.keyboard.press("Space")
+    page.wait_for_url("**collapse=*")
+    reached(page, page.get_by_placeholder("year>=2000"))
+    page.keyboard.type("kind=*")
+    page.keyboard.press("Enter")
+    reached(page, page.get_by_role("button", name="Remove filter kind=*"))
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Remove filter")).to_have_count(0)
+    expect(status).to_contain_text("of 24,")
+    street = page.locator("#facets").get_by_role("button", name="street 20")
+    reached(page, street)
+    page.keyboard.press("Enter")
+    expect(status).to_contain_text("of 20,")
+    reached(page, page.get_by_role("button", name="Next"))
+    page.keyboard.press("Enter")
+    expect(page.locator("#page")).to_have_text("Page 2")
+    reached(page, page.get_by_role("button", name="Previous"), "Shift+Tab")
+    page.keyboard.press("Enter")
+    expect(page.locator("#page")).to_have_text("Page 1")
     page.keyboard.press("j")
-    expect(page.locator(".hit").first).to_be_focused()
+    expect(hits.first).to_be_focused()
     page.keyboard.press("j")
-    expect(page.locator(".hit").nth(1)).to_be_focused()
+    expect(hits.nth(1)).to_be_focused()
+    page.keyboard.press("k")
+    expect(hits.first).to_be_focused()
     page.keyboard.press("Enter")
     expect(page.locator(".hit.open")).to_have_count(1)
 

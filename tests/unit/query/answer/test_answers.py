@@ -165,7 +165,9 @@ def test_the_best_passage_of_a_document_and_how_many_others():
     assert [(h.id, h.document_id, h.others) for h in result] == [("a#1", "a", 2), ("b", "b", 0)]
     inner = {"passages": {"hits": {"total": {"value": 7, "relation": "eq"}}}}
     bm25 = response(hit("a#1", 9.0, inner_hits=inner))
-    assert answered(Question("q", mode="bm25", k=5, collapse=True), bm25).result[0].others == 6
+    result = answered(Question("q", mode="bm25", k=5, collapse=True), bm25).result
+    assert (result[0].others, result.document_id_field) == (6, "document_id")
+    assert answered(Question("q", mode="bm25"), bm25).result.document_id_field is None
 
 
 def test_neighbours_of_too_few_documents_want_a_deeper_search():
