@@ -227,13 +227,14 @@ def test_an_index_of_others_with_many_fields_and_names_of_its_own(page, node, se
             row = {"number": 7, "document_id": 7, "k01": f"{n % 2}", **leaf}
             cluster.client.index(index="shop", body=row, id=f"p{n}")
         cluster.client.indices.refresh(index="shop")
-    page.goto(f"{served.url}/?index=shop&mode=bm25&collapse&q=wood")
+    page.goto(f"{served.url}/?index=shop&mode=bm25&q=wood")
+    expect(page.locator("#status")).to_contain_text("of the 60 fields")
+    expect(page.locator("#facets summary")).to_have_text(["k00", "k01"])
+    page.get_by_label("One hit a document").check()
     hit = page.locator(".hit")
     expect(hit).to_have_count(1)
     expect(hit.locator("h3")).to_contain_text("The old wood")
     expect(hit.locator("h3 mark")).to_have_text("wood")
-    expect(page.locator("#status")).to_contain_text("of the 60 fields")
-    expect(page.locator("#facets summary")).to_have_text(["k01"])
     hit.get_by_role("button", name="25 more of this document").click()
     expect(hit.locator(".others li")).to_have_count(25)
 
