@@ -53,11 +53,15 @@ class Told:
 def pytest_keyboard_interrupt() -> None:
     """Let each process stop its own servers: with `-n` those are the workers', which xdist kills.
 
-    A second interrupt would end that half way.
+    A second interrupt would end that half way, and so would xdist after ten seconds.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    for worker in psutil.Process().children() if "PYTEST_XDIST_WORKER" not in os.environ else ():
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return
+    workers = psutil.Process().children()
+    for worker in workers:
         worker.send_signal(signal.SIGINT)
+    psutil.wait_procs(workers, timeout=120)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

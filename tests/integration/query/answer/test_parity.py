@@ -9,6 +9,8 @@ from query import Knn, Searcher, Tuning
 from tests.support.searches import corpus, cosines, encoder, loaded, queries
 
 COUNT, TOP = 200, 10
+# Of fusions that nobody gets unasked, every fourth query: what differs is how scores are added up.
+FEW = 4
 AGREEMENT = 1e-4
 # Scores this near may come in either order: lucene's cosine of one vector itself moves so far.
 TIE = 1e-6
@@ -42,7 +44,8 @@ def asked():
 
 def answers(searcher, fusion, place, depth, knn=Knn(), **options):  # noqa: B008 - it is frozen
     tuning = Tuning(knn=knn, fusion=fusion, place=place, depth=depth)
-    found = list(searcher.search_many(asked(), k=TOP + 5, tuning=tuning, source=False, **options))
+    texts = asked() if fusion == Fusion() else asked()[::FEW]
+    found = list(searcher.search_many(texts, k=TOP + 5, tuning=tuning, source=False, **options))
     assert {answer.result.fusion["place"] for answer in found} == {place}
     return found
 
@@ -62,11 +65,11 @@ def same_but_for_ties(ours, theirs):
 @pytest.mark.parametrize(
     "fusion", FUSIONS, ids=lambda f: f"{f.technique}-{f.combination}-{f.weights}"
 )
-def test_200_queries_rank_the_same(opensearch, index, fusion, depth):
+def test_queries_rank_the_same(opensearch, index, fusion, depth):
     with Searcher(opensearch, index, encoder=encoder()) as searcher:
         theirs = answers(searcher, fusion, "server", depth)
         ours = answers(searcher, fusion, "client", depth)
-    assert len(ours) == len(theirs) == COUNT
+    assert len(ours) == len(theirs) == (COUNT if fusion == Fusion() else COUNT // FEW)
     for mine, other in zip(ours, theirs, strict=True):
         mine, other = mine.result.hits, other.result.hits
         assert len(mine) == len(other) == TOP + 5
