@@ -39,6 +39,8 @@ DEPTH = 100
 PLACES: tuple[WhereToFuse, ...] = ("auto", "server", "client")
 # What the clusters take: a number or a share, or such for queries of more than so many words.
 _MINIMUM = re.compile(r"\s*(-?\d+%?|\d+<-?\d+%?(\s+\d+<-?\d+%?)*)\s*")
+# Which both servers take.
+_FUZZINESS = re.compile("AUTO(:[0-9]{1,3},[0-9]{1,3})?|[012]")
 _USUAL = Fusion()
 
 
@@ -49,8 +51,8 @@ class Bm25:
 
     fields: names with an optional boost ("title^2"), or empty for the index's own text and title;
     operator: "or" or "and"; minimum_should_match: as the cluster takes it, such as "2" or "75%";
-    phrase_boost: what a passage gains that has all words in a row; fuzziness: "AUTO", "0", "1",
-    "2".
+    phrase_boost: what a passage gains that has all words in a row; fuzziness: "AUTO", "AUTO:3,6",
+    "0", "1", "2".
     """
 
     fields: Sequence[str] = ()
@@ -60,13 +62,17 @@ class Bm25:
     fuzziness: str | None = None
 
     def __post_init__(self) -> None:
-        """Refuse an unknown operator and a phrase boost that is below 0 or not finite."""
+        """Refuse an unknown operator or fuzziness, and a phrase boost below 0 or not finite."""
         if self.operator not in ("or", "and"):
             raise QueryError(f"unknown operator {self.operator!r}: use or, and.")
         minimum = self.minimum_should_match
         if minimum is not None and not _MINIMUM.fullmatch(str(minimum)):
             raise QueryError(
                 f"{str(minimum)!r} is not how many words must match: write 2, 75%, -1 or 3<75%."
+            )
+        if self.fuzziness is not None and not _FUZZINESS.fullmatch(str(self.fuzziness)):
+            raise QueryError(
+                f"{str(self.fuzziness)!r} is not how many letters may differ: write AUTO, 0, 1 or 2."
             )
         if not 0 <= self.phrase_boost < math.inf:
             raise QueryError(

@@ -26,6 +26,12 @@ _OCCURRENCES = ("must", "should", "filter", "must_not")
 _KEPT = (str, int, float, date, np.generic, np.ndarray)
 # Of long and unsigned_long.
 _LEAST, _GREATEST = -(2**63), 2**64 - 1
+# Of objects and lists in each other: what writes requests takes 254, and a search adds its own.
+MOST_DEEP = 100
+_TOO_DEEP = (
+    "the filter has {} objects and lists within each other, and "
+    f"{MOST_DEEP} are the most that it may have: join its conditions in fewer."
+)
 # Keys beside the field's name.
 _NOT_FIELDS = ("boost", "_name")
 
@@ -65,6 +71,8 @@ def parse_dsl(text: str) -> dict[str, Any]:
             f"the filter is not valid JSON at line {error.lineno}, column {error.colno}, near "
             f'{near!r}: {error.msg}; write it as \'{{"term": {{"lang": "en"}}}}\'.'
         ) from error
+    except RecursionError:
+        raise FilterError(_TOO_DEEP.format("thousands of")) from None
     except ValueError as error:  # Python reads no number of so many digits
         raise FilterError(
             "the filter has a number of thousands of digits, and a cluster's have 64 bits at most: "
@@ -131,8 +139,10 @@ def _check_nested(name: str, types: Types) -> None:
         )
 
 
-def _check_values(value: Any) -> None:
-    """Refuse what JSON cannot hold, anywhere in a filter."""
+def _check_values(value: Any, depth: int = 1) -> None:
+    """Refuse what JSON cannot hold, anywhere in a filter, and what no request can hold."""
+    if depth > MOST_DEEP and isinstance(value, Mapping | list | tuple):
+        raise FilterError(_TOO_DEEP.format(f"more than {MOST_DEEP}"))
     if isinstance(value, str) and not is_text(value):
         raise FilterError(
             f"the filter's {value[:60]!r} is no text, for it has half a character: write "
@@ -150,10 +160,10 @@ def _check_values(value: Any) -> None:
     if isinstance(value, Mapping):
         for name, each in value.items():
             _check_values(name)
-            _check_values(each)
+            _check_values(each, depth + 1)
     elif isinstance(value, list | tuple):
         for each in value:
-            _check_values(each)
+            _check_values(each, depth + 1)
     elif not (value is None or isinstance(value, _KEPT)):
         raise FilterError(
             f"the filter has {shown(value)}, which JSON lacks: give a list for a set, and a number "

@@ -31,8 +31,9 @@ def router(parts: Parts) -> APIRouter:
                 lambda: json_bytes(result_json(searcher.search(asked.query, **options)))
             )
         except ClusterError as error:
-            if asked.filter and getattr(error.__cause__, "status_code", None) == BAD_REQUEST:
-                # Of what we send, only the caller's own query DSL can be malformed.
+            own = asked.filter or asked.where
+            if own and getattr(error.__cause__, "status_code", None) == BAD_REQUEST:
+                # Of what we send, only the caller's own conditions can be malformed.
                 raise FilterError(str(error)) from error
             raise
         return Response(found, media_type="application/json")

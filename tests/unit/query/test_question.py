@@ -39,6 +39,8 @@ LIKE = Question("text")
         (lambda: Tuning(place="there"), "unknown place 'there' of fusion"),
         (lambda: Tuning(place="client", pipeline="p"), "'p' fuses on the server"),
         (lambda: Bm25(operator="xor"), "unknown operator 'xor'"),
+        (lambda: Bm25(fuzziness="banana"), "'banana' is not how many letters"),
+        (lambda: Bm25(fuzziness="3"), "write AUTO, 0, 1 or 2"),
         (lambda: Bm25(phrase_boost=-1), "phrase boost is -1"),
         (lambda: Bm25(phrase_boost=NAN), "phrase boost is nan"),
         (lambda: Bm25(phrase_boost=INF), "phrase boost is inf"),

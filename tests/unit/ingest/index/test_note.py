@@ -194,6 +194,12 @@ def test_the_block_of_an_index_that_is_no_part_of_the_copy_stays():
                 assert cluster.sent == []
 
 
+def test_the_note_of_an_aliass_load_stays_with_what_it_is_to_put_back():
+    cluster = left_by(None, moved=True, alias="all")
+    assert not end_half_ended(cluster, "all", "copy")
+    assert cluster.sent == []
+
+
 def test_the_block_of_an_index_that_kept_its_aliases_stays_after_the_move():
     cluster = left_by("uuid of payroll", moved=True, alias="payroll")
     with pytest.raises(IndexRefusedError, match="'payroll' takes no writes"):

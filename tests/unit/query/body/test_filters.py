@@ -1,9 +1,12 @@
 """Conditions and filters: what they become, and what is wrong with them in one sentence."""
 
+import json
+
 import pytest
 
 from query.body.filters.conditions import condition
-from query.body.filters.dsl import check_dsl, combined_filter, parse_dsl
+from query.body.filters.dsl import MOST_DEEP, check_dsl, combined_filter, parse_dsl
+from query.body.request import dumps
 from query.errors import FilterError
 from tests.unit.query.targets import target
 
@@ -274,3 +277,14 @@ def test_whole_numbers_that_no_field_of_a_type_has_are_one_sentence(kind, least,
         if abs(beyond) < 2**63:
             with pytest.raises(FilterError, match=rf"the filter's {beyond} of 'n' is not from"):
                 combined_filter({"terms": {"n": [near, beyond]}}, (), types, "books")
+
+
+@pytest.mark.parametrize("deep", [MOST_DEEP, MOST_DEEP + 1, 5_000])
+def test_a_filter_may_be_nested_only_so_deep(deep):
+    text = '{"not":' * (deep - 1) + '{"term": 1}' + "}" * (deep - 1)
+    if deep <= MOST_DEEP:
+        made = combined_filter(parse_dsl(text), (), {}, "books")
+        assert json.loads(dumps(made)) == json.loads(text)
+        return
+    with pytest.raises(FilterError, match="within each other, and 100 are the most"):
+        combined_filter(parse_dsl(text), (), {}, "books")

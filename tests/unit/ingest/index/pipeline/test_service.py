@@ -167,7 +167,8 @@ def test_a_key_goes_to_the_service_that_is_named_and_never_to_one_of_the_cluster
             assert "give that URL in --service where" in in_flags(str(caught.value))
             assert keys_of(saw) == {None}
             told = check_pipeline(cluster, "shop", service=ours, service_key="sesame")
-            assert [each.name for each in told] == ["the service's model", "queries"]
+            names = [each.name for each in told]
+            assert names == ["the service's model", "documents", "queries"]
             with pytest.raises(IndexRefusedError, match="wants another key: give it"):
                 check_pipeline(cluster, "shop", service=theirs)
             with pytest.raises(IndexRefusedError, match="the service is called ''"):
