@@ -72,7 +72,8 @@ class Bm25:
             )
         if self.fuzziness is not None and not _FUZZINESS.fullmatch(str(self.fuzziness)):
             raise QueryError(
-                f"{str(self.fuzziness)!r} is not how many letters may differ: write AUTO, 0, 1 or 2."
+                f"{str(self.fuzziness)!r} is not how many letters may differ: "
+                "write AUTO, 0, 1 or 2."
             )
         if not 0 <= self.phrase_boost < math.inf:
             raise QueryError(

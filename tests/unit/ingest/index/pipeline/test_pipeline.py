@@ -27,8 +27,8 @@ from mappings import (
 )
 from tandem.base.errors import TandemError
 from tandem.output.flags import in_flags
-from tests.servers.commons import Commons
 from tests.unit.cluster.fakes import serving
+from tests.unit.ingest.index.pipeline.commons import Commons
 from tests.unit.query.search.test_wrong_shapes import LACKS, changed, places
 
 
