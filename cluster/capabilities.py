@@ -19,6 +19,8 @@ KNN_SINCE = {"opensearch": (1, 0), "elasticsearch": (8, 0)}
 NEURAL_SINCE = (2, 10)
 # Before, faiss knew cosine only as the inner product of vectors of unit length (k-NN#2376).
 FAISS_COSINE_SINCE = (2, 19)
+# Of neural-search's normalization processor.
+Z_SCORE_SINCE, RRF_WEIGHTS_SINCE = (3, 0), (3, 1)
 # Stand where a version would.
 SERVERLESS, UNKNOWN = "serverless", "unknown"
 # Statuses of a cluster that is well but does not show this page to us.
@@ -55,6 +57,14 @@ class Capabilities:
     def rrf_is_global(self) -> bool:
         """Whether reciprocal rank fusion uses ranks over all shards (neural-search#1718: 3.5)."""
         return self.neural_search and self.version >= (3, 5)
+
+    def lacking_fusion(self, technique: str, *, weighted: bool) -> str | None:
+        """Why a search pipeline here cannot fuse by this technique and its weights, or None."""
+        if technique == "z_score" and self.version < Z_SCORE_SINCE:
+            return f"OpenSearch {self.version_text} has no z_score, which came with 3.0"
+        if technique == "rrf" and weighted and self.version < RRF_WEIGHTS_SINCE:
+            return f"OpenSearch {self.version_text} has no weights of rrf, which came with 3.1"
+        return None
 
 
 def detect(client: OpenSearch, *, embedded: bool = False, serverless: bool = False) -> Capabilities:

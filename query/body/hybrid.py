@@ -82,8 +82,6 @@ def only_in(index: str, clause: dict[str, Any]) -> dict[str, Any]:
 
 # pagination_depth, without which the number of candidates changes from page to page, and rrf.
 SERVER_FUSION_SINCE = (2, 19)
-Z_SCORE_SINCE = (3, 0)
-RRF_WEIGHTS_SINCE = (3, 1)
 # A search of more shards is reduced in parts, which hybrid queries did not survive before 3.5 and
 # not in _msearch (neural-search#1738).
 MOST_SHARDS = 512
@@ -149,8 +147,4 @@ def fusion_obstacle(fusion: Fusion, can: Capabilities) -> str | None:
     """Why the cluster cannot fuse like this, whatever the index, or None."""
     if obstacle := hybrid_obstacle(can):
         return obstacle
-    if fusion.technique == "z_score" and can.version < Z_SCORE_SINCE:
-        return f"OpenSearch {can.version_text} has no z_score, which came with 3.0"
-    if fusion.technique == RRF and fusion.weights and can.version < RRF_WEIGHTS_SINCE:
-        return f"OpenSearch {can.version_text} has no weights of rrf, which came with 3.1"
-    return None
+    return can.lacking_fusion(fusion.technique, weighted=bool(fusion.weights))

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Literal
 
+import anyio.to_thread
 from fastapi import FastAPI
 from pydantic import BaseModel
 from starlette.responses import JSONResponse, PlainTextResponse, Response
@@ -65,7 +66,7 @@ def make_app(parts: Parts, doors: Doors, version: str) -> ASGIApp:
     embedded = embeddings.Embeddings(parts)
     app.include_router(embeddings.router(embedded, parts.encoder))
     app.include_router(page.router())
-    _watch(app, parts)
+    _watch(app, parts, doors.bounds.ready)
     # What a router brings is not among the app's own routes.
     routes = frozenset(app.openapi()["paths"])
     direct = Direct(app, {embeddings.PATH: embedded.of_body})
@@ -73,7 +74,9 @@ def make_app(parts: Parts, doors: Doors, version: str) -> ASGIApp:
     return Observed(guarded, parts.metrics, routes)
 
 
-def _watch(app: FastAPI, parts: Parts) -> None:
+def _watch(app: FastAPI, parts: Parts, seconds: float) -> None:
+    asking = anyio.CapacityLimiter(1)
+
     @app.get("/healthz", tags=["operation"])
     async def healthz() -> dict[str, str]:
         """Whether this process answers."""
@@ -82,10 +85,15 @@ def _watch(app: FastAPI, parts: Parts) -> None:
     @app.get("/readyz", tags=["operation"], responses={200: {"model": Ready}})
     async def readyz() -> Response:
         """Whether the cluster answers too."""
-        try:
-            await parts.run(_ping(parts))
-        except ClusterError as error:
-            return problems.problem(503, str(error))
+        # It needs no key: of its own it takes one thread, and waits for no search.
+        with anyio.move_on_after(seconds) as time:
+            try:
+                await anyio.to_thread.run_sync(_ping(parts), abandon_on_cancel=True, limiter=asking)
+            except ClusterError as error:
+                return problems.problem(503, str(error))
+        if time.cancelled_caught:
+            detail = f"the cluster did not answer within {seconds:g} seconds."
+            return problems.problem(503, detail)
         return JSONResponse({"status": "ready", "model": parts.encoder.name})
 
     @app.get("/metrics", tags=["operation"], response_class=PlainTextResponse)

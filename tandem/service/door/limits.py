@@ -16,11 +16,15 @@ RETRY_SECONDS = 1
 
 @dataclass(frozen=True)
 class Bounds:
-    """body: bytes; seconds: until an answer begins; at_once: requests under way."""
+    """body: bytes; seconds: until an answer begins; at_once: requests under way.
+
+    ready: seconds that the cluster has to show that it answers.
+    """
 
     body: int = 10_000_000
     seconds: float = 60.0
     at_once: int = 256
+    ready: float = 5.0
 
 
 class TooLargeError(Exception):

@@ -45,7 +45,7 @@ from mappings.existing import element_of
 from tandem.base.arguments import checked_arguments
 
 if TYPE_CHECKING:
-    from cluster import Cluster
+    from cluster import Capabilities, Cluster
 
 
 @checked_arguments(IndexRefusedError)
@@ -126,7 +126,18 @@ def _target(
         )
     _check_free(concrete, settings_of(description), name)
     settings = read_search(mapping, concrete)
-    return concrete, record, (settings and settings.fusion) or Fusion()
+    fusion = (settings and settings.fusion) or Fusion()
+    _check_fusion(cluster.capabilities, concrete, fusion)
+    return concrete, record, fusion
+
+
+def _check_fusion(can: Capabilities, index: str, fusion: Fusion) -> None:
+    """Refuse, before anything is made, a search pipeline that would be refused at the end."""
+    if lacking := can.lacking_fusion(fusion.technique, weighted=bool(fusion.weights)):
+        raise IndexRefusedError(
+            f"index {index!r} was tuned to fuse as the cluster cannot: {lacking}; take that back "
+            f"by `remove_search_settings(cluster, {index!r})`, or tune it on this cluster."
+        )
 
 
 def _check_free(index: str, settings: Mapping[str, Any], name: str) -> None:

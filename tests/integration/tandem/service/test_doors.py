@@ -1,5 +1,6 @@
 """Who may come in and what is asked before anything runs: the app in this process, no server."""
 
+import threading
 from contextlib import contextmanager
 
 import pytest
@@ -8,19 +9,23 @@ from fastapi.testclient import TestClient
 from cluster import connect
 from tandem.service.app import Doors, make_app
 from tandem.service.door.access import Access
+from tandem.service.door.limits import Bounds
 from tandem.service.parts import Parts
 from tests.servers.wrong import Reply, answering, cluster_like
 from tests.support.stubs import StubEncoder
 
+WELL = cluster_like(lambda asked: Reply({}))
+
 
 @contextmanager
-def served(answer=lambda asked: Reply({}), **more):
+def served(answers=WELL, bounds=Bounds(), **more):  # noqa: B008 - it is frozen
     """A client of a service, and the requests that its cluster got."""
+    doors = Doors(Access(None, None), bounds)
     with (
-        answering(cluster_like(answer)) as (url, asked),
+        answering(answers) as (url, asked),
         connect(url, timeout=5) as cluster,
         TestClient(
-            make_app(Parts(cluster, StubEncoder(), **more), Doors(Access(None, None)), "0"),
+            make_app(Parts(cluster, StubEncoder(), **more), doors, "0"),
             base_url="http://localhost",
         ) as client,
     ):
@@ -46,3 +51,22 @@ def test_what_a_page_elsewhere_shows_or_embeds_is_refused(path, site, mode, stat
     assert answer.status_code == status
     assert ("pages of other sites" in answer.text) == (status == 403)
     assert answer.headers["cross-origin-resource-policy"] == "same-origin"
+
+
+def test_a_cluster_that_hangs_is_not_ready_and_takes_no_thread_of_the_searches():
+    hangs, over = threading.Event(), threading.Event()
+
+    def answers(asked):
+        if hangs.is_set():
+            over.wait(60)
+        return WELL(asked)
+
+    with served(answers, Bounds(ready=0.2)) as (client, _):
+        assert client.get("/readyz").status_code == 200
+        hangs.set()
+        try:
+            said = [client.get("/readyz") for _ in range(3)]
+        finally:
+            over.set()
+    assert [each.status_code for each in said] == [503] * 3
+    assert "the cluster did not answer within 0.2 seconds" in said[0].text

@@ -14,6 +14,7 @@ from ingest import (
     remove_pipeline,
 )
 from ingest.index.existing.pipeline.check import _documents
+from ingest.index.existing.pipeline.install import _check_fusion
 from ingest.index.existing.pipeline.ml_commons import MlCommons, _matches, _same
 from mappings import (
     Fields,
@@ -83,6 +84,26 @@ def test_a_cluster_without_the_plugin_says_so():
 
     with pytest.raises(IndexRefusedError, match=r"opensearch 3\.6\.0\) has no ML Commons"):
         MlCommons(Bare()).find("models", "tandem-shop")
+
+
+@pytest.mark.parametrize(
+    ("fusion", "version", "lacks"),
+    [
+        (Fusion(technique="z_score"), (2, 19), "no z_score, which came with 3.0"),
+        (Fusion(technique="rrf", weights=(0.2, 0.8)), (3, 0), "no weights of rrf"),
+        (Fusion(technique="rrf"), (2, 19), None),
+        (Fusion(technique="z_score", weights=(0.2, 0.8)), (3, 0), None),
+    ],
+)
+def test_a_fusion_that_the_cluster_lacks_is_refused_before_anything_is_made(fusion, version, lacks):
+    text = ".".join(map(str, version))
+    can = Capabilities("opensearch", version, text, False, True, True, ("lucene",))
+    if lacks is None:
+        _check_fusion(can, "books", fusion)
+        return
+    with pytest.raises(IndexRefusedError, match=lacks) as caught:
+        _check_fusion(can, "books", fusion)
+    assert "`tandem index untune books`" in in_flags(str(caught.value))
 
 
 SERVICE = Service("http://127.0.0.1:9", "m", "f", 1, asymmetric=False)
