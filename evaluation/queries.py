@@ -13,11 +13,11 @@ from typing import Any
 from ingest import Reading, SourceError
 from ingest.read.formats.jsonl import RowStream
 from ingest.read.rows import read_source, rows_of_stream
+from ingest.read.sources.address import bare
 from ingest.read.sources.archives import is_workbook, members
 from ingest.read.sources.encoding import in_utf_8
 from ingest.read.sources.files import Position, SourceFile, find_sources, opened
 from ingest.read.sources.format import ending, marked
-from ingest.read.sources.remote import bare
 from ingest.read.sources.streams import Stream, bounded_lines
 from ingest.records import Reject
 from query import Query, QueryError

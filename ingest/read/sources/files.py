@@ -15,8 +15,9 @@ from threading import Event
 from typing import BinaryIO, TypeVar, cast
 
 from ingest.errors import SourceError
+from ingest.read.sources.address import scheme_of
 from ingest.read.sources.growing import Growing
-from ingest.read.sources.remote import RemoteFile, find_remote, scheme_of
+from ingest.read.sources.remote import RemoteFile, find_remote
 from ingest.read.sources.resumed import Resumed
 from ingest.read.sources.streams import Stream, decompressed
 

@@ -15,13 +15,17 @@ from cluster.access.bounded import check_size
 from cluster.access.certificates import trusted
 from cluster.access.credentials import warn_if_plain
 from ingest.errors import SourceError
+from ingest.read.sources.address import (
+    HADOOP,
+    HTTP,
+    SCHEMES,
+    bare,
+    bare_text,
+    parted,
+    scheme_of,
+)
 from tandem.base.process.pace import Pace, within
 
-_ADDRESS = re.compile(r"([a-zA-Z][a-zA-Z0-9+.-]+)://")
-_OF_BUCKETS = ("s3", "gs", "gcs")
-_HADOOP = ("hdfs", "viewfs")
-_HTTP = ("http", "https")
-SCHEMES = (*_OF_BUCKETS, *_HADOOP, *_HTTP, "hf")
 # Of packages that are not always there, the extra that brings them.
 _EXTRAS = {"hdfs_native": "hdfs"}
 # Not ?, which begins options of an address.
@@ -39,19 +43,12 @@ _LIST_SECONDS = 1800.0
 # What asking again may change, among HTTP's answers.
 _PASSING = (408, 425, 429)
 _LONGEST = 300
-_IN_TEXT = re.compile(r"(\w+://)(?:[^\s/'\"]*@)?([^\s?'\",)]+)(\?[^\s'\",)]*)?")
-# No port and no address of IPv6: half of credentials, it may be.
-_NO_HOST = re.compile(
-    r"(https?://)(?:\[(?![\da-f:.]+\])[^\s'\"]*"
-    r"|((?:\[[\da-f:.]+\]|[^\s/:\[]*):)(?!\d*(?:[^\d\w]|$))[^\s/'\"]*)",
-    re.IGNORECASE,
-)
 _CREDENTIALS = (
     (("s3",), "its credentials (AWS_PROFILE, AWS_ACCESS_KEY_ID) and region (AWS_REGION)"),
     (("gs", "gcs"), "its credentials (GOOGLE_APPLICATION_CREDENTIALS)"),
-    (_HADOOP, "Hadoop's configuration (HADOOP_CONF_DIR) and user (HADOOP_USER_NAME, kinit)"),
+    (HADOOP, "Hadoop's configuration (HADOOP_CONF_DIR) and user (HADOOP_USER_NAME, kinit)"),
     (("hf",), "its token (HF_TOKEN)"),
-    (_HTTP, "that the server gives it to you"),
+    (HTTP, "that the server gives it to you"),
 )
 
 
@@ -77,7 +74,7 @@ class RemoteFile:
     @property
     def streams(self) -> bool:
         """Whether what is opened is read on from there alone."""
-        return scheme_of(self.name) in _HTTP
+        return scheme_of(self.name) in HTTP
 
     def open(self, at: int, pace: Pace) -> Any:
         """A file that is read from byte `at` on; raises whatever the system does.
@@ -108,17 +105,6 @@ class RemoteFile:
         return _version(within(lambda: self.system.info(self.path)))
 
 
-def scheme_of(name: str) -> str | None:
-    """The scheme of an address, in lower case; None for a path."""
-    match = _ADDRESS.match(name)
-    return match[1].lower() if match else None
-
-
-def bare(address: str) -> str:
-    """An address, or a text with addresses, without credentials and options."""
-    return _NO_HOST.sub(r"\1\2***", _IN_TEXT.sub(r"\1\2", address))
-
-
 def find_remote(address: str) -> tuple[list[RemoteFile], str | None]:
     """The files behind an address, sorted, and the folder where it is one.
 
@@ -129,7 +115,12 @@ def find_remote(address: str) -> tuple[list[RemoteFile], str | None]:
     if scheme not in SCHEMES:
         known = ", ".join(f"{each}://" for each in SCHEMES)
         raise SourceError(f"{bare(address)} is no address of {known}: copy the file, or use one.")
-    with reaching(bare(address)):
+    if set(parted(address)[0]) & set("/?#"):
+        raise SourceError(
+            f"{bare(address)} cannot be read, for its credentials hold a /, ? or #: write %2F, %3F "
+            f"or %23 for it, or leave them out and give {_cure(address)}."
+        )
+    with reaching(bare(address), address):
         system, path, prefix = _connected(scheme, address)
         if any(mark in path.partition("?")[0] for mark in _GLOB_MARKS):
             infos = within(lambda: system.glob(path, detail=True), seconds=_LIST_SECONDS)
@@ -145,7 +136,7 @@ def find_remote(address: str) -> tuple[list[RemoteFile], str | None]:
         # Of a server on the web the prefix is a part of what the system knows.
         return [
             RemoteFile(
-                f"{prefix}{name}" if prefix else bare(name),
+                f"{prefix}{name}" if prefix else bare(name, good=True),
                 name,
                 info.get("size"),
                 _version(info),
@@ -158,7 +149,7 @@ def find_remote(address: str) -> tuple[list[RemoteFile], str | None]:
 
 def _connected(scheme: str, address: str) -> tuple[Any, str, str]:
     """The file system, the path in it, and what before that makes an address of it."""
-    if scheme in _HTTP:
+    if scheme in HTTP:
         with suppress(ValueError):  # as reaching it will tell
             parts = urlsplit(address)
             warn_if_plain(parts, "the password" if "@" in parts.netloc else None)
@@ -173,7 +164,7 @@ def _connected(scheme: str, address: str) -> tuple[Any, str, str]:
         )
     rest, _, options = address.partition("://")[2].partition("?")
     place, _, path = rest.partition("/")
-    of = _of_hadoop if scheme in _HADOOP else _of_bucket
+    of = _of_hadoop if scheme in HADOOP else _of_bucket
     return of(scheme, place, path.rstrip("/"), options)
 
 
@@ -186,7 +177,7 @@ def _of_bucket(scheme: str, place: str, path: str, options: str) -> tuple[Any, s
     if scheme in ("gs", "gcs") and "retry_limit_seconds" not in options:
         options = "&".join(filter(None, (options, _GS_SECONDS)))
     system, root = FileSystem.from_uri(f"{scheme}://{place}{'?' if options else ''}{options}")
-    prefix = f"{scheme}://" if root.strip("/") else f"{scheme}://{place}"
+    prefix = f"{scheme}://" if root.strip("/") else f"{scheme}://{place.rpartition('@')[2]}"
     wrapped = ArrowFSWrapper(system, skip_instance_cache=True, use_listings_cache=False)
     return wrapped, f"{root.rstrip('/')}/{path}".rstrip("/"), prefix
 
@@ -245,8 +236,11 @@ def _version(info: dict[str, Any]) -> str | None:
 
 
 @contextmanager
-def reaching(name: str) -> Iterator[None]:
-    """Turns what a file system raises into a SourceError that names the file, never a secret."""
+def reaching(name: str, address: str = "") -> Iterator[None]:
+    """Turns what a file system raises into a SourceError that names the file, never a secret.
+
+    address: what was asked for, with its credentials.
+    """
     try:
         yield
     except (SourceError, MemoryError):
@@ -260,12 +254,16 @@ def reaching(name: str) -> Iterator[None]:
         ) from error
     except Exception as error:  # each system has its own
         raise SourceError(
-            f"{name} cannot be read ({said_by(error)}): check the address and {_cure(name)}."
+            f"{name} cannot be read ({said_by(error, address)}): check the address and "
+            f"{_cure(name)}."
         ) from error
 
 
-def said_by(error: BaseException) -> str:
-    """What an error of a file system says, in short and without secrets."""
+def said_by(error: BaseException, address: str = "") -> str:
+    """What an error of a file system says, in short and without secrets.
+
+    address: what was asked for, with its credentials.
+    """
     # fsspec takes whatever goes wrong with an address for a file that is not there.
     cause = error.__cause__ if isinstance(error, FileNotFoundError) and error.__cause__ else error
     if status := getattr(cause, "status", None):
@@ -274,7 +272,7 @@ def said_by(error: BaseException) -> str:
         return "there is no such file"
     answered = _ANSWERED.fullmatch(str(cause))
     said = " ".join((answered[1] if answered else str(cause)).split()) or type(cause).__name__
-    return bare(said)[:_LONGEST].rstrip(".")
+    return bare_text(said, address)[:_LONGEST].rstrip(".")
 
 
 def lasts(error: BaseException) -> bool:

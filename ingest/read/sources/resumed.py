@@ -91,9 +91,9 @@ class Resumed(io.RawIOBase):
                 raise
             except Exception as error:  # each system has its own
                 if lasts(error):
-                    with reaching(self._file.name):
+                    with reaching(self._file.name, self._file.path):
                         raise
-                why = said_by(error)
+                why = said_by(error, self._file.path)
                 if isinstance(error, TooSlowError):
                     started = self._pace.slow_since or started
             self._drop()

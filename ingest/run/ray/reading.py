@@ -16,8 +16,9 @@ import numpy as np
 
 from ingest.errors import SourceError
 from ingest.read.rows import read_source
+from ingest.read.sources.address import scheme_of
 from ingest.read.sources.files import Position, SourceFile
-from ingest.read.sources.remote import reaching, scheme_of
+from ingest.read.sources.remote import reaching
 from ingest.records import Origin, Reject, Row
 from ingest.run.batch.batch import RejectRows
 from ingest.run.deduplicate import Deduplicator, key_of

@@ -15,6 +15,8 @@ from pyarrow import parquet
 from ingest import Reading, SourceError
 from ingest.read.rows import Rows
 from ingest.read.sources import resumed
+from ingest.read.sources.address import bare
+from ingest.read.sources.remote import said_by
 from tests.servers.stores.web import WebServer
 from tests.support.files import read, values
 
@@ -154,6 +156,58 @@ def test_what_stands_for_a_port_or_a_host_and_is_none_is_not_shown(address):
     with pytest.raises(SourceError, match=r"cannot be read|is no address") as told:
         read(address)
     assert "hush" not in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("s3://AKIA:ab/hush@bucket/x.jsonl", "s3://bucket/x.jsonl"),
+        ("s3://AKIA:1/hush@bucket/x.jsonl", "s3://bucket/x.jsonl"),
+        ("s3://AKIA:a'hush@bucket/x?region=hush", "s3://bucket/x"),
+        ('gs://a"hush@bucket/x', "gs://bucket/x"),
+        ("s3://AKIA:hush/bucket/x", "s3://AKIA:***/bucket/x"),
+        ("https://u:a/hush@host/x", "https://host/x"),
+        ("https://u:a@w/hush@host/x", "https://host/x"),
+        ("https://u:1@hush/?#@host/x#hush", "https://host/x"),
+        ("https://host/x#hush", "https://host/x"),
+        ("s3://bucket/a#1@2:3.csv", "s3://bucket/a#1@2:3.csv"),
+        ("https://host:8080/a@b:1.csv", "https://host:8080/a@b:1.csv"),
+        ("http://[::1]:80/a@b.csv", "http://[::1]:80/a@b.csv"),
+        ("hdfs://host:8020/a@b.csv", "hdfs://host:8020/a@b.csv"),
+        ("data/a@b:c?.csv", "data/a@b:c?.csv"),
+    ],
+)
+def test_an_address_is_shown_without_what_may_be_secret(address, shown):
+    assert bare(address) == shown
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "s3://AKIA:ab/cdhush@bucket/x.jsonl",
+        "s3://AKIA:ab?hush@bucket/x.jsonl",
+        "https://u:p/hush@127.0.0.1:1/x.jsonl",
+    ],
+)
+def test_credentials_that_would_end_an_address_are_refused_unshown_with_how_to_write_them(address):
+    with pytest.raises(SourceError, match="write %2F, %3F or %23 for it") as told:
+        read(address)
+    assert "hush" not in str(told.value)
+    assert "ab" not in str(told.value)
+    assert address.rpartition("@")[2] in str(told.value)
+
+
+def test_a_password_written_so_is_sent_as_it_is_and_a_path_may_have_an_at(web):
+    web.password = "a/hush?#'"
+    web.files["/x@y.csv"] = FILES["/a.csv"]
+    rows = read(f"http://reader:a%2Fhush%3F%23'@{web.place}/x@y.csv")
+    assert {row.origin.file for row in rows} == {f"{web.url}/x@y.csv"}
+
+
+def test_what_a_file_system_says_of_an_address_is_shown_without_its_credentials():
+    address = "s3://AKIA:it's\"hush@bucket/x"
+    said = f"no '{address}' of AKIA:it's\"hush@bucket, see http://u:hush@h/x?hush"
+    assert said_by(OSError(said), address) == "no 's3://bucket/x' of bucket, see http://h/x"
 
 
 def test_a_password_over_plain_http_to_another_machine_warns_and_is_not_shown():
