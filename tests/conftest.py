@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import signal
+import tempfile
+import time
 import uuid
 from collections.abc import Iterator
 from importlib.resources import files
+from pathlib import Path
 
 import psutil
 import pytest
@@ -50,18 +53,42 @@ class Told:
             terminal.write(f"\n{where}\n  {''.join(why)}\n", flush=True)
 
 
+# Where an interrupted worker says that its servers are stopped.
+STOPPED: list[Path] = []
+
+
 def pytest_keyboard_interrupt() -> None:
     """Let each process stop its own servers: with `-n` those are the workers', which xdist kills.
 
-    A second interrupt would end that half way, and so would xdist after ten seconds.
+    A second interrupt would end that half way, and so would xdist after a few seconds.
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if "PYTEST_XDIST_WORKER" in os.environ:
+        STOPPED.append(stopped(os.getppid(), os.getpid()))
         return
-    workers = psutil.Process().children()
-    for worker in workers:
+    workers = {each.pid: each for each in psutil.Process().children()}
+    for worker in workers.values():
         worker.send_signal(signal.SIGINT)
-    psutil.wait_procs(workers, timeout=120)
+    deadline = time.monotonic() + 2 * TIMEOUT
+    # They themselves wait for us.
+    while workers and time.monotonic() < deadline:
+        for pid, worker in list(workers.items()):
+            said = stopped(os.getpid(), pid)
+            if said.exists() or not worker.is_running():
+                said.unlink(missing_ok=True)
+                del workers[pid]
+        time.sleep(0.05)
+
+
+def stopped(tests: int, worker: int) -> Path:
+    """The file by which the worker of the tests' process says so."""
+    return Path(tempfile.gettempdir(), f"tandem-tests-{tests}-{worker}-stopped")
+
+
+def pytest_unconfigure() -> None:
+    """After all fixtures are gone: tell who waits for that."""
+    for each in STOPPED:
+        each.touch()
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -28,8 +28,9 @@ from cluster.node.node import START_SECONDS, NodeState
 from encoder.selection.cache import cache_folder
 from tests.servers import distributions
 
-# With its quick compiler alone: the other took half of the time that a node needed in these tests.
-QUICK = "-XX:TieredStopAtLevel=1"
+# With its quick compiler alone: the other took half of the time that a node needed in these tests;
+# and believing its classes, which takes a fifth of a start.
+QUICK = "-XX:TieredStopAtLevel=1 -XX:+UnlockDiagnosticVMOptions -XX:-BytecodeVerificationRemote"
 HEAP = f"512m {QUICK}"
 Settings = Mapping[str, "str | int | bool"]
 

@@ -62,18 +62,39 @@ def built(tmp_path_factory):
     return copy / "out"
 
 
+def install(built, kind, folder):
+    """Install what was built, without dependencies."""
+    (package,) = built.glob(kind)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
+    words = [*pip, "--target", str(folder), str(package)]
+    subprocess.run(words, check=True, capture_output=True, timeout=600)
+
+
 @pytest.fixture(params=["*.whl", "*.tar.gz"])
 def installed(request, built, tmp_path):
     """A Python that has what was built, and the dependencies from elsewhere."""
-    (package,) = built.glob(request.param)
     venv.create(tmp_path / "bare", with_pip=False)
     (site,) = (tmp_path / "bare").glob("lib/python*/site-packages")
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation"]
-    words = [*pip, "--target", str(site), str(package)]
-    subprocess.run(words, check=True, capture_output=True, timeout=600)
+    install(built, request.param, site)
     # A folder named so is searched, but its own .pth files, as the checkout's, are not read.
     (site / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     return tmp_path / "bare" / "bin" / "python"
+
+
+def test_both_bring_the_same_files_types_among_them(built, tmp_path):
+    brought = []
+    for kind in ("*.whl", "*.tar.gz"):
+        folder = tmp_path / kind.strip("*.")
+        install(built, kind, folder)
+        brought.append(
+            {
+                str(path.relative_to(folder)): path.read_bytes()
+                for path in folder.rglob("*")
+                if path.is_file() and path.suffix != ".pyc" and ".dist-info" not in str(path)
+            }
+        )
+    assert brought[0] == brought[1]
+    assert {f"{room}/py.typed" for room in ROOMS} <= brought[0].keys()
 
 
 def run(python, *words, cwd):
@@ -96,6 +117,8 @@ def test_it_tells_its_version_and_searches(installed, opensearch, index_name, tm
     assert "printing press" in found["hits"][0]["source"]["title"]
 
 
+# Of one of them: mypy needs minutes, and both bring the same files.
+@pytest.mark.parametrize("installed", ["*.whl"], indirect=True)
 def test_a_typed_program_of_thirty_lines_is_accepted(installed, tmp_path):
     (tmp_path / "program.py").write_text(PROGRAM)
     words = ["-m", "mypy", "--strict", "--python-executable", str(installed), "program.py"]
