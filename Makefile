@@ -19,8 +19,8 @@ demo: $(VENV)/.demo-installed  ## Install, start a real OpenSearch node, ingest 
 test: $(VENV)/.test-installed  ## Install what tests need and pass them all, on real servers.
 	@$(PYTEST)
 
-test-all: test  ## What `make test` passes, and the long tests: campaigns, every version, a browser.
-	@$(PYTEST) -m long
+test-all: $(VENV)/.test-installed  ## What `make test` passes, and the long tests: campaigns, every version, a browser.
+	@$(PYTEST) -m 'long or not long'
 
 campaign: $(VENV)/.test-installed  ## 200 kills, stops and restarts at moments that a seed chooses: about 25 minutes.
 	@$(BIN)/python -m tests.integration.ingest.run.campaign 200 1
@@ -58,7 +58,8 @@ $(VENV)/.demo-installed: $(VENV)/.created pyproject.toml constraints.txt
 	@$(INSTALL) '.[embedded,demo,evaluate,openvino,serve]'
 	@touch $@
 
-$(VENV)/.test-installed: $(VENV)/.demo-installed
-	@echo "Installing what the tests need into $(VENV)."
+# At once: what the demo needs is among it.
+$(VENV)/.test-installed: $(VENV)/.created pyproject.toml constraints.txt
+	@echo "Installing Tandem and what its tests need into $(VENV): several gigabytes, so this takes some minutes the first time."
 	@$(INSTALL) '.[embedded,demo,evaluate,openvino,serve,train,remote,hdfs,excel,ray,test]'
-	@touch $@
+	@touch $(VENV)/.demo-installed $@
