@@ -173,7 +173,8 @@ def _of_bucket(scheme: str, place: str, path: str, options: str) -> tuple[Any, s
     from pyarrow.fs import FileSystem
 
     if not place:
-        raise SourceError(f"{scheme}:///{path} names no bucket: write {scheme}://BUCKET/PATH.")
+        named = bare(f"{scheme}:///{path}")
+        raise SourceError(f"{named} names no bucket: write {scheme}://BUCKET/PATH.")
     if scheme in ("gs", "gcs") and "retry_limit_seconds" not in options:
         options = "&".join(filter(None, (options, _GS_SECONDS)))
     system, root = FileSystem.from_uri(f"{scheme}://{place}{'?' if options else ''}{options}")

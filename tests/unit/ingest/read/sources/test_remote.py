@@ -170,7 +170,17 @@ def test_what_stands_for_a_port_or_a_host_and_is_none_is_not_shown(address):
         ("https://u:a@w/hush@host/x", "https://host/x"),
         ("https://u:1@hush/?#@host/x#hush", "https://host/x"),
         ("https://host/x#hush", "https://host/x"),
-        ("s3://bucket/a#1@2:3.csv", "s3://bucket/a#1@2:3.csv"),
+        ("gs://tok/hush@bucket/x.jsonl", "gs://***@bucket/x.jsonl"),
+        ("s3:///hush@bucket/x", "s3://***@bucket/x"),
+        ("gcs://tok#hush@bucket/x?region=hush", "gcs://***@bucket/x"),
+        ("hf://tok/hush@datasets/a/b/x", "hf://***@datasets/a/b/x"),
+        ("https://tok/hush@host/x", "https://***@host/x"),
+        ("hdfs://me/hush@nn:8020/x", "hdfs://***@nn:8020/x"),
+        ("s3://A\uff1ahush\uff20bucket/x", "s3://bucket/x"),
+        ("https://host/x.csv;jsessionid=hush", "https://host/x.csv"),
+        ("s3://bucket/x%3Fsecret_key=hush", "s3://bucket/x"),
+        ("hf://datasets/a/b@main/x", "hf://datasets/a/b@main/x"),
+        ("s3://bucket/a#1-2:3.csv", "s3://bucket/a#1-2:3.csv"),
         ("https://host:8080/a@b:1.csv", "https://host:8080/a@b:1.csv"),
         ("http://[::1]:80/a@b.csv", "http://[::1]:80/a@b.csv"),
         ("hdfs://host:8020/a@b.csv", "hdfs://host:8020/a@b.csv"),
@@ -179,6 +189,21 @@ def test_what_stands_for_a_port_or_a_host_and_is_none_is_not_shown(address):
 )
 def test_an_address_is_shown_without_what_may_be_secret(address, shown):
     assert bare(address) == shown
+
+
+def test_an_address_that_was_reached_is_shown_with_the_at_in_its_path():
+    for address in ("s3://bucket/a#key=1@2:3.csv", "https://host/npm/a@1/x.csv"):
+        assert bare(address, good=True) == address
+
+
+@pytest.mark.parametrize(
+    "address",
+    ["s3:/A:hush@b/x", " s3://A:hush@b/x", "s3//A:hush@b/x", "https:u:hush@h/x", "s3:/A:hush@b/*"],
+)
+def test_a_mistyped_address_is_told_as_a_path_without_its_credentials(address):
+    with pytest.raises(SourceError, match=r"no file .*\*\*\*@[bh]/") as told:
+        read(address)
+    assert "hush" not in str(told.value)
 
 
 @pytest.mark.parametrize(
@@ -208,6 +233,11 @@ def test_what_a_file_system_says_of_an_address_is_shown_without_its_credentials(
     address = "s3://AKIA:it's\"hush@bucket/x"
     said = f"no '{address}' of AKIA:it's\"hush@bucket, see http://u:hush@h/x?hush"
     assert said_by(OSError(said), address) == "no 's3://bucket/x' of bucket, see http://h/x"
+
+
+def test_what_a_file_system_says_of_a_secret_that_it_read_as_a_path_is_shown_without_it():
+    said = said_by(OSError("key 'hu/sh@b/x' in bucket 'tok': denied"), "gs://tok/hu/sh@b/x")
+    assert said == "key '***@b/x' in bucket '***': denied"
 
 
 def test_a_password_over_plain_http_to_another_machine_warns_and_is_not_shown():
