@@ -113,8 +113,9 @@ class Cluster:
     def _known(self) -> ErrorContext:
         if "locate" not in self._options:
             return self._context
-        access = replace(self._context.access, hosts=hosts_of(self.url))
-        return replace(self._context, access=access)
+        return replace(
+            self._context, access=replace(self._context.access, hosts=hosts_of(self.url))
+        )
 
     @contextmanager
     def explaining(self) -> Iterator[None]:
@@ -219,7 +220,7 @@ def _connect_to(access: Access) -> Cluster:
 
 def _connect_by(client: OpenSearch, timeout: float | None, alone: bool) -> Cluster:
     """Reach what a client of the caller's own reaches; alone: nothing else says where and who."""
-    from cluster.client.given import options_of, url_of
+    from cluster.client.given import options_of, secrets_of, url_of
 
     if not alone:
         raise ClusterError(
@@ -227,6 +228,8 @@ def _connect_by(client: OpenSearch, timeout: float | None, alone: bool) -> Clust
             "give it alone, or `url` and what goes with it."
         )
     options = options_of(client, timeout)
+    for host, secret in secrets_of(client):
+        warn_if_plain(host, secret)
     access = Access(hosts_of(url_of(client)))
     return _open(options, ErrorContext(access, _node_at(access.url), client=True))
 
@@ -252,8 +255,7 @@ def connect_embedded(
 
     check_timeout(timeout)
     access = Access(hosts_of(node.start(on_progress).url), timeout=timeout)
-    options = {**client_options(access), "locate": Locator(node)}
-    return _open(options, ErrorContext(access, node))
+    return _open({**client_options(access), "locate": Locator(node)}, ErrorContext(access, node))
 
 
 def _open(options: dict[str, Any], context: ErrorContext) -> Cluster:
@@ -262,6 +264,7 @@ def _open(options: dict[str, Any], context: ErrorContext) -> Cluster:
 
     from cluster.client.answers import CheckedTransport
     from cluster.client.connections import BoundedConnection
+    from cluster.client.failover import with_nodes
 
     access, node = context.access, context.node
     kind = {"connection_class": BoundedConnection}
@@ -273,21 +276,8 @@ def _open(options: dict[str, Any], context: ErrorContext) -> Cluster:
             told = explain(error, context)
             raise told from cause_of(told, error)
         if node is None and not access.serverless and not context.client:
-            options["hosts"] = _with_nodes(client)
+            options["hosts"] = with_nodes(client)
         return Cluster(access.url, options, context, client, capabilities)
-
-
-def _with_nodes(client: OpenSearch) -> list[dict[str, Any]]:
-    """Let a client know of the cluster's other nodes; returns all hosts that it knows then."""
-    from cluster.client.failover import told_hosts
-
-    hosts = told_hosts(client)
-    if hosts != client.transport.hosts:
-        old = client.transport.connection_pool
-        client.transport.hosts = hosts
-        client.transport.set_connections(hosts)
-        old.close()
-    return hosts
 
 
 @contextmanager

@@ -89,7 +89,7 @@ class Access:
         if self.credentials.headers():
             return "the password or key"
         for name, value in (self.headers or {}).items():
-            if value and (not isinstance(value, Unshown) or _TELLING.search(name)):
+            if value and (not isinstance(value, Unshown) or telling(name)):
                 return f"the header {name!r}"
         return None
 
@@ -111,6 +111,11 @@ class Access:
         return self.credentials.aws == "aoss" or any(
             name.endswith(SERVERLESS_DOMAIN) for name in names
         )
+
+
+def telling(header: str) -> bool:
+    """Whether the name of a header says that its value is a secret."""
+    return _TELLING.search(header.lower()) is not None
 
 
 def hosts_of(url: str | Sequence[str]) -> tuple[SplitResult, ...]:

@@ -100,7 +100,18 @@ def revive(transport: Any) -> None:
         pool.connections = list(getattr(pool, "orig_connections", pool.connections))
 
 
-def told_hosts(client: Any) -> list[dict[str, Any]]:
+def with_nodes(client: Any) -> list[dict[str, Any]]:
+    """Let a client know of the cluster's other nodes; returns all hosts that it knows then."""
+    hosts = _told_hosts(client)
+    if hosts != client.transport.hosts:
+        old = client.transport.connection_pool
+        client.transport.hosts = hosts
+        client.transport.set_connections(hosts)
+        old.close()
+    return hosts
+
+
+def _told_hosts(client: Any) -> list[dict[str, Any]]:
     """The client's hosts, and after them the nodes that the cluster tells of.
 
     They are left out where no named host is itself one of the nodes, by address and port: what

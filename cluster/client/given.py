@@ -7,12 +7,14 @@ with a forked process, or given other retries.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator, Sequence
 from typing import Any
+from urllib.parse import SplitResult, urlsplit
 
 from opensearchpy import OpenSearch, RequestsHttpConnection, Transport, Urllib3HttpConnection
 from opensearchpy.connection import Connection
 
-from cluster.access.settings import TIMEOUT
+from cluster.access.settings import TIMEOUT, telling
 from cluster.client.connections import BoundedConnection, BoundedRequestsConnection
 from cluster.client.options import POOL_SIZE
 from cluster.client.serializer import OrjsonSerializer
@@ -64,8 +66,28 @@ def options_of(client: Any, timeout: float | None) -> dict[str, Any]:
 
 def url_of(client: OpenSearch) -> str:
     """Where a client leads, of several hosts the first."""
-    first = client.transport.connection_pool.connections[0]
+    first = _connections(client)[0]
     return f"{first.host}{first.url_prefix}"
+
+
+def secrets_of(client: OpenSearch) -> Iterator[tuple[SplitResult, str | None]]:
+    """Each host of a client, with what of each request to it nobody else may read.
+
+    What signs or fetches tokens is not asked: its secret may never leave this machine.
+    """
+    for each in _connections(client):
+        named = [name for name, value in each.headers.items() if value and telling(name)]
+        who = getattr(getattr(each, "session", None), "auth", None)
+        if isinstance(who, tuple) or hasattr(who, "password"):
+            named.insert(0, "authorization")
+        yield urlsplit(each.host), f"the header {named[0]!r}" if named else None
+
+
+def _connections(client: OpenSearch) -> Sequence[Any]:
+    pool = client.transport.connection_pool
+    # Of several hosts those that are away too, which the pool's other list leaves out.
+    connections: Sequence[Any] = getattr(pool, "orig_connections", pool.connections)
+    return connections
 
 
 def _bounded(kind: type[Connection]) -> type[Connection]:

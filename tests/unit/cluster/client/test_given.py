@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+import warnings
 
 import pytest
 from opensearchpy import (
@@ -110,6 +111,40 @@ def test_no_kind_of_connection_follows_a_redirect(kind):
         with answering(lambda asked: reply) as (url, _), pytest.raises(ClusterError):
             connect(client=OpenSearch([host_of(url)], connection_class=kind))
     assert visits == []
+
+
+SECRETS = {
+    "password": ({"http_auth": ("ann", "sesame")}, "the header 'authorization' for http://h"),
+    "requests": (
+        {"http_auth": "ann:sesame", "connection_class": RequestsHttpConnection},
+        "the header 'authorization' for http://h",
+    ),
+    "header": ({"headers": {"X-Api-Key": "sesame"}}, "the header 'x-api-key' for http://h"),
+    "signer": ({"http_auth": sign}, None),
+    "nobody": ({"headers": {"X-Tenant": "a"}}, None),
+    "safe": ({"http_auth": ("ann", "sesame"), "use_ssl": True}, None),
+}
+
+
+@pytest.mark.parametrize("way", SECRETS)
+def test_what_a_given_client_sends_over_plain_http_to_another_machine_warns(way):
+    options, said = SECRETS[way]
+    client = OpenSearch([{"host": "h.invalid", "port": 9200}], **options)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        with pytest.raises(UnreachableError):
+            connect(client=client)
+    found = [str(each.message) for each in told if "plain http" in str(each.message)]
+    assert [each.partition(".invalid")[0] for each in found] == ([said] if said else [])
+    assert "sesame" not in "".join(found)
+
+
+def test_a_given_client_whose_hosts_are_all_away_is_told_so():
+    away = [{"host": "127.0.0.1", "port": port} for port in (1, 2)]
+    client = OpenSearch(away, max_retries=1)
+    assert not client.ping()  # so that it takes each for dead
+    with pytest.raises(UnreachableError, match=r"nothing listens at http://127\.0\.0\.1:"):
+        connect(client=client)
 
 
 def test_the_time_of_the_given_client_holds_unless_another_is_given():
