@@ -16,9 +16,9 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from cluster.errors import ClusterError
-from ingest.errors import IndexRefusedError, LostPlaceError
+from ingest.errors import LostPlaceError
 from ingest.index.describe import aliases, find_index, leases
-from ingest.index.note import RUNNING, SILENT_SECONDS, Note, busy, mark, put_note, read_note
+from ingest.index.note import RUNNING, Note, busy, loaded_already, mark, put_note, read_note
 from mappings import Fields, settings_of, uuid_in
 
 if TYPE_CHECKING:
@@ -120,14 +120,6 @@ def _check_place(cluster: Cluster, index: OpenIndex, settings: Mapping[str, str 
         raise LostPlaceError(index.name)
 
 
-def loaded_already(alias: str, who: str, index: str) -> IndexRefusedError:
-    """The sentence for an alias whose index another process fills."""
-    return IndexRefusedError(
-        f"{alias!r} is being loaded already ({who}, into {index!r}): wait for its end; if "
-        f"it was killed, {SILENT_SECONDS:.0f} seconds of silence tell, so try again."
-    )
-
-
 def _journal(
     description: Description, note: Note, relaxed: Mapping[str, str]
 ) -> dict[str, str | None]:
@@ -201,7 +193,9 @@ def renew(cluster: Cluster, index: OpenIndex, *, missing_only: bool) -> None:
             return  # another run ended the load
         note = Note(settings=index.settings or {})
     loaders = {**note.loaders, index.token: mark()}
-    put_note(cluster, index.name, description, replace(note, loaders=loaders))
+    # The one that was here before may have woken up just then, and noted that it had all loaded.
+    whole = note.whole and (index.lease is None or note.held is not None)
+    put_note(cluster, index.name, description, replace(note, whole=whole, loaders=loaders))
 
 
 def restore(cluster: Cluster, index: OpenIndex) -> None:
@@ -290,8 +284,13 @@ def end_half_ended(cluster: Cluster, name: str) -> None:
         if note is None or not is_live(description, note) or busy(note):
             continue
         _restore(cluster, index, description, note)
-        stale = [{"remove": {"index": index, "alias": each}} for each in leases(description)]
-        if stale:
-            with cluster.explaining():
-                cluster.client.indices.update_aliases(body={"actions": stale})
+        drop_leases(cluster, index, description)
         put_note(cluster, index, description, None)
+
+
+def drop_leases(cluster: Cluster, index: str, description: Description) -> None:
+    """Take away the places of runs that are over; ClusterError."""
+    stale = [{"remove": {"index": index, "alias": each}} for each in leases(description)]
+    if stale:
+        with cluster.explaining():
+            cluster.client.indices.update_aliases(body={"actions": stale})

@@ -89,6 +89,14 @@ def busy(note: Note | None, but: str = "") -> str | None:
     return None
 
 
+def loaded_already(alias: str, who: str, index: str) -> IndexRefusedError:
+    """The sentence for an alias whose index another process fills."""
+    return IndexRefusedError(
+        f"{alias!r} is being loaded already ({who}, into {index!r}): wait for its end; if "
+        f"it was killed, {SILENT_SECONDS:.0f} seconds of silence tell, so try again."
+    )
+
+
 def read_note(index: str, description: Mapping[str, Any]) -> Note | None:
     """The note in what GET /INDEX says of an index that Tandem made, or None.
 

@@ -22,12 +22,11 @@ from ingest.index.loading import (
     OpenIndex,
     enter,
     leave,
-    loaded_already,
     mark_whole,
     new_token,
     restore,
 )
-from ingest.index.note import RUNNING, Note, read_note
+from ingest.index.note import RUNNING, Note, loaded_already, read_note
 from ingest.index.open import open_index
 from ingest.records import PassageEncoder
 from ingest.run.finish import rehearse

@@ -21,8 +21,8 @@ from ingest.index.aliases.generations import (
     record_of,
 )
 from ingest.index.describe import aliases, check_name, find_index, kind_of, leases, told_incomplete
-from ingest.index.loading import OpenIndex, is_live, loaded_already, take_lease
-from ingest.index.note import busy, read_note
+from ingest.index.loading import OpenIndex, is_live, take_lease
+from ingest.index.note import busy, loaded_already, read_note
 from ingest.settings import RejectLimit
 from ingest.tally import Report
 from mappings import LONGEST_NAME, Shape, laid_out

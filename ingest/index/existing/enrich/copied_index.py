@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from cluster.diagnosis.rights import require
@@ -13,8 +14,14 @@ from ingest.errors import IndexRefusedError, LostPlaceError
 from ingest.index.aliases.written import writable
 from ingest.index.describe import aliases, check_name, find_index, leases
 from ingest.index.existing.enrich.prepare import Prepared
-from ingest.index.loading import OpenIndex, enter, is_live, lease_of, loaded_already
-from ingest.index.note import Note, busy, mark, meta_with, put_note, read_note
+from ingest.index.loading import (
+    OpenIndex,
+    drop_leases,
+    enter,
+    is_live,
+    lease_of,
+)
+from ingest.index.note import Note, busy, loaded_already, mark, meta_with, put_note, read_note
 from ingest.index.open import check_record
 from ingest.records import PassageEncoder
 from mappings import path_of, settings_of, uuid_in
@@ -99,7 +106,10 @@ def end_half_ended(cluster: Cluster, index: str, name: str) -> bool:
     old = find_index(cluster, note.alias).get(note.alias)
     for each in (note.alias, name) if old else (name,):
         require(cluster, "enrich-copy", each)
-    if old and _is_held(old, note, name, moved=moved):
+    held = old is not None and _is_held(old, note, name, moved=moved)
+    # Whoever held them may wake up, and would move the aliases as if nothing was written since.
+    drop_leases(cluster, name, found)
+    if held:
         path = path_of(note.alias, "_settings")
         with cluster.explaining():
             cluster.client.transport.perform_request("PUT", path, body={_WRITE.setting: None})
@@ -126,6 +136,14 @@ def _is_held(old: Mapping[str, Any], note: Note, name: str, *, moved: bool) -> b
 
 def _blocks(description: Mapping[str, Any]) -> Mapping[str, Any]:
     return settings_of(description).get("blocks") or {}
+
+
+class Holder(Enum):
+    """For whom an index takes no writes while its aliases move: for the run that asks, or not."""
+
+    THIS = "this run"
+    ANOTHER = "the one that took its place"
+    NOBODY = "nobody, or its owner"
 
 
 @dataclass(frozen=True)
@@ -160,7 +178,7 @@ class CopiedIndex:
         new, lease = self.place.name, self.place.lease
         now = self.cluster.get_index(new)[new]
         if lease not in leases(now):
-            if leases(now):
+            if leases(now) or not aliases(now):
                 raise LostPlaceError(new)
             return tuple(sorted(aliases(now)))  # only the answer was lost
         old = self.cluster.get_index(self.old)[self.old]
@@ -173,14 +191,24 @@ class CopiedIndex:
             self.cluster.client.indices.update_aliases(body={"actions": actions})
         return tuple(sorted(aliases(old)))
 
-    def note_free_writes(self) -> None:
-        """Note that the old index takes writes again: whoever blocks it from now on is its owner.
+    def holder(self) -> Holder:
+        """For whom the old index takes no writes, as the copy's note and lease tell."""
+        found, note = self._now()
+        if found is None or self.place.lease in leases(found):
+            return Holder.THIS
+        if note is None or note.held is None:
+            return Holder.NOBODY
+        # The lease ends as the aliases move.
+        return Holder.THIS if self.place.token in note.loaders else Holder.ANOTHER
 
-        Of a run that lost its place too.
-        """
+    def _now(self) -> tuple[dict[str, Any] | None, Note | None]:
         name = self.place.name
         found = find_index(self.cluster, name).get(name)
-        note = read_note(name, found) if found else None
+        return found, read_note(name, found) if found else None
+
+    def note_free_writes(self) -> None:
+        """Note that the old index takes writes: whoever blocks it from now on is its owner."""
+        name, (found, note) = self.place.name, self._now()
         if found and note and note.held:
             whole = is_live(found, note)
             put_note(self.cluster, name, found, replace(note, whole=whole, held=None))

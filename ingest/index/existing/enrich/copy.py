@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from cluster.client.shards import silence
 from cluster.errors import ClusterError
-from ingest.errors import IncompleteError, IngestError
-from ingest.index.existing.enrich.copied_index import CopiedIndex
+from ingest.errors import IncompleteError, IngestError, LostPlaceError
+from ingest.index.existing.enrich.copied_index import CopiedIndex, Holder
 from ingest.index.existing.enrich.counts import Counts
 from ingest.index.existing.enrich.guarded import Outcome, Update, deleted, indexed, send
 from ingest.index.existing.enrich.prepare import Prepared
@@ -85,15 +85,22 @@ class Copy:
 
     def run(self) -> None:
         """Copy, catch up, and move the aliases."""
-        heartbeat = Heartbeat(self.cluster, self.place, self.failure.append)
         try:
-            self._fill()
-            heartbeat.stop()
+            with self._beating():
+                self._fill()
             self._end()
         finally:
-            heartbeat.stop()
             with suppress(ClusterError):  # after an outage; the next run finds the note
                 leave(self.cluster, self.place)
+
+    @contextmanager
+    def _beating(self) -> Iterator[None]:
+        """Meanwhile this run gives signs of life, and nobody takes its place."""
+        heartbeat = Heartbeat(self.cluster, self.place, self.failure.append)
+        try:
+            yield
+        finally:
+            heartbeat.stop()
 
     def _fill(self) -> None:
         self._catch_up(known=not self.place.created)
@@ -106,8 +113,9 @@ class Copy:
     def _end(self) -> None:
         new = CopiedIndex(self.cluster, self.ready.index, self.place)
         with self._held(), self._nothing_refused():
-            self._catch_up()
-            self._take_out()
+            with self._beating():
+                self._catch_up()
+                self._take_out()
             self.writer.persist(new.put_final_pipeline)
             moved = self.writer.persist(new.take_aliases)
         self.writer.persist(new.forget_note)
@@ -137,16 +145,21 @@ class Copy:
         # By this the next run knows, should this one be killed, whose writes it is to give free.
         held = uuid_in(description)
         self.writer.persist(lambda: mark_whole(self.cluster, self.place, held))
-        began = time.monotonic()
+        new = CopiedIndex(self.cluster, self.ready.index, self.place)
+        began, late = time.monotonic(), False
         try:
             self.client.ask("PUT", path_of(self.ready.index, "_block", "write"))
+            # A run that slept just before may have lost its place, and blocked for nobody.
+            if late := self.writer.persist(new.holder) is not Holder.THIS:
+                raise LostPlaceError(self.place.name)
             yield
         finally:
-            path = path_of(self.ready.index, "_settings")
-            self.client.ask("PUT", path, {"index.blocks.write": None})
+            holder = self.writer.persist(new.holder)
+            if holder is Holder.THIS or (late and holder is Holder.NOBODY):
+                path = path_of(self.ready.index, "_settings")
+                self.client.ask("PUT", path, {"index.blocks.write": None})
+                self.writer.persist(new.note_free_writes)
             self.counts.held = time.monotonic() - began
-            new = CopiedIndex(self.cluster, self.ready.index, self.place)
-            self.writer.persist(new.note_free_writes)
 
     def _catch_up(self, *, known: bool = False) -> int:
         """Copy what changed since the last time, at first all; how many there were.
