@@ -49,6 +49,10 @@ class Answering:
         stored, lines, items = self._stored.setdefault(index, {}), body.split(b"\n"), []
         for head, source in zip(lines[::2], lines[1::2], strict=False):
             ((action, where),) = orjson.loads(head).items()
+            if "if_seq_no" in where and where["_id"] not in stored:  # as a load tries its right
+                refused = {"type": "version_conflict_engine_exception", "reason": "none is there"}
+                items.append({action: {"_index": index, "status": 409, "error": refused}})
+                continue
             stored[where["_id"]] = orjson.loads(source)["content_hash"]
             done = {"_index": index, "_id": where["_id"], "status": 201, "result": "created"}
             items.append({action: done})
