@@ -11,6 +11,7 @@ import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import (
     AutoModel,
+    AutoModelForSequenceClassification,
     BertConfig,
     DistilBertConfig,
     MPNetConfig,
@@ -38,6 +39,16 @@ def transformer(folder: Path, family: str, seed: int = 0) -> Path:
     torch.manual_seed(seed)
     model = AutoModel.from_config(config(family))
     model.save_pretrained(folder)
+    tokenizer(family).save_pretrained(folder)
+    return folder
+
+
+def cross_encoder(folder: Path, family: str = "bert", labels: int = 1) -> Path:
+    """A cross-encoder: its order means nothing, but is its own."""
+    torch.manual_seed(0)
+    settings = config(family)
+    settings.num_labels = labels
+    AutoModelForSequenceClassification.from_config(settings).save_pretrained(folder)
     tokenizer(family).save_pretrained(folder)
     return folder
 

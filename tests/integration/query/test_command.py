@@ -7,11 +7,10 @@ import subprocess
 import sys
 
 import pytest
-from transformers import AutoModelForSequenceClassification
 
 from encoder import CrossEncoder, Encoder
+from tests.support import models
 from tests.support.loads import ROOT
-from tests.support.models import config, tokenizer
 from tests.support.searches import corpus, loaded
 
 MODEL = "sentence-transformers/all-MiniLM-L6-v2"
@@ -253,13 +252,7 @@ def test_a_pipeline_for_permanent_use(tandem, search, cluster, books):
 
 @pytest.fixture(scope="module")
 def cross_encoder(tmp_path_factory):
-    """A real cross-encoder of random weights: its order means nothing, but it is its own."""
-    folder = tmp_path_factory.mktemp("cross")
-    settings = config("bert")
-    settings.num_labels = 1
-    AutoModelForSequenceClassification.from_config(settings).save_pretrained(folder)
-    tokenizer("bert").save_pretrained(folder)
-    return folder
+    return models.cross_encoder(tmp_path_factory.mktemp("cross"))
 
 
 @pytest.mark.parametrize("cluster", ["opensearch"], indirect=True)

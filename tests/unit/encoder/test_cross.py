@@ -4,9 +4,7 @@ import json
 
 import numpy as np
 import pytest
-import torch
 from sentence_transformers import CrossEncoder as Theirs
-from transformers import AutoModelForSequenceClassification
 
 from encoder import CrossEncoder, EncoderError, ModelRefusedError
 from tests.support import models
@@ -14,18 +12,9 @@ from tests.support import models
 PASSAGES = ["", *models.CORPUS, "jump " * 900, "🙂", *(f"fox {n}" * n for n in range(1, 30))]
 
 
-def made(folder, family="bert", labels=1):
-    torch.manual_seed(0)
-    config = models.config(family)
-    config.num_labels = labels
-    AutoModelForSequenceClassification.from_config(config).save_pretrained(folder)
-    models.tokenizer(family).save_pretrained(folder)
-    return folder
-
-
 @pytest.mark.parametrize("family", ["bert", "roberta", "distilbert"])
 def test_scores_are_theirs(tmp_path, family):
-    folder = made(tmp_path, family)
+    folder = models.cross_encoder(tmp_path, family)
     expected = Theirs(str(folder), device="cpu").predict([("quick fox", p) for p in PASSAGES])
     found = CrossEncoder.load(folder).score("quick fox", PASSAGES)
     assert found.dtype == np.float32
@@ -41,7 +30,7 @@ def test_scores_are_theirs(tmp_path, family):
     ],
 )
 def test_the_models_own_activation(tmp_path, setting):
-    folder = made(tmp_path)
+    folder = models.cross_encoder(tmp_path)
     config = json.loads((folder / "config.json").read_text())
     models.write(folder / "config.json", {**config, **setting})
     expected = Theirs(str(folder), device="cpu").predict([("fox", p) for p in PASSAGES])
@@ -51,7 +40,7 @@ def test_the_models_own_activation(tmp_path, setting):
 
 
 def test_a_tokenizer_that_tells_the_texts_apart(tmp_path):
-    folder = made(tmp_path)
+    folder = models.cross_encoder(tmp_path)
     before = CrossEncoder.load(folder).score("fox", PASSAGES)
     config = json.loads((folder / "tokenizer_config.json").read_text())
     names = ["input_ids", "token_type_ids", "attention_mask"]
@@ -63,37 +52,39 @@ def test_a_tokenizer_that_tells_the_texts_apart(tmp_path):
 
 
 def test_todays_layout(tmp_path):
-    Theirs(str(made(tmp_path / "plain")), device="cpu").save_pretrained(str(tmp_path / "new"))
+    Theirs(str(models.cross_encoder(tmp_path / "plain")), device="cpu").save_pretrained(
+        str(tmp_path / "new")
+    )
     expected = CrossEncoder.load(tmp_path / "plain").score("fox", PASSAGES)
     assert np.array_equal(CrossEncoder.load(tmp_path / "new").score("fox", PASSAGES), expected)
 
 
 def test_of_two_labels_the_second_means_yes(tmp_path):
-    folder = made(tmp_path, labels=2)
+    folder = models.cross_encoder(tmp_path, labels=2)
     logits = Theirs(str(folder), device="cpu").predict([("fox", p) for p in PASSAGES])
     by_hand = np.exp(logits[:, 1]) / np.exp(logits).sum(1)
     assert np.abs(CrossEncoder.load(folder).score("fox", PASSAGES) - by_hand).max() < 1e-6
 
 
 def test_no_passages_give_no_scores(tmp_path):
-    assert CrossEncoder.load(made(tmp_path)).score("fox", []).shape == (0,)
+    assert CrossEncoder.load(models.cross_encoder(tmp_path)).score("fox", []).shape == (0,)
 
 
 def test_what_is_no_cross_encoder_is_refused(tmp_path):
     with pytest.raises(ModelRefusedError, match=r"is no cross-encoder .*BertModel"):
         CrossEncoder.load(models.transformer(tmp_path / "bi", "bert"))
     with pytest.raises(ModelRefusedError, match="has 3 labels"):
-        CrossEncoder.load(made(tmp_path / "three", labels=3))
+        CrossEncoder.load(models.cross_encoder(tmp_path / "three", labels=3))
 
 
 def test_a_passage_that_is_no_string(tmp_path):
     with pytest.raises(EncoderError, match="no string"):
-        CrossEncoder.load(made(tmp_path)).score("fox", ["a", None])
+        CrossEncoder.load(models.cross_encoder(tmp_path)).score("fox", ["a", None])
 
 
 @pytest.mark.parametrize("labels", [1, 2])
 def test_log_odds_are_the_model_s_own_numbers_whatever_a_score_is(tmp_path, labels):
-    model = CrossEncoder.load(made(tmp_path, labels=labels))
+    model = CrossEncoder.load(models.cross_encoder(tmp_path, labels=labels))
     odds = model.log_odds([("fox", passage) for passage in PASSAGES])
     expected = 1 / (1 + np.exp(-odds.astype(np.float64)))
     assert np.abs(model.score("fox", PASSAGES) - expected).max() < 1e-6

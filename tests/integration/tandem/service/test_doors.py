@@ -11,6 +11,7 @@ from tandem.service.app import Doors, make_app
 from tandem.service.door.access import Access
 from tandem.service.door.limits import Bounds
 from tandem.service.parts import Parts
+from tests.servers.served import problem
 from tests.servers.wrong import Reply, answering, cluster_like
 from tests.support.stubs import StubEncoder
 
@@ -70,3 +71,26 @@ def test_a_cluster_that_hangs_is_not_ready_and_takes_no_thread_of_the_searches()
             over.set()
     assert [each.status_code for each in said] == [503] * 3
     assert "the cluster did not answer within 0.2 seconds" in said[0].text
+
+
+def test_a_page_elsewhere_does_not_reach_it():
+    with served() as (client, _):
+
+        def asked(**headers):
+            return client.get("/healthz", headers=headers)
+
+        assert asked().status_code == 200
+        assert "pages of other sites" in problem(asked(Origin="https://evil.example"), 403)
+        assert "is not called 'evil.example'" in problem(asked(Host="evil.example:80"), 403)
+        assert asked(Origin="http://localhost").status_code == 200
+        for malformed in ("[::1", "[x]"):
+            assert f"is not called '{malformed}'" in problem(asked(Host=malformed), 403)
+            assert "other sites" in problem(asked(Origin=f"http://{malformed}"), 403)
+
+
+def test_without_a_cross_encoder_nothing_is_reranked():
+    with served(index="books") as (client, _):
+        asked = {"query": "a", "documents": ["b"]}
+        told = problem(client.post("/rerank", json=asked), 404)
+        assert "no cross-encoder" in told
+        assert "no cross-encoder" in problem(client.get("/search?q=a&rerank=true"), 400)

@@ -7,6 +7,7 @@ import uvicorn
 
 from tandem.commands.serve import listening
 from tandem.service.door.wire import Protocol
+from tests.support.commands import tandem
 
 LENGTH = [(b"content-length", b"8")]
 
@@ -16,6 +17,11 @@ def test_an_answer_does_not_wait_for_the_head_to_be_acknowledged():
         accepted, _ = sock.accept()
         with accepted:
             assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_off_loopback_it_needs_a_key():
+    done = tandem("serve", "--host", "0.0.0.0", "--model", "none")
+    assert (done.code, "--key-file" in done.err) == (2, True)
 
 
 def test_an_answer_leaves_whole_and_its_caller_wakes_up_once():
