@@ -110,7 +110,7 @@ def _command(folder: Path) -> list[str]:
         str(secured_java(home).home / "bin" / "java"),
         *(
             "-Xmx256m",
-            QUICK,
+            *QUICK.split(),
             "--add-opens",
             "java.base/java.lang=ALL-UNNAMED",
             "-cp",
