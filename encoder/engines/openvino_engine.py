@@ -106,6 +106,10 @@ class OpenVinoEngine:
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(each))
         self._begin()
 
+    def compile_one(self) -> None:
+        """Compile what `one` runs, before it is asked for anything."""
+        self._model(latency=True)
+
     def one(self, batch: Batch) -> Vectors:
         """See Engine."""
         return self._run(batch, latency=True)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 import time
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from encoder.batching.batches import Engine
@@ -34,6 +36,18 @@ ROUNDS = 2
 _NOTES = "measured.json"
 # Needs no measuring where it is all that was asked for.
 _REFERENCE = Candidate("torch", "float32")
+
+
+@contextmanager
+def _compiling(engine: Engine) -> Iterator[None]:
+    """Meanwhile an engine of OpenVINO compiles, for which it does not hold Python's lock."""
+    if not isinstance(engine, openvino_engine.OpenVinoEngine):
+        yield
+        return
+    with ThreadPoolExecutor(1) as beside:
+        # What it raises is raised again by who first needs what it compiles.
+        beside.submit(engine.compile_one)
+        yield
 
 
 @dataclass(frozen=True)
@@ -114,9 +128,9 @@ class Model:
                 route = "passages" if same else "queries"
                 factory = self._factory(route)
                 engine = self._exact(factory, route)
-                self._runners["queries"] = ModelRunner(
-                    factory.tokens(self._model_spec.query_prompt), engine
-                )
+                with _compiling(engine):
+                    tokens = factory.tokens(self._model_spec.query_prompt)
+                self._runners["queries"] = ModelRunner(tokens, engine)
             return self._runners["queries"]
 
     def _factory(self, route: str) -> EngineFactory:

@@ -1,8 +1,5 @@
 """Names of indexes, as the clusters themselves judge them, and indexes that are not as usual."""
 
-import subprocess
-import sys
-
 import pytest
 
 from cluster import ClusterError
@@ -11,6 +8,7 @@ from ingest.index.aliases.alias import switch
 from ingest.index.open import create_index
 from mappings import Shape, fault_of_name
 from query import Searcher, TargetError
+from tests.support.commands.forking import run_tandem
 from tests.support.loads import ROOT, documents
 from tests.support.stubs import StubEncoder
 
@@ -67,12 +65,10 @@ def test_a_searcher_refuses_it_at_once(opensearch):
 
 
 def tandem(server, *words):
-    done = subprocess.run(
-        [sys.executable, "-m", "tandem", *words],
+    done = run_tandem(
+        words,
         cwd=ROOT,
         env=server.environment,
-        capture_output=True,
-        text=True,
         timeout=100,
     )
     return done.returncode, done.stderr

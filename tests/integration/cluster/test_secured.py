@@ -2,8 +2,6 @@
 
 import asyncio
 import os
-import subprocess
-import sys
 import warnings
 from pathlib import Path
 
@@ -12,6 +10,7 @@ from opensearchpy import OpenSearch
 
 from cluster import AccessError, MissingIndexError, UnreachableError, connect
 from tests.support.commands import tandem
+from tests.support.commands.forking import run_tandem
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -142,11 +141,9 @@ def test_the_command_line_takes_it_all_from_the_environment(secured_server):
         "TANDEM_PASSWORD": secured_server.password,
         "TANDEM_CA_CERTS": str(secured_server.ca_certs),
     }
-    done = subprocess.run(
-        [sys.executable, "-m", "tandem", "doctor"],
+    done = run_tandem(
+        ["doctor"],
         env={**os.environ, "COLUMNS": "200", **environ},
         cwd=ROOT,
-        capture_output=True,
-        text=True,
     )
     assert "opensearch 2.19.1 at https://" in done.stdout, done.stderr

@@ -15,6 +15,7 @@ import pytest
 from ingest.index.open import create_index
 from mappings import Shape
 from tests.servers.flaky import FlakyProxy
+from tests.support.commands.forking import run_tandem
 from tests.support.loads import ROOT, documents, stored, write_jsonl
 from tests.support.stubs import StubEncoder
 
@@ -30,13 +31,10 @@ def tandem(opensearch_server):
     """
 
     def run(*words, stdin=""):
-        done = subprocess.run(
-            command(*words),
-            cwd=ROOT,
+        done = run_tandem(
+            ["ingest", *MODEL, *words],
             env=opensearch_server.environment,
             input=stdin,
-            capture_output=True,
-            text=True,
             timeout=100,
         )
         assert "Traceback" not in done.stderr

@@ -10,6 +10,7 @@ import pytest
 
 from encoder import CrossEncoder, Encoder
 from tests.support import models
+from tests.support.commands.forking import run_tandem
 from tests.support.loads import ROOT
 from tests.support.searches import corpus, loaded
 
@@ -34,13 +35,11 @@ def tandem(cluster):
 
     def run(*words, stdin="", columns=100, url=cluster.url):
         kept = {k: v for k, v in os.environ.items() if not k.startswith("TANDEM_")}
-        done = subprocess.run(
-            [sys.executable, "-m", "tandem", *map(str, words)],
+        done = run_tandem(
+            words,
             cwd=ROOT,
             env={**kept, "TANDEM_URL": url, "COLUMNS": str(columns)},
             input=stdin,
-            capture_output=True,
-            text=True,
             timeout=100,
         )
         assert "Traceback" not in done.stderr

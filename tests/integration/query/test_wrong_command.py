@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from encoder import Encoder
+from tests.support.commands.forking import run_tandem
 from tests.support.loads import ROOT
 from tests.support.searches import corpus, loaded
 from tests.unit.cluster.fakes import serving
@@ -26,13 +27,11 @@ def search(opensearch, books):
 
     def run(*words, url=opensearch.url):
         kept = {k: v for k, v in os.environ.items() if not k.startswith("TANDEM_")}
-        done = subprocess.run(
-            [sys.executable, "-m", "tandem", "search", "--index", books, *words],
+        done = run_tandem(
+            ["search", "--index", books, *words],
             cwd=ROOT,
             env={**kept, "TANDEM_URL": url},
             input="",
-            capture_output=True,
-            text=True,
             timeout=100,
         )
         assert "Traceback" not in done.stderr

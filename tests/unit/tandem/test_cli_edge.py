@@ -3,14 +3,14 @@
 import subprocess
 import sys
 
+from tests.support.commands.forking import run_tandem
+
 
 def tandem(*args, env=None, **kwargs):
     import os
 
-    return subprocess.run(
-        [sys.executable, "-m", "tandem", *args],
-        capture_output=True,
-        text=True,
+    return run_tandem(
+        args,
         env={**os.environ, **(env or {})},
         **kwargs,
     )

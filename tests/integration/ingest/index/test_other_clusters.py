@@ -3,13 +3,12 @@
 import json
 import os
 import re
-import subprocess
-import sys
 
 import pytest
 
 from ingest.index.open import create_index
 from mappings import Shape
+from tests.support.commands.forking import run_tandem
 from tests.support.loads import ROOT, documents, settings_of, stored, write_jsonl
 from tests.support.stubs import StubEncoder
 
@@ -20,12 +19,10 @@ ENOUGH = ("crud", "indices:admin/get", "indices:admin/refresh*")
 
 
 def tandem(*words, **variables):
-    done = subprocess.run(
-        [sys.executable, "-m", "tandem", *map(str, words)],
+    done = run_tandem(
+        words,
         cwd=ROOT,
         env=os.environ | variables,
-        capture_output=True,
-        text=True,
         timeout=600,
     )
     assert "Traceback" not in done.stderr

@@ -3,13 +3,12 @@
 import json
 import os
 import re
-import subprocess
-import sys
 import tempfile
 from pathlib import Path
 
 import pytest
 
+from tests.support.commands.forking import run_tandem
 from tests.unit.cluster.fakes import fake_java, serving
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -17,10 +16,8 @@ ROOT = Path(__file__).resolve().parents[4]
 
 def doctor(*words, **environ):
     kept = {name: value for name, value in os.environ.items() if not name.startswith("TANDEM_")}
-    done = subprocess.run(
-        [sys.executable, "-m", "tandem", "doctor", *words],
-        capture_output=True,
-        text=True,
+    done = run_tandem(
+        ["doctor", *words],
         cwd=ROOT,
         env={**kept, "COLUMNS": "200", **environ},
     )

@@ -5,10 +5,9 @@ import os
 import subprocess
 import sys
 from contextlib import contextmanager
-from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parents[2]
+from tests.support.commands.forking import ROOT, run_tandem
 
 
 class Done(NamedTuple):
@@ -54,27 +53,20 @@ def one_process(columns=100, **environ):
         text=True,
     )
 
-    def run(*words):
+    def again(*words):
         process.stdin.write(json.dumps([str(each) for each in words]) + "\n")
         process.stdin.flush()
         code, out, err = json.loads(process.stdout.readline())
         return Done(code, out, " ".join(err.split()))
 
     with process:
-        yield run
+        yield again
 
 
 def tandem(*words, stdin="", cwd=ROOT, columns=100, **environ):
     """Run it with these variables, and none of TANDEM_ that the tests' own shell has."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tandem", *map(str, words)],
-        cwd=cwd,
-        env=_environment(columns, environ),
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=900,
-    )
+    environ = _environment(columns, environ)
+    done = run_tandem(words, cwd=cwd, env=environ, input=stdin, timeout=900)
     assert "Traceback" not in done.stderr
     return Done(done.returncode, done.stdout, " ".join(done.stderr.split()))
 

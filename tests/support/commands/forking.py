@@ -1,0 +1,179 @@
+"""Commands in processes of their own that need not import anew what every command imports.
+
+Imports take a second and a half of a processor for each command, more than most of them work. One
+process imports them once and then forks for each; what it forks is otherwise `python -m tandem`,
+with its own folder, variables and standard streams, and it ends as a process ends.
+"""
+
+import gc
+import json
+import os
+import runpy
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[3]
+# Nothing that starts threads, which do not come along, and no model.
+IMPORTED = (
+    "tandem.commands.documents.ingest",
+    "tandem.commands.searches.search",
+    "opensearchpy",
+    "numpy",
+    "orjson",
+    "tokenizers",
+)
+# Only these may differ: others may be read by an import, or by Python's own start. pytest sets its
+# own for each test, and torch one at some time.
+_OURS = ("TANDEM_", "COLUMNS", "PYTEST_", "TORCHINDUCTOR_")
+# What a pipe takes at once of standard input; what is longer is somebody else's to feed.
+_STDIN = 60_000
+_MESSAGE = 150_000
+
+
+class Forker:
+    """The process that forks, started by the first who needs it."""
+
+    def __init__(self):
+        self._socket = self._process = None
+
+    def _start(self):
+        self._environ = {"PYTHONPATH": str(ROOT), **_without_ours(os.environ)}
+        self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            # Kept, for else it would be told of as one that still runs.
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", f"from {__name__} import serve; serve({theirs.fileno()})"],
+                cwd=ROOT,
+                env=self._environ,
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+            )
+
+    def can(self, environ, stdin):
+        """Whether such a command may be forked."""
+        if self._socket is None:
+            self._start()
+        given = {"PYTHONPATH": str(ROOT), **_without_ours(environ)}
+        return given == self._environ and len(stdin) < _STDIN
+
+    def run(self, words, cwd, environ, stdin, timeout):
+        """A command's exit status as os.waitpid gives it, what it wrote, and its errors."""
+        given, given_end = os.pipe()
+        os.write(given_end, stdin)
+        os.close(given_end)
+        result, result_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with result, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
+            job = json.dumps([words, str(cwd), dict(environ)]).encode()
+            descriptors = [given, out.fileno(), err.fileno(), result_end.fileno()]
+            try:
+                socket.send_fds(self._socket, [job], descriptors)
+            finally:
+                os.close(given)
+                result_end.close()
+            status = _waited(result, words, timeout)
+            out.seek(0), err.seek(0)
+            return status, out.read(), err.read()
+
+
+def _without_ours(environ):
+    return {name: value for name, value in environ.items() if not name.startswith(_OURS)}
+
+
+def _waited(result, words, timeout):
+    pid = int(result.recv(100))
+    result.settimeout(timeout)
+    try:
+        return int(result.recv(100))
+    except TimeoutError:
+        os.kill(pid, signal.SIGKILL)
+        raise subprocess.TimeoutExpired(words, timeout) from None
+
+
+FORKER = Forker()
+
+
+def run_tandem(words, *, cwd=ROOT, env=None, input="", timeout=None):
+    """`python -m tandem WORDS` as subprocess.run runs it with text that is captured."""
+    environ = os.environ if env is None else env
+    words, stdin = [str(each) for each in words], input.encode()
+    if FORKER.can(environ, stdin):
+        status, out, err = FORKER.run(words, cwd, environ, stdin, timeout)
+        code = os.waitstatus_to_exitcode(status)
+        return subprocess.CompletedProcess(words, code, out.decode(), err.decode())
+    return subprocess.run(
+        [sys.executable, "-m", "tandem", *words],
+        cwd=cwd,
+        env=environ,
+        input=input,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+
+
+def _next_job(jobs):
+    """Fork for each job, until whoever sends them has gone."""
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(jobs, _MESSAGE, 4)
+        if not message:
+            return None
+        while _reaped():
+            pass
+        if not os.fork():
+            break
+        for each in descriptors:
+            os.close(each)
+    jobs.close()
+    *streams, result = descriptors
+    pid = os.fork()
+    if not pid:
+        os.close(result)
+        return json.loads(message), streams
+    _watch(pid, socket.socket(fileno=result), streams)
+
+
+def _reaped():
+    try:
+        return os.waitpid(-1, os.WNOHANG)[0]
+    except ChildProcessError:
+        return 0
+
+
+def _watch(pid, result, streams):
+    """Tell which process it is, and then how it ended."""
+    for each in streams:
+        os.close(each)
+    result.send(str(pid).encode())
+    result.send(str(os.waitpid(pid, 0)[1]).encode())
+    os._exit(0)
+
+
+def _become(words, cwd, environ, streams):
+    """Be the command, as if Python had just started."""
+    for number, each in enumerate(streams):
+        os.dup2(each, number)
+        os.close(each)
+    os.chdir(cwd)
+    os.environ.clear()
+    os.environ.update(environ)
+    sys.argv[1:] = words
+    runpy.run_module("tandem", run_name="__main__", alter_sys=True)
+
+
+def serve(descriptor):
+    """Import what commands do, and fork for each; a fork becomes its command and returns here."""
+    for name in IMPORTED:
+        __import__(name)
+    gc.collect()
+    gc.freeze()
+    try:
+        job = _next_job(socket.socket(fileno=descriptor))
+    except KeyboardInterrupt:
+        os._exit(128 + signal.SIGINT)
+    if job is not None:
+        (words, cwd, environ), streams = job
+        _become(words, cwd, environ, streams)
