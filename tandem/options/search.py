@@ -10,11 +10,12 @@ import click
 
 from query.body.filters.dsl import parse_dsl
 from query.errors import QueryError
-from query.question import BM25, DEPTH, HYBRID, KNN, MODES, MOST, PLACES, Bm25, Knn, Tuning
+from query.idle import fault_of_idle
+from query.question import DEPTH, HYBRID, MODES, MOST, PLACES, Bm25, Knn, Mode, Tuning
 from query.target import Roles
 from tandem.config import WORDS, Number, long_name, typed, typed_wins
 from tandem.options.cluster import Command
-from tandem.options.fusion import FUSION_NAMES, fusion_options
+from tandem.options.fusion import fusion_options
 from tandem.output.flags import in_flags
 
 
@@ -128,6 +129,7 @@ _OPTIONS = [
     click.option(
         "-f",
         "--field",
+        "fields",
         type=WORDS,
         multiple=True,
         help="BM25: search this field, with a boost as in title^2 (default: text and title).",
@@ -170,24 +172,9 @@ _OPTIONS = [
 ]
 
 
-def _check_pipeline(pipeline: str | None) -> None:
-    """Refuse to be told twice how to fuse: a pipeline of the cluster does it in its own way."""
-    context = click.get_current_context()
-    told = [
-        option
-        for option in context.command.params
-        if option.name in FUSION_NAMES and typed(context, option.name)
-    ]
-    if pipeline is not None and told:
-        raise click.UsageError(
-            f"--pipeline {pipeline} fuses in its own way, so --{long_name(told[0])} would do "
-            "nothing: leave out one of them."
-        )
-
-
 def _tuning(take: Callable[[str], Any]) -> Tuning:
     bm25 = Bm25(
-        fields=take("field"),
+        fields=take("fields"),
         operator=take("operator"),
         minimum_should_match=take("minimum_should_match"),
         phrase_boost=take("phrase_boost"),
@@ -209,30 +196,14 @@ def _tuning(take: Callable[[str], Any]) -> Tuning:
     )
 
 
-_FUSION = (*FUSION_NAMES, "fusion_at", "pipeline")
-_WORDS = ("field", "operator", "minimum_should_match", "phrase_boost", "fuzziness")
-_NEIGHBOURS = ("vector_field", "ef_search", "oversample", "min_cosine", "depth")
-# Options that change nothing in a mode, and what they are for.
-_IDLE = {
-    BM25: dict.fromkeys(_FUSION, "hybrid searches") | dict.fromkeys(_NEIGHBOURS, "kNN"),
-    KNN: dict.fromkeys(_FUSION, "hybrid searches") | dict.fromkeys(_WORDS, "BM25"),
-    HYBRID: {},
-}
-
-
-def _refuse_idle(context: click.Context, asked: dict[str, Any]) -> None:
+def _refuse_idle(pipeline: str | None, mode: Mode = HYBRID, boosted: bool = False) -> None:
     """Refuse what was typed and would change nothing; a default set beforehand may stay."""
-    mode = asked["mode"]
-    idle = dict(_IDLE[mode])
-    if asked["boost"]:
-        idle.pop("depth", None)  # so many hits are raised
-    for option in context.command.params:
-        purpose = idle.get(str(option.name))
-        if purpose and typed(context, str(option.name)):
-            raise click.UsageError(
-                f"--{long_name(option)} is for {purpose} and changes nothing in --mode {mode}: "
-                "leave out one of them."
-            )
+    context = click.get_current_context()
+    flags = {str(each.name): f"--{long_name(each)}" for each in context.command.params}
+    said = [name for name in flags if typed(context, name)]
+    fault = fault_of_idle(said, flags.__getitem__, mode=mode, boosted=boosted, pipeline=pipeline)
+    if fault:
+        raise click.UsageError(fault)
 
 
 def tuning_options(command: Command) -> Command:
@@ -244,7 +215,8 @@ def tuning_options(command: Command) -> Command:
 
     @functools.wraps(every)
     def wrapped(*args: Any, **options: Any) -> Any:
-        _refuse_idle(click.get_current_context(), options["asked"])
+        asked = options["asked"]
+        _refuse_idle(options["pipeline"], asked["mode"], bool(asked["boost"]))
         return every(*args, **options)
 
     return wrapped  # type: ignore[return-value]
@@ -255,7 +227,7 @@ def every_tuning_option(command: Command) -> Command:
 
     @functools.wraps(command)
     def wrapped(*args: Any, **options: Any) -> Any:
-        _check_pipeline(options["pipeline"])
+        _refuse_idle(options["pipeline"])
         try:
             tuning = _tuning(options.pop)
         except QueryError as error:

@@ -10,6 +10,7 @@ from mappings import Fusion
 from mappings.pipelines.pipeline import Combination, Technique
 from query import Bm25, Knn, QueryError, Rerank, Roles, Tuning
 from query.body.filters.dsl import parse_dsl
+from query.idle import fault_of_idle
 from query.question import MOST, Mode, WhereToFuse
 from tandem.service.parts import Parts
 
@@ -77,6 +78,7 @@ class SearchRequest(_Asked):
 
     def options(self, parts: Parts) -> dict[str, Any]:
         """The arguments of Searcher.search; raises QueryError as it does."""
+        self._refuse_idle()
         tuning = Tuning(
             bm25=Bm25(
                 fields=self.fields,
@@ -102,6 +104,19 @@ class SearchRequest(_Asked):
             "tuning": tuning,
             "rerank": self._rerank(parts),
         }
+
+    def _refuse_idle(self) -> None:
+        """Refuse what was sent and would change nothing; null and an empty list say nothing."""
+        sent = [name for name in type(self).model_fields if name in self.model_fields_set]
+        fault = fault_of_idle(
+            [name for name in sent if getattr(self, name) not in (None, [])],
+            "`{}`".format,
+            mode=self.mode,
+            boosted=bool(self.boost),
+            pipeline=self.pipeline,
+        )
+        if fault:
+            raise QueryError(fault)
 
     def _fusion(self) -> Fusion | None:
         """None where nothing of it is said, so that the index's own can count."""
@@ -141,19 +156,19 @@ class InAddress(_Asked):
 
     def whole(self) -> SearchRequest:
         """As a body says it; raises FilterError for a filter that is no JSON, and QueryError."""
-        given = self.model_dump(exclude={"q", "filter", "source", "weights"})
+        # What was not said is not said there either.
+        given = self.model_dump(exclude={"q", "filter", "source", "weights"}, exclude_unset=True)
+        if self.weights is not None:
+            given["weights"] = _weights(self.weights)
         return SearchRequest(
             query=self.q,
             filter=parse_dsl(self.filter) if self.filter else None,
             source=self.source or True,
-            weights=_weights(self.weights),
             **given,
         )
 
 
-def _weights(said: str | None) -> tuple[float, float] | None:
-    if said is None:
-        return None
+def _weights(said: str) -> tuple[float, float]:
     try:
         bm25, knn = map(float, said.split(","))
     except ValueError as error:
