@@ -8,15 +8,32 @@ from typing import Any
 
 import numpy as np
 
+from mappings.types import vector_length
 from query.answer.results import Answer, Explanation, Facet, Hit, Result
 from query.errors import QueryError
 from query.question import is_text, visible
 from tandem.base.arguments import checked_arguments
 
 
+def without_vectors(found: Any) -> Any:
+    """What is shown as JSON, with how many numbers a vector has in its place.
+
+    A vector is a list of numbers, or the text of one, as tables have it.
+    """
+    if isinstance(found, dict):
+        return {name: without_vectors(each) for name, each in found.items()}
+    if isinstance(found, list | str) and (length := vector_length(found)) is not None:
+        several = f"{len(found)} vectors of " if isinstance(found[0], list) else ""
+        return f"{several}{length} numbers"
+    return [without_vectors(each) for each in found] if isinstance(found, list) else found
+
+
 @checked_arguments(QueryError)
 def result_json(result: Result) -> dict[str, Any]:
-    """The object that the command line prints of one search."""
+    """The object that the command line prints of one search, and the service answers.
+
+    Of vectors it says how many numbers they have; the hits themselves hold them.
+    """
     found: dict[str, Any] = {
         "took_ms": result.took_ms,
         "mode": result.mode,
@@ -30,7 +47,9 @@ def result_json(result: Result) -> dict[str, Any]:
         found["total"] = {"value": result.total.value, "exact": result.total.exact}
     if result.facets:
         found["facets"] = {facet.field: _facet_json(facet) for facet in result.facets}
-    return {**found, "fusion": result.fusion} if result.fusion else found
+    if result.fusion:
+        found["fusion"] = result.fusion
+    return {name: without_vectors(each) for name, each in found.items()}
 
 
 def _facet_json(facet: Facet) -> dict[str, Any]:

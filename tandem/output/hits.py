@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from mappings.types import vector_length
 from query.question import BM25, HYBRID, KNN
 from tandem.output.terminal import console
 
@@ -17,19 +16,6 @@ if TYPE_CHECKING:
 # Of a passage: what shows whether it is the one, without filling the screen.
 SNIPPET = 240
 _NAMES = {BM25: "BM25", KNN: "kNN"}
-
-
-def without_vectors(found: Any) -> Any:
-    """What is printed as JSON, with how many numbers a vector has in its place.
-
-    A vector is a list of numbers, or the text of one, as tables have it.
-    """
-    if isinstance(found, dict):
-        return {name: without_vectors(each) for name, each in found.items()}
-    if isinstance(found, list | str) and (length := vector_length(found)) is not None:
-        several = f"{len(found)} vectors of " if isinstance(found[0], list) else ""
-        return f"{several}{length} numbers"
-    return [without_vectors(each) for each in found] if isinstance(found, list) else found
 
 
 def one_line(text: str) -> str:

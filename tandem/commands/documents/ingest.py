@@ -175,7 +175,7 @@ class _Request:
         """Show what would be done."""
         from ingest import Plan, checked
         from ingest.run.dry_run import dry_run
-        from tandem.output.hits import without_vectors
+        from query.files import without_vectors
 
         confirm = (lambda count, sample: False) if prune else None
         plan = Plan(confirm_prune=confirm, **self.settings)

@@ -94,7 +94,7 @@ def command(
     TEXT: what to look for. The index knows which model encoded it, so that none need be named.
     """
     from query import Searcher
-    from tandem.output.hits import show_result, without_vectors
+    from tandem.output.hits import show_result
     from tandem.output.progress import tell
 
     many = _many(context, text, queries, run, as_json)
@@ -107,7 +107,7 @@ def command(
             return many.search(searcher, {**asked, "batch": batch})
         result = _in_flags(searcher.search(str(text), **asked))
     if as_json:
-        print_json(without_vectors(result_json(result)))
+        print_json(result_json(result))
     else:
         show_result(result, str(text), index, _conditions(asked))
     return SOME_MISSING if result.partial else 0

@@ -20,7 +20,7 @@ from query.question import visible
 from tandem.base.json import json_bytes
 from tandem.options.cluster import print_json
 from tandem.output.flags import in_flags
-from tandem.output.hits import one_line, without_vectors
+from tandem.output.hits import one_line
 from tandem.output.progress import bar
 
 if TYPE_CHECKING:
@@ -144,7 +144,7 @@ class ManyQueries:
             self.hits += len(trec)
             return trec
         self.hits += len(answer.result or ())
-        return [json_bytes(without_vectors(answer_json(answer))).decode() + "\n"]
+        return [json_bytes(answer_json(answer)).decode() + "\n"]
 
     def _count(self, answer: Answer) -> None:
         if answer.result is None:

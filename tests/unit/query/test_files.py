@@ -1,6 +1,7 @@
 """What is written of answers: runs as trec_eval reads them, and JSON."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -67,3 +68,25 @@ def test_json_of_whatever_is_stored():
         found = json_bytes(value)
         assert json.loads(found.decode()) == {"odd": odd, "score": 0.5, "vector": [0.5, 1]}
     assert json_bytes({"a": "é", "n": 2**63}) == '{"a":"é","n":9223372036854775808}'.encode()
+
+
+def test_of_vectors_json_says_how_long_they_are():
+    source = {
+        "emb": [0.5] * 384,
+        "cell": str([0.5] * 300),
+        "many": [[0.5] * 128] * 3,
+        "stars": [4.5, 3],
+        "names": ["a"],
+    }
+    hits = [replace(hit, source=source) for hit in hits_of("x")]
+    told = Result("bm25", tuple(hits), 7)
+    run = answer_json(Answer(Query("q", "a"), told))
+    for (hit,) in (result_json(told)["hits"], run["hits"]):
+        assert hit["source"] == {
+            "emb": "384 numbers",
+            "cell": "300 numbers",
+            "many": "3 vectors of 128 numbers",
+            "stars": [4.5, 3],
+            "names": ["a"],
+        }
+    assert told[0].source == source

@@ -14,7 +14,7 @@ from query.answer.results import (
     Result,
     Total,
 )
-from tandem.output.hits import show_result, without_vectors
+from tandem.output.hits import show_result
 
 
 def hit(rank=1, text="A text.", title="A title", **more):
@@ -119,18 +119,3 @@ def test_nothing_found_and_incomplete_are_said(capsys):
     out, err = capsys.readouterr()
     assert "Nothing in books matches '[b]q'" in out
     assert "incomplete: 1 of 3 shards failed" in err
-
-
-def test_vectors_are_counted_where_they_would_be_printed():
-    source = {
-        "emb": [0.5] * 384,
-        "cell": str([0.5] * 300),
-        "many": [[0.5] * 128] * 3,
-        "stars": [4.5, 3],
-        "names": ["a"],
-    }
-    printed = {"hits": [{"rank": 1, "source": source}]}
-    shown = without_vectors(printed)["hits"][0]["source"]
-    assert (shown["emb"], shown["cell"]) == ("384 numbers", "300 numbers")
-    assert shown["many"] == "3 vectors of 128 numbers"
-    assert (shown["stars"], shown["names"]) == ([4.5, 3], ["a"])
