@@ -94,6 +94,8 @@ def typed_wins(context: click.Context, values: dict[str, Any], *names: str) -> N
 
 
 Defaults = dict[str, Any]
+# Bytes; more are no options, and some files have no end.
+_LONGEST = 1_000_000
 
 
 def usual_path() -> Path | None:
@@ -112,7 +114,13 @@ def read_config(path: Path) -> dict[str, Any]:
         import tomli as tomllib
     try:
         with path.open("rb") as file:
-            return tomllib.load(file)
+            data = file.read(_LONGEST + 1)
+        if len(data) > _LONGEST:
+            raise click.UsageError(
+                f"{path} is no config file: it has more than {_LONGEST:,} bytes. Name another with "
+                "--config."
+            )
+        return tomllib.loads(data.decode())
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise click.UsageError(
             f"{path} is not valid TOML: {error}. Mend it, or name another with --config."

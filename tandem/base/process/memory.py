@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+from threading import Event, Thread
 
 # What is said where no more memory is given, or none for the stack of another thread.
 _SIGNS = re.compile(
@@ -23,12 +24,20 @@ def fault_of_limit() -> str | None:
     """Why this process cannot even import what it stands on, or None; asked before it does.
 
     numpy's OpenBLAS takes memory for each of its threads when it is imported, and where it is not
-    given any it asks again and again, or ends the process by a line of its own.
+    given any it asks again and again, or ends the process by a line of its own. Where it may not
+    start them, it interrupts the process as Ctrl-C does.
     """
     try:
         import resource
     except ImportError:  # Windows has no such limit
         return None
+    few, _ = resource.getrlimit(resource.RLIMIT_NPROC)
+    cores = os.cpu_count() or 1
+    if few != resource.RLIM_INFINITY and not _starts(cores):
+        return (
+            f"this process may not start {cores} threads more (`ulimit -u` allows its user {few:,} "
+            "of all its processes together): allow more, or end others of the user's."
+        )
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
     if limit == resource.RLIM_INFINITY:
         return None
@@ -39,6 +48,23 @@ def fault_of_limit() -> str | None:
         f"this process may take {limit // 2**20:,} MB of memory (`ulimit -v`), and Tandem needs at "
         f"least {LEAST}: allow it more."
     )
+
+
+def _starts(count: int) -> bool:
+    """Whether so many threads can be started at once."""
+    done, started = Event(), list[Thread]()
+    try:
+        for _ in range(count):
+            thread = Thread(target=done.wait, daemon=True)
+            thread.start()
+            started.append(thread)
+    except RuntimeError:
+        return False
+    finally:
+        done.set()
+        for thread in started:
+            thread.join()
+    return True
 
 
 def lacks_memory(error: BaseException) -> bool:

@@ -7,7 +7,7 @@ import click
 import pytest
 
 from tandem.cli import COMMANDS, cli
-from tandem.config import defaults
+from tandem.config import defaults, read_config
 from tandem.options.connection import connection_options
 from tests.support.commands import tandem
 
@@ -83,6 +83,11 @@ def test_a_refused_file_is_wrong_usage_of_every_command(tmp_path):
     config.write_text("[sarch]\nk = 5\n")
     done = tandem("node", "status", TANDEM_CONFIG=str(config))
     assert (done.code, "did you mean search?" in done.err) == (2, True)
+
+
+def test_a_file_without_an_end_is_none_of_options():
+    with pytest.raises(click.UsageError, match="/dev/zero is no config file: it has more than 1,0"):
+        read_config(Path("/dev/zero"))
 
 
 def test_typed_then_environment_then_file(tmp_path):

@@ -44,6 +44,24 @@ def test_a_stream_that_is_full_for_a_moment_is_something_else():
     assert not lacks_memory(BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable"))
 
 
+# As another user, for root may have as many as it likes.
+FEW_THREADS = """
+import os, resource, sys
+from tandem.base.process.memory import fault_of_limit
+os.getuid() or os.setuid(65534)
+resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
+sys.exit(fault_of_limit())
+"""
+
+
+def test_that_no_threads_may_be_started_is_told_before_it_looks_like_an_interrupt():
+    done = subprocess.run(
+        [sys.executable, "-c", FEW_THREADS], capture_output=True, text=True, cwd=ROOT
+    )
+    assert done.returncode == 1
+    assert "`ulimit -u` allows its user 1 of all its processes" in done.stderr
+
+
 @pytest.mark.parametrize("backend", ["torch", "openvino"])
 def test_a_real_limit(backend, tmp_path):
     done = subprocess.run(
