@@ -62,7 +62,7 @@ def check_pipeline(
         missing = "is no pipeline" if installed.empty else "are only parts of a pipeline"
         raise IndexRefusedError(
             f"there {missing} {name!r} of Tandem's in this cluster: install it with "
-            f"`install_pipeline(cluster, {name!r})`."
+            f"{installed.again}."
         )
     key = Secret(service_key) if isinstance(service_key, str) else service_key
     if service is None:

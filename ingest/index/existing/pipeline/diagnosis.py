@@ -39,7 +39,6 @@ def _of(cluster: Cluster, name: str) -> Finding:
     asked, state = ", ".join(told["services"]), " and ".join(states)
     used = ", ".join(installed.indexes)
     value = f"asks {asked or 'nobody'}, model {state or 'missing'}, for {used or 'no index'}"
-    again = f"`install_pipeline(cluster, {name!r})`"
-    cure = None if installed.whole else f"a part of it is missing: {again} puts it back"
+    cure = None if installed.whole else f"a part of it is missing: {installed.again} puts it back"
     # Tandem works without it; what others write does not get vectors.
     return Finding(_SECTION, what, value, cure, needed=False)

@@ -78,6 +78,14 @@ class Installed:
         parts = (self.connectors, self.models, self.ingest, self.query_model)
         return not any(parts)
 
+    @property
+    def again(self) -> str:
+        """The call that makes it whole, for the index that uses it."""
+        used = next(iter((*self.indexes, *self.searched)), None)
+        of_index = "" if used is None else f", index={used!r}"
+        # Without the URL of a connector: whoever may change that is not to choose who gets the key.
+        return f"`install_pipeline(cluster, {self.name!r}, service='URL'{of_index})`"
+
     def to_json(self) -> dict[str, Any]:
         """What `--json` prints."""
         return {

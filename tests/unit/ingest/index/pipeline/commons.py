@@ -53,6 +53,8 @@ class Commons:
             answer = {"persistent": _TRUST, "transient": {}, "defaults": {}}
         elif parts[-1] == "_simulate":
             answer = {"docs": [{"doc": {"_source": {"vector": [1.0]}}} for _ in body["docs"]]}
+        elif parts[1:] == ["pipeline"]:
+            answer = self.held[parts[0]]
         elif len(parts) > 2 and parts[1] == "pipeline":
             answer = self._pipelines(method, parts[0], parts[2], body)
         else:
