@@ -1,0 +1,1 @@
+"""Its tests share one node, as fixtures of a package."""
