@@ -68,7 +68,9 @@ def make_app(parts: Parts, doors: Doors, version: str) -> ASGIApp:
     app.include_router(page.router())
     _watch(app, parts, doors.bounds.ready)
     # What a router brings is not among the app's own routes.
-    routes = frozenset(app.openapi()["paths"])
+    schema = app.openapi()  # which FastAPI makes once
+    doors.access.describe(schema)
+    routes = frozenset(schema["paths"])
     direct = Direct(app, {embeddings.PATH: embedded.of_body})
     guarded = Guard(Limits(direct, doors.bounds), doors.access)
     return Observed(guarded, parts.metrics, routes)

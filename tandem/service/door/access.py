@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -44,7 +45,7 @@ class Access:
         """Status and sentence for a request that may not come in."""
         if fault := self._of_a_stranger(path, headers):
             return 403, fault
-        if path in OPEN or path == "/" or path.startswith(PAGE):
+        if not self.wants_key(path):
             return None
         given = _key_of(headers)
         if path.startswith(WRITES):
@@ -54,10 +55,24 @@ class Access:
                     "that key."
                 )
             return None if _same(given, self.write) else (401, _WRONG.format("write"))
-        if self.read is None or _same(given, self.read):
-            return None
         # Who may write may read.
-        return None if self.write and _same(given, self.write) else (401, _WRONG.format("read"))
+        keys = filter(None, (self.read, self.write))
+        return None if any(_same(given, key) for key in keys) else (401, _WRONG.format("read"))
+
+    def wants_key(self, path: str) -> bool:
+        """Whether a request for it needs a key."""
+        if path in OPEN or path == "/" or path.startswith(PAGE):
+            return False
+        return self.read is not None or path.startswith(WRITES)
+
+    def describe(self, schema: dict[str, Any]) -> None:
+        """Add to the service's schema which requests need a key, and how it is sent."""
+        schema.setdefault("components", {})["securitySchemes"] = _SCHEMES
+        for path, operations in schema["paths"].items():
+            # Any one of them, and none where it is open to all.
+            ways: list[dict[str, list[str]]] = [{name: []} for name in _SCHEMES]
+            for operation in operations.values():
+                operation["security"] = ways if self.wants_key(path) else []
 
     def _of_a_stranger(self, path: str, headers: Headers) -> str | None:
         said = headers.get("host", "")
@@ -85,6 +100,10 @@ def _split(url: str) -> SplitResult:
 
 
 _ELSEWHERE = "pages of other sites may not use this service: ask it from its own page, `/`."
+_SCHEMES = {
+    "Bearer": {"type": "http", "scheme": "bearer"},
+    "X-API-Key": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+}
 _WRONG = "the key to {} is missing or wrong: send it as `Authorization: Bearer KEY`."
 
 

@@ -7,6 +7,7 @@ import pytest
 from fastapi.testclient import TestClient
 
 from cluster import connect
+from cluster.access.credentials import Secret
 from tandem.service.app import Doors, make_app
 from tandem.service.door.access import Access
 from tandem.service.door.limits import Bounds
@@ -19,9 +20,9 @@ WELL = cluster_like(lambda asked: Reply({}))
 
 
 @contextmanager
-def served(answers=WELL, bounds=Bounds(), **more):  # noqa: B008 - it is frozen
-    """A client of a service, and the requests that its cluster got."""
-    doors = Doors(Access(None, None), bounds)
+def served(answers=WELL, bounds=Bounds(), keys=(None, None), **more):  # noqa: B008 - it is frozen
+    """A client of a service, and the requests that its cluster got; keys: to read and to write."""
+    doors = Doors(Access(*keys), bounds)
     with (
         answering(answers) as (url, asked),
         connect(url, timeout=5) as cluster,
@@ -31,6 +32,29 @@ def served(answers=WELL, bounds=Bounds(), **more):  # noqa: B008 - it is frozen
         ) as client,
     ):
         yield client, asked
+
+
+@pytest.mark.parametrize("read", [None, Secret("key-of-readers")])
+def test_the_schema_says_what_needs_a_key_and_each_way_to_send_it(read):
+    write, wanted = "key-of-writers", {}
+    with served(keys=(read, Secret(write))) as (client, _):
+        key = {"Authorization": f"Bearer {write}"}
+        schema = client.get("/openapi.json", headers=key).json()
+        ways = {
+            "Bearer": key,
+            "X-API-Key": {schema["components"]["securitySchemes"]["X-API-Key"]["name"]: write},
+        }
+        assert schema["components"]["securitySchemes"].keys() == ways.keys()
+        for path, operations in schema["paths"].items():
+            for method, operation in operations.items():
+                told = {name for each in operation["security"] for name in each}
+                wanted[path] = bool(told)
+                assert (client.request(method, path).status_code == 401) == bool(told)
+                for name in told:
+                    assert client.request(method, path, headers=ways[name]).status_code != 401
+    assert wanted["/documents"]
+    assert wanted["/search"] == (read is not None)
+    assert not wanted["/readyz"]
 
 
 @pytest.mark.parametrize(
