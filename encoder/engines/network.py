@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from encoder.engines.pooling import SMALLEST, pool
-from encoder.engines.weights import fill, read_weights
+from encoder.engines.weights import fill, read_weights, said_of
 from encoder.errors import EncoderError, ModelDamagedError, ModelRefusedError
 from encoder.model.modules import (
     DenseSpec,
@@ -237,15 +237,21 @@ def load_pretrained(kind: Any, folder: Path, config: Any) -> nn.Module:
                 dtype=torch.float32,
                 trust_remote_code=False,
                 use_kernels=False,  # which are fetched from the hub
+                ignore_mismatched_sizes=True,  # as told below
                 output_loading_info=True,
             )
         except (
             Exception
         ) as error:  # safetensors, pickle, torch and transformers each have their own
             raise ModelDamagedError(
-                f"the weights in {folder} cannot be loaded ({one_line(error)}): fetch the model "
+                f"the weights in {folder} cannot be loaded ({said_of(error)}): fetch the model "
                 "again, as safetensors where there is a choice."
             ) from error
+    for name, found, wanted in sorted(info["mismatched_keys"]):
+        raise ModelDamagedError(
+            f"{name} in {folder} has the shape {list(found)} and its config.json says "
+            f"{list(wanted)}: fetch the model again, or correct config.json."
+        )
     missing = sorted(each for each in info["missing_keys"] if not any(u in each for u in _UNUSED))
     if missing:
         raise ModelDamagedError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -35,10 +36,19 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
             f"{folder} has no weights ({SAFETENSORS}): fetch the whole model again."
         ) from error
     except Exception as error:  # safetensors, pickle and torch each have their own
-        said = one_line(error)
         raise ModelDamagedError(
-            f"the weights {path} cannot be read ({said}): fetch the model again."
+            f"the weights {path} cannot be read ({said_of(error)}): fetch the model again."
         ) from error
+
+
+def said_of(error: Exception) -> str:
+    """What is wrong with weights, in the words of who read them.
+
+    Of a pickle that holds code torch tells how to run it all the same.
+    """
+    if isinstance(error, UnpicklingError):
+        return "a pickle that is none, or holds more than tensors, which is never run"
+    return one_line(error)
 
 
 def fill(module: nn.Module, folder: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import re
 import resource
 import subprocess
 import sys
@@ -101,6 +102,17 @@ def test_weights_that_are_missing(folder):
     said(ModelDamagedError, folder)
 
 
+def test_weights_of_another_shape_than_the_config_says(folder):
+    weights = load_file(folder / "model.safetensors")
+    name = "embeddings.word_embeddings.weight"
+    weights[name] = weights[name][:-1].contiguous()
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    found = re.escape(str(list(weights[name].shape)))
+    assert re.search(
+        rf"{name} in .* the shape {found} and .* says", said(ModelDamagedError, folder)
+    )
+
+
 def test_a_pickle_is_read_as_tensors_and_nothing_else(folder, tmp_path):
     weights = load_file(folder / "model.safetensors")
     expected = ours(folder).encode_passages(["fox"])
@@ -116,7 +128,9 @@ def test_a_pickle_is_read_as_tensors_and_nothing_else(folder, tmp_path):
         pickle.dump({"x": Trap()}, file, protocol=2)
     said(ModelDamagedError, folder)
     torch.save({"x": Trap()}, folder / "pytorch_model.bin")
-    said(ModelDamagedError, folder)
+    text = said(ModelDamagedError, folder)
+    assert "holds more than tensors, which is never run" in text
+    assert "weights_only" not in text  # which torch tells how to leave out
     assert not (tmp_path / "sprung").exists()
 
 
