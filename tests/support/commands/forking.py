@@ -5,6 +5,7 @@ process imports them once and then forks for each; what it forks is otherwise `p
 with its own folder, variables and standard streams, and it ends as a process ends.
 """
 
+import atexit
 import gc
 import json
 import os
@@ -38,20 +39,24 @@ class Forker:
     """The process that forks, started by the first who needs it."""
 
     def __init__(self):
-        self._socket = self._process = None
+        self._socket = None
 
     def _start(self):
         self._environ = {"PYTHONPATH": str(ROOT), **_without_ours(os.environ)}
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
-            # Kept, for else it would be told of as one that still runs.
-            self._process = subprocess.Popen(
+            process = subprocess.Popen(
                 [sys.executable, "-c", f"from {__name__} import serve; serve({theirs.fileno()})"],
                 cwd=ROOT,
                 env=self._environ,
                 stdin=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
             )
+        atexit.register(self._end, process)
+
+    def _end(self, process):
+        self._socket.close()
+        process.wait()
 
     def can(self, environ, stdin):
         """Whether such a command may be forked."""
