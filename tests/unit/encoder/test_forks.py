@@ -10,9 +10,9 @@ import pytest
 from encoder import CrossEncoder, Encoder, EncoderError
 from tests.support import models
 from tests.support.loads import ROOT
+from tests.support.models import cross_encoder
 from tests.support.parity import TEXTS
 from tests.support.processes.forked import HANGS, forked
-from tests.unit.encoder.test_cross import made
 
 MANY = TEXTS * 20
 
@@ -63,7 +63,7 @@ def test_a_fork_while_a_thread_opens_the_model(folder):
 
 
 def test_a_child_reranks(folder, tmp_path):
-    scorer = CrossEncoder.load(made(tmp_path))
+    scorer = CrossEncoder.load(cross_encoder(tmp_path))
     scores = scorer.score("jugs", TEXTS)
     assert np.array_equal(forked(lambda: scorer.score("jugs", TEXTS)), scores)
 
