@@ -40,12 +40,17 @@ class BatchedQueries:
 
 @dataclass
 class Parts:
-    """index: searched where a request names none; reranker: of /rerank and of searches."""
+    """index: searched where a request names none; reranker: of /rerank and of searches.
+
+    outage: seconds that documents wait for a cluster which takes none.
+    """
 
     cluster: Cluster
     encoder: Encoder
     index: str | None = None
     reranker: CrossEncoder | None = None
+    # The caller, who waits, has the documents and may send them again.
+    outage: float = 5.0
     metrics: Metrics = field(default_factory=Metrics)
 
     def __post_init__(self) -> None:

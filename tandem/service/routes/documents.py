@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
-from ingest import Plan, ingest, remove
+from ingest import Plan, Writing, ingest, remove
 from tandem.service.parts import Parts
 
 MOST_DOCUMENTS = 1000
@@ -124,7 +124,7 @@ def _written(parts: Parts, index: str, documents: list[dict[str, Any]]) -> dict[
             cluster=parts.cluster,
             encoder=parts.encoder,
             index=index,
-            plan=Plan(rejects=rejects),
+            plan=Plan(writing=Writing(max_outage=parts.outage), rejects=rejects),
         )
         lines = rejects.read_text("utf-8").splitlines() if rejects.exists() else []
     refused = [

@@ -97,6 +97,14 @@ def test_a_cluster_that_hangs_is_not_ready_and_takes_no_thread_of_the_searches()
     assert "the cluster did not answer within 0.2 seconds" in said[0].text
 
 
+def test_documents_do_not_wait_long_for_a_cluster_that_takes_none():
+    away = cluster_like(lambda asked: Reply({"error": "away"}, status=503))
+    with served(away, keys=(None, Secret("key")), outage=0.1) as (client, _):
+        sent = {"headers": {"X-API-Key": "key"}, "content": '{"id": "a", "text": "b"}'}
+        told = problem(client.post("/documents?index=books", **sent), 503)
+    assert "the cluster accepted nothing for" in told
+
+
 def test_a_page_elsewhere_does_not_reach_it():
     with served() as (client, _):
 
