@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from encoder import ModelNotFoundError
+from encoder.diagnosis import diagnose
 from encoder.model.locate import canonical, locate
 from tandem.base.process import pace
 from tests.servers.wrong import Reply, answering, drops
@@ -28,6 +29,17 @@ def in_process(name, hub):
     return subprocess.run(
         [sys.executable, "-c", PROGRAM, name], env=variables, capture_output=True, text=True
     )
+
+
+@pytest.mark.parametrize(
+    "name", ["https://u:hush@hub/a/b?hush", "u:hush@hub/b", "./u:a/hush@hub", "https://h/b#hush"]
+)
+def test_a_url_that_is_given_for_a_name_is_told_without_its_secrets(name, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    with pytest.raises(ModelNotFoundError) as told:
+        locate(name)
+    rows = dict(row[:2] for row in diagnose(name, lambda step: None) if row[0] == "model")
+    assert "hush" not in f"{told.value} {rows['model']}"
 
 
 @pytest.fixture(params=["safetensors", "pickle"])
