@@ -206,7 +206,8 @@ def main(args: list[str] | None = None) -> None:
                 "Error: standard output is closed: send it to a file, or to /dev/null.", err=True
             )
         code = FAILED if closed else _run(args)
-        _end_at_once(code)
+        if args is None:  # else the process is whoever's gave them, and goes on
+            _end_at_once(code)
         sys.exit(code)
 
 

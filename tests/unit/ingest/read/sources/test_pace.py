@@ -13,7 +13,7 @@ from ingest.read.sources import remote, resumed
 from tandem.base.process import pace
 from tests.servers.stores.web import WebServer
 from tests.servers.wrong import Reply, answering, drops
-from tests.support.commands import ROOT
+from tests.support.commands import ROOT, python
 
 HEAD = (
     b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 60000\r\n"
@@ -82,7 +82,8 @@ from tandem.base.process import pace
 from ingest.read.sources import resumed
 pace.PACE_SECONDS, pace.LEAST_RATE, resumed.MAX_OUTAGE = 0.5, 1_000_000, 0.5
 from tandem.cli import main
-main(["ingest", sys.argv[1], "--dry-run", "--index", "books"])
+sys.argv[1:] = ["ingest", sys.argv[1], "--dry-run", "--index", "books"]
+main()
 """
 
 
@@ -103,3 +104,20 @@ def test_a_store_of_s3_that_drips_keeps_no_process_from_ending(tmp_path):
     assert done.returncode == 1
     assert done.stderr.startswith("Error: s3://shelf/a.jsonl cannot be read on after byte 0 (there")
     assert done.stderr.count("\n") == 1
+
+
+CALLED = """
+import time
+from contextlib import suppress
+from tandem.base.process.pace import within
+from tandem.cli import main
+with suppress(TimeoutError):
+    within(lambda: time.sleep(60), seconds=0.01)
+with suppress(SystemExit):
+    main(["--version"])
+print("goes on")
+"""
+
+
+def test_who_calls_the_command_line_goes_on_whatever_is_left_behind():
+    assert python(CALLED).splitlines()[-1] == "goes on"
