@@ -49,7 +49,11 @@ def topics():
     return Topics()
 
 
-@pytest.fixture(scope="module", params=[1, 2], ids=["one-shard", "two-shards"])
+@pytest.fixture(
+    scope="module",
+    params=[1, pytest.param(2, marks=pytest.mark.long)],
+    ids=["one-shard", "two-shards"],
+)
 def searcher(request, cluster, topics):
     rows = [{"_id": f"p{n}", "text": str(n), "bucket": n % 100} for n in range(COUNT)]
     with (
