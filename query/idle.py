@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 
 from query.question import BM25, HYBRID, KNN, Mode
 
-_FUSION = ("technique", "combination", "weights", "rank_constant")
-_HYBRID = (*_FUSION, "fusion_at", "pipeline")
+# Which say how a hybrid search is fused: the fields of mappings.Fusion.
+FUSION_NAMES = ("technique", "combination", "weights", "rank_constant")
+_HYBRID = (*FUSION_NAMES, "fusion_at", "pipeline")
 _WORDS = ("fields", "operator", "minimum_should_match", "phrase_boost", "fuzziness")
 _NEIGHBOURS = ("vector_field", "ef_search", "oversample", "min_cosine", "depth")
 # Options that change nothing in a mode, and what they are for.
@@ -38,7 +39,7 @@ def fault_of_idle(
                 f"{called(name)} is for {purpose} and changes nothing in {called('mode')} {mode}: "
                 "leave out one of them."
             )
-    fusion = [name for name in said if name in _FUSION]
+    fusion = [name for name in said if name in FUSION_NAMES]
     if pipeline is not None and fusion:
         return (
             f"{called('pipeline')} {pipeline} fuses in its own way, so {called(fusion[0])} would "

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import urllib3.exceptions as urllib3_errors
@@ -97,7 +97,13 @@ def revive(transport: Any) -> None:
     """Count hosts as there that were away: the client closes the connections of those alone."""
     pool = transport.connection_pool
     if isinstance(pool.connections, list):  # a single host is never left out
-        pool.connections = list(getattr(pool, "orig_connections", pool.connections))
+        pool.connections = list(every_connection(pool))
+
+
+def every_connection(pool: Any) -> Sequence[Any]:
+    """Those of hosts that are away too, which the pool's own list leaves out."""
+    connections: Sequence[Any] = getattr(pool, "orig_connections", pool.connections)
+    return connections
 
 
 def with_nodes(client: Any) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ with a forked process, or given other retries.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
@@ -16,6 +16,7 @@ from opensearchpy.connection import Connection
 
 from cluster.access.settings import TIMEOUT, telling
 from cluster.client.connections import BoundedConnection, BoundedRequestsConnection
+from cluster.client.failover import every_connection
 from cluster.client.options import POOL_SIZE
 from cluster.client.serializer import OrjsonSerializer
 from cluster.errors import ClusterError
@@ -66,7 +67,7 @@ def options_of(client: Any, timeout: float | None) -> dict[str, Any]:
 
 def url_of(client: OpenSearch) -> str:
     """Where a client leads, of several hosts the first."""
-    first = _connections(client)[0]
+    first = every_connection(client.transport.connection_pool)[0]
     return f"{first.host}{first.url_prefix}"
 
 
@@ -75,19 +76,12 @@ def secrets_of(client: OpenSearch) -> Iterator[tuple[SplitResult, str | None]]:
 
     What signs or fetches tokens is not asked: its secret may never leave this machine.
     """
-    for each in _connections(client):
+    for each in every_connection(client.transport.connection_pool):
         named = [name for name, value in each.headers.items() if value and telling(name)]
         who = getattr(getattr(each, "session", None), "auth", None)
         if isinstance(who, tuple) or hasattr(who, "password"):
             named.insert(0, "authorization")
         yield urlsplit(each.host), f"the header {named[0]!r}" if named else None
-
-
-def _connections(client: OpenSearch) -> Sequence[Any]:
-    pool = client.transport.connection_pool
-    # Of several hosts those that are away too, which the pool's other list leaves out.
-    connections: Sequence[Any] = getattr(pool, "orig_connections", pool.connections)
-    return connections
 
 
 def _bounded(kind: type[Connection]) -> type[Connection]:

@@ -11,12 +11,11 @@ from click.core import ParameterSource
 
 from mappings import Fusion, MappingError
 from mappings.pipelines.pipeline import COMBINATIONS, TECHNIQUES, WEIGHTS, Combination, Technique
+from query.idle import FUSION_NAMES
 from tandem.options.cluster import Command
 from tandem.output.flags import in_flags
 
 _DEFAULT = Fusion()
-# Parameters of the options below.
-FUSION_NAMES = ("technique", "combination", "weights", "rank_constant")
 
 
 def _weights(

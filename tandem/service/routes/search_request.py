@@ -10,7 +10,7 @@ from mappings import Fusion
 from mappings.pipelines.pipeline import Combination, Technique
 from query import Bm25, Knn, QueryError, Rerank, Roles, Tuning
 from query.body.filters.dsl import parse_dsl
-from query.idle import fault_of_idle
+from query.idle import FUSION_NAMES, fault_of_idle
 from query.question import MOST, Mode, WhereToFuse
 from tandem.service.parts import Parts
 
@@ -120,8 +120,7 @@ class SearchRequest(_Asked):
 
     def _fusion(self) -> Fusion | None:
         """None where nothing of it is said, so that the index's own can count."""
-        names = ("technique", "combination", "weights", "rank_constant")
-        said = {name: value for name in names if (value := getattr(self, name)) is not None}
+        said = {name: value for name in FUSION_NAMES if (value := getattr(self, name)) is not None}
         return Fusion(**said) if said else None
 
     def _start(self) -> int:
