@@ -10,7 +10,7 @@ import pytest
 
 from encoder import CrossEncoder, Encoder
 from tests.support import models
-from tests.support.commands.forking import run_tandem
+from tests.support.commands import environment, run_tandem
 from tests.support.loads import ROOT
 from tests.support.searches import corpus, loaded
 
@@ -34,14 +34,8 @@ def tandem(cluster):
     """Runs `tandem` on the tests' cluster; gives exit code, standard output and error."""
 
     def run(*words, stdin="", columns=100, url=cluster.url):
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("TANDEM_")}
-        done = run_tandem(
-            words,
-            cwd=ROOT,
-            env={**kept, "TANDEM_URL": url, "COLUMNS": str(columns)},
-            input=stdin,
-            timeout=100,
-        )
+        environ = environment(columns, TANDEM_URL=url)
+        done = run_tandem(words, env=environ, input=stdin, timeout=100)
         assert "Traceback" not in done.stderr
         return done.returncode, done.stdout, done.stderr
 

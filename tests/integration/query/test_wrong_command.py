@@ -1,13 +1,12 @@
 """Wrong use of `tandem search`: one sentence with the cure, and the right exit code."""
 
-import os
 import subprocess
 import sys
 
 import pytest
 
 from encoder import Encoder
-from tests.support.commands.forking import run_tandem
+from tests.support.commands import tandem
 from tests.support.loads import ROOT
 from tests.support.searches import corpus, loaded
 from tests.unit.cluster.fakes import serving
@@ -26,16 +25,7 @@ def search(opensearch, books):
     """Runs `tandem search` on the books; gives exit code, standard output and error."""
 
     def run(*words, url=opensearch.url):
-        kept = {k: v for k, v in os.environ.items() if not k.startswith("TANDEM_")}
-        done = run_tandem(
-            ["search", "--index", books, *words],
-            cwd=ROOT,
-            env={**kept, "TANDEM_URL": url},
-            input="",
-            timeout=100,
-        )
-        assert "Traceback" not in done.stderr
-        return done.returncode, done.stdout, " ".join(done.stderr.split())
+        return tandem("search", "--index", books, *words, TANDEM_URL=url)
 
     return run
 

@@ -35,7 +35,7 @@ for line in sys.stdin:
 """
 
 
-def _environment(columns, environ):
+def environment(columns=100, **environ):
     """These variables, and none of TANDEM_ that the tests' own shell has."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("TANDEM_")}
     return {"PYTHONPATH": str(ROOT), **kept, "COLUMNS": str(columns), **environ}
@@ -47,7 +47,7 @@ def one_process(columns=100, **environ):
     process = subprocess.Popen(
         [sys.executable, "-c", _AGAIN_AND_AGAIN],
         cwd=ROOT,
-        env=_environment(columns, environ),
+        env=environment(columns, **environ),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -65,7 +65,7 @@ def one_process(columns=100, **environ):
 
 def tandem(*words, stdin="", cwd=ROOT, columns=100, **environ):
     """Run it with these variables, and none of TANDEM_ that the tests' own shell has."""
-    environ = _environment(columns, environ)
+    environ = environment(columns, **environ)
     done = run_tandem(words, cwd=cwd, env=environ, input=stdin, timeout=900)
     assert "Traceback" not in done.stderr
     return Done(done.returncode, done.stdout, " ".join(done.stderr.split()))

@@ -42,7 +42,7 @@ class Forker:
         self._socket = None
 
     def _start(self):
-        self._environ = {"PYTHONPATH": str(ROOT), **_without_ours(os.environ)}
+        self._environ = _theirs(os.environ)
         self._socket, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             process = subprocess.Popen(
@@ -62,8 +62,7 @@ class Forker:
         """Whether such a command may be forked."""
         if self._socket is None:
             self._start()
-        given = {"PYTHONPATH": str(ROOT), **_without_ours(environ)}
-        return given == self._environ and len(stdin) < _STDIN
+        return _theirs(environ) == self._environ and len(stdin) < _STDIN
 
     def run(self, words, cwd, environ, stdin, timeout):
         """A command's exit status as os.waitpid gives it, what it wrote, and its errors."""
@@ -84,8 +83,9 @@ class Forker:
             return status, out.read(), err.read()
 
 
-def _without_ours(environ):
-    return {name: value for name, value in environ.items() if not name.startswith(_OURS)}
+def _theirs(environ):
+    kept = {name: value for name, value in environ.items() if not name.startswith(_OURS)}
+    return {"PYTHONPATH": str(ROOT), **kept}
 
 
 def _waited(result, words, timeout):

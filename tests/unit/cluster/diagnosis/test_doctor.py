@@ -1,26 +1,20 @@
 """`tandem doctor` says what is there, what is missing, and the cure."""
 
 import json
-import os
 import re
 import tempfile
 from pathlib import Path
 
 import pytest
 
-from tests.support.commands.forking import run_tandem
+from tests.support.commands import environment, run_tandem
 from tests.unit.cluster.fakes import fake_java, serving
 
 ROOT = Path(__file__).resolve().parents[4]
 
 
 def doctor(*words, **environ):
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("TANDEM_")}
-    done = run_tandem(
-        ["doctor", *words],
-        cwd=ROOT,
-        env={**kept, "COLUMNS": "200", **environ},
-    )
+    done = run_tandem(["doctor", *words], env=environment(200, **environ))
     assert "Traceback" not in done.stderr
     return done
 
