@@ -9,6 +9,7 @@ import time
 import uuid
 import zlib
 from collections.abc import Iterator
+from contextlib import closing
 from importlib.resources import files
 from pathlib import Path
 
@@ -122,12 +123,9 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture(scope="session")
 def opensearch_server() -> Iterator[OpenSearchServer]:
     """A running embedded node of the tests' own."""
-    server = OpenSearchServer()
-    try:
+    with closing(OpenSearchServer()) as server:
         server.start()
         yield server
-    finally:
-        server.close()
 
 
 @pytest.fixture(scope="session")
@@ -140,12 +138,9 @@ def opensearch(opensearch_server: OpenSearchServer) -> Iterator[Cluster]:
 @pytest.fixture(scope="session")
 def elasticsearch_server() -> Iterator[ElasticsearchServer]:
     """A running Elasticsearch 9.5.3."""
-    server = ElasticsearchServer()
-    try:
+    with closing(ElasticsearchServer()) as server:
         server.start()
         yield server
-    finally:
-        server.close()
 
 
 @pytest.fixture(scope="session")
@@ -158,12 +153,9 @@ def elasticsearch(elasticsearch_server: ElasticsearchServer) -> Iterator[Cluster
 @pytest.fixture(scope="session")
 def secured_server() -> Iterator[SecuredServer]:
     """A running OpenSearch 2.19.1 with TLS and users."""
-    server = SecuredServer()
-    try:
+    with closing(SecuredServer()) as server:
         server.start()
         yield server
-    finally:
-        server.close()
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -239,14 +239,11 @@ def timed(seen: dict[str, Any], what: str) -> Iterator[None]:
 
 
 def main() -> None:
-    server = OpenSearchServer()
-    try:
+    with closing(OpenSearchServer()) as server:
         server.start()
         with tempfile.TemporaryDirectory() as folder:
             seen = prove(server, Path(folder), 20_000, 40, 0.004)
         sys.stdout.write(json.dumps(seen, indent=1) + "\n")
-    finally:
-        server.close()
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from importlib.metadata import version
 
 import psutil
@@ -42,12 +42,9 @@ sys.meta_path.insert(0, Absent())
 
 
 def test_a_load_on_ray_survives_kills_and_equals_a_local_one(tmp_path):
-    server = OpenSearchServer()  # its own, for it is killed
-    try:
+    with closing(OpenSearchServer()) as server:  # its own, for it is killed
         server.start()
         prove(server, tmp_path, count=1200, files=12, seconds=0.008)
-    finally:
-        server.close()
 
 
 def free_port():

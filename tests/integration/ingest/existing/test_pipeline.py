@@ -8,6 +8,7 @@ import os
 import re
 import tempfile
 import time
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -82,13 +83,10 @@ DOCUMENTS = [
 
 @pytest.fixture(scope="module")
 def neural():
-    server = NeuralServer()
-    try:
+    with closing(NeuralServer()) as server:
         server.start()
         with connect(server.url, timeout=100) as cluster:
             yield cluster
-    finally:
-        server.close()
 
 
 @pytest.fixture(scope="module", params=[{}, PROMPTS], ids=["without prompts", "with prompts"])
@@ -288,12 +286,9 @@ def test_what_others_made_is_left_alone(neural):
 
 @pytest.fixture(scope="module")
 def secured_neural():
-    server = SecuredNeuralServer()
-    try:
+    with closing(SecuredNeuralServer()) as server:
         server.start()
         yield server
-    finally:
-        server.close()
 
 
 def grant(cluster, name, role):

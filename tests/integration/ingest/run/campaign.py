@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -299,8 +300,7 @@ def main() -> int:
 
     moments, seed = int(sys.argv[1]), int(sys.argv[2])
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # the server is closed then too
-    server = OpenSearchServer()
-    try:
+    with closing(OpenSearchServer()) as server:
         server.start()
         with tempfile.TemporaryDirectory() as folder:
             campaign = Campaign(server, Path(folder), seed)
@@ -309,8 +309,6 @@ def main() -> int:
             finally:  # also of one that is broken off
                 sys.stdout.write(campaign.table() + "\n")
                 sys.stdout.flush()
-    finally:
-        server.close()
     return 1 if campaign.faults else 0
 
 

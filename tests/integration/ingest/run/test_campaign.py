@@ -1,5 +1,7 @@
 """A slice of the campaign; `make campaign` runs the whole."""
 
+from contextlib import closing
+
 import pytest
 
 from tests.integration.ingest.run.campaign import SCENARIOS, Campaign
@@ -8,13 +10,10 @@ from tests.servers.servers import OpenSearchServer
 
 @pytest.mark.long
 def test_after_any_moment_all_is_as_if_nothing_had_been(tmp_path):
-    server = OpenSearchServer()
-    try:
+    with closing(OpenSearchServer()) as server:
         server.start()
         campaign = Campaign(server, tmp_path, seed=7)
         campaign.run(15)
-    finally:
-        server.close()
     assert campaign.faults == []
     assert {scenario for scenario, _ in campaign.done} == set(SCENARIOS)
     assert sum(campaign.in_time.values()) >= 5

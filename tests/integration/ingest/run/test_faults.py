@@ -5,6 +5,7 @@ import random
 import signal
 import threading
 import time
+from contextlib import closing
 
 import pytest
 
@@ -32,19 +33,18 @@ KILLS = 10
 @pytest.fixture(scope="module")
 def strained_server():
     """A node that takes little at a time, and may be killed."""
-    server = OpenSearchServer(
-        {
-            "thread_pool.write.size": 1,
-            "thread_pool.write.queue_size": 1,
-            "indexing_pressure.memory.limit": "400kb",
-            "http.max_content_length": "1mb",
-        }
-    )
-    try:
+    with closing(
+        OpenSearchServer(
+            {
+                "thread_pool.write.size": 1,
+                "thread_pool.write.queue_size": 1,
+                "indexing_pressure.memory.limit": "400kb",
+                "http.max_content_length": "1mb",
+            }
+        )
+    ) as server:
         server.start()
         yield server
-    finally:
-        server.close()
 
 
 @pytest.fixture

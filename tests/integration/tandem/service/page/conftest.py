@@ -1,5 +1,7 @@
 """A node, a service before it, and a browser, which all tests of the search page share."""
 
+from contextlib import closing
+
 import pytest
 from playwright.sync_api import expect, sync_playwright
 
@@ -15,12 +17,9 @@ SECONDS = 60_000.0
 
 @pytest.fixture(scope="package")
 def node():
-    server = OpenSearchServer()
-    try:
+    with closing(OpenSearchServer()) as server:
         server.start()
         yield server
-    finally:
-        server.close()
 
 
 @pytest.fixture(scope="package")
