@@ -11,7 +11,7 @@ import click
 from query.body.filters.dsl import parse_dsl
 from query.errors import QueryError
 from query.idle import fault_of_idle
-from query.question import DEPTH, HYBRID, MODES, MOST, PLACES, Bm25, Knn, Mode, Tuning
+from query.question import DEPTH, HYBRID, MODES, MOST, PLACES, Bm25, Knn, Tuning
 from query.target import Roles
 from tandem.config import WORDS, Number, long_name, typed, typed_wins
 from tandem.options.cluster import Command
@@ -196,38 +196,22 @@ def _tuning(take: Callable[[str], Any]) -> Tuning:
     )
 
 
-def _refuse_idle(pipeline: str | None, mode: Mode = HYBRID, boosted: bool = False) -> None:
+def _refuse_idle() -> None:
     """Refuse what was typed and would change nothing; a default set beforehand may stay."""
     context = click.get_current_context()
     flags = {str(each.name): f"--{long_name(each)}" for each in context.command.params}
     said = [name for name in flags if typed(context, name)]
-    fault = fault_of_idle(said, flags.__getitem__, mode=mode, boosted=boosted, pipeline=pipeline)
-    if fault:
+    flags.setdefault("mode", flags.get("modes", ""))  # where a search is made in each of several
+    if fault := fault_of_idle(said, context.params, flags.__getitem__):
         raise click.UsageError(fault)
 
 
 def tuning_options(command: Command) -> Command:
-    """Add the options of a tuning, and hand the command a `tuning` made of them.
-
-    It stands below `asking_options`, whose mode says which of them count.
-    """
-    every = every_tuning_option(command)
-
-    @functools.wraps(every)
-    def wrapped(*args: Any, **options: Any) -> Any:
-        asked = options["asked"]
-        _refuse_idle(options["pipeline"], asked["mode"], bool(asked["boost"]))
-        return every(*args, **options)
-
-    return wrapped  # type: ignore[return-value]
-
-
-def every_tuning_option(command: Command) -> Command:
-    """Add the options of a tuning for a command that searches in several modes."""
+    """Add the options of a tuning, and hand the command a `tuning` made of them."""
 
     @functools.wraps(command)
     def wrapped(*args: Any, **options: Any) -> Any:
-        _refuse_idle(options["pipeline"])
+        _refuse_idle()
         try:
             tuning = _tuning(options.pop)
         except QueryError as error:

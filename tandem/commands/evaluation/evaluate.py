@@ -18,7 +18,7 @@ from tandem.options.cluster import (
     print_json,
 )
 from tandem.options.judged import judged_options
-from tandem.options.search import every_tuning_option, role_options
+from tandem.options.search import role_options, tuning_options
 
 if TYPE_CHECKING:
     from evaluation import Evaluation, Judgements, Run
@@ -82,7 +82,7 @@ FILE = click.Path(path_type=Path, dir_okay=False)
 @click.option("--plot", type=FILE, help="Draw the figures into this file: .png, .svg or .pdf.")
 @click.option("--model", help="Name or folder of the index's model, where its own name fails.")
 @role_options
-@every_tuning_option
+@tuning_options
 @cluster_options
 @json_option
 def command(

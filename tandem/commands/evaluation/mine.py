@@ -19,7 +19,7 @@ from tandem.options.cluster import (
     print_json,
 )
 from tandem.options.judged import judged_options
-from tandem.options.search import every_tuning_option, role_options
+from tandem.options.search import role_options, tuning_options
 from tandem.output.flags import in_flags
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ MOST_TOLD = 10
 )
 @click.option("--model", help="Name or folder of the index's model, where its own name fails.")
 @role_options
-@every_tuning_option
+@tuning_options
 @cluster_options
 @json_option
 def command(

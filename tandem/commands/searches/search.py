@@ -162,10 +162,12 @@ def _check_usage(text: str | None, queries: str | None) -> None:
 
 
 def _check_run(queries: str | None, run: Path | None, as_json: bool, told: list[str]) -> None:
-    """told: options that were typed and that a TREC run has no place for."""
+    """told: options that were typed and that one way of showing hits has no place for."""
     if queries is None:
         if run is not None:
             raise click.UsageError("--run is for --queries.")
+        if "source" in told and not as_json:
+            raise click.UsageError("--fields is for what --json shows: add --json.")
         return
     if told and is_trec(run):
         flag = {"facets": "facet", "source": "fields"}.get(told[0], told[0])

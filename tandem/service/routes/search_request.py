@@ -108,12 +108,9 @@ class SearchRequest(_Asked):
     def _refuse_idle(self) -> None:
         """Refuse what was sent and would change nothing; null and an empty list say nothing."""
         sent = [name for name in type(self).model_fields if name in self.model_fields_set]
+        values = {name: getattr(self, name) for name in type(self).model_fields}
         fault = fault_of_idle(
-            [name for name in sent if getattr(self, name) not in (None, [])],
-            "`{}`".format,
-            mode=self.mode,
-            boosted=bool(self.boost),
-            pipeline=self.pipeline,
+            [name for name in sent if values[name] not in (None, [])], values, "`{}`".format
         )
         if fault:
             raise QueryError(fault)

@@ -48,7 +48,11 @@ SAID = [
         {"combination": "harmonic_mean"},
     ),
     ("--weights=0.2,0.8", Tuning(fusion=Fusion(weights=(0.2, 0.8))), {}),
-    ("--rank-constant=9", Tuning(fusion=Fusion(rank_constant=9)), {"rank_constant": 9}),
+    (
+        "--rank-constant=9",
+        Tuning(fusion=Fusion(technique="rrf", rank_constant=9)),
+        {"technique": "rrf", "rank_constant": 9},
+    ),
     ("--text-field=body", Roles(text="body"), {"text_field": "body"}),
     ("--title-field=head", Roles(title="head"), {"title_field": "head"}),
     ("--document-id-field=doc", Roles(document_id="doc"), {"document_id_field": "doc"}),
@@ -58,6 +62,8 @@ APART = {
     "--filter": ({"filter": {"term": {"a": 1}}}, {"filter": '{"term": {"a": 1}}'}),
     "--weights": ({"weights": [0.2, 0.8]}, {"weights": "0.2,0.8"}),
 }
+# Without which one changes nothing, and is refused.
+BESIDE = {"--rank-constant=9": ["--fusion=rrf"]}
 # The reranker of a service is loaded with it, and its index and model are named otherwise.
 OWN = {"text", "index", "rerank", "rerank_depth", "model", "queries", "run", "batch", "as_json"}
 
@@ -82,7 +88,9 @@ def said(asked, tuning, roles):
 
 @pytest.mark.parametrize(("flag", "meant", "told"), SAID, ids=[each[0] for each in SAID])
 def test_an_option_means_the_same_in_all_three(flag, meant, told):
-    asked, tuning, roles = said.main([flag.replace("-k=", "-k")], standalone_mode=False)
+    asked, tuning, roles = said.main(
+        [flag.replace("-k=", "-k"), *BESIDE.get(flag, [])], standalone_mode=False
+    )
     in_body, in_address = APART.get(flag.partition("=")[0], (told, told))
     body = SearchRequest(query="bees", **in_body)
     assert InAddress(q="bees", **in_address).whole() == body

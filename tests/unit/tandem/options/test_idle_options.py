@@ -55,6 +55,10 @@ def test_what_counts_and_defaults_set_beforehand_pass(words, environ):
         ({"mode": "knn", "fusion_at": "client"}, "`fusion_at` is for hybrid searches and"),
         ({"pipeline": "p", "rank_constant": 9}, "`pipeline` p fuses in its own way, so `rank"),
         ({"mode": "knn", "weights": [0.3, 0.7]}, "`weights` is for hybrid searches and"),
+        ({"sort": ["year"], "weights": [0.3, 0.7]}, "`weights` is for scores that are fused,"),
+        ({"sort": ["year"], "fusion_at": "client"}, "`fusion_at` is for scores that are fused,"),
+        ({"rank_constant": 9}, "`rank_constant` is for rrf and changes nothing in `technique` min"),
+        ({"operator": "and", "minimum_should_match": "2"}, "`minimum_should_match` is for some"),
     ],
 )
 def test_over_http_it_is_refused_with_the_same_sentence(asked, said):
@@ -67,10 +71,21 @@ def test_over_http_it_is_refused_with_the_same_sentence(asked, said):
         assert str(refused.value).endswith(": leave out one of them.")
 
 
+def test_over_http_a_depth_for_no_cross_encoder_is_refused_too():
+    for rerank in ({}, {"rerank": False}):
+        with pytest.raises(
+            QueryError, match=r"^`rerank_depth` is for `rerank` and changes nothing"
+        ):
+            SearchRequest(query="bees", rerank_depth=9, **rerank).options(None)
+
+
 @pytest.mark.parametrize(
     "asked",
     [
         {},
+        {"sort": ["year"], "depth": 9, "fields": ["title"]},
+        {"technique": "rrf", "rank_constant": 9},
+        {"operator": "or", "minimum_should_match": "2"},
         {"mode": "bm25"},
         {"mode": "bm25", "operator": "and", "boost": ["likes"], "depth": 9},
         {"mode": "knn", "min_cosine": 0.5, "from": 10},
@@ -81,6 +96,41 @@ def test_over_http_it_is_refused_with_the_same_sentence(asked, said):
 def test_over_http_what_counts_passes_and_so_does_what_says_nothing(asked):
     posted = SearchRequest(query="bees", **asked)
     assert InAddress(q="bees", **asked).whole().options(None) == posted.options(None)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--rerank-depth", "9"), "--rerank-depth is for --rerank and changes nothing without it"),
+        (("--sort", "year", "--weights", "1,0"), "--weights is for scores that are fused, which"),
+        (("--sort", "year", "--fusion-at", "client"), "--fusion-at is for scores that are fused"),
+        (("--rank-constant", "9"), "--rank-constant is for rrf and changes nothing in --fusion"),
+        (
+            ("--operator", "and", "--minimum-should-match", "2"),
+            "--minimum-should-match is for some of the words and changes nothing in --operator and",
+        ),
+        (("--fields", "title"), "--fields is for what --json shows: add --json."),
+    ],
+)
+def test_an_option_without_what_it_is_for_names_both(words, said):
+    done = tandem("search", "bees", "--index", "a", *words, TANDEM_URL=NOWHERE)
+    assert (done.code, said in done.err) == (2, True), done.err
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("--mode", "bm25", "--mode", "knn", "--weights", "1,0"), 2),
+        (("--mode", "bm25", "--mode", "hybrid", "--weights", "1,0"), 1),
+    ],
+)
+def test_in_several_modes_what_counts_in_one_passes(words, code, tmp_path):
+    (tmp_path / "queries.tsv").write_text("1\tbees\n")
+    (tmp_path / "qrels.tsv").write_text("1 0 a 1\n")
+    judged = ("--queries", tmp_path / "queries.tsv", "--qrels", tmp_path / "qrels.tsv")
+    done = tandem("evaluate", "--index", "a", *judged, *words, TANDEM_URL=NOWHERE)
+    said = "--weights is for hybrid searches and changes nothing in --mode bm25, knn: leave out"
+    assert (done.code, said in done.err) == (code, code == 2), done.err
 
 
 def test_an_authority_without_tls_is_wrong_usage():
