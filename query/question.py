@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import KW_ONLY, dataclass
 from typing import Any, Literal, NamedTuple, TypedDict
 
@@ -186,6 +187,13 @@ class Question:
             raise QueryError(f"k is {self.k:,} and must be from 1 to {MOST:,}.")
         if self.start < 0:
             raise QueryError(f"start is {self.start} and must be at least 0.")
+
+    def asking(self, text: str) -> Question:
+        """The same with another text; raises TextError. What else it says was checked before."""
+        other = copy(self)
+        settle(other, text=text)
+        other._check_text()
+        return other
 
     def _check_text(self) -> None:
         if not isinstance(self.text, str):

@@ -92,6 +92,8 @@ class Runner:
         job = {**self.common, **mine, "index": way.index, **more}
         python, path = (sys.executable, ROOT) if way.ours else (self.python, PEERS)
         quiet = {"HF_HUB_OFFLINE": "1", "HAYSTACK_TELEMETRY_ENABLED": "False"}
+        # pip compiled the peers when it installed them; a checkout is compiled when it first runs.
+        quiet["PYTHONDONTWRITEBYTECODE"] = ""
         began = time.time()
         words = [str(python), str(PEERS / "run.py"), way.module, action]
         with tempfile.TemporaryFile("w+") as said:

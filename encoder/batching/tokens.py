@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -37,12 +38,9 @@ class Tokens:
         self.prompt = prompt
         self.max_length = max_length(route.first)
         self._special = isinstance(route.first, TransformerSpec)
-        # Truncation is part of a tokenizer's state, so counting needs one of its own.
-        self._whole = tokenizer
-        self._whole.no_truncation()
-        self._whole.no_padding()
-        self._cut = Tokenizer.from_str(tokenizer.to_str())
-        around = self._whole.encode(prompt, add_special_tokens=self._special)
+        tokenizer.no_truncation()
+        tokenizer.no_padding()
+        around = tokenizer.encode(prompt, add_special_tokens=self._special)
         self.room = self.max_length - len(around.ids)
         if self.room < 1:
             raise ModelRefusedError(
@@ -51,10 +49,21 @@ class Tokens:
                 "correct max_seq_length in the model's settings, or give a shorter prompt."
             )
         if self.max_length < UNLIMITED:
-            self._cut.enable_truncation(self.max_length)
+            tokenizer.enable_truncation(self.max_length)
+        self._cut = tokenizer
         ends_special = bool(around.ids) and around.special_tokens_mask[-1] == 1
         drops = bool(prompt) and not route.include_prompt
         self.left_out = len(around.ids) - ends_special if drops else 0
+
+    @cached_property
+    def _whole(self) -> Tokenizer:
+        """One of its own to count with, for truncation is part of a tokenizer's state.
+
+        Whoever only searches needs none.
+        """
+        whole = Tokenizer.from_str(self._cut.to_str())
+        whole.no_truncation()
+        return whole
 
     def ids(self, texts: Sequence[str], first: int = 0) -> list[list[int]]:
         """Token ids of each text as encoded, cut off at max_length.

@@ -102,10 +102,11 @@ def answers(flows: Flows, batch: Sequence[Query] | Exception, many: Many) -> Ste
         raise batch
     found: dict[Query, Answer] = {}
     target = yield from flows.target()
+    like = target.tuned(_deepened(many))
     questions: dict[Query, Question] = {}
     for query in batch:
         try:
-            questions[query] = target.tuned(_question(query, many))
+            questions[query] = like.asking(query.text)
         except TextError as error:
             found[query] = Answer(query, None, str(error))
     plans = yield from _plans(flows, questions, target, found)
@@ -182,8 +183,9 @@ def _one_by_one(
     return found
 
 
-def _question(query: Query, many: Many) -> Question:
-    question = replace(many.like, text=query.text)
+def _deepened(many: Many) -> Question:
+    """What each is asked like, with as many hits as a cross-encoder reads where there is one."""
+    question = many.like
     if many.rerank is None:
         return question
     check_rerank(question)
@@ -239,7 +241,7 @@ def _answer(
         return Answer(query, None, str(flows.explain(error)))
     if many.rerank is not None:
         model = many.rerank.model
-        question = replace(many.like, text=query.text)
+        question = many.like.asking(query.text)
         first = result
         result = yield Work(lambda: reranked(first, question, model))
     return Answer(query, result)
