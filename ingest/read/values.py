@@ -39,6 +39,14 @@ class Unfit:
         return self._shown
 
 
+def integer(digits: str) -> int | Unfit:
+    """An integer of a JSON text; Unfit where it has more digits than Python reads."""
+    try:
+        return int(digits)
+    except ValueError:
+        return Unfit(f"an integer of {len(digits.lstrip('-')):,} digits", digits)
+
+
 def is_odd(values: Iterable[Any], levels: int = MOST_LEVELS - 1) -> bool:
     """Whether a document's values want a closer look, which few do; this one must be quick.
 
@@ -97,7 +105,10 @@ def _why(value: Any) -> str | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, int) and not _SMALLEST <= value <= _LARGEST:
-        return f"is {value}, which has more than 64 bits and would be rounded: make it a string"
+        bits = value.bit_length()
+        # Python does not even write out an integer of many thousands.
+        known = value if bits < 256 else f"an integer of {bits:,} bits"
+        return f"is {known}, which has more than 64 bits and would be rounded: make it a string"
     if isinstance(value, float) and not math.isfinite(value):
         return f"is {value}, a number that JSON does not have: mend it"
     return None

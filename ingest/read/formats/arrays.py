@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import sys
 from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
@@ -14,7 +16,7 @@ import orjson
 from ingest.errors import SourceError
 from ingest.read.formats.arrow import as_text
 from ingest.read.formats.dumps import without_wrapping
-from ingest.read.formats.jsonl import AHEAD, RowStream, Text, read_jsonl
+from ingest.read.formats.jsonl import AHEAD, RowStream, Text, is_json, read_jsonl
 from ingest.read.values import ID_FIELDS, MOST_LEVELS, TEXT_FIELDS, TITLE_FIELDS, is_odd, kind_of
 from ingest.records import Origin, Reject, Row
 from ingest.settings import Reading
@@ -25,6 +27,7 @@ _ITEM = ".item"
 _NO_LISTS = "_shards."
 _OF_DOCUMENTS = {*ID_FIELDS, *TEXT_FIELDS, *TITLE_FIELDS, "_source"}
 _END = object()
+_DIGITS = b"0123456789"
 
 
 def read_json(text: Text, reading: Reading) -> RowStream:
@@ -45,9 +48,7 @@ def _path(ahead: bytes, reading: Reading) -> str | None:
         return "item"
     first, end, rest = ahead.partition(b"\n")
     several = bool(rest.strip())
-    try:
-        orjson.loads(first)
-    except orjson.JSONDecodeError:
+    if not is_json(first):
         if not first.startswith(b"{"):
             return None
         # Of one long line only a list of documents is no JSONL.
@@ -65,6 +66,7 @@ def _within(ahead: bytes, reading: Reading, *, sure: bool = False) -> str | None
 
     sure: only a list of what has an id, a text or a title.
     """
+    ahead = _LongIntegers().before_the_first(ahead)
     names = {*ID_FIELDS, *TEXT_FIELDS, reading.id_field, *reading.text_fields}
     lists: dict[str, set[str]] = {}
     last, arrays, whole, document = "", 0, True, False
@@ -92,15 +94,73 @@ def _within(ahead: bytes, reading: Reading, *, sure: bool = False) -> str | None
     return "" if whole else None
 
 
+class _LongIntegers:
+    """Finds integers of more digits than Python reads, at which ijson's parser ends the process.
+
+    (ijson 3.6.0, backends/ext/_yajl2: `number` does not look whether PyLong_FromString failed.)
+    """
+
+    def __init__(self) -> None:
+        self.most: int = getattr(sys, "get_int_max_str_digits", lambda: 0)() or sys.maxsize
+        # The digits at the end of what was seen, and what stands before them.
+        self._count, self._before = 0, b""
+
+    def before_the_first(self, data: bytes) -> bytes:
+        """The data up to such an integer, or all of it."""
+        if self.most >= len(data):
+            return data
+        found = re.search(rb"(?<=[\s\[,:])-?[0-9]{%d,}" % (self.most + 1), data)
+        return data[: found.start()] if found else data
+
+    def see(self, data: bytes) -> tuple[int, int] | None:
+        """How many digits an integer has that ends in what comes next, and where it begins there.
+
+        None where none has too many; empty data is the end.
+        """
+        rest = data.lstrip(_DIGITS)
+        count = self._count + len(data) - len(rest)
+        if data and not rest:
+            self._count = count
+            return None
+        if self._is_integer(self._before, count, rest):
+            return count, 0
+        inside = rest.rstrip(_DIGITS)
+        self._count, self._before = len(rest) - len(inside), inside[-1:]
+        # So many digits in a row hold one of these places, which few do.
+        for place in range(self.most, len(inside), self.most + 1):
+            head, tail = inside[:place].rstrip(_DIGITS), inside[place:].lstrip(_DIGITS)
+            count = len(inside) - len(head) - len(tail)
+            if self._is_integer(head[-1:], count, tail):
+                return count, len(data) - len(rest) + len(head)
+        return None
+
+    def _is_integer(self, before: bytes, count: int, after: bytes) -> bool:
+        """Whether digits are one, and not a part of a text or a fraction."""
+        return (
+            count > self.most
+            and before in (b"[", b",", b":", b"-", b" ", b"\t", b"\n", b"\r")
+            and (after[:1] in b" \t\r\n,]}")
+        )
+
+
 class _Bounded:
-    """A stream that refuses to be read far beyond its last document."""
+    """A stream that refuses to be read far beyond its last document, or what cannot be read."""
 
     def __init__(self, text: Text, most: int) -> None:
         self._text, self._most, self.documents, self._read = text, most + 2 * AHEAD, 0, 0
+        self._integers, self._digits = _LongIntegers(), 0
 
     def read(self, size: int) -> bytes:
-        data = self._text.stream.read1(size)
+        data = b"" if self._digits else self._text.stream.read1(size)
         self._read += len(data)
+        if found := self._integers.see(data):
+            self._digits, place = found
+            data = data[:place]  # of the documents before it
+        if self._digits and not data:
+            raise SourceError(
+                f"{self._text.name} has an integer of {self._digits:,} digits after document "
+                f"{self.documents} and at most {self._integers.most:,} are taken: make it a string."
+            )
         if self._read > self._most:
             raise SourceError(
                 f"{self._text.name} has a document of more than {self._most - 2 * AHEAD:,} bytes "

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import orjson
 
 from ingest.read.sources.streams import DAMAGE, Line, Stream, bounded_lines
-from ingest.read.values import fault_of, is_odd, kind_of, levels_of, too_deep
+from ingest.read.values import fault_of, integer, is_odd, kind_of, levels_of, too_deep
 from ingest.records import Origin, Reject, Row
 from ingest.settings import MEGABYTE, Reading
 
@@ -17,8 +17,9 @@ from ingest.settings import MEGABYTE, Reading
 RAW_KEPT = 1 * MEGABYTE
 AHEAD = 1 << 16
 
-# Numbers that Python writes and JSON does not have.
+# Numbers that Python writes and JSON does not have; and what orjson says of one beyond any float.
 _NO_JSON = (b"NaN", b"Infinity")
+_BEYOND = "number is infinity"
 
 RowStream = Iterator["Row | Reject"]
 
@@ -63,6 +64,20 @@ def read_jsonl(text: Text, reading: Reading) -> RowStream:
         yield too_long(line, origin, reading.max_bytes) or parse_json(data, origin)
 
 
+def is_json(data: bytes) -> bool:
+    """Whether it is JSON, with numbers however large."""
+    try:
+        orjson.loads(data)
+    except orjson.JSONDecodeError as error:
+        if _BEYOND not in str(error):
+            return False
+        try:
+            json.loads(data, parse_int=integer)
+        except (ValueError, RecursionError):
+            return False
+    return True
+
+
 def parse_json(data: bytes | str, origin: Origin) -> Row | Reject:
     """One JSON object as a row; a line that is none, as a reject with the reason."""
     if isinstance(data, str):
@@ -70,7 +85,8 @@ def parse_json(data: bytes | str, origin: Origin) -> Row | Reject:
     try:
         value = orjson.loads(data)
     except orjson.JSONDecodeError as error:
-        if any(word in data for word in _NO_JSON) and (row := _lenient_row(data, origin)):
+        foreign = _BEYOND in str(error) or any(word in data for word in _NO_JSON)
+        if foreign and (row := _lenient_row(data, origin)):
             return row
         text = data.decode(errors="backslashreplace")
         return Reject(_json_reason(error, data), origin, raw=text)
@@ -92,10 +108,10 @@ def _exact_row(text: str, origin: Origin) -> Row | Reject:
 
 
 def _lenient_row(data: bytes, origin: Origin) -> Row | None:
-    """The row of a line that is JSON but for NaN or an infinity, which is told by its field."""
+    """The row of a line that is JSON but for NaN or a number beyond all, told by its field."""
     try:
         text = data.decode()
-        value = json.loads(text)
+        value = json.loads(text, parse_int=integer)
     except (ValueError, RecursionError):
         return None
     return Row(origin, value, text) if isinstance(value, dict) and fault_of(value) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, is_dataclass
 from datetime import timedelta
@@ -52,9 +53,22 @@ def _row(value: dict[str, Any], origin: Origin) -> Row | Reject:
         orjson.dumps(value, default=_of_unfit)
     except TypeError as error:
         # The rejects file is JSON too, so the document goes there as Python shows it.
-        return Reject(f"the document cannot be JSON: {error}", origin, raw=_shown(value))
+        fault = fault_of(value)
+        if fault and (row := _row_of_large(value, origin)):
+            return row
+        return Reject(fault or f"the document cannot be JSON: {error}", origin, raw=_shown(value))
     odd = is_odd(value.values()) and fault_of(value)
     return Row(origin, value, as_text(value) if odd else None)
+
+
+def _row_of_large(value: dict[str, Any], origin: Origin) -> Row | None:
+    """The row of what is JSON but for an integer of too many bits, which is told by its field."""
+    try:
+        text = as_text(value)
+        orjson.dumps(json.loads(text, parse_int=float))
+        return Row(origin, json.loads(text), text)
+    except (TypeError, ValueError, RecursionError):
+        return None
 
 
 def _of_unfit(value: Any) -> None:
@@ -68,6 +82,8 @@ def _shown(value: Any) -> str:
         return repr(value)
     except RecursionError:
         return "nested too deeply to be shown"
+    except ValueError:  # Python shows no integer of so many digits
+        return "of too many digits to be shown"
 
 
 def _as_dict(value: Any) -> dict[str, Any] | None:

@@ -1,16 +1,22 @@
 """Values that JSON cannot hold: refused by name, dropped at will, and never altered."""
 
 import json
+import random
 
 import orjson
 import pytest
 
+from ingest import Reading, SourceError
+from ingest.read.formats.arrays import _LongIntegers
 from ingest.read.rejects import RejectsFile, envelope
+from ingest.read.rows import Rows
 from ingest.read.values import MOST_LEVELS, fault_of, levels_of
 from ingest.records import Document, Origin, Reject, stamp
 from tests.support.files import again, made, put
 
 BIG = 123456789012345678901234567890
+# More digits than Python reads.
+LONG = "9" * 5000
 
 
 def nested(levels, inner="1"):
@@ -127,9 +133,10 @@ def test_python_rows_are_held_to_the_same(tmp_path):
     assert nan.raw == '{"id": 1, "text": "x", "n": [NaN]}'
     assert again(nan).reason == nan.reason
     assert "`drop_fields=['m.n']`" in inf.reason
-    assert "64-bit" in big.reason
+    assert f"'n' is {BIG}, which has more than 64 bits" in big.reason
+    assert big.id == "3"
     assert "254 levels deep" in deep.reason
-    assert "cannot be JSON" in bottomless.reason
+    assert "'deep' is nested 2,002 levels deep" in bottomless.reason
     assert isinstance(good, Document)
     assert all(json.dumps(envelope(each)) for each in (nan, inf, big, deep, bottomless))
     assert all(each.origin == Origin("documents", n + 1) for n, each in enumerate([nan, inf]))
@@ -137,7 +144,7 @@ def test_python_rows_are_held_to_the_same(tmp_path):
     assert [isinstance(each, Document) for each in dropped] == [
         True,
         True,
-        False,
+        True,
         False,
         False,
         True,
@@ -153,3 +160,56 @@ def test_a_number_in_jsonl_that_json_does_not_have_is_told_by_its_field(tmp_path
     assert (found.id, found.raw) == ("1", text)
     assert one(tmp_path, text, drop_fields=("price",)).metadata == {}
     assert "broken JSON" in one(tmp_path, f"{text} NaN").reason
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [
+        (LONG, "'n' is an integer of 5,000 digits: mend it"),
+        (f"-{LONG}", "'n' is an integer of 5,000 digits: mend it"),
+        ("9" * 400, "'n' is an integer of 1,329 bits, which has more than 64 bits"),
+        ("1e400", "'n' is inf, a number that JSON does not have"),
+    ],
+    ids=["long", "below 0", "beyond a float", "an exponent"],
+)
+def test_a_number_beyond_any_is_one_bad_document_of_a_file_of_lines(tmp_path, number, said):
+    text = line(n=number)
+    first, second = made(put(tmp_path, "a.jsonl", f'{text}\n{{"id": "2", "text": "y"}}\n'))
+    assert said in first.reason
+    assert len(first.reason) < 200
+    assert (first.id, first.raw) == ("1", text)
+    assert again(first).reason == first.reason
+    assert second.id == "2"
+    assert one(tmp_path, text, drop_fields=("n",)).metadata == {}
+
+
+@pytest.mark.parametrize("whole", ["[@, #]", '{"docs": [@, #]}', "@\n#"])
+@pytest.mark.parametrize("number", [LONG, f"-{LONG}"])
+def test_in_json_over_several_lines_it_ends_the_reading_and_not_the_process(
+    tmp_path, whole, number
+):
+    document = '{"id": "1",\n "text": "x",\n "n": %s\n}'
+    text = whole.replace("@", document % 1).replace("#", document % number)
+    rows = iter(Rows(put(tmp_path, "a.json", text), Reading()))
+    assert next(rows).value["n"] == 1
+    with pytest.raises(SourceError, match="has an integer of 5,000 digits after document 1 and"):
+        next(rows)
+
+
+def test_digits_are_found_however_they_come_and_left_alone_in_texts():
+    most = _LongIntegers().most
+    cases = [
+        (f"[{'1' * (most + 1)},", most + 1),
+        (f"[{'1' * most},", 0),
+        (f'["{"1" * 9000}", "a {"1" * 9000}b", 0.{"1" * 9000}, {"1" * 9000}.5]', 0),
+        (f'{{"a": [1, 2], "n": -{"7" * 9000}\n}}', 9000),
+        (f'"{"x" * 9000}" {"7" * 9000}', 9000),
+    ]
+    draw = random.Random(0)
+    for text, digits in cases:
+        for _ in range(20):
+            data, seen, found = text.encode(), _LongIntegers(), None
+            while data and not found:
+                size = draw.choice((1, 7, 4096, 20_000))
+                found, data = seen.see(data[:size]), data[size:]
+            assert (found or seen.see(b"") or (0, 0))[0] == digits
