@@ -17,6 +17,7 @@ from cluster import ClusterError
 from tandem.service.door import problems
 from tandem.service.door.access import Access, Guard
 from tandem.service.door.direct import Direct
+from tandem.service.door.heads import Heads
 from tandem.service.door.limits import Bounds, Limits
 from tandem.service.door.observe import Observed
 from tandem.service.parts import Parts
@@ -71,7 +72,7 @@ def make_app(parts: Parts, doors: Doors, version: str) -> ASGIApp:
     schema = app.openapi()  # which FastAPI makes once
     doors.access.describe(schema)
     routes = frozenset(schema["paths"])
-    direct = Direct(app, {embeddings.PATH: embedded.of_body})
+    direct = Direct(Heads(app), {embeddings.PATH: embedded.of_body})
     guarded = Guard(Limits(direct, doors.bounds), doors.access)
     return Observed(guarded, parts.metrics, routes)
 

@@ -19,6 +19,7 @@ from encoder import EncoderError
 from ingest import BlockedError, OutageError
 from query import AnswerError
 from tandem.base.errors import TandemError
+from tandem.service.door.wording import in_requests
 
 MEDIA_TYPE = "application/problem+json"
 # How the service's schema describes any other answer than that of a success.
@@ -55,14 +56,14 @@ _OWN = {
     "Not Found": "there is nothing at this address: GET /openapi.json lists what there is.",
     "Method Not Allowed": "this address does not take this method: GET /openapi.json lists what "
     "each takes.",
-    "There was an error parsing the body": "the body is no JSON that can be read, or is nested "
-    "too deeply.",
+    "There was an error parsing the body": "the body is no JSON that can be read: it is not UTF-8, "
+    "is nested too deeply, or has a number of thousands of digits.",
 }
 
 
 def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
     """A response with `type`, `title`, `status` and `detail`; no secret of a URL is in it."""
-    said = redacted_urls(detail)
+    said = redacted_urls(in_requests(detail))
     body = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,
@@ -104,6 +105,10 @@ async def _expected(request: Request, error: Exception) -> Response:
     found = answered(error)
     if found is None:
         raise error
+    taken = {*map(str.upper, request.app.openapi()["paths"].get(request.url.path, ()))}
+    if found.status_code == HTTPStatus.METHOD_NOT_ALLOWED and taken:
+        # A route of its own for each method knows of no other.
+        found.headers["Allow"] = ", ".join(sorted(taken | ({"HEAD"} if "GET" in taken else set())))
     return found
 
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.exceptions import HTTPException
 
 from ingest import Plan, Writing, ingest, remove
+from tandem.service.door.wording import in_requests
 from tandem.service.parts import Parts
 
 MOST_DOCUMENTS = 1000
@@ -105,15 +106,29 @@ def _documents(lines: list[bytes]) -> Iterator[dict[str, Any]]:
             "fewer, or use `tandem ingest`.",
         )
     for number, line in filled:
-        try:
-            document = json.loads(line)
-        except ValueError as error:
-            raise HTTPException(400, f"line {number} is no JSON ({error}).") from None
-        except RecursionError:
-            raise HTTPException(400, f"line {number} is nested too deeply.") from None
-        if not isinstance(document, dict):
-            raise HTTPException(400, f"line {number} is no JSON object.")
+        if isinstance(document := _document(line), str):
+            raise HTTPException(400, f"line {number} {document}.")
         yield document
+
+
+def _document(line: bytes) -> dict[str, Any] | str:
+    """A line's object, or what is wrong with the line."""
+    try:
+        document = json.loads(line.decode("utf-8-sig"), parse_constant=_refused)
+    except UnicodeDecodeError:
+        return "is not UTF-8"
+    except json.JSONDecodeError as error:
+        return f"is no JSON ({error})"
+    except RecursionError:
+        return "is nested too deeply"
+    except ValueError:  # Python reads no integer of so many digits
+        return "has a number of thousands of digits: make it a string"
+    return document if isinstance(document, dict) else "is no JSON object"
+
+
+def _refused(constant: str) -> None:
+    # Python has it for a number; a document of Python's that has one is taken as without it.
+    raise json.JSONDecodeError(f"JSON has no number {constant}", "", 0)
 
 
 def _written(parts: Parts, index: str, documents: list[dict[str, Any]]) -> dict[str, Any]:
@@ -128,8 +143,11 @@ def _written(parts: Parts, index: str, documents: list[dict[str, Any]]) -> dict[
         )
         lines = rejects.read_text("utf-8").splitlines() if rejects.exists() else []
     refused = [
-        {name: each.get(name) for name in ("id", "reason")} for each in map(json.loads, lines)
+        {"id": each.get("id"), "reason": in_requests(each["reason"])}
+        for each in map(json.loads, lines)
     ]
     found = report.to_json()
+    found["warnings"] = list(map(in_requests, report.warnings))
+    found["reasons"] = {in_requests(why): often for why, often in report.reasons.items()}
     found.pop("rejects", None)
     return {**found, "refused": refused}

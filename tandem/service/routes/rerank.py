@@ -54,6 +54,8 @@ def router(parts: Parts) -> APIRouter:
         reranker = parts.reranker
         if reranker is None:
             raise HTTPException(404, "this service has no cross-encoder: start it with --rerank.")
+        if not asked.query.strip():
+            raise HTTPException(400, "the query is empty: say what to order the documents by.")
         texts = [_text(each, number) for number, each in enumerate(asked.documents)]
         scores = await parts.run(lambda: reranker.score(asked.query, texts))
         order = sorted(range(len(texts)), key=lambda n: -scores[n])[: asked.top_n]

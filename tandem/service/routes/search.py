@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from http.client import BAD_REQUEST
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from starlette.responses import Response
 
 from cluster import ClusterError
-from query import FilterError, QueryError, result_json
+from query import FilterError, QueryError, Result, result_json
 from tandem.base.json import json_bytes
+from tandem.service.door.wording import in_requests
 from tandem.service.parts import Parts
 from tandem.service.routes.search_answer import SearchAnswer
 from tandem.service.routes.search_request import InAddress, SearchRequest
@@ -28,7 +29,7 @@ def router(parts: Parts) -> APIRouter:
         try:
             # As it is: FastAPI would copy all of it first.
             found = await parts.run(
-                lambda: json_bytes(result_json(searcher.search(asked.query, **options)))
+                lambda: json_bytes(_told(searcher.search(asked.query, **options)))
             )
         except ClusterError as error:
             own = asked.filter or asked.where
@@ -49,3 +50,10 @@ def router(parts: Parts) -> APIRouter:
         return await answer(asked.whole())
 
     return routes
+
+
+def _told(result: Result) -> dict[str, Any]:
+    found = result_json(result)
+    found["partial"] = result.partial and in_requests(result.partial)
+    found["notes"] = list(map(in_requests, result.notes))
+    return found

@@ -103,6 +103,7 @@ def test_documents_do_not_wait_long_for_a_cluster_that_takes_none():
         sent = {"headers": {"X-API-Key": "key"}, "content": '{"id": "a", "text": "b"}'}
         told = problem(client.post("/documents?index=books", **sent), 503)
     assert "the cluster accepted nothing for" in told
+    assert "so send the same request again once the cluster is well" in told
 
 
 def test_a_page_elsewhere_does_not_reach_it():

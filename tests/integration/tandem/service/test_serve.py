@@ -22,6 +22,7 @@ CORPUS = [
     {"id": "seine", "text": "The Seine flows through Paris.", "year": 2005},
     {"id": "bread", "text": "Bread is baked from flour and water.", "year": 2015},
 ]
+LONG = b"9" * 5000 + b"}"
 READ, WRITE = "key-of-readers", "key-of-writers"
 INDEX = "test-served"
 
@@ -179,11 +180,12 @@ def test_many_small_callers_share_batches(service):
 def test_documents_come_and_go(service):
     rain = {"id": "rain", "text": "Rain falls in autumn.", "year": 2021}
     snow = {"id": "snow", "text": "Snow falls in winter.", "year": 2020}
-    lines = [rain, {"id": "bad"}, snow]
+    lines = [rain, {"id": "bad"}, snow, {"id": "large", "text": "A number.", "n": 2**70}]
     body = "\n".join(map(json.dumps, lines))
     report = service.asked("POST", "/documents", WRITE, content=body).json()
-    assert (report["read"], report["written"], report["rejected"]) == (3, 2, 1)
-    assert [each["id"] for each in report["refused"]] == ["bad"]
+    assert (report["read"], report["written"], report["rejected"]) == (4, 2, 2)
+    assert [each["id"] for each in report["refused"]] == ["bad", "large"]
+    assert f"'n' is {2**70}, which has more than 64 bits" in report["refused"][1]["reason"]
     found = service.asked("GET", "/search", WRITE, params={"q": "autumn rain"}).json()
     assert found["hits"][0]["id"] == "rain"
     gone = service.asked("DELETE", "/documents/rain", WRITE).json()
@@ -210,7 +212,7 @@ def test_documents_come_and_go(service):
         ("GET", "/search?q=a&k=0", READ, 422, "k: "),
         ("GET", "/search?q=%20", READ, 400, "the query is empty"),
         ("GET", "/search?q=a&where=nosuch%3D1", READ, 400, "has no field 'nosuch'"),
-        ("GET", "/search?q=a&rerank=1&k=30&rerank_depth=20", READ, 400, "`Rerank.depth`"),
+        ("GET", "/search?q=a&rerank=1&k=30&rerank_depth=20", READ, 400, "`rerank_depth`"),
     ],
 )
 def test_what_is_wrong_has_its_status_and_one_sentence(service, method, path, key, status, said):
@@ -218,6 +220,43 @@ def test_what_is_wrong_has_its_status_and_one_sentence(service, method, path, ke
     assert said in detail
     for secret in (READ, WRITE):
         assert secret not in detail
+
+
+def test_what_a_request_said_is_told_but_not_at_any_length(service):
+    asked = {"query": "Paris", "where": ["year>=" + "9" * 100_000]}
+    told = problem(service.asked("POST", "/search", READ, json=asked), 400)
+    assert told.startswith("field 'year' is of type")
+    assert told.endswith("999' is no such number.")
+    assert len(told) < 2_000
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/healthz", 200),
+        ("/readyz", 200),
+        ("/", 200),
+        ("/page/app.js", 200),
+        ("/metrics", 200),
+        ("/search?q=Paris", 200),
+        ("/openapi.json", 200),
+        ("/v1/embeddings", 405),
+        ("/nowhere", 404),
+    ],
+)
+def test_head_is_answered_as_get_without_a_body(service, path, status):
+    head = service.asked("HEAD", path, READ)
+    got = service.asked("GET", path, READ)
+    assert (head.status_code, got.status_code, head.content) == (status, status, b"")
+    for name in ("content-type", "allow", "content-security-policy"):
+        assert head.headers.get(name) == got.headers.get(name)
+    assert int(head.headers["content-length"]) > 0
+
+
+def test_another_method_is_told_which_are_taken(service):
+    answer = service.asked("PUT", "/search", READ)
+    assert "does not take this method" in problem(answer, 405)
+    assert answer.headers["allow"] == "GET, HEAD, POST"
 
 
 def test_bodies_beyond_the_bound_are_refused_however_they_come(service):
@@ -236,6 +275,13 @@ def test_bodies_beyond_the_bound_are_refused_however_they_come(service):
         ("/search", b'{"query":' + b"[" * 100_000, 400, "nested too deeply"),
         ("/v1/embeddings", b'{"input":' + b"[" * 100_000, 422, "recursion limit"),
         ("/documents", b'{"text":' + b"[" * 100_000, 400, "line 1 is nested too deeply"),
+        ("/search", b'{"query":' + LONG, 400, "or has a number of thousands of digits"),
+        ("/rerank", b'{"top_n":' + LONG, 400, "or has a number of thousands of digits"),
+        ("/v1/embeddings", b'{"input":' + LONG, 422, "the body is no JSON (number out of range"),
+        ("/documents", b'{"n":' + LONG, 400, "line 1 has a number of thousands of digits: make it"),
+        ("/documents", b'{"n": -Infinity}', 400, "line 1 is no JSON (JSON has no number -Inf"),
+        ("/documents", b'{"text":"\xff"}', 400, "line 1 is not UTF-8."),
+        ("/rerank", b'{"query":" ","documents":["a"]}', 400, "the query is empty: say what"),
     ],
 )
 def test_a_malformed_body_is_told_as_one(service, path, body, status, said):
