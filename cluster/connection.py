@@ -8,15 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, NoReturn
+from urllib.parse import urlsplit
 
 from cluster.access.certificates import Certificates
-from cluster.access.credentials import (
-    Credentials,
-    Secret,
-    redacted,
-    warn_if_plain,
-    warn_if_unverified,
-)
+from cluster.access.credentials import Credentials, Secret, warn_if_plain, warn_if_unverified
+from cluster.access.proxy import CURE, PASSWORD
 from cluster.access.settings import TIMEOUT, Access, check_timeout, hosts_of
 from cluster.capabilities import Capabilities, detect
 from cluster.client.forks import ProcessClient
@@ -25,6 +21,7 @@ from cluster.explain import ErrorContext, explain, refused
 from cluster.node.artifacts import OnDownload
 from cluster.node.node import EmbeddedNode, Locator
 from tandem.base.arguments import checked_arguments
+from tandem.base.process.redact import redacted
 
 if TYPE_CHECKING:
     from opensearchpy import AsyncOpenSearch, OpenSearch
@@ -214,6 +211,9 @@ def _connect_to(access: Access) -> Cluster:
 
     for host in access.hosts:
         warn_if_plain(host, access.secret_sent)
+        proxy = access.proxy_to(host)
+        if proxy and proxy.authorization:
+            warn_if_plain(urlsplit(proxy.url), PASSWORD, CURE)
         warn_if_unverified(host, access.certificates.verify)
     return _open(client_options(access), ErrorContext(access, _node_at(access.url)))
 

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cluster.access.credentials import redacted_urls
 from cluster.access.failures import of_proxy, sentence_of
 from cluster.access.settings import Access
 from cluster.error_body import (
@@ -22,6 +21,7 @@ from cluster.error_body import (
     reason_of,
 )
 from cluster.errors import AccessError, ClusterError, MissingIndexError, UnreachableError
+from tandem.base.process.redact import redacted_text
 
 if TYPE_CHECKING:
     from cluster.node.node import EmbeddedNode
@@ -107,7 +107,7 @@ def _unanswered(error: BaseException, where: ErrorContext) -> ClusterError:
     if sentence := sentence_of(text, where.url, where.access.proxies):
         return UnreachableError(sentence)
     last = causes[-1]
-    said = redacted_urls(f"{type(last).__name__}: {last}".removesuffix(": "))
+    said = redacted_text(f"{type(last).__name__}: {last}".removesuffix(": "))
     return UnreachableError(f"{where.url} cannot be reached: {said}.")
 
 

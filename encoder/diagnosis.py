@@ -6,9 +6,9 @@ import importlib.util
 
 from encoder.encoder import Encoder
 from encoder.errors import EncoderError
-from encoder.model.locate import bare
 from encoder.selection.candidates import SAME, best_device
 from encoder.selection.preparation import OnStep
+from tandem.base.process.redact import redacted_path
 
 # (what, found, cure or None)
 Row = tuple[str, str, "str | None"]
@@ -37,7 +37,7 @@ def _model(model: str, on_progress: OnStep) -> list[Row]:
     try:
         encoder = Encoder.load(model, on_progress=on_progress)
     except EncoderError as error:
-        return [("model", f"{bare(model)} cannot be used", str(error))]
+        return [("model", f"{redacted_path(model)} cannot be used", str(error))]
     choice = encoder.choice
     taken = f"{choice.taken}, least cosine to float32 {choice.agreement:.5f}"
     rows: list[Row] = [

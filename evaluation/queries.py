@@ -13,7 +13,6 @@ from typing import Any
 from ingest import Reading, SourceError
 from ingest.read.formats.jsonl import RowStream
 from ingest.read.rows import read_source, rows_of_stream
-from ingest.read.sources.address import bare
 from ingest.read.sources.archives import is_workbook, members
 from ingest.read.sources.encoding import in_utf_8
 from ingest.read.sources.files import Position, SourceFile, find_sources, opened
@@ -22,6 +21,7 @@ from ingest.read.sources.streams import Stream, bounded_lines
 from ingest.records import Reject
 from query import Query, QueryError
 from tandem.base.arguments import checked_arguments
+from tandem.base.process.redact import redacted_path
 
 _IDS, _TEXTS = ("_id", "id", "qid", "query_id"), ("text", "query", "title")
 _READING = Reading(text_fields=_TEXTS)
@@ -69,7 +69,7 @@ def _once(found: Iterable[tuple[SourceFile, int, Query]], source: str | Path) ->
             )
         queries[query.id] = query
     if not queries:
-        raise QueryError(f"{bare(str(source))} has no queries: write one a line.")
+        raise QueryError(f"{redacted_path(str(source))} has no queries: write one a line.")
     return list(queries.values())
 
 

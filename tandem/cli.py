@@ -154,8 +154,8 @@ def _forget_output() -> None:
 
 def _say(error: Exception, command: click.Command | None = None) -> int:
     """Tell an error, with the flags of the command that it ended, and return the exit code."""
-    from cluster.access.credentials import redacted_urls
     from query.errors import FilterError
+    from tandem.base.process.redact import redacted_text
     from tandem.output.flags import in_flags
 
     if isinstance(error, TandemError):
@@ -172,9 +172,9 @@ def _say(error: Exception, command: click.Command | None = None) -> int:
         click.echo(f"Error: {NO_MEMORY}", err=True)
         return FAILED
     if debugging():
-        click.echo(redacted_urls("".join(traceback.format_exception(error))), err=True)
+        click.echo(redacted_text("".join(traceback.format_exception(error))), err=True)
         return FAILED
-    said = redacted_urls(str(error)) or "no reason given"
+    said = redacted_text(str(error)) or "no reason given"
     click.echo(
         f"Error: unexpected {type(error).__name__}: {said}. "
         "This is a defect in Tandem; --debug shows where.",

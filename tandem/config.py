@@ -242,7 +242,7 @@ class _File:
         if any(not isinstance(v, kinds) or isinstance(v, bool) != option.is_flag for v in each):
             wanted = "true or false" if option.is_flag else "a text or a number"
             wanted += ", or a list of them" if option.multiple else ""
-            from cluster.access.credentials import redacted
+            from tandem.base.process.redact import redacted
 
             # Among the texts of a list may be the secret of a header.
             many = isinstance(value, list)

@@ -7,26 +7,11 @@ import ipaddress
 import re
 import warnings
 from dataclasses import dataclass
-from unicodedata import normalize
 from urllib.parse import SplitResult, urlsplit
 
 from cluster.errors import ClusterError
 from tandem.base.arguments import settle
-
-HIDDEN = "***"
-# Greedy: what stands before the last @ may hold any character that a password can.
-_USER = re.compile(r"^(\w[\w+.-]*://)?.*@", re.DOTALL)
-# What stands for a port and is none may be a password whose @ was forgotten.
-_PORT = re.compile(
-    r"^((?:\w[\w+.-]*://)?(?:\[[^\]]*\]|[^/:\[]*)):(?!//|\d*(?:/|$))[^/]*", re.DOTALL
-)
-# In brackets that hold no address of IPv6 may stand anything.
-_BRACKET = re.compile(
-    r"^((?:\w[\w+.-]*://)?[^/\[]*\[)(?![\da-f:.]+\]).*", re.DOTALL | re.IGNORECASE
-)
-_QUERY = re.compile(r"([?#]).*$", re.DOTALL)
-# Without the mark of the sentence that may follow it.
-_URLS = re.compile(r"\b\w[\w+.-]*://[^\s'\"<>|]*[^\s'\"<>|:;,.]")
+from tandem.base.process.redact import HIDDEN, redacted
 
 
 class Secret:
@@ -60,27 +45,6 @@ class Unshown(Secret):
     __slots__ = ()
 
 
-def redacted(url: str) -> str:
-    """A URL as messages may show it: without user, password, query and fragment.
-
-    It need not be a good one: what is wrong with it may be the password.
-    """
-    # Compatible characters count as those that they stand for: of a wide colon too.
-    shown = _USER.sub(lambda found: f"{found[1] or ''}{HIDDEN}@", normalize("NFKC", url))
-    return ",".join(map(_without_password, shown.split(",")))
-
-
-def _without_password(url: str) -> str:
-    """A URL without user, of which several may have been written in one with commas."""
-    shown = _PORT.sub(rf"\1:{HIDDEN}", _BRACKET.sub(rf"\1{HIDDEN}", url))
-    return _QUERY.sub(rf"\1{HIDDEN}", shown)
-
-
-def redacted_urls(text: str) -> str:
-    """A text of others, an error of a library for instance, with every URL in it redacted."""
-    return _URLS.sub(lambda found: redacted(found[0]), text)
-
-
 @dataclass(frozen=True)
 class Credentials:
     """Who we are: a user with a password, an API key, a bearer token, signatures, or nobody.
@@ -103,6 +67,7 @@ class Credentials:
             what
             for what, value in (
                 ("a user", self.user),
+                ("a password", self.password and not self.user),
                 ("an API key", self.api_key),
                 ("a bearer token", self.bearer_token),
                 ("a service whose requests are signed", self.aws),
@@ -113,7 +78,7 @@ class Credentials:
             raise ClusterError(f"both {' and '.join(given)} are given: give one of them.")
         if self.user and not self.password:
             raise ClusterError(f"user {self.user!r} has no password: give it in `password`.")
-        if self.password and not given:
+        if self.password and not self.user:
             raise ClusterError("a password is given without a user: name one with `user`.")
         if self.user and ":" in self.user:
             raise ClusterError(
@@ -172,23 +137,23 @@ def split(url: str) -> SplitResult:
             f"the URL {redacted(url)!r} has no host that can be, or its port is no number from 0 "
             "to 65535: write it as https://search.example:9200."
         ) from None
-    if "@" in url:
+    if "@" in (shown := redacted(url)):
         raise ClusterError(
-            f"the URL {redacted(url)!r} holds credentials, which would show in process lists and "
+            f"the URL {shown!r} holds credentials, which would show in process lists and "
             "logs: give `user`, and the password in `password`."
-        )
-    if parts.query or parts.fragment:
-        raise ClusterError(
-            f"{redacted(url)!r} has a query or a fragment: give only scheme, host, port and path."
         )
     if "," in parts.netloc:
         raise ClusterError(
-            f"{redacted(url)!r} has a comma in its host: give each URL of several by itself, as a "
+            f"{shown!r} has a comma in its host: give each URL of several by itself, as a "
             "list in `url`."
+        )
+    if parts.query or parts.fragment or shown != url:
+        raise ClusterError(
+            f"{shown!r} has a query, a fragment or options: give only scheme, host, port and path."
         )
     if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ClusterError(
-            f"{redacted(url)!r} is no URL of a cluster: write it as https://search.example:9200."
+            f"{shown!r} is no URL of a cluster: write it as https://search.example:9200."
         )
     return parts
 
@@ -201,7 +166,7 @@ def on_this_machine(host: str) -> bool:
         return host == "localhost" or host.endswith(".localhost")
 
 
-def warn_if_plain(parts: SplitResult, what: str | None) -> None:
+def warn_if_plain(parts: SplitResult, what: str | None, cure: str = "use https") -> None:
     """Warn, in Python's own way and so once, where everybody on the way could read a secret.
 
     what: it is, None where none is sent.
@@ -209,7 +174,7 @@ def warn_if_plain(parts: SplitResult, what: str | None) -> None:
     if what and parts.scheme == "http" and not on_this_machine(parts.hostname or ""):
         warnings.warn(
             f"{what} for {redacted(parts.geturl())} goes over plain http, where everybody on the "
-            "way can read it: use https.",
+            f"way can read it: {cure}.",
             stacklevel=5,
         )
 

@@ -7,11 +7,16 @@ from dataclasses import dataclass
 from urllib.parse import SplitResult, unquote, urlsplit
 from urllib.request import getproxies, proxy_bypass
 
-from cluster.access.credentials import Secret, basic, on_this_machine, redacted
+from cluster.access.credentials import Secret, basic, on_this_machine
 from cluster.errors import ClusterError
+from tandem.base.process.redact import redacted
 
-# A name, with its other letters as they are written, or an address of IPv6.
-_HOST = re.compile(r"[\w.:%-]+")
+# A name, or an address of IPv6, which may end in the name of its network.
+_HOST = re.compile(r"[\w.-]+|[\da-f:.]+(?:%[\w.-]+)?")
+
+# What is said of its password, which goes to it by plain http alone.
+PASSWORD = "the proxy's password"
+CURE = "use a proxy on this machine or one that asks for none"
 
 
 @dataclass(frozen=True)
@@ -44,13 +49,14 @@ def proxy_to(cluster: SplitResult, given: str | None) -> Proxy | None:
 
 
 def _proxy(url: str, where: str) -> Proxy:
-    url = url if "://" in url else f"http://{url}"
     try:
-        parts = urlsplit(url)
+        parts = urlsplit(url if "://" in url else f"http://{url}")
         host, port = parts.hostname, parts.port or 80
+        # What stands behind it may be the rest of a password.
+        alone = not (parts.path.strip("/") or parts.query or parts.fragment)
     except ValueError:
         host = None
-    if not host or parts.scheme != "http" or not _HOST.fullmatch(host):
+    if not host or parts.scheme != "http" or not _HOST.fullmatch(host) or not alone:
         raise ClusterError(
             f"the proxy {redacted(url)!r} is no URL of an HTTP proxy: write it as "
             f"http://proxy.example:3128 in {where}."

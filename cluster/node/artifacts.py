@@ -15,11 +15,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from cluster.access.certificates import trusted
-from cluster.access.credentials import redacted_urls
 from cluster.access.proxy import proxy_to
 from cluster.errors import DownloadError
 from tandem.base.errors import one_line
 from tandem.base.process.pace import Pace, within
+from tandem.base.process.redact import redacted_text
 
 # Called with (what, done, total or None), in bytes.
 # To tell how far it is: (what, bytes done, bytes in all or None).
@@ -166,7 +166,7 @@ def _download(
                 f"{repository}/{path}", folder / artifact.filename, artifact, on_progress
             )
         except (HTTPError, OSError) as error:
-            said, cause = redacted_urls(one_line(error, 500)), error
+            said, cause = redacted_text(one_line(error, 500)), error
     raise DownloadError(
         f"{artifact.filename} ({artifact.size:,} bytes) could not be fetched into "
         f"{folder.parent}: {said}; check the network and run the command again, "

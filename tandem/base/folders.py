@@ -1,8 +1,10 @@
-"""Folders of this user, who may have no home: neither HOME nor an entry among the users."""
+"""Folders of this user, who may have no home, and files that are no files of a folder."""
 
 from __future__ import annotations
 
+import errno
 import os
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +12,10 @@ HOMELESS = (
     "this user has no home folder, and so no place for what Tandem keeps: set TANDEM_HOME to a "
     "folder that can be written, or HOME."
 )
+
+
+# For the reader of a pipe to open it: it may be started right after us.
+READER_SECONDS = 5.0
 
 
 def expanded(name: str | Path) -> Path:
@@ -49,6 +55,28 @@ def make_enterable(folder: Path) -> None:
         each.mkdir(exist_ok=True)
         if is_root():
             each.chmod(0o755)  # whatever the umask
+
+
+def read_by_somebody(path: str, flags: int) -> int:
+    """An opener for writing into a device or a pipe, whose reader is not waited for without end."""
+    until = time.monotonic() + READER_SECONDS
+    while True:
+        try:
+            opened = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+        except OSError as error:
+            if error.errno != errno.ENXIO or time.monotonic() > until:
+                raise
+            time.sleep(0.05)
+        else:
+            os.set_blocking(opened, True)
+            return opened
+
+
+def why_unwritten(error: OSError) -> str:
+    """Why something cannot be written, in a few words."""
+    if error.errno in (errno.ENXIO, errno.EPIPE):
+        return "nobody reads it, so start its reader first"
+    return str(error.strerror).lower()
 
 
 def own_folder(find: Find) -> Path | None:

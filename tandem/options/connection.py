@@ -249,7 +249,7 @@ def _forget_variables(*names: str) -> None:
 
 
 def _check_tls(values: Mapping[str, Any]) -> None:
-    from cluster.access.credentials import redacted
+    from tandem.base.process.redact import redacted
 
     plain = [url for url in values["url"] if not url.lower().startswith("https:")]
     for name in ("ca_certs", "client_cert"):

@@ -15,11 +15,12 @@ from threading import Event
 from typing import BinaryIO, TypeVar, cast
 
 from ingest.errors import SourceError
-from ingest.read.sources.address import bare_path, scheme_of
+from ingest.read.sources.address import scheme_of
 from ingest.read.sources.growing import Growing
 from ingest.read.sources.remote import RemoteFile, find_remote
 from ingest.read.sources.resumed import Resumed
 from ingest.read.sources.streams import Stream, decompressed
+from tandem.base.process.redact import redacted_path
 
 # Not .jsonl, so that `data/*.jsonl` is the same sources after a run as before it.
 REJECTS_ENDING = ".rejects"
@@ -112,7 +113,7 @@ def _reached(name: str) -> list[SourceFile]:
         return list(_expand(name))
     except OSError as error:  # a folder that may not be entered, a name that is too long
         raise SourceError(
-            f"{bare_path(name)[:200]} cannot be reached: {error.strerror}."
+            f"{redacted_path(name)[:200]} cannot be reached: {error.strerror}."
         ) from error
 
 
@@ -131,14 +132,14 @@ def _expand(name: str) -> Iterator[SourceFile]:
     elif any(mark in name for mark in _GLOB_MARKS):
         matches = [m for m in sorted(glob.glob(name, recursive=True)) if _is_meant(m, name)]
         if not matches:
-            raise SourceError(f"no file matches {bare_path(name)}: check the pattern.")
+            raise SourceError(f"no file matches {redacted_path(name)}: check the pattern.")
         yield from (SourceFile(Path(match)) for match in matches)
     elif "\n" in name:
         raise SourceError(
-            f"{bare_path(name)[:60]!r}... is a text and no path: give a list of dicts."
+            f"{redacted_path(name)[:60]!r}... is a text and no path: give a list of dicts."
         )
     else:
-        raise SourceError(f"there is no file {bare_path(name)}: check the path.")
+        raise SourceError(f"there is no file {redacted_path(name)}: check the path.")
 
 
 def _elsewhere(address: str) -> Iterator[SourceFile]:

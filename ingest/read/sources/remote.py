@@ -14,17 +14,12 @@ from urllib.parse import urlsplit
 from cluster.access.bounded import check_size
 from cluster.access.certificates import trusted
 from cluster.access.credentials import warn_if_plain
+from cluster.access.proxy import CURE, PASSWORD, proxy_to
+from cluster.errors import ClusterError
 from ingest.errors import SourceError
-from ingest.read.sources.address import (
-    HADOOP,
-    HTTP,
-    SCHEMES,
-    bare,
-    bare_text,
-    parted,
-    scheme_of,
-)
+from ingest.read.sources.address import HADOOP, HTTP, SCHEMES, named, scheme_of
 from tandem.base.process.pace import Pace, within
+from tandem.base.process.redact import parted, redacted_path, redacted_text
 
 # Of packages that are not always there, the extra that brings them.
 _EXTRAS = {"hdfs_native": "hdfs"}
@@ -111,22 +106,22 @@ def find_remote(address: str) -> tuple[list[RemoteFile], str | None]:
     With * or [ in its path it is a pattern. Raises SourceError for a scheme that is not known, for
     a package that is not there, and for what cannot be reached.
     """
-    scheme = scheme_of(address)
+    scheme, shown = scheme_of(address), redacted_path(address)
     if scheme not in SCHEMES:
         known = ", ".join(f"{each}://" for each in SCHEMES)
-        raise SourceError(f"{bare(address)} is no address of {known}: copy the file, or use one.")
+        raise SourceError(f"{shown} is no address of {known}: copy the file, or use one.")
     if set(parted(address)[0]) & set("/?#"):
         raise SourceError(
-            f"{bare(address)} cannot be read, for its credentials hold a /, ? or #: write %2F, %3F "
+            f"{shown} cannot be read, for its credentials hold a /, ? or #: write %2F, %3F "
             f"or %23 for it, or leave them out and give {_cure(address)}."
         )
-    with reaching(bare(address), address):
+    with reaching(shown, address):
         system, path, prefix = _connected(scheme, address)
         if any(mark in path.partition("?")[0] for mark in _GLOB_MARKS):
             infos = within(lambda: system.glob(path, detail=True), seconds=_LIST_SECONDS)
             folder = None
             if not infos:
-                raise SourceError(f"no file matches {bare(address)}: check the pattern.")
+                raise SourceError(f"no file matches {shown}: check the pattern.")
         else:
             info, folder = within(lambda: system.info(path)), None
             infos = {path: info}
@@ -136,7 +131,7 @@ def find_remote(address: str) -> tuple[list[RemoteFile], str | None]:
         # Of a server on the web the prefix is a part of what the system knows.
         return [
             RemoteFile(
-                f"{prefix}{name}" if prefix else bare(name, good=True),
+                f"{prefix}{name}" if prefix else named(name),
                 name,
                 info.get("size"),
                 _version(info),
@@ -150,9 +145,7 @@ def find_remote(address: str) -> tuple[list[RemoteFile], str | None]:
 def _connected(scheme: str, address: str) -> tuple[Any, str, str]:
     """The file system, the path in it, and what before that makes an address of it."""
     if scheme in HTTP:
-        with suppress(ValueError):  # as reaching it will tell
-            parts = urlsplit(address)
-            warn_if_plain(parts, "the password" if "@" in parts.netloc else None)
+        _warn_if_plain(address)
         return _of_http(), address, ""
     if scheme == "hf":
         from huggingface_hub import HfFileSystem
@@ -168,13 +161,22 @@ def _connected(scheme: str, address: str) -> tuple[Any, str, str]:
     return of(scheme, place, path.rstrip("/"), options)
 
 
+def _warn_if_plain(address: str) -> None:
+    with suppress(ValueError, ClusterError):  # as reaching it will tell
+        parts = urlsplit(address)
+        warn_if_plain(parts, "the password" if "@" in parts.netloc else None)
+        proxy = proxy_to(parts, None)
+        if proxy and proxy.authorization:
+            warn_if_plain(urlsplit(proxy.url), PASSWORD, CURE)
+
+
 def _of_bucket(scheme: str, place: str, path: str, options: str) -> tuple[Any, str, str]:
     from fsspec.implementations.arrow import ArrowFSWrapper
     from pyarrow.fs import FileSystem
 
     if not place:
-        named = bare(f"{scheme}:///{path}")
-        raise SourceError(f"{named} names no bucket: write {scheme}://BUCKET/PATH.")
+        place = redacted_path(f"{scheme}:///{path}")
+        raise SourceError(f"{place} names no bucket: write {scheme}://BUCKET/PATH.")
     if scheme in ("gs", "gcs") and "retry_limit_seconds" not in options:
         options = "&".join(filter(None, (options, _GS_SECONDS)))
     system, root = FileSystem.from_uri(f"{scheme}://{place}{'?' if options else ''}{options}")
@@ -189,9 +191,9 @@ def _of_hadoop(scheme: str, place: str, path: str, options: str) -> tuple[Any, s
     match = _NAME_NODE.fullmatch(place)
     if options or match is None:
         raise SourceError(
-            f"{bare(f'{scheme}://{place}/{path}')} takes neither a user nor options: write "
-            f"{scheme}://HOST:PORT/PATH, and set them in Hadoop's configuration (HADOOP_CONF_DIR) "
-            "and in HADOOP_USER_NAME."
+            f"{redacted_path(f'{scheme}://{place}/{path}')} takes neither a user nor options: "
+            f"write {scheme}://HOST:PORT/PATH, and set them in Hadoop's configuration "
+            "(HADOOP_CONF_DIR) and in HADOOP_USER_NAME."
         )
     made = fsspec.HdfsFileSystem if scheme == "hdfs" else fsspec.ViewfsFileSystem
 
@@ -273,7 +275,7 @@ def said_by(error: BaseException, address: str = "") -> str:
         return "there is no such file"
     answered = _ANSWERED.fullmatch(str(cause))
     said = " ".join((answered[1] if answered else str(cause)).split()) or type(cause).__name__
-    return bare_text(said, address)[:_LONGEST].rstrip(".")
+    return redacted_text(said, address)[:_LONGEST].rstrip(".")
 
 
 def lasts(error: BaseException) -> bool:

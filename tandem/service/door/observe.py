@@ -15,8 +15,8 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cluster.access.credentials import redacted_urls
 from tandem.base.errors import debugging
+from tandem.base.process.redact import redacted_text
 from tandem.service.door.problems import unexpected
 
 _ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -34,7 +34,7 @@ class JsonLines(logging.Formatter):
         line = {
             "time": _now(),
             "level": record.levelname.lower(),
-            "message": redacted_urls(" ".join(record.getMessage().split())),
+            "message": redacted_text(" ".join(record.getMessage().split())),
         }
         if record.exc_info and (error := record.exc_info[1]):
             at = traceback.extract_tb(error.__traceback__)[-1:]
@@ -42,7 +42,7 @@ class JsonLines(logging.Formatter):
                 [type(error).__name__, *(f"{e.filename}:{e.lineno}" for e in at)]
             )
             if debugging():
-                line["traceback"] = redacted_urls("".join(traceback.format_exception(error)))
+                line["traceback"] = redacted_text("".join(traceback.format_exception(error)))
         return json.dumps(line)
 
 

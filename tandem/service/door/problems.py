@@ -14,11 +14,11 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from cluster import AccessError, ClusterError, MissingIndexError, UnreachableError
-from cluster.access.credentials import redacted_urls
 from encoder import EncoderError
 from ingest import BlockedError, OutageError
 from query import AnswerError
 from tandem.base.errors import TandemError
+from tandem.base.process.redact import redacted_text
 from tandem.service.door.wording import in_requests
 
 MEDIA_TYPE = "application/problem+json"
@@ -63,7 +63,7 @@ _OWN = {
 
 def problem(status: int, detail: str, headers: Mapping[str, str] | None = None) -> Response:
     """A response with `type`, `title`, `status` and `detail`; no secret of a URL is in it."""
-    said = redacted_urls(in_requests(detail))
+    said = redacted_text(in_requests(detail))
     body = {
         "type": "about:blank",
         "title": HTTPStatus(status).phrase,

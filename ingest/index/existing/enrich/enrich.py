@@ -59,6 +59,7 @@ def enrich(
     place, fields = wanted.copy_to or ready.index, ready.record.fields
     kept = RejectsFile(wanted.rejects or Path(f"{place}.rejects"))
     kept.check()
+    kept.reach()
     client = IndexClient(cluster, ready.index, None, wanted.writing.max_outage)
     check_whole(client)
     begun = Enrichment(place, fields.text, fields.vector, notes=ready.notes)

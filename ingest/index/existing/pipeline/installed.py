@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from cluster.access.credentials import redacted
 from cluster.errors import MissingIndexError
 from ingest.errors import IndexRefusedError
 from ingest.index.existing.pipeline.ml_commons import MlCommons, Part
@@ -20,6 +19,7 @@ from mappings import (
     read_search_pipeline,
 )
 from tandem.base.arguments import checked_arguments
+from tandem.base.process.redact import redacted
 
 if TYPE_CHECKING:
     from cluster import Cluster

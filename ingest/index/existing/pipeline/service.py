@@ -12,10 +12,11 @@ import numpy as np
 from msgspec import Meta, Struct
 from numpy.typing import NDArray
 
-from cluster.access.credentials import Secret, redacted, split, warn_if_plain
+from cluster.access.credentials import Secret, split, warn_if_plain
 from cluster.errors import ClusterError, UnreachableError
 from ingest.errors import IndexRefusedError
 from mappings import PASSAGE, QUERY, InputType, Service
+from tandem.base.process.redact import redacted
 from tandem.base.schema import as_type
 
 SECONDS = 60.0

@@ -7,6 +7,7 @@ import socket
 import socketserver
 import ssl
 import threading
+import warnings
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
@@ -15,6 +16,8 @@ import trustme
 
 from cluster import ClusterError, UnreachableError, connect
 from cluster.access.proxy import proxy_to
+from ingest import Reading, SourceError
+from ingest.read.rows import Rows
 from tests.servers.wrong import Reply, answering, cluster_like
 from tests.support.commands import tandem
 from tests.unit.cluster.access.test_certificates import WELL
@@ -217,3 +220,26 @@ def test_what_stands_before_a_cluster_is_one_sentence_and_exit_1(reply, said):
     assert re.search(said, done.err), done.err
     assert done.err.startswith("Error: ")
     assert not re.search(r"[(:] ?[).]|None", done.err), done.err
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_proxys_password_over_plain_http_to_another_machine_warns_once(monkeypatch, named):
+    proxy = f"http://user:{SECRET}@192.0.2.1:3128"
+    given = {"proxy": proxy} if named else {}
+    monkeypatch.setenv("ALL_PROXY", "" if named else proxy)
+    said = r"^the proxy's password for http://192\.0\.2\.1:3128 goes over plain http"
+    with pytest.warns(UserWarning, match=said) as told, pytest.raises(ClusterError):
+        connect("https://search.example", timeout=0.1, **given)
+    assert [each.filename for each in told] == [__file__]
+    monkeypatch.setenv("ALL_PROXY", proxy)
+    with pytest.warns(UserWarning, match=said) as told, pytest.raises(SourceError):
+        Rows("https://search.example/a.csv", Reading())
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize("proxy", [f"http://user:{SECRET}@127.0.0.1:1", "http://192.0.2.1:1"])
+def test_a_proxy_on_this_machine_or_without_a_password_does_not_warn(proxy):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(ClusterError):
+            connect("https://search.example", timeout=0.1, proxy=proxy)

@@ -1,6 +1,8 @@
 """The file of what was refused: where it may be, what it keeps, and a disk that is full."""
 
+import json
 import os
+import subprocess
 import tempfile
 from pathlib import Path
 
@@ -161,3 +163,23 @@ def test_a_disk_that_takes_a_part_of_a_line_is_told_not_passed_over(tmp_path):
     whole, part = (tmp_path / "r").read_bytes().rsplit(b"\n", 1)
     assert part
     assert int(written) == len(whole.splitlines()) == 2
+
+
+def test_a_named_pipe_that_nobody_reads_is_told_before_anything_is_read(tmp_path):
+    pipe = RejectsFile(tmp_path / "pipe")
+    os.mkfifo(pipe.path)
+    for act in (pipe.reach, lambda: pipe.write(Reject("r", HERE))):
+        with pytest.raises(IngestError, match=r"\(nobody reads it, so start its reader first\)"):
+            act()
+
+
+def test_a_named_pipe_is_written_into_and_stays_open_until_the_end(tmp_path):
+    pipe = RejectsFile(tmp_path / "pipe")
+    os.mkfifo(pipe.path)
+    with subprocess.Popen(["cat", pipe.path], stdout=subprocess.PIPE, text=True) as reader:
+        pipe.check()
+        pipe.reach()
+        pipe.write(Reject("r", HERE))
+        assert not pipe.retire()
+        pipe.close()
+        assert json.loads(reader.stdout.read())["reason"] == "r"

@@ -66,6 +66,12 @@ def test_a_named_pipe_is_written_into(tmp_path):
     assert read == ["a run\n"]
 
 
+def test_a_named_pipe_that_nobody_reads_is_not_waited_for_without_end(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(QueryError, match=r"pipe cannot be written: nobody reads it, so start its"):
+        write(tmp_path / "pipe")
+
+
 def test_a_device_is_written_into_and_stays(tmp_path):
     master, slave = os.openpty()  # a character device that nobody else uses
     link = tmp_path / "link"
@@ -86,7 +92,7 @@ def test_standard_output(capsys):
 
 
 def test_what_cannot_be_written_is_one_sentence(tmp_path):
-    with pytest.raises(QueryError, match=r"none/out\.run cannot be written: No such file"):
+    with pytest.raises(QueryError, match=r"none/out\.run cannot be written: no such file"):
         write(tmp_path / "none" / "out.run")
 
 

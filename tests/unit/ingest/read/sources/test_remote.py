@@ -15,7 +15,7 @@ from pyarrow import parquet
 from ingest import Reading, SourceError
 from ingest.read.rows import Rows
 from ingest.read.sources import resumed
-from ingest.read.sources.address import bare
+from ingest.read.sources.address import named
 from ingest.read.sources.remote import said_by
 from tests.servers.stores.web import WebServer
 from tests.support.files import read, values
@@ -138,7 +138,7 @@ def test_what_is_refused_is_said_without_secrets(web, path, said):
     with pytest.raises(SourceError, match=said) as told:
         read(f"http://reader:hush@{web.place}{path}?token=hush")
     assert "hush" not in str(told.value)
-    assert f"{web.url}{path}" in str(told.value)
+    assert f"http://***@{web.place}{path}?***" in str(told.value)
 
 
 def test_nobody_there_is_said_at_once():
@@ -158,42 +158,9 @@ def test_what_stands_for_a_port_or_a_host_and_is_none_is_not_shown(address):
     assert "hush" not in str(told.value)
 
 
-@pytest.mark.parametrize(
-    ("address", "shown"),
-    [
-        ("s3://AKIA:ab/hush@bucket/x.jsonl", "s3://bucket/x.jsonl"),
-        ("s3://AKIA:1/hush@bucket/x.jsonl", "s3://bucket/x.jsonl"),
-        ("s3://AKIA:a'hush@bucket/x?region=hush", "s3://bucket/x"),
-        ('gs://a"hush@bucket/x', "gs://bucket/x"),
-        ("s3://AKIA:hush/bucket/x", "s3://AKIA:***/bucket/x"),
-        ("https://u:a/hush@host/x", "https://host/x"),
-        ("https://u:a@w/hush@host/x", "https://host/x"),
-        ("https://u:1@hush/?#@host/x#hush", "https://host/x"),
-        ("https://host/x#hush", "https://host/x"),
-        ("gs://tok/hush@bucket/x.jsonl", "gs://***@bucket/x.jsonl"),
-        ("s3:///hush@bucket/x", "s3://***@bucket/x"),
-        ("gcs://tok#hush@bucket/x?region=hush", "gcs://***@bucket/x"),
-        ("hf://tok/hush@datasets/a/b/x", "hf://***@datasets/a/b/x"),
-        ("https://tok/hush@host/x", "https://***@host/x"),
-        ("hdfs://me/hush@nn:8020/x", "hdfs://***@nn:8020/x"),
-        ("s3://A\uff1ahush\uff20bucket/x", "s3://bucket/x"),
-        ("https://host/x.csv;jsessionid=hush", "https://host/x.csv"),
-        ("s3://bucket/x%3Fsecret_key=hush", "s3://bucket/x"),
-        ("hf://datasets/a/b@main/x", "hf://datasets/a/b@main/x"),
-        ("s3://bucket/a#1-2:3.csv", "s3://bucket/a#1-2:3.csv"),
-        ("https://host:8080/a@b:1.csv", "https://host:8080/a@b:1.csv"),
-        ("http://[::1]:80/a@b.csv", "http://[::1]:80/a@b.csv"),
-        ("hdfs://host:8020/a@b.csv", "hdfs://host:8020/a@b.csv"),
-        ("data/a@b:c?.csv", "data/a@b:c?.csv"),
-    ],
-)
-def test_an_address_is_shown_without_what_may_be_secret(address, shown):
-    assert bare(address) == shown
-
-
 def test_an_address_that_was_reached_is_shown_with_the_at_in_its_path():
     for address in ("s3://bucket/a#key=1@2:3.csv", "https://host/npm/a@1/x.csv"):
-        assert bare(address, good=True) == address
+        assert named(address) == address
 
 
 @pytest.mark.parametrize(
@@ -232,12 +199,15 @@ def test_a_password_written_so_is_sent_as_it_is_and_a_path_may_have_an_at(web):
 def test_what_a_file_system_says_of_an_address_is_shown_without_its_credentials():
     address = "s3://AKIA:it's\"hush@bucket/x"
     said = f"no '{address}' of AKIA:it's\"hush@bucket, see http://u:hush@h/x?hush"
-    assert said_by(OSError(said), address) == "no 's3://bucket/x' of bucket, see http://h/x"
+    assert (
+        said_by(OSError(said), address)
+        == "no 's3://***@bucket/x' of ***@bucket, see http://***@h/x?***"
+    )
 
 
 def test_what_a_file_system_says_of_a_secret_that_it_read_as_a_path_is_shown_without_it():
     said = said_by(OSError("key 'hu/sh@b/x' in bucket 'tok': denied"), "gs://tok/hu/sh@b/x")
-    assert said == "key '***@b/x' in bucket '***': denied"
+    assert said == "key '***/***@b/x' in bucket '***': denied"
 
 
 def test_a_password_over_plain_http_to_another_machine_warns_and_is_not_shown():
@@ -248,7 +218,7 @@ def test_a_password_over_plain_http_to_another_machine_warns_and_is_not_shown():
 
 
 def test_an_address_of_another_kind_names_those_that_are_known():
-    with pytest.raises(SourceError, match=r"^ftp://h/a\.csv is no address of s3://, gs://"):
+    with pytest.raises(SourceError, match=r"^ftp://\*\*\*@h/a\.csv is no address of s3://, gs://"):
         read("ftp://user:hush@h/a.csv")
 
 
