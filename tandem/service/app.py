@@ -62,8 +62,10 @@ def make_app(parts: Parts, doors: Doors, version: str) -> ASGIApp:
         responses=problems.DESCRIBED,
     )
     problems.install(app)
-    for make in (search.router, rerank.router, documents.router):
+    for make in (rerank.router, documents.router):
         app.include_router(make(parts))
+    searched = search.Searches(parts)
+    app.include_router(search.router(searched))
     embedded = embeddings.Embeddings(parts)
     app.include_router(embeddings.router(embedded, parts.encoder))
     app.include_router(page.router())
@@ -72,7 +74,11 @@ def make_app(parts: Parts, doors: Doors, version: str) -> ASGIApp:
     schema = app.openapi()  # which FastAPI makes once
     doors.access.describe(schema)
     routes = frozenset(schema["paths"])
-    direct = Direct(Heads(app), {embeddings.PATH: embedded.of_body})
+    most_asked = {
+        ("POST", embeddings.PATH): embedded.at_the_door,
+        ("GET", search.PATH): searched.at_the_door,
+    }
+    direct = Direct(Heads(app), most_asked)
     guarded = Guard(Limits(direct, doors.bounds), doors.access)
     return Observed(guarded, parts.metrics, routes)
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.types import Scope
 
 from encoder import Encoder
 from tandem.service.parts import Parts
@@ -62,7 +63,7 @@ class Embeddings:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
 
-    async def of_body(self, body: bytes) -> Response:
+    async def at_the_door(self, scope: Scope, body: bytes) -> Response:
         """The answer to the JSON of a request; raises ValidationError, HTTPException as below."""
         return await self(EmbeddingsRequest.model_validate_json(body))
 

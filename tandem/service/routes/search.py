@@ -6,7 +6,9 @@ from http.client import BAD_REQUEST
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from starlette.datastructures import QueryParams
 from starlette.responses import Response
+from starlette.types import Scope
 
 from cluster import ClusterError
 from query import FilterError, QueryError, Result, result_json
@@ -16,12 +18,22 @@ from tandem.service.parts import Parts
 from tandem.service.routes.search_answer import SearchAnswer
 from tandem.service.routes.search_request import InAddress, SearchRequest
 
+PATH = "/search"
 
-def router(parts: Parts) -> APIRouter:
-    """The two routes."""
-    routes = APIRouter(tags=["search"])
 
-    async def answer(asked: SearchRequest) -> Response:
+class Searches:
+    """What a search is answered."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def at_the_door(self, scope: Scope, body: bytes) -> Response:
+        """The answer to an address; raises ValidationError, and as below."""
+        return await self(InAddress.of(QueryParams(scope["query_string"])).whole())
+
+    async def __call__(self, asked: SearchRequest) -> Response:
+        """The JSON of `search --json`; raises QueryError, ClusterError and EncoderError."""
+        parts = self._parts
         index = asked.index or parts.index
         if index is None:
             raise QueryError("say which index to search: `index` in the request.")
@@ -39,12 +51,17 @@ def router(parts: Parts) -> APIRouter:
             raise
         return Response(found, media_type="application/json")
 
-    @routes.post("/search", response_model=None, responses={200: {"model": SearchAnswer}})
+
+def router(answer: Searches) -> APIRouter:
+    """The two routes."""
+    routes = APIRouter(tags=["search"])
+
+    @routes.post(PATH, response_model=None, responses={200: {"model": SearchAnswer}})
     async def post(asked: SearchRequest) -> Response:
         """Search an index by kNN, by BM25, or by both."""
         return await answer(asked)
 
-    @routes.get("/search", response_model=None, responses={200: {"model": SearchAnswer}})
+    @routes.get(PATH, response_model=None, responses={200: {"model": SearchAnswer}})
     async def get(asked: Annotated[InAddress, Query()]) -> Response:
         """The same, for what fits into an address."""
         return await answer(asked.whole())

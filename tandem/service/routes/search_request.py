@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field
+from starlette.datastructures import QueryParams
 
 from mappings import Fusion
 from mappings.pipelines.pipeline import Combination, Technique
@@ -150,6 +151,13 @@ class InAddress(_Asked):
     source: list[str] = Field(default=[], description="All fields where none is named.")
     weights: str | None = Field(None, description="Of BM25 and kNN, such as 0.3,0.7.")
 
+    @classmethod
+    def of(cls, said: QueryParams) -> InAddress:
+        """What an address says, the last of what is said twice; raises ValidationError."""
+        return cls.model_validate(
+            {name: said.getlist(name) if name in _REPEATED else said[name] for name in said}
+        )
+
     def whole(self) -> SearchRequest:
         """As a body says it; raises FilterError for a filter that is no JSON, and QueryError."""
         # What was not said is not said there either.
@@ -162,6 +170,12 @@ class InAddress(_Asked):
             source=self.source or True,
             **given,
         )
+
+
+# What may be said more than once.
+_REPEATED = {
+    name for name, each in InAddress.model_fields.items() if get_origin(each.annotation) is list
+}
 
 
 def _weights(said: str) -> tuple[float, float]:

@@ -81,10 +81,12 @@ def test_a_defect_is_one_line_of_json_without_secrets(monkeypatch):
 
 
 def test_a_defect_at_a_door_is_a_problem_and_is_raised_to_be_logged():
-    async def defective(body):
+    async def defective(scope, body):
         raise KeyError("open-sesame")
 
-    app = Observed(Direct(FastAPI(), {"/v1/embeddings": defective}), Metrics(), frozenset())
+    app = Observed(
+        Direct(FastAPI(), {("POST", "/v1/embeddings"): defective}), Metrics(), frozenset()
+    )
     answer = TestClient(app, raise_server_exceptions=False).post("/v1/embeddings", content="{}")
     assert (answer.status_code, answer.json()["status"]) == (500, 500)
     assert answer.json()["detail"] == "unexpected KeyError: this is a defect in Tandem."

@@ -1,7 +1,10 @@
 """Every option of a search means the same on the command line, in Python and over HTTP."""
 
+from urllib.parse import urlencode
+
 import click
 import pytest
+from starlette.datastructures import QueryParams
 
 from mappings import Fusion
 from query import Bm25, Knn, Question, Rerank, Roles, Tuning
@@ -94,6 +97,8 @@ def test_an_option_means_the_same_in_all_three(flag, meant, told):
     in_body, in_address = APART.get(flag.partition("=")[0], (told, told))
     body = SearchRequest(query="bees", **in_body)
     assert InAddress(q="bees", **in_address).whole() == body
+    said_twice = urlencode({"q": "wool", **in_address}, doseq=True) + "&q=bees"
+    assert InAddress.of(QueryParams(said_twice)).whole() == body
     options = body.options(Parts())
     assert options.pop("rerank") is None
     assert body.roles() == roles == (meant if isinstance(meant, Roles) else Roles())
