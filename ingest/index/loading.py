@@ -18,15 +18,24 @@ from typing import TYPE_CHECKING, Any
 from cluster.errors import ClusterError
 from ingest.errors import LostPlaceError
 from ingest.index.describe import aliases, find_index, leases
-from ingest.index.note import RUNNING, Note, busy, loaded_already, mark, put_note, read_note
+from ingest.index.note import (
+    NO_REFRESH,
+    RELAXED,
+    RUNNING,
+    Note,
+    busy,
+    loaded_already,
+    mark,
+    put_back,
+    put_note,
+    put_settings,
+    read_note,
+)
 from mappings import Fields, settings_of, uuid_in
 
 if TYPE_CHECKING:
     from cluster import Cluster
 
-_NO_REFRESH = {"refresh_interval": "-1"}
-# While it loads. What expands by itself would undo the second.
-RELAXED = {**_NO_REFRESH, "number_of_replicas": "0", "auto_expand_replicas": "false"}
 # Bytes of an index's name that a lease's name begins with; names have 255 at most.
 _LEASE_ROOM = 200
 
@@ -89,7 +98,7 @@ def enter(
     if alias and (who := busy(note, but=index.token)):
         raise loaded_already(alias, who, index.name)
     note = note or Note()
-    relaxed = _NO_REFRESH if keep_replicas else RELAXED
+    relaxed = NO_REFRESH if keep_replicas else RELAXED
     settings = {**note.settings, **_journal(description, note, relaxed)} if relax else note.settings
     note = replace(
         note,
@@ -103,7 +112,7 @@ def enter(
     if alias:
         take_lease(cluster, index.name, description, index.token, alias)
     if relax:
-        _put_settings(cluster, index.name, description, relaxed)
+        put_settings(cluster, index.name, description, relaxed)
         if alias:
             _check_place(cluster, index, settings)
     return replace(index, settings=settings)
@@ -116,7 +125,7 @@ def _check_place(cluster: Cluster, index: OpenIndex, settings: Mapping[str, str 
     """
     now = cluster.get_index(index.name)[index.name]
     if lease_of(index.name, index.token) not in leases(now):
-        _restore(cluster, index.name, now, Note(settings=settings))
+        put_back(cluster, index.name, now, Note(settings=settings))
         raise LostPlaceError(index.name)
 
 
@@ -131,23 +140,6 @@ def _journal(
         else now.get(name)
         for name, value in relaxed.items()
     }
-
-
-def _put_settings(
-    cluster: Cluster,
-    index: str,
-    description: Description,
-    settings: Mapping[str, str | None],
-    *,
-    again: bool = False,
-) -> None:
-    now = settings_of(description)
-    new = {name: value for name, value in settings.items() if again or now.get(name) != value}
-    if "auto_expand_replicas" not in now:
-        new.pop("auto_expand_replicas", None)
-    if new:
-        with cluster.explaining():
-            cluster.client.indices.put_settings(index=index, body={"index": new})
 
 
 def take_lease(
@@ -207,7 +199,7 @@ def restore(cluster: Cluster, index: OpenIndex) -> None:
         return
     note = read_note(index.name, description)
     if index.lease or not (note and note.others(index.token)):
-        _restore(cluster, index.name, description, note or Note(settings=index.settings or {}))
+        put_back(cluster, index.name, description, note or Note(settings=index.settings or {}))
 
 
 def own(cluster: Cluster, index: OpenIndex) -> dict[str, Any] | None:
@@ -218,15 +210,6 @@ def own(cluster: Cluster, index: OpenIndex) -> dict[str, Any] | None:
     if index.lease and index.lease not in leases(description):
         raise LostPlaceError(index.name)
     return description
-
-
-def _restore(
-    cluster: Cluster, index: str, description: Description, note: Note, *, doubtful: bool = False
-) -> None:
-    now = settings_of(description)
-    owners = {n: v for n, v in note.settings.items() if n in RELAXED}
-    back = {n: v if now.get(n) == RELAXED[n] else now.get(n) for n, v in owners.items()}
-    _put_settings(cluster, index, description, back, again=doubtful)
 
 
 def mark_whole(cluster: Cluster, index: OpenIndex, held: str | None = None) -> None:
@@ -256,7 +239,7 @@ def leave(cluster: Cluster, index: OpenIndex, *, doubtful: bool = False) -> None
     if description is None or uuid_in(description) != index.uuid:
         return
     if (note := read_note(index.name, description)) is None:
-        _restore(cluster, index.name, description, Note(settings=index.settings or {}))
+        put_back(cluster, index.name, description, Note(settings=index.settings or {}))
         return
     live = is_live(description, note)
     lost = index.lease is not None and index.lease not in leases(description)
@@ -267,7 +250,7 @@ def leave(cluster: Cluster, index: OpenIndex, *, doubtful: bool = False) -> None
     if lost:  # at the switch, or to another run
         left = None if note.whole and live else left
     elif index.lease or not others:
-        _restore(cluster, index.name, description, note, doubtful=doubtful)
+        put_back(cluster, index.name, description, note, doubtful=doubtful)
         kept = replace(note, loaders=others, settings=note.settings if doubtful else {})
         left = kept if kept.settings or (note.alias and not live) else None
     put_note(cluster, index.name, description, left)
@@ -283,7 +266,7 @@ def end_half_ended(cluster: Cluster, name: str) -> None:
         note = read_note(index, description)
         if note is None or not is_live(description, note) or busy(note):
             continue
-        _restore(cluster, index, description, note)
+        put_back(cluster, index, description, note)
         drop_leases(cluster, index, description)
         put_note(cluster, index, description, None)
 

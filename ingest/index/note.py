@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 import time
 from collections.abc import Mapping
@@ -12,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from cluster.errors import ClusterError
 from ingest.errors import IndexRefusedError
-from mappings import LOADING, load_note, with_load_note
+from mappings import LOADING, load_note, settings_of, with_load_note
 from tandem.base.schema import as_type
 
 if TYPE_CHECKING:
@@ -21,6 +23,19 @@ if TYPE_CHECKING:
 
 # A run that was silent for so long is dead. Clocks of two machines may differ by less.
 SILENT_SECONDS = 120.0
+NO_REFRESH = {"refresh_interval": "-1"}
+# While it loads. What expands by itself would undo the second.
+RELAXED = {**NO_REFRESH, "number_of_replicas": "0", "auto_expand_replicas": "false"}
+# What a cluster takes for the settings that are put back; whoever may write a mapping wrote these.
+_FORMS = {
+    "refresh_interval": re.compile(r"-1|\+?0+|\+?\d+\s*(nanos|micros|ms|[smhd])", re.IGNORECASE),
+    "number_of_replicas": re.compile(r"\+?\d+"),
+    "auto_expand_replicas": re.compile(r"false|\d+-(\d+|all)"),
+}
+_MEND = (
+    "set refresh_interval and number_of_replicas as they should be, and put the _meta without "
+    f"{LOADING!r}"
+)
 # Tokens of the runs of this process: a number of a process may come back, a token does not.
 RUNNING: set[str] = set()
 
@@ -105,14 +120,21 @@ def read_note(index: str, description: Mapping[str, Any]) -> Note | None:
     if (found := load_note(description["mappings"])) is None:
         return None
     try:
-        return as_type(found, Note)
+        note = as_type(found, Note)
     except msgspec.ValidationError as error:
-        why = str(error).replace("`", "").replace("$.", "")
-        raise IndexRefusedError(
-            f"index {index!r} has a note of a load in its mapping's _meta that cannot be read "
-            f"({why}): set refresh_interval and number_of_replicas as they should be, and put "
-            f"the _meta without {LOADING!r}."
-        ) from error
+        raise _damaged(index, str(error).replace("`", "").replace("$.", "")) from error
+    for name, form in _FORMS.items():
+        value = note.settings.get(name)
+        if value is not None and not form.fullmatch(value.strip()):
+            raise _damaged(index, f"{name} is {value[:40]!r}")
+    return note
+
+
+def _damaged(index: str, why: str) -> IndexRefusedError:
+    return IndexRefusedError(
+        f"index {index!r} has a note of a load in its mapping's _meta that cannot be read "
+        f"({why}): {_MEND}."
+    )
 
 
 def meta_with(mapping: Mapping[str, Any], note: Note | None) -> dict[str, Any]:
@@ -127,3 +149,49 @@ def put_note(
     meta = meta_with(description["mappings"], note)
     with cluster.explaining():
         cluster.client.indices.put_mapping(index=index, body={"_meta": meta})
+
+
+def put_settings(
+    cluster: Cluster,
+    index: str,
+    description: Mapping[str, Any],
+    settings: Mapping[str, str | None],
+    *,
+    again: bool = False,
+) -> None:
+    """Give an index those settings that it has not, or all of them again; ClusterError."""
+    now = settings_of(description)
+    new = {name: value for name, value in settings.items() if again or now.get(name) != value}
+    if "auto_expand_replicas" not in now:
+        new.pop("auto_expand_replicas", None)
+    if new:
+        with cluster.explaining():
+            cluster.client.indices.put_settings(index=index, body={"index": new})
+
+
+def put_back(
+    cluster: Cluster,
+    index: str,
+    description: Mapping[str, Any],
+    note: Note,
+    *,
+    doubtful: bool = False,
+) -> None:
+    """Put back what a note names, where it is still relaxed; doubtful: or may yet be.
+
+    Raises IndexRefusedError for what the cluster does not take, and ClusterError.
+    """
+    now = settings_of(description)
+    owners = {n: v for n, v in note.settings.items() if n in RELAXED}
+    back = {n: v if now.get(n) == RELAXED[n] else now.get(n) for n, v in owners.items()}
+    try:
+        put_settings(cluster, index, description, back, again=doubtful)
+    except ClusterError as error:
+        if getattr(error.__cause__, "status_code", None) == 400:
+            named = ", ".join(f"{name} {value[:40]!r}" for name, value in back.items() if value)
+            raise IndexRefusedError(
+                f"index {index!r} has a note of a load in its mapping's _meta with settings to be "
+                f"put back ({named}) that the cluster does not take "
+                f"({str(error).rstrip('.;')}): {_MEND}."
+            ) from error
+        raise

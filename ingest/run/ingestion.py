@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cluster.errors import ClusterError
-from ingest.errors import IncompleteError, IngestError, OutageError
+from ingest.errors import IncompleteError, IndexRefusedError, IngestError, OutageError
 from ingest.index.aliases.alias import check_whole
 from ingest.index.heartbeat import Heartbeat
 from ingest.read.rejects import RejectsFile, mode_for
@@ -243,10 +243,9 @@ class _Run:
         if error or not done.is_set():
             flow.cancelled.set()
             why = f", because {str(error).rstrip('.')}" if error else ""
-            self._notes.append(
-                f"index {self._index.name!r} keeps the note of this load{why}; the next run there "
-                "ends it, and restores settings that are relaxed."
-            )
+            if not isinstance(error, IndexRefusedError):  # which says what to do
+                why += "; the next run there ends it, and restores settings that are relaxed"
+            self._notes.append(f"index {self._index.name!r} keeps the note of this load{why}.")
         self._on_progress(self.report())
 
     def _end(self, flow: Flow, patience: float) -> None:

@@ -1,8 +1,11 @@
 """Two loaders of one alias: the one that slept is refused, and harms nothing of the other."""
 
+from dataclasses import asdict
+
 import pytest
 
-from ingest import LostPlaceError, Plan
+from ingest import IndexRefusedError, LostPlaceError, Plan
+from ingest.index.note import Note
 from mappings import LOADING
 from tests.support.loads import documents, ingested, meta_of, settings_of, silence, stored
 from tests.support.stubs import StubEncoder
@@ -43,6 +46,41 @@ def test_an_owners_settings_come_back_exactly(opensearch, index_name):
     )
     found = settings_of(opensearch, index_name)
     assert (found["refresh_interval"], found["auto_expand_replicas"]) == ("9s", "0-1")
+
+
+def put_note(cluster, index, **settings):
+    """Somebody's note of a load, in an index that is as one which is being loaded."""
+    meta = {**meta_of(cluster, index), LOADING: asdict(Note(settings=settings))}
+    cluster.client.indices.put_mapping(index=index, body={"_meta": meta})
+    relaxed = {"refresh_interval": "-1", "number_of_replicas": "0"}
+    cluster.client.indices.put_settings(index=index, body={"index": relaxed})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("number_of_replicas", "100000"),  # more shards than the cluster may have
+        ("number_of_replicas", "99999999999"),
+        ("number_of_replicas", "-1"),
+        ("refresh_interval", "10y"),
+        ("auto_expand_replicas", "yes"),
+    ],
+)
+def test_a_hostile_note_is_one_sentence_with_a_cure_that_helps(either, index_name, name, value):
+    load = {"cluster": either, "index": index_name, "encoder": StubEncoder()}
+    ingested(documents(2), **load)
+    put_note(either, index_name, **{name: value})
+    said = f"^index '{index_name}' has a note of a load in its mapping's _meta .*{name}.*{value}"
+    for _ in range(2):
+        with pytest.raises(IndexRefusedError, match=f"{said}.*: set refresh_interval.* put the"):
+            ingested(documents(3), **load, plan=Plan(relax=True))
+    meta = {key: each for key, each in meta_of(either, index_name).items() if key != LOADING}
+    either.client.indices.put_mapping(index=index_name, body={"_meta": meta})
+    ours = {"refresh_interval": None, "number_of_replicas": "0"}
+    either.client.indices.put_settings(index=index_name, body={"index": ours})
+    assert ingested(documents(3), **load, plan=Plan(relax=True)).held == 3
+    assert "refresh_interval" not in settings_of(either, index_name)
+    assert LOADING not in meta_of(either, index_name)
 
 
 def test_replicas_are_kept_where_that_is_asked(opensearch, index_name):

@@ -58,6 +58,31 @@ def test_any_note_is_one_or_one_sentence(path, new):
     assert note is None or all(isinstance(each, Loader) for each in note.loaders.values())
 
 
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"refresh_interval": "30s", "number_of_replicas": "1", "auto_expand_replicas": "0-all"},
+        {"refresh_interval": "-1", "number_of_replicas": "0", "auto_expand_replicas": "false"},
+        {"refresh_interval": " 500MS ", "number_of_replicas": None, "auto_expand_replicas": "1-5"},
+    ],
+)
+def test_whatever_an_owner_may_have_set_comes_back_as_it_was_written(settings):
+    assert read_note("books", described(asdict(Note(settings=settings)))).settings == settings
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("number_of_replicas", each) for each in ("-1", "many", "1.5", "")),
+        *(("refresh_interval", each) for each in ("10y", "s", "1s1s", "-2s")),
+        *(("auto_expand_replicas", each) for each in ("yes", "0-", "all-1")),
+    ],
+)
+def test_a_setting_that_no_cluster_takes_is_told_before_a_load(name, value):
+    with pytest.raises(IndexRefusedError, match=f"{name} is '{value}'.*: set refresh_interval"):
+        read_note("books", described(asdict(Note(settings={name: value}))))
+
+
 @given(st.sampled_from(list(places(RECORD))), JSON)
 def test_any_record_is_one_or_one_sentence(path, new):
     try:
