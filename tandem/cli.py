@@ -16,7 +16,13 @@ from typing import Any
 import click
 
 from tandem.base.errors import TandemError, debugging
-from tandem.base.process.memory import NO_MEMORY, fault_of_limit, lacks_memory
+from tandem.base.process.memory import (
+    NO_FILES,
+    NO_MEMORY,
+    fault_of_limit,
+    lacks_files,
+    lacks_memory,
+)
 from tandem.config import name_variables
 from tandem.output.terminal import guarded
 
@@ -158,6 +164,9 @@ def _say(error: Exception, command: click.Command | None = None) -> int:
     from tandem.base.process.redact import redacted_text
     from tandem.output.flags import in_flags
 
+    if lacks_files(error):
+        click.echo(f"Error: {NO_FILES}", err=True)
+        return FAILED
     if isinstance(error, TandemError):
         click.echo(f"Error: {in_flags(str(error), command)}", err=True)
         return WRONG_USAGE if isinstance(error, FilterError) else FAILED

@@ -29,7 +29,8 @@ from cluster.node.java import Java, find_java
 from cluster.node.ready import is_node, wait_until_ready
 from cluster.node.state import NodeState, Record
 from tandem.base.arguments import checked_arguments
-from tandem.base.folders import make_enterable
+from tandem.base.folders import make_enterable, said_of
+from tandem.base.process.memory import LEAST_FILES_OF_NODE, fault_of_files
 
 STOP_SECONDS = 30.0
 START_SECONDS = 180.0
@@ -85,6 +86,8 @@ class EmbeddedNode:
             if on_progress:
                 on_progress("waiting for another tandem that is starting the node", 0, None)
 
+        if fault := fault_of_files(LEAST_FILES_OF_NODE, "the embedded node", hard=True):
+            raise NodeError(fault)
         with self._told():
             check_enterable(self.home.path, node_user())
             claim(self.home.node)
@@ -99,7 +102,7 @@ class EmbeddedNode:
             yield
         except OSError as error:
             raise NodeError(
-                f"the embedded node cannot use its folder {self.home.path}: {error}; "
+                f"the embedded node cannot use its folder {self.home.path} ({said_of(error)}): "
                 "mend that, or set TANDEM_HOME to another folder."
             ) from error
 

@@ -54,6 +54,11 @@ def fetched(name: str, allowed: list[str], ignored: list[str], *, local: bool = 
 
     words: dict[str, Any] = {"name": name, "allowed": allowed, "ignored": ignored}
     words["cache"] = str(constants.HF_HUB_CACHE)
+    if words["cache"].startswith("~"):
+        raise HubError(
+            "this user has no home folder, and so no place for the hub's cache; set HF_HOME or "
+            "HOME to a folder that can be written"
+        )
     if local or constants.HF_HUB_OFFLINE:
         return Path(_downloaded(**words, local=True))
     cache = Path(words["cache"], f"models--{name.replace('/', '--')}")

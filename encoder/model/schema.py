@@ -14,6 +14,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from encoder.errors import ModelDamagedError
+from tandem.base.folders import why_not
 from tandem.base.schema import as_type
 
 Positive = Annotated[int, Meta(ge=1)]
@@ -201,7 +202,12 @@ def read_json(path: Path) -> Any:
             f"the model folder {path.parent} has no {path.name}: fetch the whole model again, or "
             "name another folder."
         ) from error
-    except (OSError, ValueError, RecursionError) as error:
+    except OSError as error:
+        raise ModelDamagedError(
+            f"{path} cannot be read ({why_not(error)}): make it readable for this user, or "
+            "fetch the model again."
+        ) from error
+    except (ValueError, RecursionError) as error:
         raise ModelDamagedError(
             f"{path} cannot be read ({error}): fetch the model again."
         ) from error

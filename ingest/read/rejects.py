@@ -19,7 +19,7 @@ from ingest.read.formats.tables.dialect import Dialect
 from ingest.read.sources.files import PRIVATE
 from ingest.read.values import kind_of
 from ingest.records import Reject, Row
-from tandem.base.folders import read_by_somebody, why_unwritten
+from tandem.base.folders import read_by_somebody, why_not
 
 _ENVELOPE = {"reason", "file", "line", "id"}
 _CONTENTS = (
@@ -62,7 +62,7 @@ class RejectsFile:
                 raise self._unwritable("it is a folder")
             may = may_write(self.path if self._stays() else folder)
         except OSError as error:
-            raise self._unwritable(why_unwritten(error)) from error
+            raise self._unwritable(why_not(error)) from error
         if not may:
             raise self._unwritable("permission denied")
 
@@ -75,7 +75,7 @@ class RejectsFile:
             if self.path.is_fifo():
                 self._file = self._open()
         except OSError as error:
-            raise self._unwritable(why_unwritten(error)) from error
+            raise self._unwritable(why_not(error)) from error
 
     def write(self, reject: Reject) -> None:
         """Append one reject; raises IngestError where the file cannot be written."""
@@ -86,7 +86,7 @@ class RejectsFile:
             while line:  # a disk that is nearly full takes a part
                 line = line[self._file.write(line) :]
         except OSError as error:
-            raise self._unwritable(why_unwritten(error)) from error
+            raise self._unwritable(why_not(error)) from error
         self.written += 1
 
     def retire(self) -> Path | None:
@@ -97,7 +97,7 @@ class RejectsFile:
         try:
             return self._put_away() if self._file is None else None
         except OSError as error:
-            raise self._unwritable(why_unwritten(error)) from error
+            raise self._unwritable(why_not(error)) from error
 
     def _put_away(self) -> Path | None:
         if not self.path.exists() or self._stays():

@@ -72,11 +72,21 @@ def read_by_somebody(path: str, flags: int) -> int:
             return opened
 
 
-def why_unwritten(error: OSError) -> str:
-    """Why something cannot be written, in a few words."""
+def why_not(error: OSError) -> str:
+    """Why something cannot be read or written, in a few words."""
     if error.errno in (errno.ENXIO, errno.EPIPE):
         return "nobody reads it, so start its reader first"
-    return str(error.strerror).lower()
+    return (error.strerror or type(error).__name__).lower()
+
+
+def said_of(error: OSError) -> str:
+    """What the file system says and of which file, in a few words."""
+    name = error.filename
+    return (
+        f"{why_not(error)}: {os.fsdecode(name)}"
+        if isinstance(name, str | bytes)
+        else why_not(error)
+    )
 
 
 def own_folder(find: Find) -> Path | None:

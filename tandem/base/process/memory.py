@@ -1,4 +1,4 @@
-"""How memory that ran out is told: each library and system has words of its own for it."""
+"""How memory and open files that ran out are told: each library and system has its own words."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ _SIGNS = re.compile(
 )
 # MB of address space that the commands need before they have done anything.
 LEAST = 256
+# Files that they have open at once, with libraries that are being loaded, and the embedded node.
+LEAST_FILES, LEAST_FILES_OF_NODE = 64, 512
+NO_FILES = (
+    "this process may not open more files at once (`ulimit -n` shows its limit): allow it more."
+)
 NO_MEMORY = (
     "there is not enough memory for this process: free some, or allow it more (`ulimit -v` shows "
     "its limit, and a container has one too)."
@@ -31,6 +36,8 @@ def fault_of_limit() -> str | None:
         import resource
     except ImportError:  # Windows has no such limit
         return None
+    if fault := fault_of_files(LEAST_FILES, "Tandem"):
+        return fault
     few, _ = resource.getrlimit(resource.RLIMIT_NPROC)
     cores = os.cpu_count() or 1
     if few != resource.RLIM_INFINITY and not _starts(cores):
@@ -47,6 +54,24 @@ def fault_of_limit() -> str | None:
     return (
         f"this process may take {limit // 2**20:,} MB of memory (`ulimit -v`), and Tandem needs at "
         f"least {LEAST}: allow it more."
+    )
+
+
+def fault_of_files(least: int, who: str, *, hard: bool = False) -> str | None:
+    """Why somebody cannot open so many files at once, or None.
+
+    hard: who raises the limit for itself as far as it may.
+    """
+    try:
+        import resource
+    except ImportError:
+        return None
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)[hard]
+    if limit == resource.RLIM_INFINITY or limit >= least:
+        return None
+    return (
+        f"this process may have {limit:,} files open at once (`ulimit -n`), and {who} needs at "
+        f"least {least}: allow it more."
     )
 
 
@@ -72,3 +97,12 @@ def lacks_memory(error: BaseException) -> bool:
     if isinstance(error, OSError):  # whose words are of other things too, as of a full pipe
         return error.errno == errno.ENOMEM
     return isinstance(error, MemoryError) or bool(_SIGNS.search(str(error)))
+
+
+def lacks_files(error: BaseException | None) -> bool:
+    """Whether an error, or what it came of, says that no more files may be opened."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+            return True
+        error = error.__cause__ or error.__context__
+    return False

@@ -17,7 +17,7 @@ import click
 from query.errors import QueryError
 from query.files import answer_json, fault_of_id, trec_lines
 from query.question import visible
-from tandem.base.folders import read_by_somebody, why_unwritten
+from tandem.base.folders import read_by_somebody, why_not
 from tandem.base.json import json_bytes
 from tandem.options.cluster import print_json
 from tandem.output.flags import in_flags
@@ -66,7 +66,7 @@ def opened(run: Path | None) -> Iterator[TextIO]:
             with open(run, "w", encoding="utf-8", newline="\n", opener=read_by_somebody) as file:
                 yield file
     except OSError as error:
-        raise QueryError(f"the run {run} cannot be written: {why_unwritten(error)}.") from error
+        raise QueryError(f"the run {run} cannot be written: {why_not(error)}.") from error
 
 
 def _replaceable(run: Path) -> bool:

@@ -42,6 +42,15 @@ def test_a_url_that_is_given_for_a_name_is_told_without_its_secrets(name, monkey
     assert "hush" not in f"{told.value} {rows['model']}"
 
 
+def test_a_user_without_a_home_is_told_where_the_hubs_cache_can_be(tmp_path):
+    variables = {**os.environ, "HF_HOME": "~nobody-of-this-name/hub", "HF_HUB_OFFLINE": "0"}
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, "tiny/model"], env=variables, capture_output=True, text=True
+    )
+    said = "no home folder, and so no place for the hub's cache; set HF_HOME or HOME to a folder"
+    assert said in done.stderr.splitlines()[-1]
+
+
 @pytest.fixture(params=["safetensors", "pickle"])
 def cached(request, tmp_path):
     """A hub's cache that holds tiny/model, as huggingface_hub lays it out."""

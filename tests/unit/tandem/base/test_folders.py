@@ -1,5 +1,6 @@
 """Where things are kept for a user without a home, as in a container under any number."""
 
+import errno
 import os
 import pwd
 from pathlib import Path
@@ -11,7 +12,7 @@ from cluster.errors import UnreachableError
 from cluster.node.home import default_home
 from encoder import EncoderError
 from encoder.selection.cache import cache_folder
-from tandem.base.folders import cache_home, expanded
+from tandem.base.folders import cache_home, expanded, said_of
 from tandem.cli import main
 from tandem.config import usual_path
 
@@ -67,3 +68,9 @@ def test_a_user_without_a_home_gets_one_sentence(homeless, capsys, words):
     (said,) = err.splitlines()
     assert (left.value.code, out) == (1, "")
     assert said.startswith("Error: this user has no home folder")
+
+
+def test_what_the_file_system_says_is_told_in_its_words_and_not_pythons():
+    assert said_of(OSError(errno.EACCES, "Permission denied", "/x")) == "permission denied: /x"
+    assert said_of(OSError(errno.ENOSPC, "No space left on device")) == "no space left on device"
+    assert said_of(TimeoutError()) == "TimeoutError".lower()

@@ -1,12 +1,14 @@
 """A limit on memory, as of `ulimit -v` or a container, is told as what it is."""
 
 import errno
+import os
 import subprocess
 import sys
 
 import pytest
 
-from tandem.base.process.memory import LEAST, NO_MEMORY, lacks_memory
+from encoder.errors import ModelDamagedError
+from tandem.base.process.memory import LEAST, NO_FILES, NO_MEMORY, lacks_files, lacks_memory
 from tandem.cli import _say
 from tests.support.commands import ROOT
 
@@ -97,3 +99,34 @@ def test_a_limit_below_what_any_command_needs(words):
             f"Error: this process may take {limit // 1024} MB of memory (`ulimit -v`), and Tandem "
             f"needs at least {LEAST}: allow it more.\n"
         )
+
+
+@pytest.mark.parametrize("words", [["index", "list"], ["search", "x", "--index", "books"]])
+def test_that_hardly_any_files_may_be_open_is_told_before_the_first_of_them_is_missing(words):
+    limited = "import resource as r, sys; r.setrlimit(r.RLIMIT_NOFILE, (16, 16));"
+    program = f"{limited} from tandem.cli import main; main({words})"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "Error: this process may have 16 files open at once (`ulimit -n`), and Tandem needs at "
+        "least 64: allow it more.\n"
+    )
+
+
+def test_files_that_ran_out_are_told_as_that_whoever_took_it_for_something_else(capsys):
+    told = ModelDamagedError("config.json cannot be read: fetch the model again.")
+    told.__context__ = OSError(errno.EMFILE, "Too many open files")
+    assert _say(told) == 1
+    assert capsys.readouterr().err == f"Error: {NO_FILES}\n"
+    assert not lacks_files(told.__class__("another"))
+
+
+def test_a_node_that_could_not_open_its_files_is_not_started(tmp_path):
+    limited = "import resource as r; r.setrlimit(r.RLIMIT_NOFILE, (200, 200));"
+    program = f"{limited} from tandem.cli import main; main(['node', 'start'])"
+    home = {**os.environ, "TANDEM_HOME": str(tmp_path / "home")}
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, cwd=ROOT, env=home
+    )
+    assert (done.returncode, "the embedded node needs at least 512" in done.stderr) == (1, True)
+    assert not (tmp_path / "home").exists()
