@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 from cluster.access.certificates import trusted
 from cluster.access.proxy import proxy_to
 from cluster.errors import DownloadError
-from tandem.base.errors import one_line
+from tandem.base.errors import one_line, untrusted
 from tandem.base.process.pace import Pace, within
 from tandem.base.process.redact import redacted_text
 
@@ -166,7 +166,7 @@ def _download(
                 f"{repository}/{path}", folder / artifact.filename, artifact, on_progress
             )
         except (HTTPError, OSError) as error:
-            said, cause = redacted_text(one_line(error, 500)), error
+            said, cause = untrusted(str(error)) or redacted_text(one_line(error, 500)), error
     raise DownloadError(
         f"{artifact.filename} ({artifact.size:,} bytes) could not be fetched into "
         f"{folder.parent}: {said}; check the network and run the command again, "

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 from typing import Any, NoReturn
 
-from tandem.base.errors import one_line
+from tandem.base.errors import one_line, untrusted
 from tandem.base.process import pace
 from tandem.base.process.children import environment
 from tandem.base.process.harmless import guard_child
@@ -199,10 +199,7 @@ def _downloaded(
 
 def _why_unreachable(error: BaseException | None) -> str:
     while error is not None:
-        if "CERTIFICATE_VERIFY_FAILED" in str(error):
-            return (
-                "the certificate that the hub shows is signed by an authority that this machine "
-                "does not trust"
-            )
+        if why := untrusted(str(error)):
+            return f"the hub cannot be reached: {why}"
         error = error.__cause__ or error.__context__
     return "the hub cannot be reached"

@@ -10,6 +10,7 @@ TandemError
 """
 
 import os
+import re
 import sys
 
 
@@ -20,6 +21,20 @@ class TandemError(Exception):
 def one_line(error: BaseException, most: int = 200) -> str:
     """What an error says, on one line and without a full stop; its name where it says nothing."""
     return " ".join(str(error).split())[:most].rstrip(". ") or type(error).__name__
+
+
+def untrusted(said: str) -> str | None:
+    """What is wrong with a certificate by what TLS says of it, with the cure; None for else."""
+    if "CERTIFICATE_VERIFY_FAILED" not in said:
+        return None
+    if "has expired" in said:
+        return "its certificate has expired, or this machine's clock is wrong"
+    if re.search(r"mismatch|doesn't match|not valid for", said):
+        return "its certificate is for another host name"
+    return (
+        "its certificate is signed by an authority that this machine does not trust, so add that "
+        "to the machine's trust store, or name its PEM file in SSL_CERT_FILE"
+    )
 
 
 def debugging() -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import dataclass
 from importlib.resources import files
@@ -62,7 +63,7 @@ def _outcome(searcher: Searcher, demo: Demo, mode: Mode) -> Outcome:
 def command(target: ClusterTarget, as_json: bool) -> None:
     """Ingest examples/ into the embedded node and run its searches in all three modes."""
     from encoder import Encoder
-    from ingest import ingest
+    from ingest import Plan, ingest
     from mappings import Shape
     from query import Searcher
     from tandem.output.progress import ingest_progress, tell
@@ -80,6 +81,8 @@ def command(target: ClusterTarget, as_json: bool) -> None:
                 cluster=cluster,
                 encoder=encoder,
                 shape=Shape(analyzer="english"),
+                # Nothing of it is refused, and its folder need not be one to write into.
+                plan=Plan(rejects=Path(os.devnull)),
                 on_progress=on_progress,
             )
         searcher = Searcher(cluster, INDEX, encoder=encoder)

@@ -18,6 +18,7 @@ from cluster.access.proxy import CURE, PASSWORD, proxy_to
 from cluster.errors import ClusterError
 from ingest.errors import SourceError
 from ingest.read.sources.address import HADOOP, HTTP, SCHEMES, named, scheme_of
+from tandem.base.errors import untrusted
 from tandem.base.process.pace import Pace, within
 from tandem.base.process.redact import parted, redacted_path, redacted_text
 
@@ -271,6 +272,8 @@ def said_by(error: BaseException, address: str = "") -> str:
     cause = error.__cause__ if isinstance(error, FileNotFoundError) and error.__cause__ else error
     if status := getattr(cause, "status", None):
         return f"HTTP {status} {getattr(cause, 'message', '')}".strip()
+    if why := untrusted(str(cause)):
+        return why
     if isinstance(cause, FileNotFoundError):
         return "there is no such file"
     answered = _ANSWERED.fullmatch(str(cause))

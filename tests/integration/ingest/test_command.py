@@ -355,3 +355,14 @@ def test_a_blocked_index_is_one_sentence_and_exit_code_1(tandem, opensearch, ind
     assert "PUT /" in err
     assert "5 documents read" not in out
     assert "2 written" in tandem(source, "--index", index_name)[1]
+
+
+def test_the_demo_needs_no_folder_to_write_into(opensearch_server, tmp_path):
+    # Where its rejects would go by themselves, nothing can be written.
+    (tmp_path / "corpus.jsonl.rejects").mkdir()
+    done = run_tandem(["demo", "--json"], cwd=tmp_path, env=opensearch_server.environment)
+    assert (done.returncode, "Error" in done.stderr) == (0, False), done.stderr
+    found = json.loads(done.stdout)
+    assert found["ingest"]["rejected"] == 0
+    assert all(each["rank"]["hybrid"] for each in found["searches"])
+    assert [each.name for each in tmp_path.iterdir()] == ["corpus.jsonl.rejects"]

@@ -239,7 +239,7 @@ def test_the_certificate_of_an_address_is_checked(monkeypatch, tmp_path):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     authority.issue_cert("127.0.0.1").configure_cert(context)
     with WebServer({"/a.csv": FILES["/a.csv"]}, tls=context) as web:
-        with pytest.raises(SourceError, match=r"https://.*certificate"):
+        with pytest.raises(SourceError, match=r"https://.*SSL_CERT_FILE\): check"):
             read(f"{web.url}/a.csv")
         authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
