@@ -126,7 +126,9 @@ class EmbeddedNode:
             on_progress(f"starting OpenSearch {OPENSEARCH.version}", 0, None)
         try:
             return self._launch(folder, user, java)
-        except NodeError:
+        except NodeError as error:
+            if fault := ready.fault_of_options(self.log, self.port, self.heap):
+                raise NodeError(fault) from error
             if ready.lacks_port(self.log) and not self.port and self.layout.port.exists():
                 # It was free a moment ago, or is one that the node's user may not have.
                 self.layout.port.unlink()

@@ -116,6 +116,31 @@ def lacks_port(log: Path) -> bool:
     return any("BindHttpException" in line for line in tail(log, 400))
 
 
+# What Java says of a heap that is too small for the node, or too large for the machine.
+_NO_HEAP = re.compile(
+    r"OutOfMemoryError: Java heap space|Too small maximum heap|Could not reserve enough space"
+    r"|Invalid maximum heap|heap size .* exceeds|insufficient memory|Not enough space"
+)
+
+
+def fault_of_options(log: Path, port: int, heap: str) -> str | None:
+    """Why the node cannot run with what its user chose; None for all else.
+
+    port: 0 where none was named.
+    """
+    if port and lacks_port(log):
+        return (
+            f"the embedded node cannot listen at port {port}, which another program has or which "
+            "needs a right: name another in `port`, or leave it out for any that is free."
+        )
+    if any(_NO_HEAP.search(line) for line in tail(log, 400)):
+        return (
+            f"the embedded node cannot run with a heap of {heap}: give it from 512m to half of "
+            "this machine's memory in `heap`."
+        )
+    return None
+
+
 def without_graphs(url: str) -> list[str]:
     """Turn off the graphs of indexes for faiss, open all indexes, and return the former's names."""
     mappings = _ask(url, "/_mapping?expand_wildcards=all")

@@ -34,6 +34,9 @@ FLAGS = {
     "headers": "--header or --header-file",
     "timeout": "--timeout",
     "verify": "--insecure",
+    # the embedded node
+    "port": "--port",
+    "heap": "--heap",
     # the encoder
     "model": "--model",
     "backend": "--backend",

