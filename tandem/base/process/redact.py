@@ -35,6 +35,8 @@ _TELLING = re.compile(
     r"(?:secret|token|pass|pwd|key|sig|session|auth|cred|code)[\w.\[\]-]*(?:=|%(?:25)*3d).*",
     _FLAGS,
 )
+# An option's name, in plain letters and with a value: it tells what is wrong, and no secret.
+_NAMED = re.compile(r"[?&]([a-z]+(?:[_-][a-z]+)*)=(?=[^=&])")
 _ASSIGNED = re.compile(r"(\?)[^/?]*=.*", _FLAGS)
 _MISTYPED = re.compile(r"\s*(?:https?|s3|gcs?|gs|hdfs|viewfs|hf)(?::|;/|[/\\]{2})", _FLAGS)
 _NEARLY = re.compile(r"^(?:.*?:|\s*[\w+.-]*[/\\]{2}).*@", _FLAGS)
@@ -73,7 +75,7 @@ def redacted_text(text: str, address: str = "") -> str:
     text = text.replace(address, shown)
     if credentials := parted(address)[0]:
         text = text.replace(f"{credentials}@", f"{HIDDEN}@")
-    for word in _words(address) - _words(shown):
+    for word in _words(address) - _words(shown) - set(_NAMED.findall(address)):
         # A long one also where the library has its letters around it.
         end = "" if len(word) > 3 else r"\b"
         text = re.sub(rf"{end}{re.escape(word)}{end}", HIDDEN, text, flags=re.IGNORECASE)

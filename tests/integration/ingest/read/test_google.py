@@ -42,9 +42,9 @@ def test_a_folder_and_a_pattern_are_their_files(named, names):
     [
         (
             "none.csv",
-            r"^gs://books/none\.csv cannot be read \(there is no such file\): .*GOOGLE_APP",
+            r"^gs://\*\*\*@books/none\.csv cannot be read \(there is no such file\): .*GOOGLE_APP",
         ),
-        ("none*", r"^no file matches gs://books/none\*: check the pattern\.$"),
+        ("none*", r"^no file matches gs://\*\*\*@books/none\*: check the pattern\.$"),
     ],
 )
 def test_what_is_not_there_is_one_sentence(named, said):
