@@ -1,4 +1,8 @@
-"""What a forked process cannot take over from its parent: locks that a thread held, and threads."""
+"""What a forked process cannot take over from its parent: locks that a thread held, and threads.
+
+Of torch's and OpenVINO's own locks nobody but they can make new ones, so a fork waits until no
+thread computes.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,7 @@ import os
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -16,6 +21,46 @@ _owners: WeakKeyDictionary[Any, Callable[[Any], None]] = WeakKeyDictionary()
 # Of a forked process only: threads that were born in it, and whether the current one is.
 _born_here: ThreadPoolExecutor | None = None
 _here = threading.local()
+
+
+class _Computing:
+    """Which threads compute: who forks waits for all but itself, and nobody begins meanwhile."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._threads: set[int] = set()
+        self._forks = 0
+
+    def __enter__(self) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._forks)
+            self._threads.add(threading.get_ident())
+
+    def __exit__(self, *error: object) -> None:
+        with self._changed:
+            self._threads.discard(threading.get_ident())
+            self._changed.notify_all()
+
+    def stop(self) -> None:
+        """Return once no other thread computes, and let none begin until `go_on`."""
+        own = {threading.get_ident()}
+        with self._changed:
+            self._forks += 1
+            self._changed.wait_for(lambda: self._threads <= own)
+
+    def go_on(self) -> None:
+        """After the fork, in the parent."""
+        with self._changed:
+            self._forks -= 1
+            self._changed.notify_all()
+
+
+_computing = _Computing()
+
+
+def computing() -> AbstractContextManager[None]:
+    """Held while a batch is computed, and not within itself."""
+    return _computing
 
 
 def in_each_child(owner: T, reset: Callable[[T], None]) -> None:
@@ -44,7 +89,8 @@ def check_process(device: str, process: int) -> None:
 
 
 def _reset_all() -> None:
-    global _born_here
+    global _born_here, _computing
+    _computing = _Computing()
     _born_here = ThreadPoolExecutor(
         thread_name_prefix="compute", initializer=lambda: setattr(_here, "born", True)
     )
@@ -53,4 +99,8 @@ def _reset_all() -> None:
 
 
 if hasattr(os, "register_at_fork"):  # not where there is no fork
-    os.register_at_fork(after_in_child=_reset_all)
+    os.register_at_fork(
+        before=lambda: _computing.stop(),
+        after_in_parent=lambda: _computing.go_on(),
+        after_in_child=_reset_all,
+    )

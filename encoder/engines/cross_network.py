@@ -13,7 +13,7 @@ from encoder.batching.batches import Vectors
 from encoder.engines.network import load_config, load_pretrained, torch_class
 from encoder.engines.scoring import Ints, Scoring, log_odds
 from encoder.errors import ModelRefusedError
-from encoder.forks import check_process, computed
+from encoder.forks import check_process, computed, computing
 from encoder.model import schema
 from encoder.model.modules import read_config
 
@@ -43,7 +43,7 @@ def build(folder: Path, device: str) -> Scoring:
         if typed:
             given["token_type_ids"] = kinds
         moved = {name: torch.from_numpy(each).to(device) for name, each in given.items()}
-        with torch.inference_mode():
+        with torch.inference_mode(), computing():
             return log_odds(model(**moved).logits.float().cpu().numpy())
 
     def activate(odds: Vectors) -> Vectors:

@@ -16,7 +16,7 @@ import numpy as np
 
 from encoder.batching.batches import MOST_THREADS, Batch, Ints, Vectors
 from encoder.errors import EncoderError
-from encoder.forks import in_each_child
+from encoder.forks import computing, in_each_child
 from tandem.base.errors import one_line
 from tandem.base.process.memory import NO_MEMORY, lacks_memory
 from tandem.base.process.running import has_all_cores
@@ -145,7 +145,8 @@ class OpenVinoEngine:
 
     def _run(self, batch: Batch, *, latency: bool) -> Vectors:
         request = self._request(latency=latency)
-        request.infer(_inputs(batch), share_inputs=True)
+        with computing():
+            request.infer(_inputs(batch), share_inputs=True)
         return self._output(request, latency=latency)
 
     def _oldest(self, running: deque[tuple[Any, list[Ints]]]) -> Vectors:

@@ -16,7 +16,7 @@ from torch import Tensor
 from encoder.batching.batches import FEW, MOST_THREADS, Batch, Vectors
 from encoder.engines.network import Network
 from encoder.errors import EncoderError, ModelDamagedError
-from encoder.forks import check_process, computed, in_each_child
+from encoder.forks import check_process, computed, computing, in_each_child
 from tandem.base.process.memory import lacks_memory
 
 CPU_BUDGET = 2048
@@ -264,7 +264,7 @@ class TorchEngine:
     def _run(self, batch: Batch) -> Vectors:
         if self.device.type != "cpu":
             check_process(str(self.device), self._process)
-        with torch.inference_mode(), self._device.turn():
+        with torch.inference_mode(), self._device.turn(), computing():
             ids, kept = self._device.moved(batch.ids), self._device.moved(batch.kept)
             mask = self._device.moved(batch.mask) if batch.padded else None
             try:

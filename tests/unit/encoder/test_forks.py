@@ -3,11 +3,14 @@
 import pickle
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
 from encoder import CrossEncoder, Encoder, EncoderError
+from encoder.forks import computing
 from tests.support import models
 from tests.support.loads import ROOT
 from tests.support.models import cross_encoder
@@ -35,7 +38,7 @@ def test_a_child_encodes_as_its_parent_did(encoder):
     few, many = both(encoder)
     found_few, found_many = forked(lambda: both(encoder))
     assert np.array_equal(few, found_few)
-    assert np.array_equal(many, found_many)
+    assert np.abs(many - found_many).max() < 1e-5
     grandchild = forked(lambda: forked(lambda: both(encoder)))
     assert np.array_equal(few, grandchild[0])
 
@@ -52,8 +55,49 @@ def test_a_fork_in_the_midst_of_a_stream(encoder):
     next(stream)
     found_few, found_many = forked(lambda: both(encoder))
     assert np.array_equal(few, found_few)
-    assert np.array_equal(many, found_many)
+    # Which texts share a batch depends on what waits at that moment.
+    assert np.abs(many - found_many).max() < 1e-5
     assert sum(1 for _ in stream) == len(MANY) - 1
+
+
+def test_forks_while_other_threads_compute(encoder):
+    few, _ = both(encoder)
+    ended = threading.Event()
+
+    def encode():
+        while not ended.is_set():
+            encoder.encode_passages(MANY)
+            encoder.encode_queries(TEXTS)
+
+    with ThreadPoolExecutor(3) as pool:
+        busy = [pool.submit(encode) for _ in range(3)]
+        try:
+            for _ in range(8):
+                assert np.abs(forked(lambda: encoder.encode_queries(TEXTS)) - few).max() < 1e-5
+        finally:
+            ended.set()
+        for each in busy:
+            each.result()
+
+
+def test_a_fork_waits_until_nothing_is_computed():
+    """Else the child could find locks of torch's held by a thread that only its parent has."""
+    computes, may_end, forks = (threading.Event() for _ in range(3))
+
+    def compute():
+        with computing():
+            computes.set()
+            may_end.wait()
+
+    with ThreadPoolExecutor(2) as pool:
+        pool.submit(compute)
+        computes.wait()
+        child = pool.submit(lambda: (forked(lambda: "of the child"), forks.set())[0])
+        try:
+            assert not forks.wait(1)
+        finally:
+            may_end.set()
+        assert child.result() == "of the child"
 
 
 def test_a_fork_while_a_thread_opens_the_model(folder):
