@@ -7,9 +7,9 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import quote
 
 from cluster.errors import AccessError, MissingRightError
+from tandem.base.wire import path_of
 
 # k-NN quotes the whole vector in its complaint.
 _PREVIEW = re.compile(r" ?Preview of field's value: '.*?'(?=$|:)", re.S)
@@ -98,7 +98,7 @@ def lifting(blocks: Iterable[Block], index: str = "INDEX") -> str:
     )
     requests = []
     if of_index:
-        requests.append(f"PUT /{quote(index, safe='*,')}/_settings {json.dumps(of_index)}")
+        requests.append(f"PUT {path_of(index, '_settings')} {json.dumps(of_index)}")
     if of_cluster:
         both = {"persistent": of_cluster, "transient": of_cluster}
         requests.append(f"PUT /_cluster/settings {json.dumps(both)}")

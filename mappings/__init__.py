@@ -7,7 +7,6 @@ from mappings.names import (
     fault_of_name,
     fault_of_pattern,
     fault_of_pipeline_name,
-    path_of,
 )
 from mappings.pipelines.neural.bodies import (
     PASSAGE,
@@ -74,7 +73,6 @@ __all__ = [
     "load_note",
     "model_body",
     "own_meta",
-    "path_of",
     "pipeline_body",
     "read_ingest_pipeline",
     "read_pipeline",

@@ -1,27 +1,14 @@
 """What an index, an alias or a search pipeline can be called.
 
-And the one way in which a name becomes a part of a path. For indexes and aliases OpenSearch and
-Elasticsearch have the same rules: validateIndexOrAliasName of MetadataCreateIndexService.java.
+For indexes and aliases OpenSearch and Elasticsearch have the same rules: validateIndexOrAliasName
+of MetadataCreateIndexService.java.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
-from urllib.parse import quote
-
 FORBIDDEN = '\\/*?"<>|,#: '
 _FORBIDDEN_TO_PIPELINES = '*,?"<>|\\/#'
 LONGEST_NAME = 255
-
-
-@lru_cache(maxsize=256)
-def path_of(*parts: str) -> str:
-    """The path of a request: every part is one segment, whatever characters its name has.
-
-    A % that was sent as it is would make another name of what follows it; commas and asterisks may
-    stay, for they separate and stand for names in any case.
-    """
-    return "".join(f"/{quote(part, safe=',*')}" for part in parts)
 
 
 def fault_of_name(name: str, *, new: bool = False) -> str | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from urllib.parse import quote
 
 from msgspec import Struct, field
 
@@ -16,6 +15,7 @@ from cluster.diagnosis.finding import Finding, ask, seen
 from cluster.diagnosis.templates import of_templates
 from cluster.error_body import BLOCKS, lifting
 from cluster.errors import ClusterError
+from tandem.base.wire import path_of
 
 # Indexes that are named in one finding.
 _NAMES = 5
@@ -182,7 +182,7 @@ def _cure_of(number: str, names: Sequence[str] = ()) -> str:
     """names: of the indexes that have the block, of which a few are named."""
     of = ",".join(names) if len(names) <= _NAMES else "INDEX"
     if number == _CLOSED:
-        return f"open what is meant to be searched with POST /{quote(of, safe=',')}/_open"
+        return f"open what is meant to be searched with POST {path_of(of, '_open')}"
     return lifting((each for each in BLOCKS if each.number == number), of)
 
 

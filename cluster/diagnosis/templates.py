@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any
-from urllib.parse import quote
 
 from msgspec import Struct
 
 from cluster.connection import Cluster
 from cluster.diagnosis.finding import Finding, T, as_kind, ask, seen
+from tandem.base.wire import path_of
 
 # As an alias's load calls its indexes.
 _GENERATION = "-20260101000000"
@@ -108,7 +108,7 @@ def _composables(cluster: Cluster) -> Iterator[_Template]:
 
 def _component_of(cluster: Cluster, name: str) -> Mapping[str, Any]:
     """What a component sets, nothing where it is not there."""
-    found = _defined(cluster, f"/_component_template/{quote(name, safe='')}", _Components)
+    found = _defined(cluster, path_of("_component_template", name), _Components)
     parts = found.component_templates if found else ()
     return next((each.component_template.template or {} for each in parts), {})
 
@@ -198,7 +198,7 @@ def _pipeline(cluster: Cluster, section: str, label: str, name: str) -> list[Fin
     """One pipeline: what its processors are, or that it is not there."""
     of_searches = label == "default search pipeline"
     kind = "search" if of_searches else "ingest"
-    path = f"/_{kind}/pipeline/{quote(name, safe='')}"
+    path = path_of(f"_{kind}", "pipeline", name)
     found = (_defined(cluster, path, dict[str, dict[str, Any]]) or {}).get(name)
     if found is None:
         what = "no search" if of_searches else "no document"

@@ -9,12 +9,13 @@ import re
 import time
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import urlsplit
 
 from cluster.access.bounded import BoundedResponse
 from cluster.errors import NodeError
 from cluster.node import process
 from cluster.node.files import Layout
+from tandem.base.wire import path_of
 
 TAIL_BYTES = 256_000
 _TELLING = re.compile(
@@ -146,7 +147,7 @@ def without_graphs(url: str) -> list[str]:
     mappings = _ask(url, "/_mapping?expand_wildcards=all")
     spared = sorted(name for name, told in mappings.items() if _needs_faiss(told))
     for name in spared:
-        _ask(url, f"/{quote(name, safe='')}/_settings", _NO_GRAPHS)
+        _ask(url, path_of(name, "_settings"), _NO_GRAPHS)
     _ask(url, "/_cluster/settings", {"transient": {_RECOVERIES: 4}})
     return spared
 

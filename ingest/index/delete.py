@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from ingest.errors import IndexRefusedError
 from ingest.index.aliases.generations import record_of
 from ingest.index.describe import aliases, check_name, kind_of
-from mappings import path_of
 from tandem.base.arguments import checked_arguments
+from tandem.base.wire import path_of
 
 if TYPE_CHECKING:
     from cluster import Cluster

@@ -18,7 +18,7 @@ from ingest.write import updates
 from ingest.write.client import FIRST_PAUSE, IndexClient, TransientError
 from ingest.write.refresh import FIRST_LOOK, PATIENCE
 from ingest.write.whole import check_whole, rehearse_write
-from mappings import path_of
+from tandem.base.wire import path_of
 
 if TYPE_CHECKING:
     from cluster import Cluster

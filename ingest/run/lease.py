@@ -33,7 +33,8 @@ from ingest.run.finish import rehearse
 from ingest.run.plan import Plan, named
 from ingest.write.client import IndexClient
 from ingest.write.refresh import refresh
-from mappings import path_of, uuid_in
+from mappings import uuid_in
+from tandem.base.wire import path_of
 
 if TYPE_CHECKING:
     from cluster import Cluster

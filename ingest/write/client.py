@@ -21,7 +21,8 @@ from ingest.errors import (
     OutageError,
 )
 from ingest.write.outage import Outage, Pause, telling
-from mappings import path_of, settings_of
+from mappings import settings_of
+from tandem.base.wire import path_of
 
 if TYPE_CHECKING:
     from opensearchpy.exceptions import TransportError

@@ -14,8 +14,9 @@ from cluster.error_body import kind_of, reason_of
 from ingest.errors import IncompleteError
 from ingest.records import Passage, Version
 from ingest.write.client import Fate, IndexClient, Verdict
-from mappings import Fields, path_of
+from mappings import Fields
 from tandem.base.vectors import Vector, VectorFault, as_vector, cosine
+from tandem.base.wire import path_of
 
 # What no waiting mends.
 _FATES = {

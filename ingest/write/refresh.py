@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from ingest.write.client import FIRST_PAUSE, IndexClient, TransientError
-from mappings import path_of
+from tandem.base.wire import path_of
 
 # Seconds: graphs of millions of vectors take hours.
 PATIENCE = 24 * 3600

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from cluster.client.shards import SHARD_CURE, silence
 from ingest.errors import IndexRefusedError
 from ingest.write.client import Fate, IndexClient, TooLargeError, TransientError, judge
-from mappings import path_of
+from tandem.base.wire import path_of
 
 # What a cluster says (HTTP 503) of an index none of whose shards is there.
 NO_SHARD = "all shards failed"

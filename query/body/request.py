@@ -10,8 +10,8 @@ from typing import Any
 import orjson
 
 from cluster.error_body import kind_of
-from mappings import path_of
 from query.errors import AnswerError
+from tandem.base.wire import path_of
 
 JSON = "application/json"
 NDJSON = "application/x-ndjson"

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mappings import path_of
 from mappings.existing import has_vector, values_at
 from query.body.request import JSON, Request, dumps
 from query.target import Target, VectorField
 from tandem.base.vectors import Vector, cosine
+from tandem.base.wire import path_of
 
 if TYPE_CHECKING:
     from cluster import Capabilities

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from cluster.diagnosis.rights import require
-from mappings import Fusion, fault_of_pipeline_name, is_own, path_of, pipeline_body
+from mappings import Fusion, fault_of_pipeline_name, is_own, pipeline_body
 from query.body.hybrid import fusion_obstacle
 from query.errors import QueryError
 from tandem.base.arguments import checked_arguments
+from tandem.base.wire import path_of
 
 if TYPE_CHECKING:
     from cluster import Cluster

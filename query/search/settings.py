@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mappings import SEARCH, SearchSettings, own_meta, path_of
+from mappings import SEARCH, SearchSettings, own_meta
 from query.errors import QueryError
 from tandem.base.arguments import checked_arguments
+from tandem.base.wire import path_of
 
 if TYPE_CHECKING:
     from cluster import Cluster

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
-from mappings import Fusion, fault_of_pattern, path_of, read_pipeline
+from mappings import Fusion, fault_of_pattern, read_pipeline
 from mappings.existing import SAMPLE, assigned, fault_of_roles
 from query.answer.hits import PlanResult, read
 from query.answer.rerank import reranked
@@ -40,6 +40,7 @@ from query.search.query_vectors import Encoders
 from query.target import Roles, Target, read_target, with_shown_fields
 from tandem.base.arguments import checked_arguments
 from tandem.base.vectors import Vector
+from tandem.base.wire import path_of
 
 if TYPE_CHECKING:
     from cluster import Capabilities

@@ -89,7 +89,7 @@ def cluster_options(command: Command) -> Command:
 
 def print_json(value: Any) -> None:
     """Write one JSON object and a line end to standard output."""
-    from tandem.base.json import json_bytes
+    from tandem.base.wire import json_bytes
 
     click.echo(json_bytes(value).decode())
 

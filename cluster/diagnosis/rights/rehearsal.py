@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
-from urllib.parse import quote
 
 from cluster.connection import Cluster
 from cluster.diagnosis.rights.probes import NO_ALIAS, PROBES, Probe
 from cluster.diagnosis.rights.roles import roles
 from cluster.errors import AccessError, ClusterError, MissingRightError, UnreachableError
+from tandem.base.wire import path_of
 
 NDJSON = {"content-type": "application/x-ndjson"}
 SECURITY = "security_exception"
@@ -120,7 +120,7 @@ def _refused(cluster: Cluster, probe: Probe, index: str) -> Refusals:
 
 def _ask(cluster: Cluster, probe: Probe, index: str) -> Any:
     """The answer; None where the cluster refuses what is impossible, and so allowed."""
-    path = probe.path.replace("{}", quote(index, safe=""))
+    path = probe.path.replace("/{}", path_of(index))
     body = _filled(probe.body, index)
     headers = None
     if isinstance(body, list):

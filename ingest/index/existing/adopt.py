@@ -18,7 +18,7 @@ from ingest.records import PassageEncoder
 from ingest.settings import Writing
 from ingest.write.client import IndexClient
 from ingest.write.whole import check_whole
-from mappings import EncoderRecord, Fields, IndexRecord, path_of, read_record, settings_of
+from mappings import EncoderRecord, Fields, IndexRecord, read_record, settings_of
 from mappings.existing import (
     SAMPLE,
     Roles,
@@ -36,6 +36,7 @@ from mappings.existing import (
     with_record,
 )
 from tandem.base.arguments import checked_arguments
+from tandem.base.wire import path_of
 
 if TYPE_CHECKING:
     from cluster import Cluster

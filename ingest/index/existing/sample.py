@@ -10,9 +10,10 @@ import numpy as np
 
 from cluster.client.shards import SHARD_CURE, silence
 from ingest.errors import IndexRefusedError
-from mappings import Fields, path_of
+from mappings import Fields
 from mappings.existing import Types, has_vector, nested_in, values_at
 from tandem.base.vectors import Vector
+from tandem.base.wire import path_of
 
 if TYPE_CHECKING:
     from cluster import Cluster

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ingest.errors import IndexRefusedError
-from mappings import path_of, settings_of
+from mappings import settings_of
 from mappings.existing import lost_fields
+from tandem.base.wire import path_of
 
 if TYPE_CHECKING:
     from cluster import Cluster

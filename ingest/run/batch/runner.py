@@ -11,7 +11,7 @@ from ingest.records import PassageEncoder
 from ingest.run.batch.pipeline import Job
 from ingest.run.deduplicate import Seen
 from ingest.write.client import IndexClient
-from mappings import path_of
+from tandem.base.wire import path_of
 
 LISTEN_SECONDS = 5.0
 

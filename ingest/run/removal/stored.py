@@ -12,7 +12,8 @@ from ingest.records import FORGOTTEN, Version, wrote
 from ingest.write.client import IndexClient, TransientError
 from ingest.write.lookup import version_of
 from ingest.write.refresh import refresh
-from mappings import Fields, path_of
+from mappings import Fields
+from tandem.base.wire import path_of
 
 PAGE = 1000
 _KEEP_ALIVE = "5m"

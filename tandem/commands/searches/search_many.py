@@ -18,7 +18,7 @@ from query.errors import QueryError
 from query.files import answer_json, fault_of_id, trec_lines
 from query.question import visible
 from tandem.base.folders import read_by_somebody, why_not
-from tandem.base.json import json_bytes
+from tandem.base.wire import json_bytes
 from tandem.options.cluster import print_json
 from tandem.output.flags import in_flags
 from tandem.output.hits import one_line

@@ -12,7 +12,7 @@ from starlette.types import Scope
 
 from cluster import ClusterError
 from query import FilterError, QueryError, Result, result_json
-from tandem.base.json import json_bytes
+from tandem.base.wire import json_bytes
 from tandem.service.door.wording import in_requests
 from tandem.service.parts import Parts
 from tandem.service.routes.search_answer import SearchAnswer

@@ -122,7 +122,7 @@ def test_arrows_point_one_way(room):
 STANDS_ON = {
     "vectors": {"numpy"},
     "folders": {"platformdirs"},
-    "json": {"numpy", "orjson"},
+    "wire": {"numpy", "orjson"},
     "schema": {"msgspec"},
 }
 
@@ -201,6 +201,14 @@ HOSTS = (
     "hf." + "co",
     "npmjs." + "com",
 )
+
+
+def test_one_function_makes_names_parts_of_paths():
+    # Signatures quote by rules of their own.
+    quoting = {Path("tandem/base/wire.py"), Path("cluster/access/signing.py")}
+    every = [path.relative_to(ROOT) for room in ROOMS for path in (ROOT / room).rglob("*.py")]
+    imports = re.compile(r"^from urllib\.parse import .*\bquote\b|^import urllib\b(?!3)", re.MULTILINE)
+    assert {path for path in every if imports.search((ROOT / path).read_text("utf-8"))} == quoting
 
 
 def test_no_registry_is_named():

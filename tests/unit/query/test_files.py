@@ -10,7 +10,7 @@ from query.answer.results import Answer, Result
 from query.errors import QueryError
 from query.files import answer_json, result_json, trec_lines
 from query.question import Query
-from tandem.base.json import json_bytes
+from tandem.base.wire import json_bytes
 from tests.unit.query.targets import hits_of
 
 

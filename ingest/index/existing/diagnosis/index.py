@@ -12,8 +12,9 @@ from cluster.errors import MissingRightError, UnreachableError
 from ingest.index.describe import find_index
 from ingest.index.existing.adopt import fields_of
 from ingest.write.whole import NO_SHARD
-from mappings import Fields, IndexRecord, path_of, read_record
+from mappings import Fields, IndexRecord, read_record
 from mappings.existing import Roles, VectorField, has_vector, resolved, vectors
+from tandem.base.wire import path_of
 
 if TYPE_CHECKING:
     from cluster import Cluster

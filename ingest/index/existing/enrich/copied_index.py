@@ -24,8 +24,9 @@ from ingest.index.loading import (
 from ingest.index.note import Note, busy, loaded_already, mark, meta_with, put_note, read_note
 from ingest.index.open import check_record
 from ingest.records import PassageEncoder
-from mappings import path_of, settings_of, uuid_in
+from mappings import settings_of, uuid_in
 from mappings.existing import copied_body
+from tandem.base.wire import path_of
 
 if TYPE_CHECKING:
     from cluster import Cluster

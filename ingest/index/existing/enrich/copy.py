@@ -36,9 +36,9 @@ from ingest.settings import Writing
 from ingest.write.bulk import Budget
 from ingest.write.client import IndexClient
 from ingest.write.refresh import refresh
-from mappings import path_of, uuid_in
-from tandem.base.json import json_bytes
+from mappings import uuid_in
 from tandem.base.vectors import Vector
+from tandem.base.wire import json_bytes, path_of
 
 if TYPE_CHECKING:
     from cluster import Cluster

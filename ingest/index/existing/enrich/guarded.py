@@ -23,7 +23,7 @@ from ingest.write.client import (
     judge,
 )
 from ingest.write.items import untied_ids
-from tandem.base.json import json_bytes
+from tandem.base.wire import json_bytes
 
 _ITEMS = "items.*.status,items.*.error,items.*._id,items.*.result"
 _ABSENT = 404

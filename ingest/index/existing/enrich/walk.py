@@ -16,7 +16,7 @@ from ingest.records import Version
 from ingest.write.client import IndexClient, TransientError
 from ingest.write.lookup import version_of
 from ingest.write.refresh import refresh
-from mappings import path_of
+from tandem.base.wire import path_of
 
 PAGE = 256
 EVERYTHING: Mapping[str, Any] = {"match_all": {}}

@@ -17,10 +17,11 @@ from ingest.index.existing.pipeline.installed import Installed, read_installed
 from ingest.index.existing.pipeline.ml_commons import MlCommons
 from ingest.index.existing.pipeline.service import KeyRefusedError, ServiceClient
 from ingest.records import stamp
-from mappings import PASSAGE, QUERY, InstalledIngest, Service, path_of
+from mappings import PASSAGE, QUERY, InstalledIngest, Service
 from tandem.base.arguments import checked_arguments
 from tandem.base.schema import as_type
 from tandem.base.vectors import Vector, cosine
+from tandem.base.wire import path_of
 
 if TYPE_CHECKING:
     from cluster import Cluster

@@ -35,7 +35,6 @@ from mappings import (
     ingest_pipeline_body,
     model_body,
     own_meta,
-    path_of,
     read_record,
     read_search,
     search_pipeline_body,
@@ -43,6 +42,7 @@ from mappings import (
 )
 from mappings.existing import element_of
 from tandem.base.arguments import checked_arguments
+from tandem.base.wire import path_of
 
 if TYPE_CHECKING:
     from cluster import Capabilities, Cluster

@@ -14,12 +14,12 @@ from mappings import (
     InputType,
     InstalledIngest,
     fault_of_pipeline_name,
-    path_of,
     read_ingest_pipeline,
     read_search_pipeline,
 )
 from tandem.base.arguments import checked_arguments
 from tandem.base.process.redact import redacted
+from tandem.base.wire import path_of
 
 if TYPE_CHECKING:
     from cluster import Cluster

