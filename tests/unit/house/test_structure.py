@@ -207,7 +207,9 @@ def test_one_function_makes_names_parts_of_paths():
     # Signatures quote by rules of their own.
     quoting = {Path("tandem/base/wire.py"), Path("cluster/access/signing.py")}
     every = [path.relative_to(ROOT) for room in ROOMS for path in (ROOT / room).rglob("*.py")]
-    imports = re.compile(r"^from urllib\.parse import .*\bquote\b|^import urllib\b(?!3)", re.MULTILINE)
+    imports = re.compile(
+        r"^from urllib\.parse import .*\bquote\b|^import urllib\b(?!3)", re.MULTILINE
+    )
     assert {path for path in every if imports.search((ROOT / path).read_text("utf-8"))} == quoting
 
 
