@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from tandem.base.errors import EXPIRED, OTHER_NAME, UNTRUSTED, own_authority
+
 # What the text of a failed connection says -> the sentence, most telling first.
 _SIGNS_OF_PROXY: tuple[tuple[str, str], ...] = (
     (
@@ -47,18 +49,18 @@ _SIGNS: tuple[tuple[str, str], ...] = (
         "{url} speaks plain http, not TLS: write http:// in `url`.",
     ),
     (
-        r"[Hh]ostname mismatch|doesn't match|not valid for|IP address mismatch",
+        OTHER_NAME,
         "the certificate of {url} is for another host name: "
         "use the name that it was issued for in `url`.",
     ),
     (
-        r"certificate has expired",
+        EXPIRED,
         "the certificate of {url} has expired: renew it on the cluster.",
     ),
     (
-        r"CERTIFICATE_VERIFY_FAILED|self.signed certificate|unable to get .*issuer",
+        UNTRUSTED,
         "the certificate of {url} is signed by an authority that this machine does not trust: "
-        "add it to the machine's trust store, or name its PEM file with `ca_certs`.",
+        "{own_authority}.",
     ),
     (
         r"timed out|[Tt]imeout",
@@ -95,7 +97,8 @@ def sentence_of(said: str, url: str, proxy: str) -> str | None:
     for pattern, sentence in (*(_SIGNS_OF_PROXY if proxy else ()), *_SIGNS):
         if re.search(pattern, said):
             hung_up = sentence is _SIGNS[-1][1] and url.startswith("https:")
-            return (_CLOSED if hung_up else sentence).format(url=url, proxy=proxy)
+            told = {"url": url, "proxy": proxy, "own_authority": own_authority("with `ca_certs`")}
+            return (_CLOSED if hung_up else sentence).format_map(told)
     return None
 
 

@@ -23,18 +23,35 @@ def one_line(error: BaseException, most: int = 200) -> str:
     return " ".join(str(error).split())[:most].rstrip(". ") or type(error).__name__
 
 
+# What TLS says of a certificate that is not believed, as a pattern, most telling first.
+OTHER_NAME = r"[Hh]ostname mismatch|doesn't match|not valid for|IP address mismatch"
+EXPIRED = r"certificate has expired"
+UNTRUSTED = r"CERTIFICATE_VERIFY_FAILED|self.signed certificate|unable to get .*issuer"
+
+
 def untrusted(said: str) -> str | None:
     """What is wrong with a certificate by what TLS says of it, with the cure; None for else."""
     if "CERTIFICATE_VERIFY_FAILED" not in said:
         return None
-    if "has expired" in said:
+    if re.search(EXPIRED, said):
         return "its certificate has expired, or this machine's clock is wrong"
-    if re.search(r"mismatch|doesn't match|not valid for", said):
+    if re.search(OTHER_NAME, said):
         return "its certificate is for another host name"
     return (
-        "its certificate is signed by an authority that this machine does not trust, so add that "
-        "to the machine's trust store, or name its PEM file in SSL_CERT_FILE"
+        "its certificate is signed by an authority that this machine does not trust, so "
+        f"{own_authority('in SSL_CERT_FILE')}"
     )
+
+
+def own_authority(by: str) -> str:
+    """How to have an authority trusted; by: what else takes its PEM file, with a preposition.
+
+    TLS passes over a file that is not there without a word, so that is told here.
+    """
+    named, first = os.environ.get("SSL_CERT_FILE"), "add that to the machine's trust store"
+    if named and not os.path.isfile(named):
+        first = f"correct SSL_CERT_FILE, which names {named!r}, where no file is"
+    return f"{first}, or name its PEM file {by}"
 
 
 def debugging() -> bool:

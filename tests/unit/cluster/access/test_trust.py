@@ -78,6 +78,15 @@ def test_another_authority_that_is_named_is_the_only_one(company, tmp_path):
     assert "does not trust" in done.err
 
 
+def test_a_file_of_authorities_that_is_not_there_is_told(company, tmp_path):
+    url, mistyped = company[0], str(tmp_path / "ca.pme")
+    told = f"correct SSL_CERT_FILE, which names {mistyped!r}, where no file is"
+    done = tandem("index", "list", "--url", url, SSL_CERT_FILE=mistyped, columns=400)
+    assert (done.code, told in done.err) == (1, True)
+    code, said = python(FETCH, tmp_path, url, SSL_CERT_FILE=mistyped)
+    assert (code, told in said.splitlines()[-1]) == (1, True)
+
+
 def test_parts_of_the_node(company, tmp_path):
     url, pem = company
     code, said = python(FETCH, tmp_path, url, SSL_CERT_FILE=pem)
