@@ -27,6 +27,10 @@ TIMEOUT = 60.0
 for sign in (signal.SIGINT, signal.SIGTERM):
     signal.signal(sign, signal.default_int_handler)
 
+# torch's threads spin for what comes next, which takes half of a processor that others need; read
+# once, when torch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
 # Machines may be slow, and no run may differ from another or leave a folder behind.
 settings.register_profile(
     "tandem",
