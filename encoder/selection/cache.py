@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import shutil
@@ -13,6 +14,8 @@ from typing import Any
 
 from encoder.errors import EncoderError
 from tandem.base.folders import HOMELESS, cache_home, make_enterable
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class NotKeptError(EncoderError):
@@ -32,10 +35,11 @@ def told(folder: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
+        first = "free some space, or " if error.errno in _FULL else ""
         raise NotKeptError(
-            f"the converted model cannot be kept in {folder} ({error.strerror or error}): free "
-            "some space, or set TANDEM_HOME to a folder that can be written, or use "
-            "`backend='torch'`, which keeps nothing."
+            f"the converted model cannot be kept in {folder} ({error.strerror or error}): {first}"
+            "set TANDEM_HOME to a folder that can be written, or use `backend='torch'`, which "
+            "keeps nothing."
         ) from error
 
 

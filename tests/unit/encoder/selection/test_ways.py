@@ -238,7 +238,7 @@ def test_what_cannot_be_kept_is_told_and_encodes_by_torch(home, tmp_path):
     folder = models.old_layout(tmp_path, "bert", max_length=128)
     home.mkdir()
     (home / "encoders").write_text("no folder")
-    with pytest.warns(UserWarning, match="cannot be kept in .*encoders.*set TANDEM_HOME"):
+    with pytest.warns(UserWarning, match=r"cannot be kept in .*encoders.*\): set TANDEM_HOME"):
         encoder = Encoder.load(str(folder), device="cpu")
     assert encoder.encode_queries(["fox"]).shape == (1, models.HIDDEN)
     with pytest.raises(EncoderError, match="cannot be kept in "):
