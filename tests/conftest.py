@@ -97,11 +97,36 @@ def pytest_unconfigure() -> None:
         each.touch()
 
 
+# Of the shared servers, those that fewest tests need come first.
+KINDS = ("secured", "elasticsearch", "opensearch")
+
+
+def _first_kind(item: pytest.Item) -> int:
+    """Which of the shared servers a test needs, by the earliest in KINDS."""
+    of_it = getattr(getattr(item, "callspec", None), "params", {}).values()
+    names = [*getattr(item, "fixturenames", ()), *(each for each in of_it if isinstance(each, str))]
+    needed = {each.removesuffix("_server") for each in names}
+    return min((n for n, kind in enumerate(KINDS) if kind in needed), default=len(KINDS))
+
+
+def _by_servers(items: list[pytest.Item]) -> None:
+    """Put files with the same servers together, and those first that need the rarest.
+
+    Of two processes the one that is done takes over what is last in the other's list, and starts
+    servers of its own for that: so that should be tests that need none, or only the quickest.
+    """
+    firsts: dict[Path, int] = {}
+    for each in items:
+        firsts[each.path] = min(firsts.get(each.path, len(KINDS)), _first_kind(each))
+    items.sort(key=lambda each: ("unit" in each.path.parts, firsts[each.path]))
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """LONG_SHARE=1/4: of the long tests the second quarter, by their names; all others stay.
 
     For CI, whose hour is shorter than all of them on two slow cores.
     """
+    _by_servers(items)
     turn, _, shares = os.environ.get("LONG_SHARE", "0/1").partition("/")
     ours, others = [], []
     for each in items:

@@ -9,8 +9,8 @@ from query import Knn, Searcher, Tuning
 from tests.support.searches import corpus, cosines, encoder, loaded, queries
 
 COUNT, TOP = 200, 10
-# Of fusions that nobody gets unasked, every fourth query: what differs is how scores are added up.
-FEW = 4
+# Of fusions that nobody gets unasked, every eighth query: what differs is how scores are added up.
+FEW = 8
 AGREEMENT = 1e-4
 # Scores this near may come in either order: lucene's cosine of one vector itself moves so far.
 TIE = 1e-6
