@@ -69,7 +69,7 @@ def tandem(server, *words):
         words,
         cwd=ROOT,
         env=server.environment,
-        timeout=100,
+        timeout=900,
     )
     return done.returncode, done.stderr
 

@@ -35,7 +35,7 @@ def tandem(opensearch_server):
             ["ingest", *MODEL, *words],
             env=opensearch_server.environment,
             input=stdin,
-            timeout=100,
+            timeout=900,
         )
         assert "Traceback" not in done.stderr
         return done.returncode, done.stdout, done.stderr
@@ -321,7 +321,7 @@ def test_an_interrupt_prints_the_tally_and_exits_130(
             time.sleep(0.1)
         time.sleep(2)
         process.send_signal(sign)
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=900)
     finally:
         process.kill()
     assert process.returncode == 130

@@ -35,7 +35,7 @@ def tandem(cluster):
 
     def run(*words, stdin="", columns=100, url=cluster.url):
         environ = environment(columns, TANDEM_URL=url)
-        done = run_tandem(words, env=environ, input=stdin, timeout=100)
+        done = run_tandem(words, env=environ, input=stdin, timeout=900)
         assert "Traceback" not in done.stderr
         return done.returncode, done.stdout, done.stderr
 

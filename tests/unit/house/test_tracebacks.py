@@ -20,7 +20,7 @@ def traceback(program, **environ):
         env={"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", **environ},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=900,
     )
     assert done.returncode == 1
     return done.stderr.splitlines()

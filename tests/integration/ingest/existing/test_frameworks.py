@@ -52,7 +52,7 @@ def asked(framework, cluster, index, folder, **given):
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
     )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

@@ -349,7 +349,7 @@ def parts(cluster, name):
 
 def parts_of(cluster, name, service):
     """The same, once a search of the cluster tells of this service: some time after it was told."""
-    ending = time.monotonic() + 60
+    ending = time.monotonic() + 900
     while (found := parts(cluster, name))["services"] != [f"{service}/v1/embeddings"]:
         assert time.monotonic() < ending, found
         time.sleep(0.2)

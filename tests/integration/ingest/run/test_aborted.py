@@ -53,13 +53,13 @@ def test_too_much_that_is_refused_leaves_none(opensearch, index_name, tmp_path):
 def test_a_signal_before_the_first_document_leaves_none(opensearch, index_name, minilm):
     process = started("ingest", "-", "--index", index_name, "--model", minilm, url=opensearch.url)
     try:
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 900
         while not opensearch.client.indices.exists(index=index_name):
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.1)
         process.send_signal(signal.SIGTERM)
-        _, err = process.communicate(timeout=60)
+        _, err = process.communicate(timeout=900)
     finally:
         process.kill()
     assert (process.returncode, "Traceback" in err) == (130, False)

@@ -63,7 +63,7 @@ def encoded_text(source):
 
 
 def finished(process):
-    out, err = process.communicate(timeout=120)
+    out, err = process.communicate(timeout=900)
     assert "Traceback" not in err, err
     return process.returncode, json.loads(out.splitlines()[-1]), err
 
@@ -160,7 +160,7 @@ def test_ctrl_c_while_standard_input_says_nothing(opensearch, index_name, tmp_pa
     time.sleep(0.3)
     process.send_signal(signal.SIGINT)
     with process:
-        process.wait(timeout=10)
+        process.wait(timeout=900)
         assert process.returncode == 130
         assert "Traceback" not in process.stderr.read()
 

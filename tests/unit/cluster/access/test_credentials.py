@@ -253,7 +253,7 @@ def test_no_process_that_we_start_shows_a_secret_to_whoever_lists_processes(tmp_
         env={**os.environ, **secrets, "TANDEM_HOME": str(tmp_path)},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=900,
     )
     assert done.stderr.count("started") > 1
     assert SECRET not in done.stderr + done.stdout

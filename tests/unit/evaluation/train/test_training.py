@@ -202,7 +202,7 @@ def test_a_training_that_was_killed_goes_on_to_the_same_weights(tmp_path, start)
     whole = train(folder, start, tmp_path / "whole", training=quick(epochs=3), device="cpu")
     words = [folder, start, tmp_path / "killed", "step 8"]
     done = subprocess.run(
-        [sys.executable, "-c", KILLED, *map(str, words)], cwd=ROOT, timeout=300, capture_output=True
+        [sys.executable, "-c", KILLED, *map(str, words)], cwd=ROOT, timeout=900, capture_output=True
     )
     assert done.returncode == -9, done.stderr
     checkpoints = tmp_path / "killed.training" / "checkpoints"

@@ -72,7 +72,7 @@ def test_a_real_limit(backend, tmp_path):
         text=True,
         cwd=ROOT,
         env={"PATH": "/usr/bin:/bin", "TANDEM_HOME": str(tmp_path)},
-        timeout=300,
+        timeout=900,
     )
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1] == f"Error: {NO_MEMORY}"
@@ -92,7 +92,7 @@ def test_a_limit_below_what_any_command_needs(words):
             cwd=ROOT,
             stdin=subprocess.DEVNULL,
             env={"PATH": "/usr/bin:/bin"},
-            timeout=300,
+            timeout=900,
         )
         assert (done.returncode, done.stdout) == (1, "")
         assert done.stderr == (

@@ -87,7 +87,7 @@ def test_a_model_that_an_index_names_is_neither_opened_nor_fetched(name, tmp_pat
             input=json.dumps(words),
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=900,
         )
         assert fetched == []
     plain = named == "some/model"

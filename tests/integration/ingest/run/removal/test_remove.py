@@ -137,7 +137,7 @@ def answered(answer, *words):
             stdin=theirs,
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=900,
         )
     finally:
         os.close(theirs)

@@ -42,7 +42,7 @@ def test_files_patterns_and_folders_are_read_with_the_token_of_its_own_chain():
             env=environment | {"PYTHONPATH": str(ROOT)},
             capture_output=True,
             text=True,
-            timeout=300,
+            timeout=900,
         )
         assert any(said == "Bearer hf_hush" for *_, said in hub.asked)
     *counts, missing = done.stdout.splitlines()
