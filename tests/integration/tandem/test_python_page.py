@@ -8,7 +8,7 @@ import tandem
 from tests.support.loads import ROOT
 
 # The page searches, measures, tunes and mines with all queries of examples/, six times over.
-QUERIES = 16
+QUERIES = 8
 PAGE = (ROOT / "docs" / "python.md").read_text("utf-8")
 
 

@@ -2,10 +2,12 @@
 
 Imports take a second and a half of a processor for each command, more than most of them work. One
 process imports them once and then forks for each; what it forks is otherwise `python -m tandem`,
-with its own folder, variables and standard streams, and it ends as a process ends.
+with its own folder, variables and standard streams, and it ends as a process ends, save that it
+leaves to the system what was imported before: taking that apart took half of a short command.
 """
 
 import atexit
+import contextlib
 import gc
 import json
 import os
@@ -15,6 +17,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -26,6 +29,10 @@ IMPORTED = (
     "numpy",
     "orjson",
     "tokenizers",
+    "encoder.encoder",
+    "platformdirs",
+    "rich.progress",
+    "rich.table",
 )
 # Only these may differ: others may be read by an import, or by Python's own start. pytest sets its
 # own for each test, and torch one at some time.
@@ -33,6 +40,8 @@ _OURS = ("TANDEM_", "COLUMNS", "PYTEST_", "TORCHINDUCTOR_")
 # What a pipe takes at once of standard input; what is longer is somebody else's to feed.
 _STDIN = 60_000
 _MESSAGE = 150_000
+# Libraries of which the end is a matter of their own, so that it is not cut short.
+_NATIVE = ("openvino", "torch", "ray", "pyarrow.dataset")
 
 
 class Forker:
@@ -166,7 +175,22 @@ def _become(words, cwd, environ, streams):
     os.environ.clear()
     os.environ.update(environ)
     sys.argv[1:] = words
-    runpy.run_module("tandem", run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module("tandem", run_name="__main__", alter_sys=True)
+    except SystemExit as end:
+        if isinstance(end.code, int) and not any(each in sys.modules for each in _NATIVE):
+            with contextlib.suppress(OSError, ValueError):  # of its streams, which Python tells
+                _end(end.code)
+        raise
+
+
+def _end(code):
+    """What Python does at its end, in its order, but for taking modules apart."""
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def serve(descriptor):
