@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -124,6 +125,11 @@ grant {
 SECURED_JAVAS = range(17, 24)
 JAVA_17 = "17.0.9.2"
 STORE_PASSWORD = "changeit"
+# Of admin/admin and readall/readall, at a cost of 4 where those that come with it have 12.
+QUICK_HASHES = {
+    "admin": "$2a$04$X53Jr5N9641j/w7fhqJ81O4c1WPco5eXhD45hGwqV8p1.8IliyTT6",
+    "readall": "$2a$04$1TySccshIpiyObAqaZoJEuGgxV/ml8eFkoWBGDFZs.RnhwFm1liZ2",
+}
 
 
 def elasticsearch(home: Home, java: Java, core: Artifact = ELASTICSEARCH) -> Path:
@@ -224,6 +230,15 @@ def make_certificates(folder: Path, java: Java) -> None:
     keytool("-importcert", "-noprompt", "-alias", "node", "-keystore", "node.p12", given=both)
     trust = ("-storetype", "PKCS12", "-keystore", "trust.p12")
     keytool("-importcert", "-noprompt", "-alias", "ca", *trust, given=authority)
+
+
+def quicken_passwords(users: Path) -> None:
+    """Let bcrypt do less for the users of tests: whenever users change it checks them all again."""
+    known = users.read_text("utf-8")
+    for name, quick in QUICK_HASHES.items():
+        known, count = re.subn(rf'(?m)(?<=^{name}:\n  hash: ")[^"]+', quick, known)
+        assert count == 1, f"{users} has no {name}"
+    users.write_text(known, "utf-8")
 
 
 def secured_java(home: Home) -> Java:

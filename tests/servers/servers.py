@@ -249,10 +249,12 @@ class SecuredServer(JavaServer):
             f"{security}.allow_default_init_securityindex": True,
             # Lets the admin make users.
             f"{security}.restapi.roles_enabled": "all_access",
+            f"{security}.password.hashing.bcrypt.rounds": 4,
         }
 
     def configure(self, folder: Path) -> None:
         """Let tokens and certificates say who somebody is."""
+        distributions.quicken_passwords(folder / "opensearch-security" / "internal_users.yml")
         file = folder / "opensearch-security" / "config.yml"
         text = file.read_text("utf-8")
         for domain in ("jwt_auth_domain", "clientcert_auth_domain"):
