@@ -20,6 +20,10 @@ import tempfile
 import threading
 from pathlib import Path
 
+import psutil
+
+from encoder.engines.openvino_engine import require
+
 ROOT = Path(__file__).resolve().parents[3]
 # Nothing that starts threads, which do not come along, and no model.
 IMPORTED = (
@@ -30,6 +34,7 @@ IMPORTED = (
     "orjson",
     "tokenizers",
     "encoder.encoder",
+    "encoder.selection.measure",
     "platformdirs",
     "rich.progress",
     "rich.table",
@@ -40,8 +45,6 @@ _OURS = ("TANDEM_", "COLUMNS", "PYTEST_", "TORCHINDUCTOR_")
 # What a pipe takes at once of standard input; what is longer is somebody else's to feed.
 _STDIN = 60_000
 _MESSAGE = 150_000
-# Libraries of which the end is a matter of their own, so that it is not cut short.
-_NATIVE = ("openvino", "torch", "ray", "pyarrow.dataset")
 
 
 class Forker:
@@ -110,16 +113,21 @@ def _waited(result, words, timeout):
 FORKER = Forker()
 
 
-def run_tandem(words, *, cwd=ROOT, env=None, input="", timeout=None):
-    """`python -m tandem WORDS` as subprocess.run runs it with text that is captured."""
+def run_tandem(words, **options):
+    """`python -m tandem WORDS`, as run_module runs it."""
+    return run_module("tandem", words, **options)
+
+
+def run_module(module, words, *, cwd=ROOT, env=None, input="", timeout=None):
+    """`python -m MODULE WORDS` as subprocess.run runs it with text that is captured."""
     environ = os.environ if env is None else env
-    words, stdin = [str(each) for each in words], input.encode()
+    words, stdin = [module, *map(str, words)], input.encode()
     if FORKER.can(environ, stdin):
         status, out, err = FORKER.run(words, cwd, environ, stdin, timeout)
         code = os.waitstatus_to_exitcode(status)
         return subprocess.CompletedProcess(words, code, out.decode(), err.decode())
     return subprocess.run(
-        [sys.executable, "-m", "tandem", *words],
+        [sys.executable, "-m", *words],
         cwd=cwd,
         env=environ,
         input=input,
@@ -174,11 +182,12 @@ def _become(words, cwd, environ, streams):
     os.chdir(cwd)
     os.environ.clear()
     os.environ.update(environ)
-    sys.argv[1:] = words
+    module, *sys.argv[1:] = words
     try:
-        runpy.run_module("tandem", run_name="__main__", alter_sys=True)
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
     except SystemExit as end:
-        if isinstance(end.code, int) and not any(each in sys.modules for each in _NATIVE):
+        # A command with threads, of Python's or a library's, ends as Python lets it.
+        if isinstance(end.code, int) and psutil.Process().num_threads() == 1:
             with contextlib.suppress(OSError, ValueError):  # of its streams, which Python tells
                 _end(end.code)
         raise
@@ -197,6 +206,7 @@ def serve(descriptor):
     """Import what commands do, and fork for each; a fork becomes its command and returns here."""
     for name in IMPORTED:
         __import__(name)
+    require()
     gc.collect()
     gc.freeze()
     try:

@@ -1,6 +1,7 @@
 """While an index is enriched another process writes into it, and the enrichment is killed."""
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 
 from ingest import Writing, enrich
+from tests.support.commands.forking import run_module
 from tests.support.loads import ROOT, stored
 from tests.support.stubs import StubEncoder
 
@@ -50,7 +52,13 @@ class Owner:
     def __init__(self, cluster, alias, folder, count):
         self.folder = folder
         words = (f"{SCRIPTS}.owner_script", cluster.url, alias, folder, count)
-        self.process = python(*words)
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", *map(str, words)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
         deadline = time.monotonic() + PATIENCE
         while not (folder / "begun").exists():
             assert self.process.poll() is None, self.process.stderr.read()
@@ -70,28 +78,14 @@ class Owner:
         self.process.communicate(timeout=PATIENCE)
 
 
-def python(*words):
-    return subprocess.Popen(
-        [sys.executable, "-m", *map(str, words)],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
 def enriched(cluster, alias, copied, death=""):
     """Enrich in a process of its own; its report, or None where it died as it was told to."""
-    process = python(f"{SCRIPTS}.enrich_script", cluster.url, alias, copied, death)
-    try:
-        said, why = process.communicate(timeout=PATIENCE)
-    finally:
-        if process.poll() is None:
-            process.kill()
-    if process.returncode == -9:
+    words = (cluster.url, alias, copied, death)
+    done = run_module(f"{SCRIPTS}.enrich_script", words, timeout=PATIENCE)
+    if done.returncode == -signal.SIGKILL:
         return None
-    assert process.returncode == 0, why
-    return json.loads(said)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 def check(cluster, alias, truth):
