@@ -5,23 +5,55 @@ from __future__ import annotations
 import contextlib
 import json
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from itertools import islice
+from threading import Event
 from typing import Any
 
 import numpy as np
 
 from cluster import Cluster
+from encoder import Encoder
 from ingest import Plan, ingest
 from mappings import Shape
 from tests.support.loads import ROOT
 from tests.support.stubs import StubEncoder
 
 DIM = 32
+MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 
 
 def encoder(**options: Any) -> StubEncoder:
     """An encoder whose vectors follow from the text alone."""
     return StubEncoder(**{"dim": DIM, "max_length": 512} | options)
+
+
+class Remembering:
+    """A real encoder that encodes each text once, for all the tests that load the same ones."""
+
+    def __init__(self, model: str) -> None:
+        real = self._real = Encoder.load(model)
+        self.name, self.fingerprint, self.settings = real.name, real.fingerprint, real.settings
+        self.dim, self.max_length, self.passage_room = real.dim, real.max_length, real.passage_room
+        self.token_spans, self.count_tokens = real.token_spans, real.count_tokens
+        self._vectors: dict[str, np.ndarray] = {}
+
+    def stream_passages(
+        self, texts: Iterable[str], stopping: Event | None = None
+    ) -> Iterator[np.ndarray]:
+        texts = iter(texts)
+        while not (stopping and stopping.is_set()) and (batch := list(islice(texts, 32))):
+            new = [text for text in dict.fromkeys(batch) if text not in self._vectors]
+            if new:
+                self._vectors |= zip(new, self._real.stream_passages(new), strict=True)
+            yield from (self._vectors[text] for text in batch)
+
+
+@cache
+def real_encoder() -> Remembering:
+    """Of all-MiniLM-L6-v2."""
+    return Remembering(MODEL)
 
 
 def corpus() -> list[dict[str, Any]]:

@@ -5,10 +5,9 @@ import json
 import ir_measures
 import pytest
 
-from encoder import Encoder
 from tests.support.commands import tandem
 from tests.support.loads import ROOT
-from tests.support.searches import corpus, loaded
+from tests.support.searches import corpus, loaded, real_encoder
 from tests.unit.encoder.engines.test_cross_onnx import written
 
 EXAMPLES = ROOT / "examples"
@@ -17,8 +16,7 @@ QRELS = EXAMPLES / "qrels" / "test.tsv"
 
 @pytest.fixture(scope="module")
 def books(opensearch):
-    encoder = Encoder.load("sentence-transformers/all-MiniLM-L6-v2")
-    with loaded(opensearch, corpus(), by=encoder) as name:
+    with loaded(opensearch, corpus(), by=real_encoder()) as name:
         yield name
 
 
@@ -126,8 +124,7 @@ def test_mining_needs_to_know_who_judges(tmp_path):
 
 @pytest.fixture
 def own_books(opensearch):
-    encoder = Encoder.load("sentence-transformers/all-MiniLM-L6-v2")
-    with loaded(opensearch, corpus(), by=encoder) as name:
+    with loaded(opensearch, corpus(), by=real_encoder()) as name:
         yield name
 
 

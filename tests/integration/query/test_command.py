@@ -8,13 +8,12 @@ import sys
 
 import pytest
 
-from encoder import CrossEncoder, Encoder
+from encoder import CrossEncoder
 from tests.support import models
 from tests.support.commands import environment, run_tandem
 from tests.support.loads import ROOT
-from tests.support.searches import corpus, loaded
+from tests.support.searches import corpus, loaded, real_encoder
 
-MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 ASKED = "vegetable that makes you cry"
 
 
@@ -25,7 +24,7 @@ def cluster(request):
 
 @pytest.fixture(scope="module")
 def books(cluster):
-    with loaded(cluster, corpus(), by=Encoder.load(MODEL)) as name:
+    with loaded(cluster, corpus(), by=real_encoder()) as name:
         yield name
 
 

@@ -5,18 +5,15 @@ import sys
 
 import pytest
 
-from encoder import Encoder
 from tests.support.commands import tandem
 from tests.support.loads import ROOT
-from tests.support.searches import corpus, loaded
+from tests.support.searches import corpus, loaded, real_encoder
 from tests.unit.cluster.fakes import serving
-
-MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 
 
 @pytest.fixture(scope="module")
 def books(opensearch):
-    with loaded(opensearch, corpus()[:30], by=Encoder.load(MODEL)) as name:
+    with loaded(opensearch, corpus()[:30], by=real_encoder()) as name:
         yield name
 
 

@@ -410,11 +410,11 @@ def test_the_report_holds_what_the_encoder_did_before(opensearch, index_name):
 
 def test_from_python_with_the_real_encoder_as_the_design_promises(either, index_name, minilm):
     encoder = Encoder.load(minilm)
-    source = [{**d, "text": d["text"] * (1 + n % 7)} for n, d in enumerate(documents(300))]
+    source = [{**d, "text": d["text"] * (1 + n % 7)} for n, d in enumerate(documents(100))]
     report = ingest(source, index=index_name, cluster=either, encoder=encoder)
-    promised = {"read": 300, "written": 300, "skipped": 0, "rejected": 0, "index": index_name}
+    promised = {"read": 100, "written": 100, "skipped": 0, "rejected": 0, "index": index_name}
     assert report.to_json().items() >= promised.items()
-    assert report.docs_per_second == pytest.approx(300 / report.seconds)
+    assert report.docs_per_second == pytest.approx(100 / report.seconds)
     texts = [f"{d['title']}\n{d['text']}" for d in source]
     expected = encoder.encode_passages(texts)
     ids = [d["id"] for d in source]
@@ -426,4 +426,4 @@ def test_from_python_with_the_real_encoder_as_the_design_promises(either, index_
     assert np.sum(vectors * expected, axis=1).min() > 0.9999
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(1.0, abs=1e-5)
     again = ingest(source, index=index_name, cluster=either, encoder=encoder)
-    assert (again.written, again.skipped, again.encoded) == (0, 300, 0)
+    assert (again.written, again.skipped, again.encoded) == (0, 100, 0)

@@ -5,25 +5,18 @@ import json
 import ir_measures
 import pytest
 
-from encoder import Encoder
 from query import Searcher
 from tests.support.loads import ROOT
-from tests.support.searches import corpus, loaded
+from tests.support.searches import corpus, loaded, real_encoder
 
-MODEL = "sentence-transformers/all-MiniLM-L6-v2"
 NDCG = ir_measures.nDCG @ 10
 
 
-@pytest.fixture(scope="module")
-def encoder():
-    return Encoder.load(MODEL)
-
-
 @pytest.fixture(scope="module", params=["opensearch", "elasticsearch"])
-def searcher(request, encoder):
+def searcher(request):
     cluster = request.getfixturevalue(request.param)
     with (
-        loaded(cluster, corpus(), by=encoder) as name,
+        loaded(cluster, corpus(), by=real_encoder()) as name,
         Searcher(cluster, name) as made,
     ):
         yield made
