@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from encoder import CrossEncoder, Encoder, EncoderError
+from encoder import CrossEncoder, Encoder
 from encoder.forks import computing
 from tests.support import models
 from tests.support.loads import ROOT
@@ -124,17 +124,6 @@ if child := os.fork():
 """
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, timeout=HANGS)
     assert done.returncode == 0
-
-
-def test_processes_of_several_devices_are_the_parents(folder):
-    encoder = Encoder.load(folder, device="cpu,cpu", backend="torch", precision="float32")
-
-    def refused():
-        with pytest.raises(EncoderError, match="was opened before this process was forked") as told:
-            encoder.encode_passages(TEXTS)
-        return str(told.value)
-
-    assert forked(refused).startswith("the device cpu, cpu was opened")
 
 
 def test_pickling_says_what_to_do_instead(encoder):

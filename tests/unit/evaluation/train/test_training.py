@@ -155,7 +155,7 @@ def test_it_learns_and_the_encoder_reads_its_folder(trained, start):
     assert len(found.figures) == 12
     assert found.figures[-1][0] == found.steps
     assert f"step {found.steps} of {found.steps}: nDCG@10" in said[-1]
-    before, after = (Encoder.load(each, device="cpu") for each in (start, folder / "model"))
+    before, after = (Encoder.load(each, backend="torch") for each in (start, folder / "model"))
     assert np.abs(before.encode_queries(["fox"]) - after.encode_queries(["fox"])).max() > 1e-3
     assert not list(folder.glob("*.training"))
 
@@ -211,7 +211,7 @@ def test_a_training_that_was_killed_goes_on_to_the_same_weights(tmp_path, start)
     found = train(folder, start, tmp_path / "killed", training=quick(epochs=3), device="cpu")
     assert found.figures == whole.figures
     one, other = (
-        Encoder.load(tmp_path / name, device="cpu").encode_queries(["quick fox", "vow"])
+        Encoder.load(tmp_path / name, backend="torch").encode_queries(["quick fox", "vow"])
         for name in ("whole", "killed")
     )
     assert np.abs(one - other).max() < 1e-6
