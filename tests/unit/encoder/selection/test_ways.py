@@ -114,7 +114,11 @@ def check_openvino(folder):
     return [each.split()[0] for each in said]
 
 
-@pytest.mark.parametrize("family", sorted({*models.FAMILIES} - {"bert"}))
+# XLM-RoBERTa's network is RoBERTa's: a second of the same takes as long again.
+@pytest.mark.parametrize(
+    "family",
+    ["roberta", "distilbert", "mpnet", pytest.param("xlm-roberta", marks=pytest.mark.long)],
+)
 def test_openvino_in_float32_is_torch(home, tmp_path, family):
     folder = models.old_layout(tmp_path / "model", family, max_length=200, **PROMPTED)
     assert check_openvino(folder) == ["measuring", "converting"]
