@@ -18,6 +18,8 @@ from tests.support.parity import TEXTS
 from tests.support.processes.forked import HANGS, forked
 
 MANY = TEXTS * 20
+# By several workers too, and soon at its end.
+BUSY = TEXTS * 4
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +68,7 @@ def test_forks_while_other_threads_compute(encoder):
 
     def encode():
         while not ended.is_set():
-            encoder.encode_passages(MANY)
+            encoder.encode_passages(BUSY)
             encoder.encode_queries(TEXTS)
 
     with ThreadPoolExecutor(3) as pool:

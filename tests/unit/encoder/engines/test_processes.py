@@ -33,13 +33,16 @@ class Several(NamedTuple):
     children: list[multiprocessing.Process]
 
 
-OPEN: list[Several] = []
+@pytest.fixture(scope="module")
+def opened():
+    """Those of the tests before."""
+    return []
 
 
 @pytest.fixture
-def several(folder, monkeypatch):
+def several(folder, opened, monkeypatch):
     """Opened while there were secrets; once, for each process imports torch, until one is ended."""
-    if not (OPEN and all(each.is_alive() for each in OPEN[-1].children)):
+    if not (opened and all(each.is_alive() for each in opened[-1].children)):
         before = set(multiprocessing.active_children())
         for name in SECRETS:
             monkeypatch.setenv(name, "sesame")
@@ -47,8 +50,8 @@ def several(folder, monkeypatch):
         encoder = load(folder, "cpu,cpu")
         assert [os.environ[name] for name in SECRETS] == ["sesame"] * len(SECRETS)
         children = [each for each in multiprocessing.active_children() if each not in before]
-        OPEN.append(Several(encoder, children))
-    return OPEN[-1]
+        opened.append(Several(encoder, children))
+    return opened[-1]
 
 
 def test_two_processes_give_what_one_gives_in_order(folder, several):
