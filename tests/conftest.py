@@ -103,10 +103,9 @@ KINDS = ("secured", "elasticsearch", "opensearch")
 
 def _first_kind(item: pytest.Item) -> int:
     """Which of the shared servers a test needs, by the earliest in KINDS."""
-    of_it = getattr(getattr(item, "callspec", None), "params", {}).values()
-    names = [*getattr(item, "fixturenames", ()), *(each for each in of_it if isinstance(each, str))]
-    needed = {each.removesuffix("_server") for each in names}
-    return min((n for n, kind in enumerate(KINDS) if kind in needed), default=len(KINDS))
+    given = getattr(getattr(item, "callspec", None), "params", {}).values()
+    words = [*getattr(item, "fixturenames", ()), *map(str, given)]
+    return min((n for n, kind in enumerate(KINDS) if kind in " ".join(words)), default=len(KINDS))
 
 
 def _by_servers(items: list[pytest.Item]) -> None:
@@ -117,7 +116,8 @@ def _by_servers(items: list[pytest.Item]) -> None:
     """
     firsts: dict[Path, int] = {}
     for each in items:
-        firsts[each.path] = min(firsts.get(each.path, len(KINDS)), _first_kind(each))
+        kind = len(KINDS) if "unit" in each.path.parts else _first_kind(each)
+        firsts[each.path] = min(firsts.get(each.path, kind), kind)
     items.sort(key=lambda each: ("unit" in each.path.parts, firsts[each.path]))
 
 

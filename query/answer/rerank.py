@@ -8,10 +8,19 @@ import numpy as np
 
 from query.answer.results import Hit, Reranked, Result
 from query.body.words.query_syntax import plain_text
-from query.errors import AnswerError
+from query.errors import AnswerError, QueryError
 from query.models import PassageScorer
 from query.question import Question
 from query.target import Patterns
+
+
+def check_depth(depth: int, end: int) -> None:
+    """Refuse hits beyond those that are reranked; end: the number of the last that is asked for."""
+    if depth < end:
+        raise QueryError(
+            f"hits up to number {end} are asked for and {depth} are reranked: rerank at least "
+            f"{end} (`Rerank.depth`)."
+        )
 
 
 def reranked(result: Result, question: Question, model: PassageScorer) -> Result:

@@ -16,7 +16,7 @@ import numpy as np
 from mappings import Fusion, fault_of_pattern, read_pipeline
 from mappings.existing import SAMPLE, assigned, fault_of_roles
 from query.answer.hits import PlanResult, read
-from query.answer.rerank import reranked
+from query.answer.rerank import check_depth, reranked
 from query.answer.results import Result
 from query.body.hybrid import hybrid_obstacle
 from query.body.order import check_rerank
@@ -116,11 +116,7 @@ class Flows:
         if rerank is None:
             return (yield from self._search(question, vector))
         check_rerank(question)
-        if rerank.depth < question.end:
-            raise QueryError(
-                f"hits up to number {question.end} are asked for and {rerank.depth} are reranked: "
-                f"rerank at least {question.end} (`Rerank.depth`)."
-            )
+        check_depth(rerank.depth, question.end)
         deeper = replace(question, start=0, k=rerank.depth, source=True)
         result = yield from self._search(deeper, vector)
         found: Result = yield Work(lambda: reranked(result, question, rerank.model))

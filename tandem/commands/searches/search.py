@@ -102,7 +102,7 @@ def command(
         target.connect() as cluster,
         Searcher(cluster, index, model=model, roles=roles, on_progress=tell) as searcher,
     ):
-        asked |= {"tuning": tuning, "rerank": _reranker(rerank, rerank_depth)}
+        asked |= {"tuning": tuning, "rerank": _reranker(rerank, rerank_depth, asked)}
         if many is not None:
             return many.search(searcher, {**asked, "batch": batch})
         result = _in_flags(searcher.search(str(text), **asked))
@@ -125,12 +125,14 @@ def _conditions(asked: dict[str, Any]) -> list[str]:
     return [*asked["where"], *([json.dumps(dsl, ensure_ascii=False)] if dsl else [])]
 
 
-def _reranker(model: str | None, depth: int) -> Rerank | None:
+def _reranker(model: str | None, depth: int, asked: dict[str, Any]) -> Rerank | None:
     if model is None:
         return None
     from encoder import CrossEncoder
     from query import Rerank
+    from query.answer.rerank import check_depth
 
+    check_depth(depth, asked["start"] + asked["k"])  # before a model is loaded, which takes seconds
     return Rerank(CrossEncoder.load(model), depth=depth)
 
 

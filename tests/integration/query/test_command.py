@@ -264,7 +264,11 @@ def test_reranking_says_what_moved(search, cross_encoder):
 
 
 @pytest.mark.parametrize("cluster", ["opensearch"], indirect=True)
-def test_more_hits_than_are_reranked(search, cross_encoder):
-    code, _, err = search(ASKED, "-k", 30, "--rerank", cross_encoder, "--rerank-depth", 20)
+def test_more_hits_than_are_reranked_are_refused_before_the_model_is_loaded(search, tmp_path):
+    words = ("--rerank", tmp_path, "--rerank-depth", 20)
+    code, _, err = search(ASKED, "-k", 30, *words)
     assert code == 1
+    assert "hits up to number 30 are asked for and 20 are reranked" in one_line(err)
     assert "--rerank-depth" in one_line(err)
+    code, _, err = search(ASKED, "-k", 10, "--page", 3, *words)
+    assert (code, "hits up to number 30" in one_line(err)) == (1, True)
