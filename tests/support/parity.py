@@ -26,6 +26,9 @@ TEXTS = [
     *(f"{sentence} {n}" for n in range(12) for sentence in models.CORPUS[: 1 + n % 4]),
 ]
 
+# sentence-transformers pads each batch to its longest text: of TEXTS it would be nearly all.
+FEW = {"batch_size": 4}
+
 
 def ours(folder: Path | str, **options: Any) -> Encoder:
     return Encoder.load(folder, backend="torch", precision="float32", **options)

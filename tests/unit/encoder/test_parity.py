@@ -13,7 +13,7 @@ from sentence_transformers.sentence_transformer.modules import (
 from transformers import AutoModel, AutoTokenizer
 
 from tests.support import models
-from tests.support.parity import TEXTS, check, ours, theirs
+from tests.support.parity import FEW, TEXTS, check, ours, theirs
 
 POOLINGS = [
     ("cls_token",),
@@ -32,7 +32,7 @@ MODES = ("cls", "max", "mean", "mean_sqrt_len_tokens", "weightedmean", "lasttoke
 @pytest.mark.parametrize("pooling", POOLINGS, ids="+".join)
 def test_the_layout_of_2021(tmp_path, family, pooling):
     folder = models.old_layout(tmp_path, family, pooling=pooling, max_length=200)
-    expected = theirs(folder).encode(TEXTS)
+    expected = theirs(folder).encode(TEXTS, **FEW)
     check(ours(folder).encode_passages(TEXTS), expected)
 
 
@@ -42,7 +42,7 @@ def test_todays_layout(tmp_path, family, modes):
     source = models.transformer(tmp_path / "plain", family)
     modules = [Transformer(str(source)), Pooling(models.HIDDEN, modes)]
     folder = models.new_layout(tmp_path / "model", modules)
-    check(ours(folder).encode_passages(TEXTS), theirs(folder).encode(TEXTS))
+    check(ours(folder).encode_passages(TEXTS), theirs(folder).encode(TEXTS, **FEW))
 
 
 @pytest.mark.parametrize("batch", [1, 2, 3, 8, 64])
@@ -66,16 +66,16 @@ def test_prompts_under_any_of_their_names(tmp_path, names, include, pooling):
         tmp_path, "bert", pooling=pooling, settings={"prompts": prompts}, include_prompt=include
     )
     encoder, reference = ours(folder), theirs(folder)
-    check(encoder.encode_queries(TEXTS), reference.encode(TEXTS, prompt_name=names[0]))
-    check(encoder.encode_passages(TEXTS), reference.encode(TEXTS, prompt_name=names[1]))
+    check(encoder.encode_queries(TEXTS), reference.encode(TEXTS, **FEW, prompt_name=names[0]))
+    check(encoder.encode_passages(TEXTS), reference.encode(TEXTS, **FEW, prompt_name=names[1]))
 
 
 def test_a_prompt_given_by_option_replaces_the_models_own(tmp_path):
     folder = models.old_layout(tmp_path, "bert", settings={"prompts": {"query": "fox: "}})
     reference = theirs(folder)
     encoder = ours(folder, query_prompt="dog: ", passage_prompt="box: ")
-    check(encoder.encode_queries(TEXTS), reference.encode(TEXTS, prompt="dog: "))
-    check(encoder.encode_passages(TEXTS), reference.encode(TEXTS, prompt="box: "))
+    check(encoder.encode_queries(TEXTS), reference.encode(TEXTS, **FEW, prompt="dog: "))
+    check(encoder.encode_passages(TEXTS), reference.encode(TEXTS, **FEW, prompt="box: "))
     assert encoder.settings == {"query_prompt": "dog: ", "passage_prompt": "box: "}
     assert encoder.fingerprint != ours(folder).fingerprint
 
@@ -100,7 +100,7 @@ def test_modules_after_pooling(tmp_path, name):
     later = heads()[name]
     modules = [Transformer(str(source)), Pooling(models.HIDDEN, "mean"), *later]
     folder = models.new_layout(tmp_path / "model", modules)
-    check(ours(folder).encode_passages(TEXTS), theirs(folder).encode(TEXTS))
+    check(ours(folder).encode_passages(TEXTS), theirs(folder).encode(TEXTS, **FEW))
 
 
 def test_a_dense_module_on_tokens(tmp_path):
@@ -108,16 +108,16 @@ def test_a_dense_module_on_tokens(tmp_path):
     tokens = Dense(models.HIDDEN, 20, module_input_name="token_embeddings")
     modules = [Transformer(str(source)), tokens, Pooling(20, "mean")]
     folder = models.new_layout(tmp_path / "model", modules)
-    check(ours(folder).encode_passages(TEXTS), theirs(folder).encode(TEXTS))
+    check(ours(folder).encode_passages(TEXTS), theirs(folder).encode(TEXTS, **FEW))
 
 
 def test_the_first_components_alone(tmp_path):
     folder = models.old_layout(tmp_path, "mpnet", settings={"truncate_dim": 16})
-    expected = theirs(folder).encode(TEXTS, normalize_embeddings=True)
+    expected = theirs(folder).encode(TEXTS, **FEW, normalize_embeddings=True)
     assert expected.shape[1] == 16
     check(ours(folder).encode_passages(TEXTS), expected)
     encoder = ours(folder, truncate_dim=8)
-    check(encoder.encode_passages(TEXTS), theirs(folder).encode(TEXTS, truncate_dim=8))
+    check(encoder.encode_passages(TEXTS), theirs(folder).encode(TEXTS, **FEW, truncate_dim=8))
     assert (encoder.dim, encoder.settings) == (8, {"truncate_dim": 8})
 
 
@@ -125,12 +125,12 @@ def test_a_checkpoint_of_float16_is_encoded_in_float32(tmp_path):
     folder = models.old_layout(tmp_path, "roberta")
     half = AutoModel.from_pretrained(folder, dtype=torch.float16)
     half.save_pretrained(folder)
-    check(ours(folder).encode_passages(TEXTS), theirs(folder).encode(TEXTS))
+    check(ours(folder).encode_passages(TEXTS), theirs(folder).encode(TEXTS, **FEW))
 
 
 def test_the_folder_of_the_first_versions(tmp_path):
     folder = models.old_layout(tmp_path, "bert", transformer_folder="0_Transformer")
-    check(ours(folder).encode_passages(TEXTS), theirs(folder).encode(TEXTS))
+    check(ours(folder).encode_passages(TEXTS), theirs(folder).encode(TEXTS, **FEW))
 
 
 def test_lower_case_where_the_settings_ask_for_it(tmp_path):

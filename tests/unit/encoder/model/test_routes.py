@@ -18,7 +18,7 @@ from tokenizers import Tokenizer
 
 from encoder import Encoder, ModelRefusedError
 from tests.support import models
-from tests.support.parity import TEXTS, check, ours, theirs
+from tests.support.parity import FEW, TEXTS, check, ours, theirs
 
 
 def table(seed, dim=models.HIDDEN):
@@ -30,7 +30,7 @@ def table(seed, dim=models.HIDDEN):
 def test_a_table_of_tokens(tmp_path):
     folder = models.new_layout(tmp_path, [table(1), Normalize()])
     encoder = Encoder.load(folder)
-    check(encoder.encode_passages(TEXTS), theirs(folder).encode(TEXTS))
+    check(encoder.encode_passages(TEXTS), theirs(folder).encode(TEXTS, **FEW))
     assert not encoder.encode_passages([""]).any()
     assert encoder.count_tokens(["", "fox fox"]) == [0, 2]
 
@@ -43,7 +43,7 @@ def test_a_table_as_model2vec_writes_it(tmp_path):
     parts = {"embeddings": rows, "mapping": mapping, "weights": weights}
     save_file(parts, folder / "model.safetensors")
     found = Encoder.load(folder).encode_passages(TEXTS)
-    check(found, theirs(folder).encode(TEXTS))
+    check(found, theirs(folder).encode(TEXTS, **FEW))
     ids = Tokenizer.from_file(str(folder / "tokenizer.json")).encode(
         "fox", add_special_tokens=False
     )
@@ -65,8 +65,8 @@ def routed(tmp_path):
 
 def test_a_router_sends_queries_and_passages_their_own_ways(routed):
     encoder, reference = ours(routed), theirs(routed)
-    check(encoder.encode_queries(TEXTS), reference.encode_query(TEXTS))
-    check(encoder.encode_passages(TEXTS), reference.encode_document(TEXTS))
+    check(encoder.encode_queries(TEXTS), reference.encode_query(TEXTS, **FEW))
+    check(encoder.encode_passages(TEXTS), reference.encode_document(TEXTS, **FEW))
     assert encoder.dim == 16
     assert encoder.max_length == 512
 
@@ -77,7 +77,7 @@ def test_the_old_name_and_settings_of_a_router(routed):
     modules[0]["type"] = "sentence_transformers.models.Asym"
     models.write(routed / "modules.json", modules)
     (folder / "router_config.json").rename(folder / "config.json")
-    check(ours(routed).encode_queries(TEXTS), theirs(routed).encode_query(TEXTS))
+    check(ours(routed).encode_queries(TEXTS), theirs(routed).encode_query(TEXTS, **FEW))
 
 
 def test_routes_by_mapping(routed):
@@ -91,8 +91,8 @@ def test_routes_by_mapping(routed):
     config["parameters"]["route_mappings"] = {"('query', 'text')": "table"}
     models.write(path, config)
     encoder = ours(routed)
-    check(encoder.encode_queries(TEXTS), theirs(routed).encode(TEXTS, task="query"))
-    check(encoder.encode_passages(TEXTS), theirs(routed).encode(TEXTS))
+    check(encoder.encode_queries(TEXTS), theirs(routed).encode(TEXTS, **FEW, task="query"))
+    check(encoder.encode_passages(TEXTS), theirs(routed).encode(TEXTS, **FEW))
 
 
 def test_a_router_without_a_way_for_queries_is_refused(routed):

@@ -21,7 +21,7 @@ from encoder.model.folder import read_model_spec
 from encoder.selection.candidates import Candidate, EngineOptions, Measured, choose
 from encoder.selection.convert import convert
 from tests.support import models
-from tests.support.parity import TEXTS, theirs
+from tests.support.parity import FEW, TEXTS, theirs
 
 OV32, OV16 = Candidate("openvino", "float32"), Candidate("openvino", "bfloat16")
 T32, INT8 = Candidate("torch", "float32"), Candidate("openvino", "int8")
@@ -106,9 +106,9 @@ def check_openvino(folder):
     encoder = Encoder.load(folder, **OPENVINO, on_progress=said.append)
     assert not encoder.choice.changes
     model = theirs(folder)
-    expected = model.encode(TEXTS, normalize_embeddings=True)
+    expected = model.encode(TEXTS, **FEW, normalize_embeddings=True)
     assert np.abs(encoder.encode_passages(TEXTS) - expected).max() < 5e-6
-    expected = model.encode(TEXTS, prompt_name="query", normalize_embeddings=True)
+    expected = model.encode(TEXTS, **FEW, prompt_name="query", normalize_embeddings=True)
     assert np.abs(encoder.encode_queries(TEXTS) - expected).max() < 5e-6
     assert np.abs(encoder.encode_queries(TEXTS[:3]) - expected[:3]).max() < 5e-6
     return [each.split()[0] for each in said]
