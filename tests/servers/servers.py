@@ -201,6 +201,7 @@ class ElasticsearchServer(JavaServer):
             "ES_JAVA_HOME": str(java.home),
             "ES_PATH_CONF": str(self.layout.config),
             "ES_TMPDIR": str(self.layout.temporary),
+            "JDK_JAVA_OPTIONS": QUICK,  # of those that start it too: a fifth of a start
             "ES_JAVA_OPTS": f"-Xms{self.heap} -Xmx{self.heap} -XX:-AlwaysPreTouch",
         }
 
@@ -272,7 +273,7 @@ class SecuredServer(JavaServer):
         return program(folder)
 
     def variables(self, java: Java) -> dict[str, str]:
-        return environment(self.layout, java, self.heap)
+        return {**environment(self.layout, java, self.heap), "JDK_JAVA_OPTIONS": QUICK}
 
     def connect(self, **changes: Any) -> Cluster:
         """A Cluster as admin, with the right authority; `changes` replace options of connect."""
