@@ -59,10 +59,6 @@ class Told:
             terminal.write(f"\n{where}\n  {''.join(why)}\n", flush=True)
 
 
-# Where an interrupted worker says that its servers are stopped.
-STOPPED: list[Path] = []
-
-
 def pytest_keyboard_interrupt() -> None:
     """Let each process stop its own servers: with `-n` those are the workers', which xdist kills.
 
@@ -70,7 +66,6 @@ def pytest_keyboard_interrupt() -> None:
     """
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if "PYTEST_XDIST_WORKER" in os.environ:
-        STOPPED.append(stopped(os.getppid(), os.getpid()))
         return
     workers = {each.pid: each for each in psutil.Process().children()}
     for worker in workers.values():
@@ -79,22 +74,24 @@ def pytest_keyboard_interrupt() -> None:
     # They themselves wait for us.
     while workers and time.monotonic() < deadline:
         for pid, worker in list(workers.items()):
-            said = stopped(os.getpid(), pid)
-            if said.exists() or not worker.is_running():
-                said.unlink(missing_ok=True)
+            if stopped(os.getpid(), pid).exists() or not worker.is_running():
                 del workers[pid]
         time.sleep(0.05)
 
 
-def stopped(tests: int, worker: int) -> Path:
-    """The file by which the worker of the tests' process says so."""
+def stopped(tests: int, worker: int | str) -> Path:
+    """The file by which a worker of the tests' process says that its servers are stopped."""
     return Path(tempfile.gettempdir(), f"tandem-tests-{tests}-{worker}-stopped")
 
 
 def pytest_unconfigure() -> None:
-    """After all fixtures are gone: tell who waits for that."""
-    for each in STOPPED:
-        each.touch()
+    """After all fixtures are gone: tell who may wait for that, now or later; else tidy up."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        stopped(os.getppid(), os.getpid()).touch()
+        return
+    every = stopped(os.getpid(), "*")
+    for each in every.parent.glob(every.name):
+        each.unlink(missing_ok=True)
 
 
 # Of the shared servers, those that fewest tests need come first.

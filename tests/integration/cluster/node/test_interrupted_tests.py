@@ -22,20 +22,28 @@ def test_sleeps(opensearch_server):
     os.rename("pid.new", "pid")
     time.sleep(600)
 """
+# Whoever has no more to do lives on until all have ended.
+QUICK = """
+def test_quick():
+    pass
+"""
 
 
 @pytest.mark.parametrize(
     ("sign", "workers"),
-    [(signal.SIGINT, "0"), (signal.SIGINT, "1"), (signal.SIGTERM, "1")],
-    ids=["alone", "worker", "worker-term"],
+    [(signal.SIGINT, "0"), (signal.SIGINT, "1"), (signal.SIGTERM, "1"), (signal.SIGTERM, "2")],
+    ids=["alone", "worker", "worker-term", "one of two"],
 )
 def test_the_servers_end_with_the_tests(tmp_path, sign, workers):
     (tmp_path / "test_sleeper.py").write_text(SLEEPER)
+    (tmp_path / "test_quick.py").write_text(QUICK)
     words = ["-m", "pytest", "-p", "tests.conftest", "--rootdir", tmp_path, "-n", workers, tmp_path]
+    # It is nobody's worker, though this process may be one.
+    environ = {name: value for name, value in os.environ.items() if "XDIST" not in name}
     tests = subprocess.Popen(
         [sys.executable, *map(str, words)],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**environ, "PYTHONPATH": str(ROOT)},
         stdout=subprocess.PIPE,
         text=True,
         # As under nohup or in the background of a script.
