@@ -59,19 +59,19 @@ class Served:
             **options.pop("headers", {}),
             **({"Authorization": f"Bearer {key}"} if key else {}),
         }
-        return httpx.request(method, self.url + path, headers=headers, timeout=900, **options)
+        return httpx.request(method, self.url + path, headers=headers, timeout=100, **options)
 
     def close(self) -> int:
         """End it in order, and give its exit code."""
         self.process.send_signal(signal.SIGTERM)
         try:
-            return self.process.wait(timeout=900)
+            return self.process.wait(timeout=60)
         finally:
             self._end()
 
     def _end(self) -> None:
         self.process.kill()  # nothing, where it ended
-        self.process.wait(timeout=900)
+        self.process.wait(timeout=60)
         self._ended = self.said
         self._log.close()
 

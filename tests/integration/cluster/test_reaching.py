@@ -178,7 +178,7 @@ def passing(url, prefix=""):
             headers={name: headers[name] for name in KEPT if name in headers},
             redirect=False,
             decode_content=False,
-            timeout=900,
+            timeout=120,
         )
         shown = {n: v for n, v in answer.headers.items() if n.lower() == "content-encoding"}
         kind = answer.headers.get("content-type", "text/plain")
@@ -190,7 +190,7 @@ def passing(url, prefix=""):
 def test_a_path_prefix(opensearch_server, opensearch, index_name):
     with answering(passing(opensearch_server.url, "/search/v1")) as (origin, seen):
         url = f"{origin}/search/v1"
-        with connect(url, timeout=900) as cluster:
+        with connect(url, timeout=120) as cluster:
             assert cluster.client.transport.hosts[0]["url_prefix"] == "search/v1"
             everything(cluster, index_name)
         on_the_command_line("--url", f"{url}/", index=index_name)

@@ -160,7 +160,7 @@ def test_ctrl_c_while_standard_input_says_nothing(opensearch, index_name, tmp_pa
     time.sleep(0.3)
     process.send_signal(signal.SIGINT)
     with process:
-        process.wait(timeout=900)
+        process.wait(timeout=10)
         assert process.returncode == 130
         assert "Traceback" not in process.stderr.read()
 
