@@ -6,6 +6,8 @@ thread computes.
 
 from __future__ import annotations
 
+import ctypes
+import gc
 import os
 import threading
 from collections.abc import Callable
@@ -68,6 +70,14 @@ def in_each_child(owner: T, reset: Callable[[T], None]) -> None:
     _owners[owner] = reset
 
 
+def leave_to_parent(held: object) -> None:
+    """Keep what the parent opened until this process, its child, is gone.
+
+    The end of a compiled network waits for threads that only the parent has.
+    """
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(held))
+
+
 def computed(work: Callable[[], T]) -> T:
     """What the work gives; in a forked process it is done in a thread that was born there.
 
@@ -90,6 +100,8 @@ def check_process(device: str, process: int) -> None:
 
 def _reset_all() -> None:
     global _born_here, _computing
+    # What the parent had not collected yet is the parent's to end: see leave_to_parent.
+    gc.freeze()
     _computing = _Computing()
     _born_here = ThreadPoolExecutor(
         thread_name_prefix="compute", initializer=lambda: setattr(_here, "born", True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ from encoder.batching.batches import Vectors
 from encoder.engines.openvino_engine import require
 from encoder.engines.scoring import Ints, Scoring, log_odds, sigmoid
 from encoder.errors import ModelDamagedError, ModelNotFoundError, ModelRefusedError
-from encoder.forks import check_process
+from encoder.forks import computing, in_each_child, leave_to_parent
 from tandem.base.errors import one_line
 
 # Inputs by the names that exporters give them.
@@ -27,27 +27,46 @@ def build(file: Path) -> Scoring:
     """
     if not file.is_file():
         raise ModelNotFoundError(f"there is no file {file}: check the path.")
-    openvino = require()
     try:
-        core = openvino.Core()
-        model = core.read_model(file)
+        model = require().Core().read_model(file)
         _check(model, file)
-        compiled = core.compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        network = _Network(model)
     except RuntimeError as error:
         raise ModelDamagedError(
             f"{file} cannot be run ({one_line(error)}): fetch it again, or export it anew."
         ) from error
-    names = [each.get_any_name() for each in model.inputs]
-    process = os.getpid()
+    return Scoring(network.run, sigmoid)
 
-    def run(ids: Ints, mask: Ints, kinds: Ints) -> Vectors:
-        check_process("of OpenVINO", process)
+
+class _Network:
+    """The model of a file, compiled for this process, and anew in each that is forked from it."""
+
+    def __init__(self, model: Any) -> None:
+        self._model = model
+        self._names = [each.get_any_name() for each in model.inputs]
+        self._lock = threading.Lock()
+        self._compiled: Any = None
+        self._compile()
+        in_each_child(self, _Network._leave_to_parent)
+
+    def _leave_to_parent(self) -> None:
+        leave_to_parent(self._compiled)
+        self._lock, self._compiled = threading.Lock(), None
+
+    def _compile(self) -> Any:
+        with self._lock:
+            if self._compiled is None:
+                properties = {"INFERENCE_PRECISION_HINT": "f32"}
+                self._compiled = require().Core().compile_model(self._model, "CPU", properties)
+            return self._compiled
+
+    def run(self, ids: Ints, mask: Ints, kinds: Ints) -> Vectors:
+        """Log-odds of a batch; see Scoring."""
         given = {_IDS: ids, _MASK: mask, _KINDS: kinds}
-        request = compiled.create_infer_request()
-        request.infer({name: given[name] for name in names})
+        request = self._compile().create_infer_request()
+        with computing():
+            request.infer({name: given[name] for name in self._names})
         return log_odds(np.array(request.get_output_tensor(0).data, np.float32))
-
-    return Scoring(run, sigmoid)
 
 
 def _check(model: Any, file: Path) -> None:

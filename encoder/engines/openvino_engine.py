@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import sys
 import threading
 from collections import deque
@@ -16,7 +15,7 @@ import numpy as np
 
 from encoder.batching.batches import MOST_THREADS, Batch, Ints, Vectors
 from encoder.errors import EncoderError
-from encoder.forks import computing, in_each_child
+from encoder.forks import computing, in_each_child, leave_to_parent
 from tandem.base.errors import one_line
 from tandem.base.process.memory import NO_MEMORY, lacks_memory
 from tandem.base.process.running import has_all_cores
@@ -101,9 +100,8 @@ class OpenVinoEngine:
 
     def _leave_to_parent(self) -> None:
         """Begin anew after a fork: what was compiled waits for threads that only the parent has."""
-        for each in (self._compiled, self._free):
-            # Its end would wait for them too, and the child's with it.
-            ctypes.pythonapi.Py_IncRef(ctypes.py_object(each))
+        leave_to_parent(self._compiled)
+        leave_to_parent(self._free)
         self._begin()
 
     def compile_one(self) -> None:

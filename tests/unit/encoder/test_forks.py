@@ -1,5 +1,6 @@
 """An encoder whose process forks, and one that is to be sent to another process."""
 
+import gc
 import pickle
 import subprocess
 import sys
@@ -7,6 +8,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import openvino
 import pytest
 
 from encoder import CrossEncoder, Encoder
@@ -16,6 +18,7 @@ from tests.support.loads import ROOT
 from tests.support.models import cross_encoder
 from tests.support.parity import TEXTS
 from tests.support.processes.forked import HANGS, forked
+from tests.unit.encoder.engines.test_cross_onnx import written
 
 MANY = TEXTS * 20
 # By several workers too, and soon at its end.
@@ -108,10 +111,32 @@ def test_a_fork_while_a_thread_opens_the_model(folder):
         assert forked(lambda: encoder.encode_passages(TEXTS)).shape == (len(TEXTS), encoder.dim)
 
 
-def test_a_child_reranks(folder, tmp_path):
-    scorer = CrossEncoder.load(cross_encoder(tmp_path))
-    scores = scorer.score("jugs", TEXTS)
-    assert np.array_equal(forked(lambda: scorer.score("jugs", TEXTS)), scores)
+@pytest.mark.parametrize("kind", [cross_encoder, written], ids=["folder", "onnx"])
+def test_a_child_reranks_and_lets_go_of_what_its_parent_opened(kind, tmp_path):
+    held = [CrossEncoder.load(kind(tmp_path))]
+    scores = held[0].score("jugs", TEXTS)
+
+    def rerank():
+        found = held[0].score("jugs", TEXTS)
+        held.clear()
+        return found
+
+    assert np.array_equal(forked(rerank), scores)
+    assert np.array_equal(forked(lambda: forked(rerank)), scores)
+
+
+def test_a_child_does_not_collect_what_its_parent_had_not(tmp_path):
+    """Garbage may hold a compiled network, whose end waits for threads of the parent's."""
+    core = openvino.Core()
+    held = [core.compile_model(core.read_model(written(tmp_path)), "CPU")]
+    held[0].create_infer_request().infer([np.ones((1, 2), np.int64)] * 3)
+    gc.disable()
+    try:
+        held.append(held)
+        del held
+        forked(gc.collect)
+    finally:
+        gc.enable()
 
 
 @pytest.mark.parametrize("backend", ["torch", "openvino"])
