@@ -84,6 +84,7 @@ class RayRunner:
             try:
                 yield
             finally:
+                there.stop()
                 self._there = self._first = self._job = None
 
     def _reach(self, encoder: PassageEncoder, there: RaySession) -> Reach:
@@ -119,6 +120,20 @@ class RayRunner:
         """What became of each chunk, as they are done."""
         if not files:
             return
+        with there.explained(flow):
+            rows = there.rows_of(self._dataset(there, setup, files), BLOCK)
+        while True:
+            with there.explained(flow):
+                row = next(rows, None)
+            if row is None:
+                break
+            found = pickle.loads(row["made"])
+            if isinstance(found, Failure):
+                raise found.error()
+            yield found
+        there.ended()
+
+    def _dataset(self, there: RaySession, setup: Setup, files: list[FileJob]) -> Any:
         from ray.data import ActorPoolStrategy, from_items
 
         groups = together(files, CALLS * there.workers)
@@ -126,7 +141,7 @@ class RayRunner:
         # Ray's own types know neither generators nor classes here, which it takes.
         read: Any = chunks
         worker: Any = Worker
-        dataset = (
+        return (
             from_items(items, override_num_blocks=len(items))
             .flat_map(read, fn_args=(setup,), num_cpus=1, max_retries=RETRIES)
             .map(
@@ -144,14 +159,6 @@ class RayRunner:
                 max_task_retries=RETRIES,
             )
         )
-        there.begin(dataset, BLOCK)
-        with there.explained(flow):
-            for row in dataset.iter_rows():
-                found = pickle.loads(row["made"])
-                if isinstance(found, Failure):
-                    raise found.error()
-                yield found
-        there.ended()
 
 
 def check_for_ray(rows: Rows) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from typing import Any
 
@@ -26,6 +26,8 @@ MOST_SILENT = 1800.0
 LOOK_SECONDS = 0.2
 # Seconds for the processes of workers on other machines to end.
 LEAVE_SECONDS = 1.0
+# Seconds for what was asked of Ray to be answered, or given up, before Ray is left.
+MOST_LEAVING = 20.0
 
 
 class RaySession:
@@ -38,6 +40,10 @@ class RaySession:
         self.ray, self._ours = ray, ours
         self.workers = self.cpus = 1
         self._dataset: Any = None
+        self._rows: Any = None
+        # Threads that ask Ray for something now, and whether no more of them may.
+        self._asking = threading.Condition()
+        self._threads, self._leaving = 0, False
 
     def share_out(self, workers: int | None, worker_gpus: float) -> None:
         """Say how many workers there will be, and what each has; raises IngestError."""
@@ -86,41 +92,67 @@ class RaySession:
                     f"the machine {host} of the Ray cluster cannot work for this run: {fault}"
                 )
 
-    def begin(self, dataset: Any, block: int) -> None:
-        """Let a dataset be executed in silence, in blocks of so many bytes."""
+    def rows_of(self, dataset: Any, block: int) -> Iterator[dict[str, Any]]:
+        """A dataset's rows, to be asked for within `explained`, in blocks of so many bytes."""
         context = dataset.context
         context.enable_progress_bars = False
         context.print_on_execution_start = False
         context.enable_auto_log_stats = False
         context.target_max_block_size = block
-        self._dataset = dataset
+        self._dataset, self._rows = dataset, iter(dataset.iter_rows())
+        rows: Iterator[dict[str, Any]] = self._rows
+        return rows
 
     def ended(self) -> None:
         """All of the dataset is done: nothing is left to be stopped."""
-        self._dataset = None
+        self._dataset = self._rows = None
 
     def stop(self) -> None:
-        """End what is still executed; nothing is loaded on afterwards. May be done twice."""
+        """End what is still executed; nothing is loaded on afterwards. May be done twice.
+
+        Where a thread asks Ray for something while Ray is left, Ray ends the whole process, without
+        a word: so all of them are waited for.
+        """
+        deadline = time.monotonic() + MOST_LEAVING
+        with self._asking:
+            self._leaving = True
+            while self._executed() or self._threads:
+                if time.monotonic() > deadline:
+                    break
+                self._asking.wait(LOOK_SECONDS)
         if self._dataset is None:
             return
-        # It is known once something came of the dataset.
-        executor = getattr(self._dataset, "_current_executor", None)
-        if executor is not None:
-            executor.shutdown(force=True)
+        with suppress(Exception):  # of Ray's, which tells of what was stopped
+            self._rows.close()
         if self._ours:
             self.ray.shutdown()
         time.sleep(LEAVE_SECONDS)
-        self._dataset = None
+        self.ended()
+
+    def _executed(self) -> bool:
+        """End the execution, which is known once something was asked of it."""
+        executor = getattr(self._dataset, "_current_executor", None)
+        if executor is None:
+            return False
+        executor.shutdown(force=True)
+        return bool(executor.is_alive())
 
     @contextmanager
     def explained(self, flow: Flow) -> Iterator[None]:
-        """Errors of Ray's own as one sentence, or as nothing where the run ends anyhow."""
+        """Around what asks Ray: its errors as one sentence, or as nothing where the run ends.
+
+        Raises CancelledError once Ray is left.
+        """
+        with self._asking:
+            if self._leaving:
+                raise CancelledError
+            self._threads += 1
         try:
             yield
         except (TandemError, CancelledError):
             raise
-        except Exception as error:
-            if flow.stopping.is_set() or flow.cancelled.is_set():
+        except (Exception, SystemExit) as error:
+            if flow.stopping.is_set() or flow.cancelled.is_set() or self._leaving:
                 raise CancelledError from error
             if not isinstance(error, self._errors()):
                 raise
@@ -128,13 +160,18 @@ class RaySession:
                 f"Ray could not go on ({last_line(error)}): look at its machines' memory and "
                 "logs, and run the same command again, which writes what is missing."
             ) from error
+        finally:
+            with self._asking:
+                self._threads -= 1
+                self._asking.notify_all()
 
-    def _errors(self) -> tuple[type[Exception], ...]:
+    def _errors(self) -> tuple[type[BaseException], ...]:
+        """What Ray raises; a thread that it has no worker for any more it would have exit."""
         from ray.data import exceptions
 
         found = ("ExecutionTimeoutError", "UserCodeException", "SystemException")
         ours = (getattr(exceptions, each, None) for each in found)
-        return (self.ray.exceptions.RayError, *filter(None, ours))
+        return (SystemExit, self.ray.exceptions.RayError, *filter(None, ours))
 
 
 def watched(flow: Flow, batches: Iterator[Batch], most: float) -> Iterator[Batch]:

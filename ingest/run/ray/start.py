@@ -8,13 +8,15 @@ import re
 import shutil
 import signal
 import socket
+import subprocess
 import sys
 import tempfile
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from importlib.util import find_spec
+from multiprocessing.spawn import get_executable
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -22,7 +24,7 @@ from typing import Any
 from ingest.errors import IngestError
 from ingest.run.ray.session import RaySession, last_line
 from ingest.settings import MEGABYTE
-from tandem.base.process.children import without_secrets
+from tandem.base.process.children import environment, without_secrets
 from tandem.base.process.running import cores
 
 # What Ray may hold of rows and results on this machine, where it is started for the run.
@@ -46,6 +48,12 @@ _ENVIRONMENT = {
     "RAY_worker_niceness": "0",
     "RAY_preload_python_modules": "ray.data",
 }
+# Tells its argument, where the bar of progress stood, once who has its input ended without a word.
+_WATCH = r"""
+import sys
+if not sys.stdin.read():
+    print("\n\033[?25h" * sys.stderr.isatty() + sys.argv[1], file=sys.stderr)
+"""
 # As Ray tells of a cluster that has others, first the cluster's and then ours.
 _VERSIONS = re.compile(r"Ray: (\S+)\s+Python: (\S+)")
 # Ray sets this one by itself.
@@ -92,23 +100,35 @@ def _environment(**more: str) -> Iterator[None]:
 
 
 @contextmanager
+def _as(module: Any, name: str, value: object) -> Iterator[None]:
+    """A setting of Ray's that it read at its import, which may have been long ago."""
+    before = getattr(module, name)
+    setattr(module, name, value)
+    try:
+        yield
+    finally:
+        setattr(module, name, before)
+
+
+@contextmanager
 def _quiet() -> Iterator[None]:
     """Ray says nothing by itself, while it lasts: what matters is told as an error."""
     from ray._private import worker
 
     loggers = [logging.getLogger(name) for name in ("ray", "ray.data")]
-    levels, printed = [logger.level for logger in loggers], worker.print_to_stdstream
+    levels = [logger.level for logger in loggers]
     for logger in loggers:
         logger.setLevel(logging.CRITICAL)
-    # It tells of each process that dies, on standard output, and nothing turns that off.
-    worker.print_to_stdstream = lambda data, ignore_prefix: None
     try:
-        with warnings.catch_warnings():
+        # It tells of each process that dies, on standard output, and nothing turns that off.
+        with (
+            _as(worker, "print_to_stdstream", lambda data, ignore_prefix: None),
+            warnings.catch_warnings(),
+        ):
             # Its named successors, from 2.61 on, do not have all of them.
             warnings.filterwarnings("ignore", ".ray_remote_args. is deprecated")
             yield
     finally:
-        worker.print_to_stdstream = printed
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
 
@@ -137,7 +157,10 @@ def started(address: str | None, workers: int | None) -> Iterator[RaySession]:
     Raises IngestError where it cannot be started or reached.
     """
     ray = _imported()
-    with _quiet():
+    from ray._private import auto_init_hook, ray_constants
+
+    # Whoever asks it for something where it was just left would start another.
+    with _quiet(), _as(auto_init_hook, "enable_auto_connect", False):
         if ray.is_initialized():
             yield RaySession(ray, ours=False)
         elif address:
@@ -149,30 +172,18 @@ def started(address: str | None, workers: int | None) -> Iterator[RaySession]:
             with (
                 _folder() as folder,
                 _environment(**{_TOKEN: _token(folder), _CLUSTERS: "0"}),
-                _on_loopback(),
+                _as(ray_constants, "ENABLE_RAY_CLUSTER", False),
                 _initialised(ray, None, _of_this_machine(workers, folder)),
             ):
                 yield RaySession(ray, ours=True)
 
 
 @contextmanager
-def _on_loopback() -> Iterator[None]:
-    """The same in this process, which may have imported Ray before."""
-    from ray._private import ray_constants
-
-    before = ray_constants.ENABLE_RAY_CLUSTER
-    ray_constants.ENABLE_RAY_CLUSTER = False
-    try:
-        yield
-    finally:
-        ray_constants.ENABLE_RAY_CLUSTER = before
-
-
-@contextmanager
 def _initialised(ray: Any, address: str | None, there: dict[str, Any]) -> Iterator[None]:
     """Ray as long as it is needed; signals stay what they were."""
     handlers = {sign: signal.getsignal(sign) for sign in (signal.SIGTERM, signal.SIGINT)}
-    try:
+    with _last_words(address), ExitStack() as end:
+        end.callback(ray.shutdown)
         try:
             # Workers need the secrets of stores; those of the cluster are handed to them.
             with _mute(), without_secrets("TANDEM_"):
@@ -183,8 +194,25 @@ def _initialised(ray: Any, address: str | None, there: dict[str, Any]) -> Iterat
             for sign, handler in handlers.items():
                 signal.signal(sign, handler)
         yield
+
+
+@contextmanager
+def _last_words(address: str | None) -> Iterator[None]:
+    """Have another process tell it where Ray ends this one, which it does without a word."""
+    node = f"of the cluster at {address}" if address else "that was started for the run"
+    said = (
+        f"Error: this process was ended, by Ray or from outside: Ray's node on this machine, {node}"
+        ", died or did not answer for half a minute. Look at this machine's memory, disk and load, "
+        "and run the same command again, which writes what is missing."
+    )
+    program = [os.fsdecode(get_executable() or ""), "-IS", "-c", _WATCH, said]
+    watch = subprocess.Popen(
+        program, stdin=subprocess.PIPE, env=environment(), start_new_session=True
+    )
+    try:
+        yield
     finally:
-        ray.shutdown()
+        watch.communicate(b"ended")
 
 
 def _unreachable(address: str | None, error: BaseException) -> IngestError:

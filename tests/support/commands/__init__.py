@@ -45,7 +45,7 @@ def environment(columns=100, **environ):
 def one_process(columns=100, **environ):
     """What runs `tandem` again and again in one process, for its imports take most of the time."""
     process = subprocess.Popen(
-        [sys.executable, "-c", _AGAIN_AND_AGAIN],
+        [sys.executable, "-X", "faulthandler", "-c", _AGAIN_AND_AGAIN],
         cwd=ROOT,
         env=environment(columns, **environ),
         stdin=subprocess.PIPE,
@@ -56,7 +56,9 @@ def one_process(columns=100, **environ):
     def again(*words):
         process.stdin.write(json.dumps([str(each) for each in words]) + "\n")
         process.stdin.flush()
-        code, out, err = json.loads(process.stdout.readline())
+        answer = process.stdout.readline()
+        assert answer, f"its process ended with {process.wait()}"
+        code, out, err = json.loads(answer)
         return Done(code, out, " ".join(err.split()))
 
     with process:

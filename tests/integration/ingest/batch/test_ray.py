@@ -18,16 +18,44 @@ import pytest
 
 from tests.integration.ingest.batch.ray_proof import gone, prove
 from tests.servers.servers import OpenSearchServer
-from tests.support.commands import ROOT, one_process
+from tests.support.commands import ROOT, one_process, python
+from tests.support.commands import tandem as in_its_own_process
 from tests.support.loads import documents, settings_of, stored, write_jsonl
 
 pytestmark = pytest.mark.long
 CPUS = 3
 # Of this machine both; Ray would turn 127.0.0.1 into the address that others reach it at.
 HEAD, SECOND = "127.0.0.2", "127.0.0.3"
+HEADS = ["--head", "--include-dashboard=false", f"--num-cpus={CPUS}"]
 # Ray asks for a token wherever a run before left one.
 NO_TOKEN = {"RAY_AUTH_MODE": "disabled"}
 NAMESPACES = not subprocess.call(["unshare", "-rm", "true"])
+# Threads that ask Ray for one thing after the other while it is left.
+ASK_AND_LEAVE = """
+import sys, threading, time
+from ingest.run.batch.stages import CancelledError, Flow
+from ingest.run.ray.start import started
+
+def ask():
+    try:
+        while True:
+            with there.explained(flow):
+                there.ray.get(there.ray.put(1))
+                there.ray.available_resources()
+    except CancelledError:
+        cancelled.append(1)
+
+flow, cancelled = Flow(), []
+with started(sys.argv[1], None) as there:
+    threads = [threading.Thread(target=ask, daemon=True) for _ in range(8)]
+    for each in threads:
+        each.start()
+    time.sleep(1)
+    there.stop()
+for each in threads:
+    each.join(60)
+print("left", len(cancelled))
+"""
 # What Python runs first where these packages are not installed.
 LACKING = """
 import sys
@@ -69,9 +97,10 @@ def ray_node(folder, host, *words, within=(), **environ):
     family = []
     try:
         assert any("runtime started" in line for line in node.stdout)
-        yield
+        there = psutil.Process(node.pid)
+        yield there
         assert node.poll() is None
-        family = psutil.Process(node.pid).children(recursive=True)
+        family = there.children(recursive=True)
     finally:
         node.terminate()
         node.wait(60)
@@ -82,8 +111,8 @@ def ray_node(folder, host, *words, within=(), **environ):
 @pytest.fixture(scope="module")
 def ray_cluster(tmp_path_factory):
     """The address of a Ray cluster of one machine."""
-    port, head = free_port(), ["--head", "--include-dashboard=false", f"--num-cpus={CPUS}"]
-    with ray_node(tmp_path_factory.mktemp("elsewhere"), HEAD, *head, f"--port={port}"):
+    port = free_port()
+    with ray_node(tmp_path_factory.mktemp("elsewhere"), HEAD, *HEADS, f"--port={port}"):
         yield f"{HEAD}:{port}"
 
 
@@ -222,12 +251,34 @@ def test_sigterm_ends_it_within_seconds_and_leaves_its_terminal_in_order(
     err = said.result(60)
     assert "reading ids" in err
     assert "Traceback" not in err
+    assert "this process was ended" not in err
     found = json.loads(out)
     assert found["read"] == found["written"] + found["skipped"] + found["rejected"]
     assert found["read"] + found["unfinished"] == 20_000
     assert gone(family)
     assert "refresh_interval" not in settings_of(opensearch, index_name)
     assert found["written"] <= len(stored(opensearch, index_name))
+
+
+def test_where_ray_ends_the_process_that_is_told(opensearch, index_name, minilm, tmp_path):
+    """It does so without a word where its node does not answer."""
+    source, port = write_jsonl(tmp_path / "a.jsonl", documents(3)), free_port()
+    given = words(minilm, opensearch, source, "--index", index_name, *on_ray(f"{HEAD}:{port}"))
+    with ray_node(tmp_path, HEAD, *HEADS, f"--port={port}") as node:
+        raylet = next(each for each in node.children() if each.name() == "raylet")
+        raylet.suspend()
+        try:
+            done = in_its_own_process(*given, **NO_TOKEN)
+        finally:
+            raylet.resume()
+    assert (done.code, done.out) == (1, "")
+    assert f"node on this machine, of the cluster at {HEAD}:{port}, died or did not" in done.err
+
+
+def test_ray_is_left_when_no_thread_asks_it_for_anything(ray_cluster, monkeypatch):
+    """Else it ends the process, at once and in silence, or starts another Ray."""
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    assert python(ASK_AND_LEAVE, ray_cluster).split() == ["left", "8"]
 
 
 def all_of(terminal):
