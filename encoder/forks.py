@@ -1,7 +1,7 @@
 """What a forked process cannot take over from its parent: locks that a thread held, and threads.
 
 Of torch's and OpenVINO's own locks nobody but they can make new ones, so a fork waits until no
-thread computes.
+thread computes, nor ends after it did.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ import ctypes
 import gc
 import os
 import threading
-from collections.abc import Callable
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
@@ -23,6 +25,10 @@ _owners: WeakKeyDictionary[Any, Callable[[Any], None]] = WeakKeyDictionary()
 # Of a forked process only: threads that were born in it, and whether the current one is.
 _born_here: ThreadPoolExecutor | None = None
 _here = threading.local()
+# Seconds that a fork waits for threads to end, which takes each a thousandth.
+_MOST_SECONDS = 5.0
+# Threads that computed last: those that may be ending are among them.
+_LATELY = 64
 
 
 class _Computing:
@@ -31,12 +37,15 @@ class _Computing:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._threads: set[int] = set()
+        self._lately: deque[int] = deque(maxlen=_LATELY)
         self._forks = 0
 
     def __enter__(self) -> None:
         with self._changed:
             self._changed.wait_for(lambda: not self._forks)
             self._threads.add(threading.get_ident())
+            if (native := threading.get_native_id()) not in self._lately:
+                self._lately.append(native)
 
     def __exit__(self, *error: object) -> None:
         with self._changed:
@@ -44,17 +53,34 @@ class _Computing:
             self._changed.notify_all()
 
     def stop(self) -> None:
-        """Return once no other thread computes, and let none begin until `go_on`."""
+        """Return once no other thread computes or ends, and let none begin until `go_on`."""
         own = {threading.get_ident()}
         with self._changed:
             self._forks += 1
             self._changed.wait_for(lambda: self._threads <= own)
+            _wait_for_ending(self._lately)
 
     def go_on(self) -> None:
         """After the fork, in the parent."""
         with self._changed:
             self._forks -= 1
             self._changed.notify_all()
+
+
+def _wait_for_ending(natives: Iterable[int]) -> None:
+    """Return once of these threads those that are none of Python's any more are gone altogether.
+
+    After Python has let go of a thread, MKL gives back its memory, under a lock that each thread's
+    first product needs: a child that was forked meanwhile would wait for it without end.
+    """
+    until = time.monotonic() + _MOST_SECONDS
+    for native in natives:
+        while (
+            os.path.exists(f"/proc/self/task/{native}")
+            and all(each.native_id != native for each in threading.enumerate())
+            and time.monotonic() < until
+        ):
+            time.sleep(0.0002)
 
 
 _computing = _Computing()

@@ -1,11 +1,13 @@
 """An encoder whose process forks, and one that is to be sent to another process."""
 
+import ctypes
 import gc
 import pickle
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import openvino
@@ -103,6 +105,34 @@ def test_a_fork_waits_until_nothing_is_computed():
         finally:
             may_end.set()
         assert child.result() == "of the child"
+
+
+def test_a_fork_waits_until_threads_that_computed_have_ended():
+    """Python lets go of a thread before its libraries do: MKL's lock was seen held in a child."""
+    libc, key = ctypes.CDLL(None), ctypes.c_uint()
+    assert libc.pthread_key_create(ctypes.byref(key), libc.usleep) == 0
+    natives = []
+
+    def compute():
+        natives.append(threading.get_native_id())
+        with computing():
+            # So long the thread is there after Python has let go of it.
+            libc.pthread_setspecific(key, ctypes.c_void_p(700_000))
+
+    thread = threading.Thread(target=compute)
+    thread.start()
+    thread.join()
+    task = Path(f"/proc/self/task/{natives[0]}")
+    assert task.exists()
+    forked(lambda: None)
+    assert not task.exists()
+
+
+def test_a_fork_as_soon_as_a_stream_has_ended(folder):
+    encoder = Encoder.load(folder, backend="torch", precision="float32")
+    for _ in range(40):
+        encoder.encode_passages(TEXTS * 3)
+        forked(lambda: encoder.encode_queries(TEXTS))
 
 
 def test_a_fork_while_a_thread_opens_the_model(folder):
