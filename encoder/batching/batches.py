@@ -6,7 +6,7 @@ from bisect import bisect_left, insort
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -71,6 +71,13 @@ def make_batch(items: Sequence[Item], left_out: int = 0) -> Batch:
     for row, item in enumerate(items):
         ids[row, : lengths[row]] = item.ids
     return Batch(tuple(item.number for item in items), ids, lengths, left_out)
+
+
+def widened(batch: Batch, tokens: int) -> Batch:
+    """The same texts, padded to so many tokens."""
+    ids = np.zeros((len(batch.ids), tokens), np.int64)
+    ids[:, : batch.ids.shape[1]] = batch.ids
+    return replace(batch, ids=ids)
 
 
 def split(items: Sequence[Item], most: int) -> list[list[Item]]:

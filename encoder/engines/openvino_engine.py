@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from encoder.batching.batches import MOST_THREADS, Batch, Ints, Vectors
+from encoder.batching.batches import MOST_THREADS, Batch, Ints, Vectors, widened
 from encoder.errors import EncoderError
 from encoder.forks import computing, in_each_child, leave_to_parent
 from tandem.base.errors import one_line
@@ -24,6 +24,9 @@ BUDGET = 1024
 FEW = 256
 # Batches that are begun before the first of them is waited for.
 AHEAD = 64
+# One text of at most so many tokens is padded to these, for each of which the network is compiled
+# with its shapes known: else OpenVINO spends a third of a short query's time between its layers.
+LENGTHS = (16, 32)
 MODEL = "model.xml"
 # What OpenVINO calls our precisions. What is int8 is said in the converted model; the rest of it
 # runs in bfloat16 where the processor can.
@@ -75,28 +78,44 @@ class ProcessorError(EncoderError):
     """The processor cannot compute so, now or later."""
 
 
-class OpenVinoEngine:
-    """A converted network on the processor: compiled for many batches, or for one, when asked.
+class _Form(NamedTuple):
+    """What the network is compiled for.
 
-    Each of its workers is one thread with one batch.
+    latency: one batch as soon as possible, not many; length: of the one text that it takes, None
+    for any batch.
     """
 
-    def __init__(self, folder: Path, precision: str, concurrency: int) -> None:
+    latency: bool
+    length: int | None = None
+
+
+_MANY, _ONE = _Form(latency=False), _Form(latency=True)
+
+
+class OpenVinoEngine:
+    """A converted network on the processor, compiled for what it is asked for when it first is.
+
+    longest: most tokens that the network reads. Each of its workers is one thread with one batch.
+    """
+
+    def __init__(self, folder: Path, precision: str, concurrency: int, longest: int) -> None:
         self.concurrency = concurrency
         self.budget, self.few, self.at_once = BUDGET, FEW, concurrency
         self._openvino = require()
         self._path = folder / MODEL
         self._precision = precision
+        # Beyond its longest a network may lack positions.
+        self._lengths = [each for each in LENGTHS if each <= longest]
         self._begin()
         in_each_child(self, OpenVinoEngine._leave_to_parent)
 
     def _begin(self) -> None:
         self._lock = threading.Lock()
-        # Read once for both: the weights that neither rearranges are then one memory's.
+        # Read once for all: the weights that none rearranges are then one memory's.
         self._network: Any = None
-        self._compiled: dict[bool, Any] = {}
-        # Kept for the next batch, of whichever thread; by whether they are for latency.
-        self._free: dict[bool, list[Any]] = {True: [], False: []}
+        self._compiled: dict[_Form, Any] = {}
+        # Kept for the next batch, of whichever thread.
+        self._free: defaultdict[_Form, list[Any]] = defaultdict(list)
 
     def _leave_to_parent(self) -> None:
         """Begin anew after a fork: what was compiled waits for threads that only the parent has."""
@@ -105,12 +124,19 @@ class OpenVinoEngine:
         self._begin()
 
     def compile_one(self) -> None:
-        """Compile what `one` runs, before it is asked for anything."""
-        self._model(latency=True)
+        """Compile what `one` runs of a short text, before it is asked for anything."""
+        self._model(self._alone(1))
 
     def one(self, batch: Batch) -> Vectors:
         """See Engine."""
-        return self._run(batch, latency=True)
+        texts, tokens = batch.ids.shape
+        form = self._alone(tokens) if texts == 1 else _ONE
+        return self._run(widened(batch, form.length) if form.length else batch, form)
+
+    def _alone(self, tokens: int) -> _Form:
+        """What one text of so many tokens is run by."""
+        fitting = (_Form(True, each) for each in self._lengths if tokens <= each)
+        return next(fitting, _ONE)
 
     def together(self, batches: Sequence[Batch]) -> Iterator[Vectors]:
         """See Engine; each of several batches has one thread, as with workers."""
@@ -122,7 +148,7 @@ class OpenVinoEngine:
             for batch in batches:
                 if len(running) == AHEAD:
                     yield self._oldest(running)
-                request = self._request(latency=False)
+                request = self._request(_MANY)
                 inputs = _inputs(batch)  # which it reads until it is done
                 running.append((request, inputs))
                 request.start_async(inputs, share_inputs=True)
@@ -134,46 +160,46 @@ class OpenVinoEngine:
 
     def many(self, batch: Batch) -> Vectors:
         """See Engine."""
-        return self._run(batch, latency=False)
+        return self._run(batch, _MANY)
 
     @contextmanager
     def open_workers(self) -> Iterator[None]:
         """OpenVINO has threads of its own for each worker."""
         yield
 
-    def _run(self, batch: Batch, *, latency: bool) -> Vectors:
-        request = self._request(latency=latency)
+    def _run(self, batch: Batch, form: _Form) -> Vectors:
+        request = self._request(form)
         with computing():
             request.infer(_inputs(batch), share_inputs=True)
-        return self._output(request, latency=latency)
+        return self._output(request, form)
 
     def _oldest(self, running: deque[tuple[Any, list[Ints]]]) -> Vectors:
         running[0][0].wait()  # it is among them until it is done, whoever interrupts
-        return self._output(running.popleft()[0], latency=False)
+        return self._output(running.popleft()[0], _MANY)
 
-    def _output(self, request: Any, *, latency: bool) -> Vectors:
+    def _output(self, request: Any, form: _Form) -> Vectors:
         vectors = np.array(request.get_output_tensor(0).data, np.float32)
-        self._free[latency].append(request)
+        self._free[form].append(request)
         return vectors
 
-    def _request(self, *, latency: bool) -> Any:
+    def _request(self, form: _Form) -> Any:
         try:
-            return self._free[latency].pop()
+            return self._free[form].pop()
         except IndexError:
-            return self._model(latency).create_infer_request()
+            return self._model(form).create_infer_request()
 
-    def _model(self, latency: bool) -> Any:
+    def _model(self, form: _Form) -> Any:
         with self._lock:
-            if latency not in self._compiled:
+            if form not in self._compiled:
                 streams = (
                     (1, min(self.concurrency, MOST_THREADS))
-                    if latency
+                    if form.latency
                     else (self.concurrency, self.concurrency)
                 )
-                self._compiled[latency] = self._compile(*streams)
-            return self._compiled[latency]
+                self._compiled[form] = self._compile(form.length, *streams)
+            return self._compiled[form]
 
-    def _compile(self, streams: int, threads: int) -> Any:
+    def _compile(self, length: int | None, streams: int, threads: int) -> Any:
         core = self._openvino.Core()
         able = core.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         hints = [each for each in _HINTS[self._precision] if each != "bf16" or "BF16" in able]
@@ -192,7 +218,8 @@ class OpenVinoEngine:
         try:
             if self._network is None:
                 self._network = core.read_model(self._path)
-            return core.compile_model(self._network, "CPU", properties)
+            network = self._network if length is None else _of_one_text(self._network, length)
+            return core.compile_model(network, "CPU", properties)
         except RuntimeError as error:
             if lacks_memory(error):
                 raise EncoderError(NO_MEMORY) from error
@@ -201,6 +228,13 @@ class OpenVinoEngine:
                 f"OpenVINO cannot run {self._path} ({said}): delete that folder to convert the "
                 "model again, or use `backend='torch'`."
             ) from error
+
+
+def _of_one_text(network: Any, length: int) -> Any:
+    """The network with the shapes of one text of so many tokens; the weights are the same."""
+    own = network.clone()
+    own.reshape({each: [1, length] for each in own.inputs})
+    return own
 
 
 def _inputs(batch: Batch) -> list[Ints]:

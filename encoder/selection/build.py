@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tokenizers import Tokenizer
 
-from encoder.batching.batches import Engine, Vectors
+from encoder.batching.batches import Engine, Item, Vectors, make_batch
 from encoder.batching.streams import stream
 from encoder.batching.tokens import Tokens, load_tokenizer, read_tokenizer
 from encoder.engines import openvino_engine
 from encoder.engines.openvino_engine import OpenVinoEngine
 from encoder.errors import EncoderError
 from encoder.forks import computed
-from encoder.model.modules import Route, StaticSpec
+from encoder.model.modules import Route, StaticSpec, max_length
 from encoder.selection.cache import building, told
 from encoder.selection.candidates import Candidate
 from encoder.selection.convert import convert, quantise
@@ -75,10 +75,7 @@ class EngineFactory:
 
     def agreement(self, engine: Engine) -> float:
         """The least cosine of an engine's vectors to torch's in float32, over the check texts."""
-        found, reference = self.check(engine), self._reference
-        norms = np.linalg.norm(found, axis=1) * np.linalg.norm(reference, axis=1)
-        cosines = (found * reference).sum(1) / np.maximum(norms, SMALLEST_NORM)
-        return float(cosines.min()) if np.isfinite(cosines).all() else 0.0
+        return _least_cosine(self.check(engine), self._reference)
 
     def engine(self, candidate: Candidate) -> Engine:
         """An engine; raises EncoderError where it cannot run here."""
@@ -89,7 +86,10 @@ class EngineFactory:
         if candidate.backend == "torch" or isinstance(self._route.first, StaticSpec):
             return self._torch(candidate)
         openvino_engine.require()
-        return OpenVinoEngine(self._converted(candidate.precision), candidate.precision, threads())
+        return self._openvino(self._converted(candidate.precision), candidate.precision)
+
+    def _openvino(self, folder: Path, precision: str) -> OpenVinoEngine:
+        return OpenVinoEngine(folder, precision, threads(), max_length(self._route.first))
 
     def processes(self, precision: str, devices: list[str]) -> Engine:
         """An engine of several devices; raises EncoderError where one of them cannot run."""
@@ -130,7 +130,11 @@ class EngineFactory:
         return target
 
     def _check(self, folder: Path) -> None:
-        found = self.agreement(OpenVinoEngine(folder, "float32", threads()))
+        engine = self._openvino(folder, "float32")
+        # Of few tokens, each goes through a form that no other text does.
+        ids = self.tokens("").ids(check_texts())
+        alone = np.concatenate([engine.one(make_batch([Item(0, each)])) for each in ids])
+        found = min(self.agreement(engine), _least_cosine(alone, self._reference))
         if found < CONVERTED_WELL:
             raise EncoderError(
                 f"OpenVINO's form of this model gives other vectors than torch (least cosine "
@@ -141,6 +145,13 @@ class EngineFactory:
         kept = self._folder / _TOKENIZER
         if not kept.exists():
             self._tokenizer.save(str(kept))
+
+
+def _least_cosine(found: Vectors, reference: Vectors) -> float:
+    """Over the rows of both, float32 [texts, dim]; 0 where a number is not finite."""
+    norms = np.linalg.norm(found, axis=1) * np.linalg.norm(reference, axis=1)
+    cosines = (found * reference).sum(1) / np.maximum(norms, SMALLEST_NORM)
+    return float(cosines.min()) if np.isfinite(cosines).all() else 0.0
 
 
 def check_texts() -> list[str]:

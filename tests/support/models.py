@@ -34,10 +34,12 @@ _SHAPE = {"num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size":
 _SPREAD = 0.2
 
 
-def transformer(folder: Path, family: str, seed: int = 0) -> Path:
+def transformer(folder: Path, family: str, seed: int = 0, **changes: Any) -> Path:
     """A plain Hugging Face model of a family, with a tokenizer of its kind."""
     torch.manual_seed(seed)
-    model = AutoModel.from_config(config(family))
+    settings = config(family)
+    settings.update(changes)
+    model = AutoModel.from_config(settings)
     model.save_pretrained(folder)
     tokenizer(family).save_pretrained(folder)
     return folder

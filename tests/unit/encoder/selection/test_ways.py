@@ -112,7 +112,8 @@ def check_openvino(folder):
     assert np.abs(encoder.encode_passages(TEXTS) - expected).max() < 5e-6
     expected = model.encode(TEXTS, **FEW, prompt_name="query", normalize_embeddings=True)
     assert np.abs(encoder.encode_queries(TEXTS) - expected).max() < 5e-6
-    assert np.abs(encoder.encode_queries(TEXTS[:3]) - expected[:3]).max() < 5e-6
+    alone = np.concatenate([encoder.encode_queries([text]) for text in TEXTS])
+    assert np.abs(alone - expected).max() < 5e-6
     return [each.split()[0] for each in said]
 
 
@@ -227,12 +228,24 @@ def test_one_text_takes_no_more_threads_than_help_on_openvino(folder, home):
     asked = []
 
     class Noting(OpenVinoEngine):
-        def _compile(self, streams, threads):
-            asked.append((streams, threads))  # OpenVINO itself cuts this to the machine's cores
-            return super()._compile(streams, threads)
+        def _compile(self, length, streams, threads):
+            asked.append((length, streams, threads))  # OpenVINO cuts this to the machine's cores
+            return super()._compile(length, streams, threads)
 
-    Noting(converted.parent, "float32", concurrency=16).one(make_batch([Item(0, [1, 2, 3])]))
-    assert asked == [(1, 4)]
+    engine = Noting(converted.parent, "float32", concurrency=16, longest=64)
+    for count in (3, 16, 17, 32, 33, 60):
+        engine.one(make_batch([Item(0, [1] * count)]))
+    assert asked == [(16, 1, 4), (32, 1, 4), (None, 1, 4)]
+
+
+@pytest.mark.long
+def test_a_model_of_few_positions_is_padded_to_no_more(home, tmp_path):
+    folder = models.transformer(tmp_path / "model", "bert", max_position_embeddings=20)
+    encoder = Encoder.load(folder, **OPENVINO)
+    texts = ["fox", "the quick brown fox jumps over", "jump " * 40]
+    torch = Encoder.load(folder, backend="torch", precision="float32").encode_queries(texts)
+    for text, expected in zip(texts, torch, strict=True):
+        assert np.abs(encoder.encode_queries([text])[0] - expected).max() < 5e-6
 
 
 def test_batches_together_are_as_one_by_one_from_any_thread(folder):
