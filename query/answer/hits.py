@@ -141,9 +141,11 @@ def _partial(plan: SearchPlan, responses: Responses) -> str | None:
         reasons.append("the cluster's search timeout ended it before all passages were seen")
     if plan.target.loading and not any(hits_of(each) for each in responses if "error" not in each):
         reasons.append(f"nothing of {plan.target.name!r} that matches can be found yet")
-    parts = [responses[:1]] if plan.main is not None else []
-    parts += [[responses[position] for position in places] for places in plan.legs.values()]
-    parts += [] if plan.counting is None else [[responses[plan.counting]]]
+    main = [] if plan.main is None else [(plan.main,)]
+    counting = [] if plan.counting is None else [(plan.counting,)]
+    # Once each: of a search by one leg, the main search is that leg's.
+    places = dict.fromkeys([*main, *plan.legs.values(), *counting])
+    parts = ([responses[position] for position in each] for each in places)
     told = (_silent(part) for part in parts)
     return "; ".join([*reasons, *islice(filter(None, told), 1)]) or None
 

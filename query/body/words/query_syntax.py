@@ -11,6 +11,7 @@ from query.question import KNN, Question
 # A minus counts before a letter or a quote, and where a word could begin: not in well-known,
 # 1990-2000, -5 or a list's dash. Telephones write typographic quotes, each in its language.
 _QUOTE = '"“”„‟«»'
+_SIGN = re.compile(rf"[-{_QUOTE}]")
 _PART = re.compile(
     rf"(?:(?<!\S)(?P<minus>-))?(?:[{_QUOTE}](?P<phrase>[^{_QUOTE}]*)[{_QUOTE}]"
     r"|(?P<word>[^\W\d_]\S*))|\S+"
@@ -38,6 +39,8 @@ def taken_apart(text: str) -> Written:
 
     An odd quote is a mark like others.
     """
+    if not _SIGN.search(text):  # as nearly all
+        return Written(text)
     wanted, phrases, unwanted = [], [], []
     for part in _PART.finditer(text):
         phrase, word = part["phrase"], part["word"]
