@@ -128,6 +128,7 @@ def test_a_fork_waits_until_threads_that_computed_have_ended():
     assert not task.exists()
 
 
+@pytest.mark.long
 def test_a_fork_as_soon_as_a_stream_has_ended(folder):
     encoder = Encoder.load(folder, backend="torch", precision="float32")
     for _ in range(40):
