@@ -107,7 +107,8 @@ class OpenVinoEngine:
         self._openvino = require()
         self._path = folder / MODEL
         self._precision = precision
-        small = (folder / WEIGHTS).stat().st_size <= MOST_BYTES
+        weights = folder / WEIGHTS  # without which OpenVINO says what is wrong
+        small = weights.is_file() and weights.stat().st_size <= MOST_BYTES
         # Beyond its longest a network may lack positions.
         self._lengths = [each for each in LENGTHS if small and each <= longest]
         self._begin()

@@ -247,6 +247,12 @@ def test_one_text_takes_no_more_threads_than_help_on_openvino(folder, home):
     assert compiled() == [(None, 1, 4)]
 
 
+def test_a_kept_form_without_its_weights_is_one_sentence(folder, home):
+    next(home.rglob("model.bin")).unlink()
+    with pytest.raises(EncoderError, match="delete that folder to convert the model again"):
+        Encoder.load(folder, **OPENVINO)
+
+
 @pytest.mark.long
 def test_a_model_of_few_positions_is_padded_to_no_more(home, tmp_path):
     folder = models.transformer(tmp_path / "model", "bert", max_position_embeddings=20)
